@@ -1,0 +1,1 @@
+"""The calibration side of edge-all: INT8 calibration, probability calibration, operating points, the release gate."""

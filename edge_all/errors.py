@@ -1,0 +1,137 @@
+"""Everything that can go wrong, as one tree.
+
+Each error names the input it is about and says what to do next::
+
+    EdgeAllError
+    ├── InputError              something the user pointed at
+    │   ├── InputNotFoundError      no such file, an empty folder, a glob without a match
+    │   ├── ImageError              a file that is not a usable image
+    │   │   ├── UnreadableImageError    permissions, I/O
+    │   │   ├── CorruptImageError       truncated, damaged, or not an image at all
+    │   │   ├── UnsupportedImageError   a real image in a form that is not supported
+    │   │   └── ImageTooLargeError      more pixels than the limit (decompression bombs)
+    │   └── UsageError              options that do not go together
+    ├── OutputError             a folder or file that cannot be written, or is in use
+    ├── ModelError              a model package
+    │   ├── ModelNotFoundError      no package there
+    │   ├── ModelIntegrityError     a hash, a missing file, a damaged card
+    │   └── ModelIncompatibleError  a schema, preprocessing or network that this runtime does not match
+    └── RuntimeSetupError       what is installed on this machine
+        ├── OnnxRuntimeMissingError no ONNX Runtime, or a broken one
+        ├── OnnxRuntimeConflictError two ONNX Runtimes that overwrite each other
+        ├── DeviceError             the device asked for is not the device obtained
+        └── MissingPackageError     a verb or feature whose package is not installed
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CorruptImageError",
+    "DeviceError",
+    "EdgeAllError",
+    "ImageError",
+    "ImageTooLargeError",
+    "InputError",
+    "InputNotFoundError",
+    "MissingPackageError",
+    "ModelError",
+    "ModelIncompatibleError",
+    "ModelIntegrityError",
+    "ModelNotFoundError",
+    "OnnxRuntimeConflictError",
+    "OnnxRuntimeMissingError",
+    "OutputError",
+    "RuntimeSetupError",
+    "UnreadableImageError",
+    "UnsupportedImageError",
+    "UsageError",
+]
+
+
+class EdgeAllError(Exception):
+    """Base of every error that edge-all raises on purpose.
+
+    Args:
+        problem: what happened, naming the input.
+        remedy: what the reader can do about it.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem, remedy)
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem} {self.remedy}"
+
+
+class InputError(EdgeAllError):
+    """Something that the user pointed at cannot be used."""
+
+
+class InputNotFoundError(InputError):
+    """No such file, a folder without images, or a glob that matches nothing."""
+
+
+class UsageError(InputError):
+    """Options or values that do not go together."""
+
+
+class ImageError(InputError):
+    """A file that is not a usable image; one such file never stops a run."""
+
+
+class UnreadableImageError(ImageError):
+    """The file exists and cannot be read (permissions, I/O)."""
+
+
+class CorruptImageError(ImageError):
+    """The file is truncated, damaged, or no image at all."""
+
+
+class UnsupportedImageError(ImageError):
+    """A real image in a form that is not supported."""
+
+
+class ImageTooLargeError(ImageError):
+    """More pixels than the limit that guards against decompression bombs."""
+
+
+class OutputError(EdgeAllError):
+    """A result cannot be written: no permission, a full disk, a folder in use."""
+
+
+class ModelError(EdgeAllError):
+    """A model package cannot be used."""
+
+
+class ModelNotFoundError(ModelError):
+    """There is no model package at that place."""
+
+
+class ModelIntegrityError(ModelError):
+    """A file of the package is missing or is not the one that the card describes."""
+
+
+class ModelIncompatibleError(ModelError):
+    """The package's schema, preprocessing or network is not one that this runtime knows."""
+
+
+class RuntimeSetupError(EdgeAllError):
+    """What is installed on this machine cannot do what was asked."""
+
+
+class OnnxRuntimeMissingError(RuntimeSetupError):
+    """No ONNX Runtime is installed, or the installed one does not import."""
+
+
+class OnnxRuntimeConflictError(RuntimeSetupError):
+    """Two ONNX Runtime distributions are installed and overwrite each other."""
+
+
+class DeviceError(RuntimeSetupError):
+    """The device that was asked for is not the one that the session got."""
+
+
+class MissingPackageError(RuntimeSetupError):
+    """A verb or feature belongs to a package that is not installed."""

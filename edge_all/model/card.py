@@ -1,0 +1,138 @@
+"""The model card: what a model package says about itself, as values.
+
+The training side writes it, the runtime reads it. The JSON form is the dataclasses' own names.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from edge_all.errors import ModelIncompatibleError, ModelIntegrityError
+from edge_all.preprocessing import PreprocessingSpec
+from edge_all.results import INTENDED_USE
+
+__all__ = ["CARD_SCHEMA", "VARIANTS", "ModelCard", "Thresholds", "Variant", "VariantName"]
+
+CARD_SCHEMA = 1
+"""Raised whenever an older runtime could misread a newer card."""
+
+VariantName = Literal["fp32", "fp16", "int8"]
+VARIANTS: tuple[VariantName, ...] = ("fp32", "fp16", "int8")
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From a calibrated probability to a decision.
+
+    Attributes:
+        non_all_below: probabilities under this are ``non-ALL``.
+        all_from: probabilities from this on are ``ALL``; what lies between is ``indeterminate``.
+        out_of_distribution: squared Mahalanobis distance of the features above which a cell is ``indeterminate``
+            whatever its probability; None where the package has no such score.
+        false_positive_rate: share of non-ALL cells called ALL on held-out data (upper 95 % bound); the slide verdict
+            asks whether more cells are ALL than this explains.
+    """
+
+    non_all_below: float
+    all_from: float
+    out_of_distribution: float | None
+    false_positive_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One precision of the network.
+
+    Attributes:
+        file: name inside the package.
+        sha256: of that file.
+        temperature: divides the logit of the file's ``probability`` output; fitted for this variant.
+        thresholds: fitted for this variant.
+        parity: figures against the Keras model, by name.
+        gate: report of the release gate against FP32; None for FP32 itself.
+    """
+
+    file: str
+    sha256: str
+    temperature: float
+    thresholds: Thresholds
+    parity: dict[str, Any] = field(default_factory=dict)
+    gate: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """``card.json``.
+
+    Attributes:
+        name, version: identity of the package.
+        created: ISO 8601 date.
+        architecture: for example ``InceptionV3``.
+        classes: class names, in the order of the network's own output.
+        positive_class: the one that ``probability`` is about.
+        preprocessing: how crops are cut.
+        variants: by precision name.
+        feature_statistics: file with ``mean [d]`` and ``precision [d, d]`` (npz) for the out-of-distribution score, and
+            its SHA-256; None where the package offers none.
+        training: data sets with citation, numbers of cells, recipe.
+        evaluation: figures with intervals, split and number of cells.
+        limitations: what a user must know, a sentence each.
+        tools: version of each tool that made the package.
+        intended_use: the sentence of intended use.
+        schema: version of this form.
+    """
+
+    name: str
+    version: str
+    created: str
+    architecture: str
+    classes: tuple[str, ...]
+    positive_class: str
+    preprocessing: PreprocessingSpec
+    variants: dict[VariantName, Variant]
+    feature_statistics: dict[str, str] | None = None
+    training: dict[str, Any] = field(default_factory=dict)
+    evaluation: dict[str, Any] = field(default_factory=dict)
+    limitations: tuple[str, ...] = ()
+    tools: dict[str, str] = field(default_factory=dict)
+    intended_use: str = INTENDED_USE
+    schema: int = CARD_SCHEMA
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of ``card.json``."""
+        record = dataclasses.asdict(self)
+        record["preprocessing"] = self.preprocessing.to_json()
+        return record
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> ModelCard:
+        """Read the content of ``card.json``.
+
+        Raises:
+            ModelIncompatibleError: a newer schema, or preprocessing that this runtime does not do.
+            ModelIntegrityError: the card is incomplete.
+        """
+        schema = record.get("schema")
+        if not isinstance(schema, int):
+            raise ModelIntegrityError("The model card carries no schema version.", "Export the model again.")
+        if schema != CARD_SCHEMA:
+            raise ModelIncompatibleError(
+                f"The model card has schema {schema}, this version reads {CARD_SCHEMA}.",
+                "Install the edge-all version named in the card under tools, or export the model again.",
+            )
+        try:
+            values = {f.name: record[f.name] for f in dataclasses.fields(cls) if f.name in record}
+            values["classes"] = tuple(values["classes"])
+            values["limitations"] = tuple(values["limitations"])
+            values["preprocessing"] = PreprocessingSpec.from_json(values["preprocessing"])
+            values["variants"] = {
+                name: Variant(**{**variant, "thresholds": Thresholds(**variant["thresholds"])})
+                for name, variant in values["variants"].items()
+            }
+            return cls(**values)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ModelIntegrityError(
+                f"The model card is incomplete or damaged ({error}).", "Install the package again."
+            ) from error

@@ -1,0 +1,1 @@
+"""Writers: each a function of results alone."""

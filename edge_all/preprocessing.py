@@ -1,0 +1,123 @@
+"""THE way from a field and a cell to what the network sees.
+
+Training, calibration, benchmark, parity checks and the runtime all call `crop_cell`. There is no second resize
+anywhere: the commonest fault of deployed models is one that differs slightly.
+
+The crop is a square around the centre of the nucleus's box, ``factor`` times as wide as the longer side of that box,
+so that a cell fills the input alike at every magnification. Where the square leaves the image, the border pixels are
+repeated. Shrinking uses area interpolation, enlarging linear. Nothing is normalised by the image's own content;
+scaling of the values happens inside the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+
+from edge_all.errors import ModelIncompatibleError
+from edge_all.results import BoundingBox, Cell, LabelImage, RgbImage
+
+__all__ = ["PREPROCESSING_VERSION", "PreprocessingSpec", "crop_cell", "crop_cells"]
+
+PREPROCESSING_VERSION = 1
+"""Raised whenever the same image would give another network input."""
+
+Background = Literal["keep", "blank"]
+BLANK = 255
+"""Value of blanked pixels: white, as empty glass."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreprocessingSpec:
+    """How the crops of a model package are cut; part of its card.
+
+    Attributes:
+        input_size: side of the network's input in pixels.
+        factor: side of the crop as a multiple of the longer side of the nucleus's box.
+        background: ``keep`` leaves the neighbours in, ``blank`` whitens all that is not this cell.
+    """
+
+    input_size: int
+    factor: float
+    background: Background = "keep"
+
+    def to_json(self) -> dict[str, Any]:
+        """The block ``preprocessing`` of the card."""
+        return {
+            "version": PREPROCESSING_VERSION,
+            "input_size": self.input_size,
+            "crop": "square around the nucleus box",
+            "factor": self.factor,
+            "background": self.background,
+            "colour_order": "RGB",
+            "interpolation": "area when shrinking, linear when enlarging",
+            "value_range": [0, 255],
+        }
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> PreprocessingSpec:
+        """Read the block of a card.
+
+        Raises:
+            ModelIncompatibleError: the block asks for something that this runtime does not do.
+        """
+        try:
+            spec = cls(int(record["input_size"]), float(record["factor"]), record["background"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelIncompatibleError(
+                f"The card's preprocessing block is incomplete ({error}).", "Export the model again."
+            ) from error
+        if record != spec.to_json() or spec.background not in ("keep", "blank"):
+            raise ModelIncompatibleError(
+                f"The model wants preprocessing {record}, which this version does not do.",
+                "Install the edge-all version named in the model card, or export the model again.",
+            )
+        return spec
+
+
+def crop_square(nucleus_bbox: BoundingBox, factor: float) -> tuple[int, int, int]:
+    """Left, top and side of the square crop around a nucleus; may reach outside the image."""
+    x, y, width, height = nucleus_bbox
+    side = max(1, round(factor * max(width, height)))
+    return round(x + width / 2 - side / 2), round(y + height / 2 - side / 2), side
+
+
+def crop_cell(pixels: RgbImage, cell: Cell, cell_labels: LabelImage | None, spec: PreprocessingSpec) -> RgbImage:
+    """Cut one cell out of its field, at the network's input size.
+
+    Args:
+        pixels: ``uint8 [height, width, 3]`` RGB field.
+        cell: the cell to cut.
+        cell_labels: ``uint16 [height, width]`` whole cells; only read when the background is blanked.
+        spec: how to cut.
+
+    Returns:
+        ``uint8 [input_size, input_size, 3]`` RGB.
+    """
+    left, top, side = crop_square(cell.nucleus_bbox, spec.factor)
+    height, width = pixels.shape[:2]
+    columns = np.clip(np.arange(left, left + side), 0, width - 1)
+    rows = np.clip(np.arange(top, top + side), 0, height - 1)
+    window = pixels[rows[:, None], columns[None, :]]
+    if spec.background == "blank":
+        if cell_labels is None:
+            raise ValueError("cell_labels are needed to blank the background")
+        window = np.where((cell_labels[rows[:, None], columns[None, :]] == cell.id)[..., None], window, np.uint8(BLANK))
+    size = spec.input_size
+    interpolation = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+    resized: RgbImage = cv2.resize(window, (size, size), interpolation=interpolation).astype(np.uint8, copy=False)
+    return resized
+
+
+def crop_cells(
+    pixels: RgbImage, cells: Sequence[Cell], cell_labels: LabelImage | None, spec: PreprocessingSpec
+) -> RgbImage:
+    """`crop_cell` for several cells: ``uint8 [cells, input_size, input_size, 3]`` RGB."""
+    crops = np.empty((len(cells), spec.input_size, spec.input_size, 3), np.uint8)
+    for index, cell in enumerate(cells):
+        crops[index] = crop_cell(pixels, cell, cell_labels, spec)
+    return crops

@@ -1,0 +1,1 @@
+"""The smear renderer: synthetic fields with exact masks and labels."""

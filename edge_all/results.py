@@ -1,0 +1,295 @@
+"""The values that flow through the pipeline, and their JSON form.
+
+Every stage takes frozen dataclasses and returns frozen dataclasses; nothing is changed in place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "INTENDED_USE",
+    "BoundingBox",
+    "Cell",
+    "CellKind",
+    "CellLabel",
+    "Field",
+    "FieldResult",
+    "FieldStatus",
+    "LabelImage",
+    "ModelIdentity",
+    "Point",
+    "ProviderReport",
+    "Quality",
+    "RgbImage",
+    "Segmentation",
+    "SlideResult",
+    "Verdict",
+]
+
+INTENDED_USE = "For Research Use Only. Not for use in diagnostic procedures."
+"""The sentence that every report, page, banner and card carries (21 CFR 809.10(c))."""
+
+RgbImage = NDArray[np.uint8]
+"""``uint8 [height, width, 3]``, RGB."""
+LabelImage = NDArray[np.uint16]
+"""``uint16 [height, width]``: 0 is ground, n is the cell with ``id == n``."""
+Point = tuple[float, float]
+"""x, y in pixels of the input image."""
+BoundingBox = tuple[int, int, int, int]
+"""x, y, width, height in pixels of the input image."""
+
+CellKind = Literal["candidate", "rejected"]
+CellLabel = Literal["ALL", "non-ALL", "indeterminate"]
+FieldStatus = Literal["ok", "error", "unusable"]
+Verdict = Literal["suspicious", "not detected", "indeterminate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One decoded microscope field.
+
+    Attributes:
+        image: the name under which results report it (a path as the user gave it).
+        slide: the slide that it belongs to.
+        pixels: ``uint8 [height, width, 3]`` RGB.
+        microns_per_pixel: physical size of a pixel, where it is known.
+    """
+
+    image: str
+    slide: str
+    pixels: RgbImage
+    microns_per_pixel: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Can this field be judged at all?
+
+    Attributes:
+        usable: False sends the field to ``unusable``.
+        reasons: why it is not usable; empty when it is.
+        warnings: what a reader should know although the field was judged.
+        metrics: the measured figures by name (focus, exposure, clipping, stain), see ``edge_all.quality``.
+    """
+
+    usable: bool
+    reasons: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One segmented object of a field.
+
+    Attributes:
+        id: its number in the label images, from 1.
+        bbox: box of the whole cell.
+        centroid: centroid of the whole cell.
+        area: area of the whole cell in pixels.
+        nucleus_bbox: box of the nucleus.
+        nucleus_centroid: centroid of the nucleus.
+        nucleus_area: area of the nucleus in pixels.
+        contour: outline of the whole cell, a closed polygon whose first point is not repeated.
+        kind: ``candidate`` is classified, ``rejected`` is reported and not classified.
+        reason: why it was rejected; None for a candidate.
+        probability: calibrated probability of ALL; None until classified.
+        label: the decision; None until classified.
+        out_of_distribution: how unlike the training cells it is, 1.0 being the limit above which a cell is
+            sent to review; None where the model package offers no such score.
+    """
+
+    id: int
+    bbox: BoundingBox
+    centroid: Point
+    area: int
+    nucleus_bbox: BoundingBox
+    nucleus_centroid: Point
+    nucleus_area: int
+    contour: tuple[tuple[int, int], ...]
+    kind: CellKind
+    reason: str | None = None
+    probability: float | None = None
+    label: CellLabel | None = None
+    out_of_distribution: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The cell as JSON-ready values; floats are rounded to what they are worth."""
+        record = dataclasses.asdict(self)
+        record["bbox"] = list(self.bbox)
+        record["centroid"] = [round(value, 2) for value in self.centroid]
+        record["nucleus_bbox"] = list(self.nucleus_bbox)
+        record["nucleus_centroid"] = [round(value, 2) for value in self.nucleus_centroid]
+        record["contour"] = [list(point) for point in self.contour]
+        for name in ("probability", "out_of_distribution"):
+            if record[name] is not None:
+                record[name] = round(record[name], 6)
+        return record
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Cell:
+        """The inverse of `to_json`; keys it does not know are passed over."""
+        known = {f.name: record[f.name] for f in dataclasses.fields(cls) if f.name in record}
+        for name in ("bbox", "centroid", "nucleus_bbox", "nucleus_centroid"):
+            known[name] = tuple(known[name])
+        known["contour"] = tuple((int(x), int(y)) for x, y in known["contour"])
+        return cls(**known)
+
+
+@dataclass(frozen=True, slots=True)
+class Segmentation:
+    """What `edge_all.segmentation.segment` found in one field.
+
+    Attributes:
+        cells: all objects, candidates and rejected, ``cells[i].id == i + 1``.
+        cell_labels: ``uint16 [height, width]`` whole cells.
+        nucleus_labels: ``uint16 [height, width]`` nuclei, same numbers.
+    """
+
+    cells: tuple[Cell, ...]
+    cell_labels: LabelImage
+    nucleus_labels: LabelImage
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which network judged: name, version and precision variant of the model package, SHA-256 of the file."""
+
+    name: str
+    version: str
+    variant: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderReport:
+    """Which execution provider judged.
+
+    Attributes:
+        requested: what the user asked for (``auto``, ``cpu``, ``cuda`` ...).
+        obtained: the provider that the session itself reports, for example ``CPUExecutionProvider``.
+        reason: why this one.
+        threads: intra-op threads of the session.
+    """
+
+    requested: str
+    obtained: str
+    reason: str
+    threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class FieldResult:
+    """One line of ``fields.jsonl``.
+
+    Attributes:
+        image: the name of the image, as the user gave it.
+        slide: the slide it belongs to.
+        status: ``ok``, ``error`` (could not be read or judged) or ``unusable`` (read, but not fit to be judged).
+        error: what went wrong and what to do; None when ok.
+        width, height: size in pixels; 0 where the image could not be read.
+        quality: None where the image could not be read.
+        cells: candidates and rejected objects.
+        timings_ms: milliseconds by stage.
+        model, provider: None where nothing was classified.
+    """
+
+    image: str
+    slide: str
+    status: FieldStatus
+    error: str | None = None
+    width: int = 0
+    height: int = 0
+    quality: Quality | None = None
+    cells: tuple[Cell, ...] = ()
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    model: ModelIdentity | None = None
+    provider: ProviderReport | None = None
+
+    @property
+    def candidates(self) -> tuple[Cell, ...]:
+        """The cells that are, or are to be, classified."""
+        return tuple(cell for cell in self.cells if cell.kind == "candidate")
+
+    def to_json(self) -> dict[str, Any]:
+        """The line as JSON-ready values."""
+        return {
+            "image": self.image,
+            "slide": self.slide,
+            "status": self.status,
+            "error": self.error,
+            "width": self.width,
+            "height": self.height,
+            "quality": None if self.quality is None else dataclasses.asdict(self.quality),
+            "cells": [cell.to_json() for cell in self.cells],
+            "timings_ms": {stage: round(value, 3) for stage, value in self.timings_ms.items()},
+            "model": None if self.model is None else dataclasses.asdict(self.model),
+            "provider": None if self.provider is None else dataclasses.asdict(self.provider),
+        }
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> FieldResult:
+        """The inverse of `to_json`; keys it does not know are passed over."""
+        quality = record.get("quality")
+        if quality is not None:
+            quality = Quality(
+                usable=quality["usable"],
+                reasons=tuple(quality["reasons"]),
+                warnings=tuple(quality["warnings"]),
+                metrics=dict(quality["metrics"]),
+            )
+        model = record.get("model")
+        provider = record.get("provider")
+        return cls(
+            image=record["image"],
+            slide=record["slide"],
+            status=record["status"],
+            error=record["error"],
+            width=record["width"],
+            height=record["height"],
+            quality=quality,
+            cells=tuple(Cell.from_json(cell) for cell in record["cells"]),
+            timings_ms=dict(record["timings_ms"]),
+            model=None if model is None else ModelIdentity(**model),
+            provider=None if provider is None else ProviderReport(**provider),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SlideResult:
+    """One entry of ``slides.json``: the fields of a slide taken together.
+
+    Attributes:
+        slide: its name.
+        fields: number of fields by status (``ok``, ``error``, ``unusable``).
+        cells: number of candidates by label (``ALL``, ``non-ALL``, ``indeterminate``) and of ``rejected`` objects.
+        all_fraction: ALL / (ALL + non-ALL + indeterminate); None where no cell was judged.
+        all_fraction_interval: its 95 % Wilson interval; None where no cell was judged.
+        verdict: ``suspicious``, ``not detected`` or ``indeterminate``.
+        reason: why, in one sentence for the technician.
+        warnings: what a reader should know before trusting the verdict.
+    """
+
+    slide: str
+    fields: dict[str, int]
+    cells: dict[str, int]
+    all_fraction: float | None
+    all_fraction_interval: tuple[float, float] | None
+    verdict: Verdict
+    reason: str
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as JSON-ready values."""
+        record = dataclasses.asdict(self)
+        record["warnings"] = list(self.warnings)
+        if self.all_fraction is not None and self.all_fraction_interval is not None:
+            record["all_fraction"] = round(self.all_fraction, 4)
+            record["all_fraction_interval"] = [round(bound, 4) for bound in self.all_fraction_interval]
+        return record

@@ -1,0 +1,1 @@
+"""From a field to its cells: colour k-means, nuclei, separation, whole cells, candidates."""

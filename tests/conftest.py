@@ -1,0 +1,17 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The folder of real smear images: ``EDGE_ALL_DATA``, or ``../shared/data`` beside the checkout."""
+    root = Path(os.environ.get("EDGE_ALL_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not (root / "allidb1").is_dir():
+        pytest.skip(f"no real smear images at {root}; set EDGE_ALL_DATA")
+    return root
