@@ -6,6 +6,8 @@ The training side writes it, the runtime reads it. The JSON form is the dataclas
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -52,6 +54,8 @@ class Variant:
         thresholds: fitted for this variant.
         parity: figures against the Keras model, by name.
         gate: report of the release gate against FP32; None for FP32 itself.
+        golden: the ``probability`` output for `edge_all.model.golden.golden_crops`, by which a station proves that its
+            own arithmetic is the one that was tested; None where the package carries no such answers.
     """
 
     file: str
@@ -60,6 +64,7 @@ class Variant:
     thresholds: Thresholds
     parity: dict[str, Any] = field(default_factory=dict)
     gate: dict[str, Any] | None = None
+    golden: list[float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,23 @@ class ModelCard:
         record["preprocessing"] = self.preprocessing.to_json()
         return record
 
+    def network_metadata(self, variant: VariantName) -> dict[str, str]:
+        """The ``metadata_props`` of one network file: what it is, should it ever be parted from its card.
+
+        The exporter writes them, the runtime compares them. Temperature and thresholds are not among them: they are
+        fitted after the file is written.
+        """
+        return {
+            "edge_all.schema": str(self.schema),
+            "edge_all.name": self.name,
+            "edge_all.version": self.version,
+            "edge_all.variant": variant,
+            "edge_all.classes": json.dumps(list(self.classes)),
+            "edge_all.positive_class": self.positive_class,
+            "edge_all.preprocessing": json.dumps(self.preprocessing.to_json(), sort_keys=True),
+            "edge_all.intended_use": self.intended_use,
+        }
+
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> ModelCard:
         """Read the content of ``card.json``.
@@ -131,8 +153,32 @@ class ModelCard:
                 name: Variant(**{**variant, "thresholds": Thresholds(**variant["thresholds"])})
                 for name, variant in values["variants"].items()
             }
-            return cls(**values)
-        except (KeyError, TypeError, AttributeError) as error:
+            card = cls(**values)
+            card._check_values()
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelIntegrityError(
                 f"The model card is incomplete or damaged ({error}).", "Install the package again."
             ) from error
+        return card
+
+    def _check_values(self) -> None:
+        """Raise ValueError or TypeError for a value that no export writes; a wrong threshold decides silently."""
+        for name in ("name", "version", "created", "architecture", "positive_class", "intended_use"):
+            if not isinstance(getattr(self, name), str):
+                raise TypeError(f"{name} is not text")
+        if len(set(self.classes)) < 2 or self.positive_class not in self.classes:
+            raise ValueError(f"classes {self.classes} with positive class {self.positive_class}")
+        for name, variant in self.variants.items():
+            limits = variant.thresholds
+            if name not in VARIANTS:
+                raise ValueError(f"unknown variant {name}")
+            if not 0 < variant.temperature < math.inf:
+                raise ValueError(f"temperature {variant.temperature} of {name}")
+            if not 0 <= limits.non_all_below <= limits.all_from <= 1:
+                raise ValueError(f"thresholds {limits.non_all_below} and {limits.all_from} of {name}")
+            if limits.out_of_distribution is not None and not 0 < limits.out_of_distribution < math.inf:
+                raise ValueError(f"out-of-distribution limit {limits.out_of_distribution} of {name}")
+            if not 0 <= limits.false_positive_rate <= 1:
+                raise ValueError(f"false-positive rate {limits.false_positive_rate} of {name}")
+            if variant.golden is not None and not all(0 <= value <= 1 for value in variant.golden):
+                raise ValueError(f"golden answers of {name}")

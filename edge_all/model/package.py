@@ -1,0 +1,217 @@
+"""A model package on disk: read it, and trust it only when every byte is the one that the card describes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, ModelNotFoundError, OutputError
+from edge_all.model.card import ModelCard, Variant, VariantName
+
+__all__ = [
+    "CARD_FILE",
+    "CARD_LIMIT",
+    "ModelPackage",
+    "card_files",
+    "default_package_path",
+    "load_package",
+    "sha256_of",
+    "verify_files",
+    "write_card",
+]
+
+CARD_FILE = "card.json"
+CARD_LIMIT = 4 * 1024 * 1024
+"""Bytes; a card is a few tens of kilobytes, anything near this is not one."""
+
+_digests: dict[tuple[str, int, int, int], str] = {}
+"""SHA-256 by file identity: a run opens the same package several times, and a hash costs 1 ms a megabyte."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPackage:
+    """A verified model package.
+
+    Attributes:
+        path: its folder.
+        card: what it says about itself.
+    """
+
+    path: Path
+    card: ModelCard
+
+    def variant(self, name: VariantName) -> Variant:
+        """The card's block on one precision.
+
+        Raises:
+            ModelNotFoundError: the package has no such variant.
+        """
+        try:
+            return self.card.variants[name]
+        except KeyError:
+            raise ModelNotFoundError(
+                f"Model package {self.path} has no {name} variant.",
+                f"It has: {', '.join(self.card.variants) or 'none'}.",
+            ) from None
+
+    def variant_file(self, name: VariantName) -> Path:
+        """The network file of one precision.
+
+        Raises:
+            ModelNotFoundError: the package has no such variant.
+        """
+        return self.path / self.variant(name).file
+
+    @property
+    def feature_statistics_file(self) -> Path | None:
+        """The npz file with ``mean`` and ``precision`` of the training cells' features; None where there is none."""
+        statistics = self.card.feature_statistics
+        return None if statistics is None else self.path / statistics["file"]
+
+
+def default_package_path() -> Path:
+    """The package that is embedded in edge-all."""
+    return Path(__file__).resolve().parent.parent / "models" / "default"
+
+
+def load_package(path: Path) -> ModelPackage:
+    """Read a package and verify its schema, its preprocessing and the hash of every file that the card names.
+
+    Args:
+        path: folder of the package.
+
+    Raises:
+        ModelNotFoundError: no such folder, or no card in it.
+        ModelIntegrityError: the card is damaged, or a file is missing or changed.
+        ModelIncompatibleError: a newer schema, or preprocessing that this runtime does not do.
+    """
+    path = Path(path)
+    card_file = path / CARD_FILE
+    if not card_file.is_file():
+        raise ModelNotFoundError(
+            f"There is no model package at {path} (no {CARD_FILE}).",
+            "Give the folder of a package, or see `edge-all model list` for those installed.",
+        )
+    try:
+        if card_file.stat().st_size > CARD_LIMIT:
+            raise ModelIntegrityError(
+                f"{card_file} is larger than {CARD_LIMIT // 1024**2} MB.", "Install the package again."
+            )
+        record = json.loads(card_file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelNotFoundError(
+            f"Cannot read {card_file} ({error.strerror}).", "Check the permissions of the package's folder."
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise ModelIntegrityError(f"{card_file} is damaged ({error}).", "Install the package again.") from error
+    if not isinstance(record, dict):
+        raise ModelIntegrityError(f"{card_file} holds no model card.", "Install the package again.")
+    package = ModelPackage(path, ModelCard.from_json(record))
+    verify_files(package)
+    return package
+
+
+def card_files(card: ModelCard) -> dict[str, str]:
+    """SHA-256 by name of every file that a card answers for.
+
+    Raises:
+        ModelIntegrityError: a name that is not a plain file name inside the package.
+    """
+    files = {variant.file: variant.sha256 for variant in card.variants.values()}
+    if card.feature_statistics is not None:
+        try:
+            files[card.feature_statistics["file"]] = card.feature_statistics["sha256"]
+        except (KeyError, TypeError) as error:
+            raise ModelIntegrityError(
+                "The card's block feature_statistics is damaged.", "Install the package again."
+            ) from error
+    for name in files:
+        if not _is_plain_name(name):
+            raise ModelIntegrityError(
+                f"The card names {name!r}, which is not a file of the package.", "Do not use this package."
+            )
+    return files
+
+
+def _is_plain_name(name: object) -> bool:
+    """Whether a card's file name stays inside its folder on every operating system."""
+    return (
+        isinstance(name, str)
+        and name not in ("", ".", "..", CARD_FILE)
+        and name.isprintable()
+        and PurePosixPath(name).name == name
+        and PureWindowsPath(name).name == name
+    )
+
+
+def verify_files(package: ModelPackage) -> None:
+    """Compare every file that the card names with its hash.
+
+    Raises:
+        ModelIntegrityError: a file is missing, unreadable or changed.
+        ModelIncompatibleError: the card names no network, or a precision that this runtime does not know.
+    """
+    if not package.card.variants:
+        raise ModelIncompatibleError(f"Model package {package.path} holds no network.", "Export the model again.")
+    for name, expected in card_files(package.card).items():
+        file = package.path / name
+        if not file.is_file():
+            raise ModelIntegrityError(
+                f"Model package {package.path} lacks {name}, which its card names.", "Install the package again."
+            )
+        try:
+            actual = sha256_of(file)
+        except OSError as error:
+            raise ModelIntegrityError(
+                f"Cannot read {file} ({error.strerror}).", "Check the permissions of the package's folder."
+            ) from error
+        if actual != expected:
+            raise ModelIntegrityError(
+                f"{file} is not the file that the card describes (SHA-256 {actual[:12]}…, the card says "
+                f"{str(expected)[:12]}…).",
+                "Do not use it; install the package again from where you trust it.",
+            )
+
+
+def sha256_of(file: Path) -> str:
+    """SHA-256 of a file as hexadecimal text, remembered within this process while the file stays as it is."""
+    status = file.stat()
+    identity = (str(file.absolute()), status.st_mtime_ns, status.st_size, status.st_ino)
+    if identity not in _digests:
+        with file.open("rb") as stream:
+            _digests[identity] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return _digests[identity]
+
+
+def write_card(folder: Path, card: ModelCard) -> Path:
+    """Write ``card.json`` atomically: a reader sees the old card or the new one, never a half.
+
+    Returns:
+        The path of the card.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    target = folder / CARD_FILE
+    text = json.dumps(card.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=".card-", suffix=".tmp", dir=folder)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputError(
+            f"Cannot write {target} ({error.strerror}).", "Check the folder's permissions and the free disk space."
+        ) from error
+    return target
