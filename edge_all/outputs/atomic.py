@@ -1,0 +1,74 @@
+"""Files that appear whole or not at all, and errors of the disk in the user's words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from edge_all.errors import OutputError
+
+__all__ = ["atomic_file", "output_error", "write_atomically"]
+
+_REMEDIES = {
+    errno.ENOSPC: "Free space on that disk, or choose another output folder with -o.",
+    errno.EDQUOT: "Your quota on that disk is used up: free space, or choose another output folder with -o.",
+    errno.EACCES: "Choose an output folder that you may write to with -o, or ask for permission.",
+    errno.EPERM: "Choose an output folder that you may write to with -o, or ask for permission.",
+    errno.EROFS: "That disk is read-only: choose another output folder with -o.",
+    errno.ENOTDIR: "A file stands where a folder is needed: choose another output folder with -o.",
+    errno.EEXIST: "A file stands where a folder is needed: choose another output folder with -o.",
+    errno.EISDIR: "A folder stands where a file is to be written: choose another output folder with -o.",
+    errno.ENAMETOOLONG: "Choose an output folder with a shorter path with -o.",
+}
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """The error that tells a user why a file could not be written, and what to do."""
+    remedy = _REMEDIES.get(error.errno or 0, "Check that disk, or choose another output folder with -o.")
+    return OutputError(f"Cannot write {path}: {error.strerror or error}.", remedy)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Write a file that other programs see only when it is complete.
+
+    The bytes go to a hidden file in the same folder, which takes the place of ``path`` when the block ends without an
+    error; after an error or Ctrl-C, ``path`` is as it was before. Missing folders are made.
+
+    Args:
+        path: the file to write.
+
+    Yields:
+        The open binary file.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(path, error) from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write all of a file's content with `atomic_file`.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with atomic_file(path) as file:
+        file.write(content)

@@ -1,0 +1,104 @@
+"""``cells.csv``: one row per cell, for a spreadsheet or a statistics program."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from edge_all.outputs.atomic import write_atomically
+from edge_all.results import Cell, FieldResult
+
+__all__ = ["COLUMNS", "write_cells"]
+
+COLUMNS = (
+    "slide",
+    "image",
+    "id",
+    "kind",
+    "reason",
+    "label",
+    "probability",
+    "out_of_distribution",
+    "centroid_x",
+    "centroid_y",
+    "bbox_x",
+    "bbox_y",
+    "bbox_width",
+    "bbox_height",
+    "area",
+    "nucleus_centroid_x",
+    "nucleus_centroid_y",
+    "nucleus_bbox_x",
+    "nucleus_bbox_y",
+    "nucleus_bbox_width",
+    "nucleus_bbox_height",
+    "nucleus_area",
+    "model",
+    "model_version",
+    "model_variant",
+    "provider",
+)
+"""The columns, left to right. Positions and sizes are in pixels of the image; what is not known is left empty."""
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+"""What makes Excel and LibreOffice take a text for a formula (OWASP, "CSV Injection"), in both widths."""
+
+
+def write_cells(path: Path, fields: Iterable[FieldResult]) -> None:
+    """Write one row for each cell of each field, candidates and rejected, in UTF-8.
+
+    Names that a spreadsheet would run as a formula get an apostrophe in front, which makes them text. Fields without a
+    cell have no row; `fields.jsonl` lists every field.
+
+    Args:
+        path: the file to write.
+        fields: the results, in the order of the rows.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    table = io.StringIO(newline="")
+    writer = csv.writer(table, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for field in fields:
+        for cell in field.cells:
+            writer.writerow(_row(field, cell))
+    # A file name whose bytes are no valid text must not cost the whole table.
+    write_atomically(path, table.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def _row(field: FieldResult, cell: Cell) -> list[str | int | float | None]:
+    model, provider = field.model, field.provider
+    return [
+        _text(field.slide),
+        _text(field.image),
+        cell.id,
+        cell.kind,
+        _text(cell.reason),
+        cell.label,
+        _rounded(cell.probability, 6),
+        _rounded(cell.out_of_distribution, 6),
+        *(round(value, 2) for value in cell.centroid),
+        *cell.bbox,
+        cell.area,
+        *(round(value, 2) for value in cell.nucleus_centroid),
+        *cell.nucleus_bbox,
+        cell.nucleus_area,
+        None if model is None else _text(model.name),
+        None if model is None else _text(model.version),
+        None if model is None else _text(model.variant),
+        None if provider is None else _text(provider.obtained),
+    ]
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+def _text(value: str | None) -> str | None:
+    """A text that no spreadsheet takes for a formula."""
+    if value is not None and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return value

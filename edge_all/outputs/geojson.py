@@ -1,0 +1,103 @@
+"""GeoJSON that QuPath opens: drag the file onto the open image.
+
+The form is the one that QuPath 0.4 and later write and read: a FeatureCollection in pixels of the full image, each
+feature with ``objectType``, ``classification`` (name and RGB), ``measurements`` as an object of numbers, and a UUID as
+``id``. (Before 0.4, measurements were a list of pairs and colours packed integers.)
+"""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+from edge_all import __version__
+from edge_all.outputs.atomic import write_atomically
+from edge_all.outputs.json_text import json_text
+from edge_all.outputs.palette import PALETTE, cell_class
+from edge_all.results import INTENDED_USE, Cell, FieldResult
+
+__all__ = ["feature_collection", "write_geojson"]
+
+
+def feature_collection(field: FieldResult) -> dict[str, Any]:
+    """All cells of one field, candidates and rejected, as QuPath detections.
+
+    Args:
+        field: a judged field.
+
+    Returns:
+        A GeoJSON FeatureCollection, JSON-ready.
+    """
+    return {
+        "type": "FeatureCollection",
+        "intended_use": INTENDED_USE,
+        "edge_all_version": __version__,
+        "features": [_feature(field, cell) for cell in field.cells],
+    }
+
+
+def write_geojson(folder: Path, stem: str, field: FieldResult) -> Path:
+    """Write the cells of one field to ``<stem>.geojson``.
+
+    Args:
+        folder: where to write.
+        stem: from `edge_all.outputs.naming.unique_stems`.
+        field: a judged field.
+
+    Returns:
+        The file written.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    path = folder / f"{stem}.geojson"
+    write_atomically(path, json_text(feature_collection(field)).encode("ascii"))
+    return path
+
+
+def _feature(field: FieldResult, cell: Cell) -> dict[str, Any]:
+    classified_as = cell_class(cell)
+    measurements: dict[str, float] = {
+        "Cell area px^2": float(cell.area),
+        "Nucleus area px^2": float(cell.nucleus_area),
+        "Nucleus/cell area ratio": round(cell.nucleus_area / max(cell.area, 1), 4),
+    }
+    if cell.probability is not None:
+        measurements["Probability of ALL"] = round(cell.probability, 6)
+    if cell.out_of_distribution is not None:
+        measurements["Out of distribution"] = round(cell.out_of_distribution, 6)
+    properties: dict[str, Any] = {
+        "objectType": "detection",
+        "name": f"{cell.id}",
+        "classification": {"name": classified_as, "color": list(PALETTE[classified_as])},
+        "measurements": measurements,
+    }
+    if cell.reason is not None:
+        properties["metadata"] = {"Rejected because": cell.reason}
+    # The same cell of the same image always has the same id: importing twice does not double it.
+    identity = uuid.uuid5(uuid.NAMESPACE_URL, f"edge-all:{field.image}#{cell.id}".encode("utf-8", "replace").decode())
+    return {
+        "type": "Feature",
+        "id": str(identity),
+        "geometry": {"type": "Polygon", "coordinates": [_ring(cell)]},
+        "properties": properties,
+    }
+
+
+def _ring(cell: Cell) -> list[list[float]]:
+    """The outline as a closed ring.
+
+    A contour runs through the centres of its pixels, and QuPath counts from the corner of the first pixel: hence the
+    half. Where a contour encloses nothing (one pixel, a line), the box stands for it, for QuPath refuses empty areas.
+    """
+    points = [(x + 0.5, y + 0.5) for x, y in cell.contour]
+    if _twice_the_area(points) <= 0:
+        x, y, width, height = cell.bbox
+        points = [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
+    return [[float(x), float(y)] for x, y in (*points, points[0])]
+
+
+def _twice_the_area(points: list[tuple[float, float]]) -> float:
+    following = points[1:] + points[:1]
+    return abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(points, following, strict=True)))

@@ -1,0 +1,126 @@
+"""``fields.jsonl``: one line per judged field, on disk as soon as the field is judged.
+
+A run may end at any moment, by Ctrl-C, a full disk or a power cut. What was judged before is then on disk in whole
+lines; at most the last line is torn. Reading passes over such a line, and appending removes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge_all.errors import InputError, InputNotFoundError
+from edge_all.outputs.atomic import output_error
+from edge_all.outputs.json_text import json_text
+from edge_all.results import FieldResult
+
+__all__ = ["FieldsWriter", "read_fields"]
+
+
+class FieldsWriter:
+    """Appends results to ``fields.jsonl``, each on disk before `write` returns.
+
+    Use it as a context manager. A file that exists is continued (``--resume``); a line that an earlier run left torn is
+    cut off first.
+
+    Args:
+        path: the file; missing folders are made.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Unbuffered: the position in the file is then always known, so that half a line can be taken back.
+            self._file = path.open("a+b", buffering=0)
+            try:
+                self._end = self._mend_tail()
+            except BaseException:
+                self._file.close()
+                raise
+        except OSError as error:
+            raise output_error(path, error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def write(self, result: FieldResult) -> None:
+        """Append one result.
+
+        Args:
+            result: the field to add.
+
+        Raises:
+            OutputError: the disk did not take the line; the file then ends with the last whole line.
+        """
+        line = (json_text(result.to_json()) + "\n").encode("ascii")
+        try:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
+        except BaseException as error:
+            self._file.truncate(self._end)
+            if isinstance(error, OSError):
+                raise output_error(self._path, error) from error
+            raise
+        self._end += len(line)
+
+    def close(self) -> None:
+        """Close the file; nothing is lost by not calling it."""
+        self._file.close()
+
+    def _mend_tail(self) -> int:
+        """Cut off what follows the last line end; its position is the end of the file from now on."""
+        self._file.seek(0)
+        content = self._file.read()
+        end = content.rfind(b"\n") + 1
+        if end < len(content):
+            self._file.truncate(end)
+        return end
+
+
+def read_fields(path: Path) -> tuple[FieldResult, ...]:
+    """Read ``fields.jsonl`` back.
+
+    Args:
+        path: the file.
+
+    Returns:
+        The results in the order in which they were written. A last line without its line end is passed over: the run
+        that wrote it was cut short.
+
+    Raises:
+        InputNotFoundError: there is no such file.
+        InputError: it cannot be read, or a whole line is damaged.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputNotFoundError(f"There is no file {path}.", "Run without --resume to begin anew.") from error
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror or error}.", "Check its permissions.") from error
+    *lines, _torn = content.split(b"\n")
+    results = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            results.append(FieldResult.from_json(json.loads(line)))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise InputError(
+                f"Line {number} of {path} is damaged ({type(error).__name__}: {error}).",
+                "Move the file away and run again, or choose another output folder with -o.",
+            ) from error
+    return tuple(results)

@@ -1,0 +1,268 @@
+"""A field with its cells drawn in: what the reader compares with the smear.
+
+Each class has its own colour and its own line (thick, dashed, thin), so that the picture can be read without colours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_all.outputs.palette import PALETTE, CellClass, Rgb, cell_class
+from edge_all.outputs.pictures import write_jpeg
+from edge_all.results import INTENDED_USE, Cell, FieldResult, RgbImage
+
+__all__ = ["draw_overlay", "overlay_scale", "save_overlay"]
+
+READABLE_SIDE = 640
+"""Longer side in pixels under which a picture is enlarged before it is drawn on: below, 60 letters of intended use in
+the smallest readable type do not fit into the width (measured: 395 px at 11 px per line)."""
+TEXT_SHARE = 0.0085
+"""Height of a capital as a share of the longer side: 12 px where a 2592 px field is shown 1400 px wide."""
+SMALLEST_TEXT = 8
+"""Height of a capital in pixels below which OpenCV's type is no longer legible (looked at)."""
+JPEG_QUALITY = 85
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+INK: Rgb = (20, 20, 20)
+PAPER: Rgb = (255, 255, 255)
+
+Rectangle = tuple[int, int, int, int]
+"""left, top, right, bottom."""
+
+
+def overlay_scale(width: int, height: int) -> int:
+    """How many times `draw_overlay` enlarges a picture of this size: 1 but for single cells and small crops."""
+    return max(1, math.ceil(READABLE_SIDE / max(width, height, 1)))
+
+
+def draw_overlay(pixels: RgbImage, result: FieldResult) -> RgbImage:
+    """Draw outlines, numbers, probabilities, a legend and the intended use.
+
+    Args:
+        pixels: ``uint8 [height, width, 3]`` RGB field.
+        result: its cells.
+
+    Returns:
+        ``uint8 [scale * height + strip, scale * width, 3]`` RGB: the field, `overlay_scale` times its size, with a
+        strip below it. No name of a file or slide is drawn in.
+    """
+    height, width = pixels.shape[:2]
+    scale = overlay_scale(width, height)
+    picture = np.ascontiguousarray(pixels)
+    if scale > 1:
+        enlarged = (width * scale, height * scale)
+        picture = cv2.resize(pixels, enlarged, interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
+    else:
+        picture = picture.copy()
+    pen = _Pen(max(picture.shape[:2]))
+    # What matters most is drawn last, on top.
+    order: list[CellClass] = list(reversed(PALETTE))
+    for cell in sorted(result.cells, key=lambda cell: order.index(cell_class(cell))):
+        _draw_outline(picture, cell, scale, pen)
+    _draw_tags(picture, result.candidates, scale, pen)
+    return np.vstack([picture, _strip(picture.shape[1], result.cells, pen)])
+
+
+def save_overlay(folder: Path, stem: str, pixels: RgbImage, result: FieldResult) -> Path:
+    """Draw a field with `draw_overlay` and write it to ``<stem>.jpg``.
+
+    Args:
+        folder: where to write.
+        stem: from `edge_all.outputs.naming.unique_stems`.
+        pixels: ``uint8 [height, width, 3]`` RGB field.
+        result: its cells.
+
+    Returns:
+        The file written.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    path = folder / f"{stem}.jpg"
+    write_jpeg(path, draw_overlay(pixels, result), JPEG_QUALITY)
+    return path
+
+
+class _Pen:
+    """Sizes that go with the size of a picture.
+
+    Args:
+        side: its longer side in pixels.
+    """
+
+    def __init__(self, side: int) -> None:
+        self.capital = max(SMALLEST_TEXT, round(side * TEXT_SHARE))
+        (_, unit_height), _ = cv2.getTextSize("H", FONT, 1.0, 1)
+        self._font_scale = self.capital / unit_height
+        self._weight = max(1, round(self.capital / 14))
+        self.margin = max(2, self.capital // 3)
+        # An outline of one pixel at 640, two at 1400, four at 2592.
+        self.line = max(1, round(side / 700))
+
+    def text_width(self, text: str) -> int:
+        """Width of a text in pixels."""
+        (width, _), _ = cv2.getTextSize(text, FONT, self._font_scale, self._weight)
+        return int(width)
+
+    def write(self, picture: RgbImage, text: str, left: int, base: int, colour: Rgb) -> None:
+        """Write a text whose capitals stand on ``base``."""
+        cv2.putText(picture, text, (left, base), FONT, self._font_scale, colour, self._weight, cv2.LINE_AA)
+
+    def thickness(self, drawn_as: CellClass) -> int:
+        """Of the outline of a class."""
+        return {"ALL": self.line + 1 + self.line // 2, "rejected": 1 + self.line // 3}.get(drawn_as, self.line)
+
+
+def _draw_outline(picture: RgbImage, cell: Cell, scale: int, pen: _Pen) -> None:
+    drawn_as = cell_class(cell)
+    # Pixel i covers scale pixels of the enlarged picture, its centre lies in their middle.
+    points = np.asarray(cell.contour, np.float64).reshape(-1, 2) * scale + (scale - 1) / 2
+    outline = np.round(points).astype(np.int32)
+    thickness = pen.thickness(drawn_as)
+    lines = _dashes(outline, 5 * pen.capital // 4) if drawn_as == "indeterminate" else [outline]
+    closed = drawn_as != "indeterminate"
+    if drawn_as != "rejected":
+        # A dark edge keeps yellow visible on glass and blue visible on nuclei.
+        cv2.polylines(picture, lines, closed, INK, thickness + max(2, pen.line), cv2.LINE_AA)
+    cv2.polylines(picture, lines, closed, PALETTE[drawn_as], thickness, cv2.LINE_AA)
+
+
+def _dashes(outline: NDArray[np.int32], dash: int) -> list[NDArray[np.int32]]:
+    """Cut a closed outline into dashes with gaps of about half their length.
+
+    Args:
+        outline: ``int32 [points, 2]``.
+        dash: length of a dash in pixels.
+
+    Returns:
+        Open polylines, ``int32 [points, 2]`` each.
+    """
+    ring = np.vstack([outline, outline[:1]]).astype(np.float64)
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(ring, axis=0).T))])
+    count = max(3, round(along[-1] / (1.5 * dash)))
+    period = along[-1] / count
+    lines = []
+    for number in range(count):
+        at = np.linspace(number * period, (number + 2 / 3) * period, 8)
+        points = np.column_stack([np.interp(at, along, ring[:, axis]) for axis in (0, 1)])
+        lines.append(np.round(points).astype(np.int32))
+    return lines
+
+
+def _draw_tags(picture: RgbImage, cells: Sequence[Cell], scale: int, pen: _Pen) -> None:
+    """Write number and probability beside each candidate, where it hides least."""
+    height, width = picture.shape[:2]
+    boxes = [_scaled_box(cell, scale) for cell in cells]
+    taken: list[Rectangle] = []
+    for cell, box in zip(cells, boxes, strict=True):
+        text = str(cell.id) if cell.probability is None else f"{cell.id}: {cell.probability:.2f}"
+        tag_width, tag_height = pen.text_width(text) + 2 * pen.margin, pen.capital + 2 * pen.margin
+        left, top, right, bottom = box
+        middle = (left + right - tag_width) // 2
+        places = [
+            (middle, top - tag_height),
+            (middle, bottom),
+            (right, (top + bottom - tag_height) // 2),
+            (left - tag_width, (top + bottom - tag_height) // 2),
+            (middle, (top + bottom - tag_height) // 2),
+        ]
+        best: Rectangle | None = None
+        least = math.inf
+        for x, y in places:
+            x_inside = min(max(x, 0), max(width - tag_width, 0))
+            y_inside = min(max(y, 0), max(height - tag_height, 0))
+            tag = (x_inside, y_inside, x_inside + tag_width, y_inside + tag_height)
+            # A tag over another tag is unreadable; a tag over a cell hides some of it.
+            hidden = sum(_shared(tag, other) for other in boxes) + 20 * sum(_shared(tag, other) for other in taken)
+            if hidden < least:
+                best, least = tag, hidden
+        if best is not None:
+            taken.append(best)
+            colour = PALETTE[cell_class(cell)]
+            cv2.rectangle(picture, best[:2], (best[2] - 1, best[3] - 1), colour, cv2.FILLED)
+            pen.write(picture, text, best[0] + pen.margin, best[3] - pen.margin - 1, _ink_on(colour))
+
+
+def _scaled_box(cell: Cell, scale: int) -> Rectangle:
+    x, y, width, height = cell.bbox
+    return x * scale, y * scale, (x + width) * scale, (y + height) * scale
+
+
+def _shared(one: Rectangle, other: Rectangle) -> int:
+    """Pixels that two rectangles share."""
+    width = min(one[2], other[2]) - max(one[0], other[0])
+    height = min(one[3], other[3]) - max(one[1], other[1])
+    return max(width, 0) * max(height, 0)
+
+
+def _ink_on(colour: Rgb) -> Rgb:
+    """Black or white, whichever is read better on this colour (luma of ITU-R BT.601)."""
+    red, green, blue = colour
+    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else PAPER
+
+
+def _strip(width: int, cells: Sequence[Cell], pen: _Pen) -> RgbImage:
+    """The legend with the counts, and the intended use, on white: ``uint8 [strip, width, 3]``."""
+    counts = Counter(cell_class(cell) for cell in cells)
+    # Before classification there are candidates; after it a count of 0 is a result too.
+    labels: tuple[CellClass, ...] = ("candidate",) if counts["candidate"] else ("ALL", "indeterminate", "non-ALL")
+    classes: list[CellClass] = [name for name in PALETTE if counts[name] or name in labels]
+    swatch, gap = 2 * pen.capital, 2 * pen.capital
+    line_height = 2 * pen.capital
+    rows: list[list[CellClass]] = [[]]
+    used = pen.capital
+    for name in classes:
+        item = swatch + pen.margin + pen.text_width(f"{name} {counts[name]}") + gap
+        if rows[-1] and used + item > width:
+            rows.append([])
+            used = pen.capital
+        rows[-1].append(name)
+        used += item
+    sentences = _wrapped(INTENDED_USE, width - 2 * pen.capital, pen)
+    strip = np.full((line_height * (len(rows) + len(sentences)) + pen.capital, width, 3), PAPER, np.uint8)
+    base = line_height
+    for row in rows:
+        left = pen.capital
+        for name in row:
+            middle = base - pen.capital // 2
+            _draw_swatch(strip, name, (left, middle), swatch, pen)
+            left += swatch + pen.margin
+            text = f"{name} {counts[name]}"
+            pen.write(strip, text, left, base, INK)
+            left += pen.text_width(text) + gap
+        base += line_height
+    for sentence in sentences:
+        pen.write(strip, sentence, pen.capital, base, INK)
+        base += line_height
+    return strip
+
+
+def _draw_swatch(strip: RgbImage, name: CellClass, start: tuple[int, int], length: int, pen: _Pen) -> None:
+    """A piece of the line with which a class is drawn."""
+    left, middle = start
+    thickness = pen.thickness(name)
+    pieces = [(left, left + length)]
+    if name == "indeterminate":
+        pieces = [(left, left + length * 2 // 5), (left + length * 3 // 5, left + length)]
+    for x0, x1 in pieces:
+        if name != "rejected":
+            cv2.line(strip, (x0, middle), (x1, middle), INK, thickness + max(2, pen.line), cv2.LINE_AA)
+        cv2.line(strip, (x0, middle), (x1, middle), PALETTE[name], thickness, cv2.LINE_AA)
+
+
+def _wrapped(text: str, width: int, pen: _Pen) -> list[str]:
+    """Break a text into lines of at most ``width`` pixels, between words."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and pen.text_width(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines

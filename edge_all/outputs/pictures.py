@@ -1,0 +1,56 @@
+"""Pictures as files: the only place of the outputs that encodes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge_all.outputs.atomic import write_atomically
+from edge_all.results import LabelImage, RgbImage
+
+__all__ = ["jpeg_bytes", "write_jpeg", "write_label_png"]
+
+
+def jpeg_bytes(pixels: RgbImage, quality: int) -> bytes:
+    """A picture as JPEG, without any metadata.
+
+    Args:
+        pixels: ``uint8 [height, width, 3]`` RGB.
+        quality: 0 to 100, as libjpeg counts.
+    """
+    encoded, buffer = cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not encoded:
+        raise ValueError(f"cannot encode a picture of shape {pixels.shape} as JPEG")
+    return buffer.tobytes()
+
+
+def write_jpeg(path: Path, pixels: RgbImage, quality: int) -> None:
+    """Write a picture as JPEG.
+
+    Args:
+        path: the file to write.
+        pixels: ``uint8 [height, width, 3]`` RGB.
+        quality: 0 to 100, as libjpeg counts.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    write_atomically(path, jpeg_bytes(pixels, quality))
+
+
+def write_label_png(path: Path, labels: LabelImage) -> None:
+    """Write a label image as a 16-bit grey PNG.
+
+    Args:
+        path: the file to write.
+        labels: ``uint16 [height, width]``.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    encoded, buffer = cv2.imencode(".png", np.ascontiguousarray(labels, dtype=np.uint16))
+    if not encoded:
+        raise ValueError(f"cannot encode labels of shape {labels.shape} as PNG")
+    write_atomically(path, buffer.tobytes())
