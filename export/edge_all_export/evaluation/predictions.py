@@ -1,0 +1,228 @@
+"""What an evaluation works on: who was judged, what is true, and what the network said."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_all.errors import InputError, InputNotFoundError, OutputError, UsageError
+from edge_all.results import CellLabel
+
+__all__ = ["COLUMNS", "Band", "Predictions", "read_csv", "write_csv"]
+
+COLUMNS = ("sample", "source", "group", "slide", "label", "probability")
+"""Columns of a predictions file; ``out_of_distribution`` may follow."""
+OPTIONAL_COLUMN = "out_of_distribution"
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The indeterminate band: between its two ends a cell is left to a person.
+
+    Attributes:
+        non_all_below: probabilities under this are ``non-ALL``.
+        all_from: probabilities from this on are ``ALL``.
+        false_positive_rate: share of non-ALL cells that the model calls ALL, which the slide verdict needs; None where
+            it is not known, and then no slide verdict is evaluated.
+
+    Raises:
+        UsageError: the ends do not satisfy ``0 <= non_all_below <= all_from <= 1``.
+    """
+
+    non_all_below: float
+    all_from: float
+    false_positive_rate: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.non_all_below <= self.all_from <= 1.0:
+            raise UsageError(
+                f"The band {self.non_all_below} to {self.all_from} is not one.",
+                "Give two probabilities between 0 and 1, the lower one first.",
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """One row a judged cell, all columns of one length n.
+
+    Attributes:
+        sample: names, each once; by them two evaluations are paired.
+        source: the data set that the cell is from.
+        group: what must not be torn apart when resampling: a patient, or where none is known a block of neighbouring
+            fields. The same name in two sources is the same group (ALL-IDB2 is cut out of ALL-IDB1).
+        slide: the slide that the cell is from; empty where it belongs to none.
+        label: ``int64 [n]``, 1 is ALL.
+        probability: ``float64 [n]`` of ALL.
+        out_of_distribution: ``float64 [n]``, 1.0 being the limit above which a cell goes to review; None where the
+            network offers no such score.
+
+    Raises:
+        UsageError: columns of unequal length, no row, a name twice, a label that is not 0 or 1, a probability outside
+            0 to 1, a row without a group, or a slide in two groups.
+    """
+
+    sample: tuple[str, ...]
+    source: tuple[str, ...]
+    group: tuple[str, ...]
+    slide: tuple[str, ...]
+    label: NDArray[np.int64]
+    probability: NDArray[np.float64]
+    out_of_distribution: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        columns = [self.source, self.group, self.slide, self.label, self.probability]
+        if self.out_of_distribution is not None:
+            columns.append(self.out_of_distribution)
+        if not self.sample:
+            raise UsageError("There is no prediction to evaluate.", "Give at least one labelled, judged sample.")
+        if any(len(column) != len(self.sample) for column in columns):
+            raise UsageError("The columns of the predictions differ in length.", "Give every sample every column.")
+        if len(set(self.sample)) != len(self.sample):
+            seen: set[str] = set()
+            twice = next(name for name in self.sample if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+            raise UsageError(f"The sample {twice!r} occurs twice.", "Give every sample one row and its own name.")
+        if not np.isin(self.label, (0, 1)).all():
+            raise UsageError("A label is neither 0 nor 1.", "Label ALL cells 1 and all others 0.")
+        if not ((self.probability >= 0) & (self.probability <= 1)).all():
+            worst = int(np.argmin((self.probability >= 0) & (self.probability <= 1)))
+            raise UsageError(
+                f"The probability of {self.sample[worst]!r} is {self.probability[worst]}.",
+                "Give probabilities between 0 and 1 (of ALL), not logits.",
+            )
+        if not all(self.group):
+            raise UsageError(
+                f"The sample {self.sample[self.group.index('')]!r} has no group.",
+                "Name its patient, or the field it is from; without groups the intervals would be too narrow.",
+            )
+        group_of: dict[str, str] = {}
+        for slide, group in zip(self.slide, self.group, strict=True):
+            if slide and group_of.setdefault(slide, group) != group:
+                raise UsageError(
+                    f"The slide {slide!r} lies in the groups {group_of[slide]!r} and {group!r}.",
+                    "Put all cells of a slide in one group.",
+                )
+
+    def __len__(self) -> int:
+        return len(self.sample)
+
+    def take(self, rows: NDArray[np.intp]) -> Predictions:
+        """The rows with these indices, each at most once."""
+        return Predictions(
+            tuple(self.sample[row] for row in rows),
+            tuple(self.source[row] for row in rows),
+            tuple(self.group[row] for row in rows),
+            tuple(self.slide[row] for row in rows),
+            self.label[rows],
+            self.probability[rows],
+            None if self.out_of_distribution is None else self.out_of_distribution[rows],
+        )
+
+    def decisions(self, band: Band) -> tuple[CellLabel, ...]:
+        """What the runtime decides with this band; a cell out of distribution is indeterminate whatever its value."""
+        scores = self.out_of_distribution
+        strange = np.zeros(len(self), bool) if scores is None else np.nan_to_num(scores) > 1
+        return tuple(
+            "indeterminate"
+            if odd or band.non_all_below <= value < band.all_from
+            else ("ALL" if value >= band.all_from else "non-ALL")
+            for value, odd in zip(self.probability, strange, strict=True)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The columns as lists."""
+        record: dict[str, Any] = {name: list(getattr(self, name)) for name in COLUMNS[:4]}
+        record["label"] = self.label.tolist()
+        record["probability"] = [round(value, 7) for value in self.probability.tolist()]
+        if self.out_of_distribution is not None:
+            record[OPTIONAL_COLUMN] = [
+                None if np.isnan(value) else round(value, 5) for value in self.out_of_distribution.tolist()
+            ]
+        return record
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Predictions:
+        """The inverse of `to_json`."""
+        scores = record.get(OPTIONAL_COLUMN)
+        return cls(
+            tuple(record["sample"]),
+            tuple(record["source"]),
+            tuple(record["group"]),
+            tuple(record["slide"]),
+            np.asarray(record["label"], np.int64),
+            np.asarray(record["probability"], np.float64),
+            None if scores is None else np.asarray(scores, np.float64),
+        )
+
+
+def read_csv(path: Path) -> Predictions:
+    """Read a predictions file: a header line with `COLUMNS`, in any order, then a row a cell.
+
+    Raises:
+        InputNotFoundError: no such file.
+        InputError: not text, a missing column, or a value that is no number; the message names the line.
+        UsageError: the rows contradict each other, see `Predictions`.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise InputError(
+                    f"{path} has no column {', '.join(missing)}.",
+                    f"Its first line must name the columns {','.join(COLUMNS)} (and may name {OPTIONAL_COLUMN}).",
+                )
+            scored = OPTIONAL_COLUMN in (reader.fieldnames or ())
+            rows = [(reader.line_num, row) for row in reader]
+    except FileNotFoundError as error:
+        raise InputNotFoundError(f"There is no file {path}.", "Check the path of the predictions.") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as a table ({error}).", "Give a CSV file in UTF-8.") from error
+
+    numbers: dict[str, list[float]] = {"label": [], "probability": [], OPTIONAL_COLUMN: []}
+    for line, row in rows:
+        for name in ("label", "probability", *([OPTIONAL_COLUMN] if scored else [])):
+            text = row[name] or ("nan" if name == OPTIONAL_COLUMN else "")
+            try:
+                numbers[name].append(float(text))
+            except ValueError as error:
+                raise InputError(
+                    f"{path}, line {line}: {name} is {text!r}, not a number.", "Correct that line."
+                ) from error
+    labels = np.asarray(numbers["label"])
+    if not np.isin(labels, (0, 1)).all():
+        line = rows[int(np.argmin(np.isin(labels, (0, 1))))][0]
+        raise InputError(f"{path}, line {line}: the label is neither 0 nor 1.", "Label ALL cells 1, all others 0.")
+    return Predictions(
+        tuple(row["sample"] for _, row in rows),
+        tuple(row["source"] or "" for _, row in rows),
+        tuple(row["group"] or "" for _, row in rows),
+        tuple(row["slide"] or "" for _, row in rows),
+        labels.astype(np.int64),
+        np.asarray(numbers["probability"], np.float64),
+        np.asarray(numbers[OPTIONAL_COLUMN], np.float64) if scored else None,
+    )
+
+
+def write_csv(predictions: Predictions, path: Path) -> None:
+    """Write a predictions file that `read_csv` reads back.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    record = predictions.to_json()
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(record)
+            writer.writerows(zip(*record.values(), strict=True))
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(f"{path} cannot be written ({error}).", "Choose another folder, or make room.") from error

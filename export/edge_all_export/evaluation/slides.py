@@ -1,0 +1,92 @@
+"""From judged cells to judged slides.
+
+A slide is ALL in truth when any of its cells is labelled ALL. Its score is the chance that the share of ALL cells which
+defines the disease is reached, given the probability of every cell: the tail of a Poisson binomial distribution, with
+cells taken as independent. Unlike a share of cells this is a probability, so that Brier score and calibration error
+mean at slide level what they mean at cell level.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_all.model.card import Thresholds
+from edge_all.results import Cell, CellLabel, FieldResult
+from edge_all.verdict import DEFINING_BLAST_SHARE, judge_slide
+from edge_all_export.evaluation.predictions import Band, Predictions
+
+__all__ = ["SLIDE_SCORE", "chance_of_share", "slide_predictions", "verdict_table"]
+
+SLIDE_SCORE = (
+    f"probability that at least {DEFINING_BLAST_SHARE:.0%} of the slide's cells are ALL (Poisson binomial tail of the "
+    "cells' probabilities); in truth a slide is ALL when any of its cells is"
+)
+"""How a slide gets its probability and its truth, for reports."""
+
+
+def chance_of_share(probability: NDArray[np.float64], share: float = DEFINING_BLAST_SHARE) -> float:
+    """Chance that at least ``share`` of some cells are ALL.
+
+    Args:
+        probability: ``float64 [n]`` of ALL, of cells taken as independent; n > 0.
+        share: in (0, 1].
+    """
+    counts = np.ones(1)
+    for value in probability:
+        counts = np.convolve(counts, (1.0 - value, value))
+    # Without the allowance 0.2 * 5 cells could ask for two of them.
+    needed = math.ceil(share * len(probability) - 1e-9)
+    return float(min(1.0, counts[needed:].sum()))
+
+
+def slide_predictions(predictions: Predictions) -> Predictions | None:
+    """One row a slide: `sample` is its name, `source` those of its cells; None where no cell belongs to a slide."""
+    names = np.asarray(predictions.slide)
+    slides = [str(name) for name in dict.fromkeys(predictions.slide) if name]
+    if not slides:
+        return None
+    rows_of = [np.flatnonzero(names == name) for name in slides]
+    return Predictions(
+        sample=tuple(slides),
+        source=tuple(" + ".join(sorted({predictions.source[row] for row in rows})) for rows in rows_of),
+        group=tuple(predictions.group[rows[0]] for rows in rows_of),
+        slide=tuple(slides),
+        label=np.asarray([predictions.label[rows].max() for rows in rows_of], np.int64),
+        probability=np.asarray([chance_of_share(predictions.probability[rows]) for rows in rows_of], np.float64),
+    )
+
+
+def verdict_table(predictions: Predictions, band: Band) -> dict[str, dict[str, int]] | None:
+    """The runtime's own slide verdicts, counted by truth.
+
+    Returns:
+        ``{"ALL": {"suspicious": n, "indeterminate": n, "not detected": n}, "non-ALL": {...}}``; None where no cell
+        belongs to a slide, or the band carries no false-positive rate.
+    """
+    slides = slide_predictions(predictions)
+    if slides is None or band.false_positive_rate is None:
+        return None
+    thresholds = Thresholds(band.non_all_below, band.all_from, None, band.false_positive_rate)
+    labels: dict[str, list[CellLabel]] = {}
+    for slide, label in zip(predictions.slide, predictions.decisions(band), strict=True):
+        labels.setdefault(slide, []).append(label)
+    counts: Counter[tuple[int, str]] = Counter()
+    for slide, truth in zip(slides.sample, slides.label.tolist(), strict=True):
+        counts[truth, judge_slide(slide, [_field(slide, labels[slide])], thresholds).verdict] += 1
+    return {
+        name: {verdict: counts[truth, verdict] for verdict in ("suspicious", "indeterminate", "not detected")}
+        for truth, name in ((1, "ALL"), (0, "non-ALL"))
+    }
+
+
+def _field(slide: str, labels: list[CellLabel]) -> FieldResult:
+    # The verdict counts labels; where the cells lie does not enter it.
+    cells = tuple(
+        Cell(number, (0, 0, 1, 1), (0.0, 0.0), 1, (0, 0, 1, 1), (0.0, 0.0), 1, (), "candidate", label=label)
+        for number, label in enumerate(labels, start=1)
+    )
+    return FieldResult(image=slide, slide=slide, status="ok", cells=cells)
