@@ -17,11 +17,12 @@ from typing import Any, Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_all.errors import ModelIncompatibleError
 from edge_all.results import BoundingBox, Cell, LabelImage, RgbImage
 
-__all__ = ["PREPROCESSING_VERSION", "PreprocessingSpec", "crop_cell", "crop_cells"]
+__all__ = ["PREPROCESSING_VERSION", "PreprocessingSpec", "crop_cell", "crop_cells", "crop_window"]
 
 PREPROCESSING_VERSION = 1
 """Raised whenever the same image would give another network input."""
@@ -79,11 +80,25 @@ class PreprocessingSpec:
         return spec
 
 
-def crop_square(nucleus_bbox: BoundingBox, factor: float) -> tuple[int, int, int]:
-    """Left, top and side of the square crop around a nucleus; may reach outside the image."""
-    x, y, width, height = nucleus_bbox
-    side = max(1, round(factor * max(width, height)))
-    return round(x + width / 2 - side / 2), round(y + height / 2 - side / 2), side
+def crop_window(image: NDArray[Any], nucleus_bbox: BoundingBox, factor: float) -> NDArray[Any]:
+    """The square around a nucleus at the image's own resolution; border pixels are repeated outside the image.
+
+    Args:
+        image: ``[height, width, ...]``, pixels or labels.
+        nucleus_bbox: box of the nucleus.
+        factor: side of the square as a multiple of the longer side of the box.
+
+    Returns:
+        ``[side, side, ...]``, a copy.
+    """
+    x, y, box_width, box_height = nucleus_bbox
+    side = max(1, round(factor * max(box_width, box_height)))
+    left, top = round(x + box_width / 2 - side / 2), round(y + box_height / 2 - side / 2)
+    height, width = image.shape[:2]
+    columns = np.clip(np.arange(left, left + side), 0, width - 1)
+    rows = np.clip(np.arange(top, top + side), 0, height - 1)
+    window: NDArray[Any] = image[rows[:, None], columns[None, :]]
+    return window
 
 
 def crop_cell(pixels: RgbImage, cell: Cell, cell_labels: LabelImage | None, spec: PreprocessingSpec) -> RgbImage:
@@ -98,17 +113,14 @@ def crop_cell(pixels: RgbImage, cell: Cell, cell_labels: LabelImage | None, spec
     Returns:
         ``uint8 [input_size, input_size, 3]`` RGB.
     """
-    left, top, side = crop_square(cell.nucleus_bbox, spec.factor)
-    height, width = pixels.shape[:2]
-    columns = np.clip(np.arange(left, left + side), 0, width - 1)
-    rows = np.clip(np.arange(top, top + side), 0, height - 1)
-    window = pixels[rows[:, None], columns[None, :]]
+    window = crop_window(pixels, cell.nucleus_bbox, spec.factor)
     if spec.background == "blank":
         if cell_labels is None:
             raise ValueError("cell_labels are needed to blank the background")
-        window = np.where((cell_labels[rows[:, None], columns[None, :]] == cell.id)[..., None], window, np.uint8(BLANK))
+        of_this_cell = crop_window(cell_labels, cell.nucleus_bbox, spec.factor) == cell.id
+        window = np.where(of_this_cell[..., None], window, np.uint8(BLANK))
     size = spec.input_size
-    interpolation = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+    interpolation = cv2.INTER_AREA if len(window) > size else cv2.INTER_LINEAR
     resized: RgbImage = cv2.resize(window, (size, size), interpolation=interpolation).astype(np.uint8, copy=False)
     return resized
 

@@ -1,0 +1,60 @@
+"""``edge-all classify``: single-cell crops to labels."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, VariantOption
+
+if TYPE_CHECKING:
+    from edge_all.single_cells import CropResult
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("classify")(classify)
+
+
+def classify(
+    crops: Annotated[list[str], typer.Argument(metavar="CROP...", help="Images of one cell each, folders, or globs.")],
+    model: ModelOption = None,
+    variant: VariantOption = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Judge images that show one cell each; the cell in the middle is the one that is judged."""
+    from edge_all.inputs import find_images
+
+    sources = find_images(crops)
+    from edge_all.classifier import load_classifier
+    from edge_all.single_cells import classify_crops
+
+    classifier = load_classifier(model, variant=variant, device=device, threads=threads)
+    results = tuple(classify_crops(sources, classifier))
+    if as_json:
+        typer.echo(json.dumps([result.to_json() for result in results], indent=2))
+    else:
+        _print_table(results)
+    raise typer.Exit(0 if all(result.status == "ok" for result in results) else 1)
+
+
+def _print_table(results: tuple[CropResult, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from edge_all.results import INTENDED_USE
+
+    table = Table("image", "label", "probability of ALL", "note", caption=INTENDED_USE)
+    for result in results:
+        probability = "" if result.probability is None else f"{result.probability:.3f}"
+        table.add_row(
+            Text(result.image), result.label or result.status, probability, Text(result.error or result.note or "")
+        )
+    Console().print(table)

@@ -1,0 +1,110 @@
+"""The ``edge-all`` command: its verbs, where they come from, and how it ends.
+
+Verbs of the training side are plug-ins (entry-point group ``edge_all.commands``). Where their package is not
+installed, the verb still exists and says what to install.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+from typing import Annotated, NoReturn
+
+import typer
+
+from edge_all import __version__
+from edge_all.cli import classify, demo, doctor, model, screen, segment
+from edge_all.errors import EdgeAllError, MissingPackageError
+from edge_all.results import INTENDED_USE
+
+__all__ = ["build_app", "main"]
+
+PLUGIN_GROUP = "edge_all.commands"
+PLUGIN_VERBS = {
+    "train": "edge-all-export",
+    "evaluate": "edge-all-export",
+    "export": "edge-all-export",
+    "calibrate": "edge-all-calibration",
+    "gate": "edge-all-calibration",
+}
+"""Verbs that live in another distribution, and which one."""
+
+INTERRUPTED = 130
+"""Customary exit status after Ctrl-C."""
+
+
+def build_app() -> typer.Typer:
+    """The command with the verbs of this package and of every installed plug-in."""
+    app = typer.Typer(
+        name="edge-all",
+        help=f"Find acute lymphoblastic leukaemia (ALL) cells in images of stained blood smears.\n\n{INTENDED_USE}",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.callback()(_root)
+    for verb in (screen, segment, classify, demo, model, doctor):
+        verb.register(app)
+    for plugin in entry_points(group=PLUGIN_GROUP):
+        plugin.load()(app)
+    for verb_name in PLUGIN_VERBS.keys() - _verbs(app):
+        _register_missing(app, verb_name, PLUGIN_VERBS[verb_name])
+    return app
+
+
+def main() -> NoReturn:
+    """Run the command; a user's mistake ends with one message and no traceback.
+
+    Exit status: 0 all images judged, 1 some could not be, 2 wrong usage or nothing could run, 130 interrupted.
+    """
+    try:
+        build_app()(standalone_mode=True)
+    except EdgeAllError as error:
+        _complain(error)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("Interrupted.\n")
+        sys.exit(INTERRUPTED)
+    sys.exit(0)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"edge-all {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Nothing but the options that stand before a verb."""
+
+
+def _verbs(app: typer.Typer) -> set[str]:
+    commands = {str(command.name) for command in app.registered_commands}
+    return commands | {str(group.name) for group in app.registered_groups}
+
+
+def _register_missing(app: typer.Typer, verb: str, distribution: str) -> None:
+    folder = distribution.removeprefix("edge-all-")
+
+    @app.command(
+        verb,
+        help=f"Not installed: belongs to {distribution}.",
+        rich_help_panel="Training side",
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+        add_help_option=False,
+    )
+    def missing() -> None:
+        raise MissingPackageError(
+            f"'edge-all {verb}' belongs to the package {distribution}, which is not installed.",
+            f"In the source folder of edge-all, type: pip install ./{folder}",
+        )
+
+
+def _complain(error: EdgeAllError) -> None:
+    # Rich is already loaded by Typer; its console would break long paths across lines, so plain text it is.
+    typer.secho(f"Error: {error.problem}", fg=typer.colors.RED, err=True)
+    typer.secho(error.remedy, err=True)

@@ -1,0 +1,86 @@
+"""``edge-all screen``: fields to verdicts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from edge_all.results import SlideResult
+
+from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, VariantOption
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("screen")(screen)
+
+
+def screen(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Images, folders of images, or globs.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if need be.")],
+    model: ModelOption = None,
+    variant: VariantOption = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+    microns_per_pixel: Annotated[
+        float | None, typer.Option(min=0.01, max=10.0, help="Physical size of a pixel, where it is known.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run in the folder.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the slide results as JSON instead of a table.")
+    ] = False,
+) -> None:
+    """Find ALL cells in microscope fields, and judge each slide.
+
+    A folder of images is one slide. Writes fields.jsonl, cells.csv, slides.json, report.html, overlays, crops and
+    GeoJSON into the output folder.
+    """
+    from edge_all.cli.progress import field_progress
+    from edge_all.inputs import find_images
+
+    sources = find_images(paths)
+    from edge_all.classifier import load_classifier
+    from edge_all.screening_run import REPORT_FILE, screen_to_folder
+
+    classifier = load_classifier(model, variant=variant, device=device, threads=threads)
+    try:
+        with field_progress(len(sources), quiet=as_json) as on_field:
+            summary = screen_to_folder(
+                sources, classifier, out, resume=resume, microns_per_pixel=microns_per_pixel, on_field=on_field
+            )
+    except KeyboardInterrupt:
+        typer.secho(f"Interrupted. What was judged is in {out}; go on with --resume.", err=True)
+        raise typer.Exit(130) from None
+    if as_json:
+        typer.echo(json.dumps([slide.to_json() for slide in summary.slides], indent=2))
+    else:
+        _print_slides(summary.slides)
+        typer.echo(f"Report: {out / REPORT_FILE}")
+    raise typer.Exit(0 if summary.all_judged else 1)
+
+
+def _print_slides(slides: tuple[SlideResult, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from edge_all.results import INTENDED_USE
+
+    table = Table(
+        "slide", "verdict", "ALL", "non-ALL", "indeterminate", "ALL share (95 % interval)", "why", caption=INTENDED_USE
+    )
+    for slide in slides:
+        share = "no cell judged"
+        if slide.all_fraction is not None and slide.all_fraction_interval is not None:
+            low, high = slide.all_fraction_interval
+            share = f"{slide.all_fraction:.1%} ({low:.1%} to {high:.1%})"
+        counts = (str(slide.cells[label]) for label in ("ALL", "non-ALL", "indeterminate"))
+        why = " ".join((slide.reason, *slide.warnings))
+        table.add_row(Text(slide.slide), slide.verdict, *counts, share, Text(why))
+    Console().print(table)

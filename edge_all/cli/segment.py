@@ -1,0 +1,45 @@
+"""``edge-all segment``: fields to label images and crops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("segment")(segment)
+
+
+def segment(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Images, folders of images, or globs.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if need be.")],
+    microns_per_pixel: Annotated[
+        float | None, typer.Option(min=0.01, max=10.0, help="Physical size of a pixel, where it is known.")
+    ] = None,
+) -> None:
+    """Find the white cells, and write them as label images and crops; nothing is classified.
+
+    Writes STEM.cells.png and STEM.nuclei.png (16 bit, 0 = ground, the same number = the same cell) and crops/.
+    """
+    from edge_all.inputs import find_images
+
+    sources = find_images(paths)
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from edge_all.segmentation_run import segment_to_folder
+
+    table = Table("image", "candidates", "rejected", "note")
+    failed = False
+    for field in segment_to_folder(sources, out, microns_per_pixel=microns_per_pixel):
+        failed |= field.status != "ok"
+        candidates = len(field.candidates)
+        table.add_row(Text(field.image), str(candidates), str(len(field.cells) - candidates), Text(field.error or ""))
+    Console().print(table)
+    raise typer.Exit(1 if failed else 0)

@@ -1,0 +1,76 @@
+"""A folder that one run at a time writes into, and that no run overwrites unasked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from edge_all.errors import OutputError
+
+__all__ = ["claimed_folder"]
+
+LOCK_NAME = ".edge-all.lock"
+
+
+@contextmanager
+def claimed_folder(folder: Path, *, marker: str, resume: bool) -> Iterator[Path]:
+    """Make the folder if need be, and hold it for this run alone.
+
+    The lock is the operating system's own, so that a killed run leaves none behind.
+
+    Args:
+        folder: where to write; made with its parents.
+        marker: name of the file by which an earlier run is known.
+        resume: whether an earlier run's results may be continued.
+
+    Raises:
+        OutputError: the folder cannot be made or written, another run holds it, or it holds an earlier run's results
+            and ``resume`` is false.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK_NAME).open("a")
+    except OSError as error:
+        raise OutputError(
+            f"The output folder {folder} cannot be written ({error.strerror or error}).",
+            "Choose another folder with -o, or ask for permission to write there.",
+        ) from error
+    with lock:
+        if not _lock(lock):
+            raise OutputError(
+                f"The output folder {folder} is in use by another run.", "Wait for it to end, or choose another folder."
+            )
+        try:
+            if (folder / marker).exists() and not resume:
+                raise OutputError(
+                    f"The output folder {folder} already holds the results of a run.",
+                    "Choose another folder with -o, or go on with that run with --resume.",
+                )
+            yield folder
+        finally:
+            with suppress(OSError):  # Windows keeps an open file; the empty file left there holds nobody up
+                (folder / LOCK_NAME).unlink()
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: IO[str]) -> bool:
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _lock(file: IO[str]) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True

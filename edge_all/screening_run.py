@@ -1,0 +1,170 @@
+"""A screening run into a folder: what ``edge-all screen`` and ``edge-all demo`` do.
+
+Each field is on disk as soon as it is judged. A run that was interrupted goes on with ``resume``: fields judged before
+are taken from ``fields.jsonl``, those that had failed are tried again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_all.classifier import Classifier
+from edge_all.errors import OutputError
+from edge_all.inputs import ImageSource
+from edge_all.outputs.csv_table import write_cells
+from edge_all.outputs.geojson import write_geojson
+from edge_all.outputs.html_report import write_report
+from edge_all.outputs.jsonl import FieldsWriter, read_fields, write_fields
+from edge_all.outputs.naming import unique_stems
+from edge_all.outputs.overlay import save_overlay
+from edge_all.outputs.run_folder import claimed_folder
+from edge_all.outputs.slides_json import write_slides
+from edge_all.outputs.thumbnails import save_thumbnails, thumbnail_path
+from edge_all.results import FieldResult, SlideResult
+from edge_all.screening import ScreenedField, screen_fields
+from edge_all.verdict import judge_slide
+
+__all__ = ["REPORT_FILE", "RunSummary", "screen_to_folder"]
+
+FIELDS_FILE = "fields.jsonl"
+CELLS_FILE = "cells.csv"
+SLIDES_FILE = "slides.json"
+REPORT_FILE = "report.html"
+OVERLAYS_FOLDER = "overlays"
+CROPS_FOLDER = "crops"
+GEOJSON_FOLDER = "geojson"
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run came to.
+
+    Attributes:
+        fields: every field, in the order in which they were judged.
+        slides: every slide, in the order of its first field.
+    """
+
+    fields: tuple[FieldResult, ...]
+    slides: tuple[SlideResult, ...]
+
+    @property
+    def all_judged(self) -> bool:
+        """Whether every image could be judged."""
+        return all(field.status == "ok" for field in self.fields)
+
+
+def screen_to_folder(
+    sources: Sequence[ImageSource],
+    classifier: Classifier,
+    out: Path,
+    *,
+    resume: bool = False,
+    microns_per_pixel: float | None = None,
+    on_field: Callable[[FieldResult], None] = lambda _: None,
+) -> RunSummary:
+    """Judge images and write everything about them into a folder.
+
+    Args:
+        sources: the images, from `edge_all.inputs.find_images`.
+        classifier: judges the cells.
+        out: the folder, see the module's constants for what goes into it.
+        resume: go on with the run that the folder holds.
+        microns_per_pixel: physical size of a pixel, where it is known.
+        on_field: called with each result, those of an earlier run included, as soon as it is on disk.
+
+    Raises:
+        OutputError: the folder is in use, holds another run, or cannot be written. What was judged before stays.
+        ModelError: the network fails.
+    """
+    with claimed_folder(out, marker=FIELDS_FILE, resume=resume):
+        results = _earlier_results(out, classifier) if resume else {}
+        for result in results.values():
+            on_field(result)
+        remaining = [source for source in sources if source.image not in results]
+        stems = unique_stems([*results, *(source.image for source in remaining)])
+        with (
+            FieldsWriter(out / FIELDS_FILE) as fields_file,
+            _closing_pipeline(screen_fields(remaining, classifier, microns_per_pixel=microns_per_pixel)) as screened,
+        ):
+            for field in screened:
+                _write_pictures(out, stems[field.result.image], field, classifier)
+                # Last, so that a line in the file means that the field's pictures are there too.
+                fields_file.write(field.result)
+                results[field.result.image] = field.result
+                on_field(field.result)
+        summary = _summarise(list(results.values()), classifier)
+        _write_summary(out, summary, stems, classifier)
+    return summary
+
+
+def _earlier_results(out: Path, classifier: Classifier) -> dict[str, FieldResult]:
+    """What an earlier run judged. What it could not judge is taken out of the file, and is tried again."""
+    file = out / FIELDS_FILE
+    if not file.exists():
+        return {}
+    earlier = read_fields(file)
+    for result in earlier:
+        if result.model is not None and result.model != classifier.identity:
+            raise OutputError(
+                f"The run in {out} was made with model {result.model.name} {result.model.version} "
+                f"({result.model.variant}), not with the one chosen now.",
+                "Go on with that model and variant, or choose another output folder.",
+            )
+    judged = [result for result in earlier if result.status != "error"]
+    if len(judged) < len(earlier):
+        write_fields(file, judged)
+    return {result.image: result for result in judged}
+
+
+@contextlib.contextmanager
+def _closing_pipeline(fields: Iterator[ScreenedField]) -> Iterator[Iterator[ScreenedField]]:
+    """Stop the pipeline's background threads also when writing fails or the user interrupts."""
+    try:
+        yield fields
+    finally:
+        close = getattr(fields, "close", None)
+        if close is not None:
+            close()
+
+
+def _write_pictures(out: Path, stem: str, field: ScreenedField, classifier: Classifier) -> None:
+    if field.pixels is None:
+        return
+    save_overlay(out / OVERLAYS_FOLDER, stem, field.pixels, field.result)
+    save_thumbnails(out / CROPS_FOLDER, stem, field.pixels, field.result, classifier.spec)
+    write_geojson(out / GEOJSON_FOLDER, stem, field.result)
+
+
+def _summarise(fields: Sequence[FieldResult], classifier: Classifier) -> RunSummary:
+    slides = dict.fromkeys(field.slide for field in fields)
+    return RunSummary(
+        fields=tuple(fields),
+        slides=tuple(
+            judge_slide(slide, [field for field in fields if field.slide == slide], classifier.thresholds)
+            for slide in slides
+        ),
+    )
+
+
+def _write_summary(out: Path, summary: RunSummary, stems: dict[str, str], classifier: Classifier) -> None:
+    write_cells(out / CELLS_FILE, summary.fields)
+    write_slides(out / SLIDES_FILE, summary.slides, summary.fields)
+    write_report(
+        out / REPORT_FILE,
+        summary.slides,
+        summary.fields,
+        overlays={
+            field.image: out / OVERLAYS_FOLDER / f"{stems[field.image]}.jpg"
+            for field in summary.fields
+            if field.status != "error"
+        },
+        thumbnails={
+            (field.image, cell.id): thumbnail_path(out / CROPS_FOLDER, stems[field.image], cell.id)
+            for field in summary.fields
+            for cell in field.candidates
+        },
+        card=classifier.card,
+    )
