@@ -1,0 +1,97 @@
+"""Which pictures go into the report, and in what form.
+
+A report must open on an old workstation however many fields a run had. It therefore embeds a bounded number of
+pictures, shared out among the slides, those first that matter most; the others are on disk beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge_all.errors import InputError
+from edge_all.imaging import read_image
+from edge_all.outputs.pictures import jpeg_bytes
+from edge_all.results import Cell, FieldResult
+
+__all__ = ["cells_per_gallery", "chosen_fields", "embedded_file", "embedded_overlay"]
+
+OVERLAYS_PER_REPORT = 60
+"""At about 330 kB each (2592x1944 fields, 1400 px wide, in base64): 20 MB, which a browser opens in two seconds."""
+CELLS_PER_REPORT = 1500
+"""At about 8 kB each in base64: 12 MB."""
+CELLS_PER_GALLERY = 120
+"""More than anybody looks through on one page."""
+FEWEST_CELLS = 12
+OVERLAY_WIDTH = 1400
+OVERLAY_QUALITY = 80
+
+
+def chosen_fields(fields: Sequence[FieldResult], slides: int) -> frozenset[str]:
+    """The fields of one slide whose overlays are embedded: those with most ALL and indeterminate cells.
+
+    Args:
+        fields: of this slide.
+        slides: number of slides in the report, which share its room.
+
+    Returns:
+        Names of the images.
+    """
+    room = max(1, OVERLAYS_PER_REPORT // max(1, slides))
+    ranked = sorted(fields, key=_weight, reverse=True)
+    return frozenset(field.image for field in ranked[:room])
+
+
+def cells_per_gallery(slides: int) -> int:
+    """How many cells each of a slide's three galleries may show, where the report has so many slides."""
+    return max(FEWEST_CELLS, min(CELLS_PER_GALLERY, CELLS_PER_REPORT // (3 * max(1, slides))))
+
+
+def embedded_overlay(overlays: Mapping[str, Path], image: str) -> tuple[str, int, int] | None:
+    """The overlay of a field, reduced to what a screen shows.
+
+    Args:
+        overlays: from the name of an image to its overlay.
+        image: the name.
+
+    Returns:
+        A ``data:`` address, width and height in pixels; None where there is no such picture.
+    """
+    path = overlays.get(image)
+    if path is None:
+        return None
+    try:
+        pixels = read_image(path)
+    except InputError:
+        # An overlay that was lost or damaged since must not cost the whole report.
+        return None
+    height, width = pixels.shape[:2]
+    if width > OVERLAY_WIDTH:
+        height = max(1, round(height * OVERLAY_WIDTH / width))
+        width = OVERLAY_WIDTH
+        pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return _address(jpeg_bytes(pixels, OVERLAY_QUALITY)), width, height
+
+
+def embedded_file(paths: Mapping[tuple[str, int], Path], image: str, cell: Cell) -> str | None:
+    """The picture of a cell as a ``data:`` address; None where there is none."""
+    path = paths.get((image, cell.id))
+    if path is None:
+        return None
+    try:
+        return _address(path.read_bytes(), "png" if path.suffix.lower() == ".png" else "jpeg")
+    except OSError:
+        return None
+
+
+def _weight(field: FieldResult) -> tuple[int, int, int]:
+    labels = [cell.label for cell in field.candidates]
+    return labels.count("ALL"), labels.count("indeterminate"), len(labels)
+
+
+def _address(content: bytes, kind: str = "jpeg") -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -1,0 +1,78 @@
+"""Values as the words of the report, safe to put into HTML."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from edge_all.outputs.naming import image_file_name
+from edge_all.outputs.palette import CellClass
+from edge_all.results import Cell, FieldResult
+
+__all__ = [
+    "CSS_NAMES",
+    "STATUS_WORDS",
+    "counted",
+    "named",
+    "number_words",
+    "percent",
+    "probability_words",
+    "reason_words",
+    "text",
+]
+
+CSS_NAMES: dict[CellClass, str] = {
+    "ALL": "all",
+    "indeterminate": "indeterminate",
+    "non-ALL": "non-all",
+    "candidate": "candidate",
+    "rejected": "rejected",
+}
+STATUS_WORDS = {"ok": "judged", "error": "failed", "unusable": "unusable"}
+
+
+def number_words(value: Any) -> str:  # noqa: ANN401 - a card holds whatever JSON can hold
+    """A value of a card or of the measurements, not escaped."""
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def reason_words(result: FieldResult) -> str:
+    """Why a field was not judged, without the folder of its image."""
+    reasons = result.quality.reasons if result.quality is not None else ()
+    words = result.error or " ".join(reasons) or "no reason was given"
+    return words.replace(result.image, image_file_name(result.image))
+
+
+def probability_words(cell: Cell) -> str:
+    """Two digits, and never a certainty that rounding made up."""
+    if cell.probability is None:
+        return "none"
+    if cell.probability > 0.995:
+        return "> 0.99"
+    if cell.probability < 0.005:
+        return "< 0.01"
+    return f"{cell.probability:.2f}"
+
+
+def percent(share: float) -> str:
+    """A share in per cent, to a tenth, without the sign."""
+    return f"{100 * share:.1f}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def named(name: str) -> str:
+    """A name from outside: escaped, and kept from turning the text around it right to left."""
+    return f"<bdi>{text(name)}</bdi>"
+
+
+def text(words: str) -> str:
+    """Words from anywhere, safe between tags and inside quoted attributes."""
+    return html.escape(words, quote=True)
