@@ -151,7 +151,7 @@ def _parse_jpeg(data: bytes, name: str) -> ImageHeader:
         _fail_unsupported(name, f"is a JPEG with {components} channels of unknown meaning")
     # Inside a scan every FF is followed by 00 or a restart marker, so FFD9 behind the first scan is the true end.
     # Without it libjpeg would fill the missing part with grey, or blur it where the file is progressive.
-    if data.find(b"\xff\xd9", position) < 0:
+    if data.rfind(b"\xff\xd9") < position:
         _fail_corrupt(name, "is a truncated JPEG: its end is missing")
     return ImageHeader("JPEG", width, height, bits, orientation=orientation)
 

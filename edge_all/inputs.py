@@ -1,0 +1,195 @@
+"""From what the user typed to the images of the run, in order, and the slide that each belongs to.
+
+- A folder stands for the images that lie directly in it. Hidden files, other files and sub-folders are passed over, and
+  said to be.
+- A file that is named is taken whatever its name ends in; what it is, `edge_all.imaging` finds out.
+- A pattern (``slides/*``, ``a/Im0?.jpg``) is expanded here as well, because the Windows shells leave it to the program.
+- Images of one folder are one slide, named after the folder; where two folders bear one name, as much of their paths is
+  added as tells them apart.
+- What was asked for and is not there stays in the list, so that the run reports it beside the images that it judged.
+  Only where there is no image at all is that an error here.
+"""
+
+# ruff: noqa: PTH112 - Path.is_dir raises where os.path.isdir says no, as in a folder that may not be entered
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+from edge_all.errors import InputError, InputNotFoundError, UsageError
+from edge_all.imaging import IMAGE_SUFFIXES
+
+__all__ = ["FoundImages", "ImageSource", "find_images"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSource:
+    """One image to be judged.
+
+    Attributes:
+        path: where it is.
+        image: the name under which results report it: the path as the user gave it, with ``/`` on every system.
+        slide: the slide that it belongs to.
+    """
+
+    path: Path
+    image: str
+    slide: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImages(Sequence[ImageSource]):
+    """The images of a run, in the order in which they are judged; a sequence of `ImageSource`.
+
+    Attributes:
+        sources: the images, each once.
+        passed_over: what lay in a folder, or matched a pattern, and is not an image.
+        repeated: how many times an image was named again; it is judged once.
+    """
+
+    sources: tuple[ImageSource, ...]
+    passed_over: tuple[Path, ...] = ()
+    repeated: int = 0
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    @overload
+    def __getitem__(self, index: int) -> ImageSource: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[ImageSource, ...]: ...
+    def __getitem__(self, index: int | slice) -> ImageSource | tuple[ImageSource, ...]:
+        return self.sources[index]
+
+
+def find_images(paths: Iterable[str | Path], *, slide: str | None = None) -> FoundImages:
+    """Finds the images that paths, folders and patterns stand for.
+
+    Args:
+        paths: what the user typed. Their order is kept; within a folder or pattern the order is natural (2 before 10).
+        slide: name of the one slide that all images belong to; None for one slide a folder.
+
+    Returns:
+        The images, and what was passed over.
+
+    Raises:
+        UsageError: no path was given.
+        InputNotFoundError: none of the paths leads to an image.
+        InputError: a folder cannot be listed.
+    """
+    wanted = [Path(path) for path in paths]
+    if not wanted:
+        raise UsageError("No image was named.", "Name image files, folders or patterns.")
+    files: list[Path] = []
+    passed_over: list[Path] = []
+    missing: list[InputNotFoundError] = []
+    found_any = False
+    for path in wanted:
+        try:
+            matches = list(_expand(path, passed_over))
+            found_any = True
+        except InputNotFoundError as error:
+            missing.append(error)
+            matches = [path]
+        files += matches
+    if not found_any:
+        raise missing[0]
+
+    unique = {os.path.normcase(os.path.realpath(file)): file for file in reversed(files)}
+    kept = set(unique.values())
+    ordered = [file for file in dict.fromkeys(files) if file in kept]
+    slides = _slide_names(dict.fromkeys(_folder_of(file) for file in ordered))
+    return FoundImages(
+        sources=tuple(ImageSource(file, file.as_posix(), slide or slides[_folder_of(file)]) for file in ordered),
+        passed_over=tuple(passed_over),
+        repeated=len(files) - len(ordered),
+    )
+
+
+def _expand(path: Path, passed_over: list[Path]) -> Iterator[Path]:
+    """The images that one path stands for.
+
+    Raises:
+        InputNotFoundError: there are none.
+    """
+    if os.path.isdir(path):
+        yield from _images_in(path, passed_over)
+    elif os.path.lexists(path):  # before the pattern: a name may hold brackets
+        yield path
+    elif glob.has_magic(str(path)):
+        yield from _images_matching(path, passed_over)
+    else:
+        raise InputNotFoundError(f"{path} does not exist.", "Check the spelling of the path.")
+
+
+def _images_in(folder: Path, passed_over: list[Path]) -> list[Path]:
+    try:
+        entries = sorted(folder.iterdir(), key=_natural)
+    except OSError as error:
+        raise InputError(
+            f"The folder {folder} cannot be listed: {error.strerror}.", "Check its permissions."
+        ) from error
+    images = [entry for entry in entries if _looks_like_an_image(entry)]
+    passed_over += [entry for entry in entries if not _looks_like_an_image(entry)]
+    if not images:
+        folders = sum(os.path.isdir(entry) for entry in entries)
+        hint = f" It holds {folders} folders; to take each as a slide, name {folder / '*'}." if folders else ""
+        raise InputNotFoundError(
+            f"The folder {folder} holds no images.",
+            f"Name a folder with JPEG, PNG, BMP or TIFF files directly in it.{hint}",
+        )
+    return images
+
+
+def _images_matching(pattern: Path, passed_over: list[Path]) -> list[Path]:
+    images: list[Path] = []
+    for match in sorted(map(Path, glob.glob(str(pattern))), key=_natural):  # noqa: PTH207 - Path.glob refuses absolute ones
+        if os.path.isdir(match):
+            try:
+                images += _images_in(match, passed_over)
+            except InputNotFoundError:  # a folder that nobody named
+                passed_over.append(match)
+        elif _looks_like_an_image(match):
+            images.append(match)
+        else:
+            passed_over.append(match)
+    if not images:
+        raise InputNotFoundError(f"No image matches {pattern}.", "Check the pattern, or name the folder itself.")
+    return images
+
+
+def _looks_like_an_image(path: Path) -> bool:
+    # Of hidden files, "._x.jpg" is common: what macOS leaves beside an image on other people's drives.
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and not os.path.isdir(path)
+
+
+def _natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+    """Sorts by numbers as numbers and by letters without case; the exact name decides between equals."""
+    pieces = re.split(r"([0-9]+)", str(path).casefold())
+    return [(0, int(piece), "") if piece.isdecimal() and piece.isascii() else (1, 0, piece) for piece in pieces], str(
+        path
+    )
+
+
+def _folder_of(file: Path) -> Path:
+    """The folder that names the slide: where the path itself is one, without images, that one."""
+    absolute = Path(os.path.abspath(file))  # noqa: PTH100 - resolve() would replace the name of a linked folder
+    return absolute if os.path.isdir(absolute) else absolute.parent
+
+
+def _slide_names(folders: Iterable[Path]) -> dict[Path, str]:
+    """The shortest ends of the folders' paths that tell them apart."""
+    depth = dict.fromkeys(folders, 1)
+    while True:
+        names = {folder: Path(*folder.parts[-length:]).as_posix() for folder, length in depth.items()}
+        shared = {name for name, count in Counter(names.values()).items() if count > 1}
+        if not shared:
+            return names
+        for folder, name in names.items():
+            depth[folder] += name in shared
