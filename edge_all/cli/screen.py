@@ -28,6 +28,9 @@ def screen(
     variant: VariantOption = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
+    slide: Annotated[
+        str | None, typer.Option(help="Take all images as one slide of this name; one slide per folder where left out.")
+    ] = None,
     microns_per_pixel: Annotated[
         float | None, typer.Option(min=0.01, max=10.0, help="Physical size of a pixel, where it is known.")
     ] = None,
@@ -44,7 +47,7 @@ def screen(
     from edge_all.cli.progress import field_progress
     from edge_all.inputs import find_images
 
-    sources = find_images(paths)
+    sources = find_images(paths, slide=slide)
     from edge_all.classifier import load_classifier
     from edge_all.screening_run import REPORT_FILE, screen_to_folder
 
