@@ -1,0 +1,50 @@
+"""Network inputs of labelled cells, cut by the runtime's own preprocessing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import cv2
+import numpy as np
+
+from edge_all.imaging import read_image
+from edge_all.preprocessing import PreprocessingSpec, crop_cell
+from edge_all.results import RgbImage
+from edge_all.segmentation import segment
+from edge_all_export.datasets.samples import Sample
+
+__all__ = ["extract_crops"]
+
+
+def extract_crops(samples: Sequence[Sample], spec: PreprocessingSpec) -> RgbImage:
+    """Cut every sample, each image being read once for its run of samples.
+
+    Args:
+        samples: in any order; those of one image best stand together.
+        spec: how to cut.
+
+    Returns:
+        ``uint8 [samples, input_size, input_size, 3]`` RGB.
+
+    Raises:
+        ImageError: an image is no longer readable.
+    """
+    crops = np.empty((len(samples), spec.input_size, spec.input_size, 3), np.uint8)
+    index = 0
+    for image, run in groupby(samples, key=lambda sample: sample.image):
+        pixels = read_image(image)
+        members = list(run)
+        labels = None
+        if spec.background == "blank" and any(sample.cell is not None for sample in members):
+            labels = segment(pixels).cell_labels
+        for sample in members:
+            crops[index] = _whole(pixels, spec) if sample.cell is None else crop_cell(pixels, sample.cell, labels, spec)
+            index += 1
+    return crops
+
+
+def _whole(pixels: RgbImage, spec: PreprocessingSpec) -> RgbImage:
+    size = spec.input_size
+    interpolation = cv2.INTER_AREA if min(pixels.shape[:2]) > size else cv2.INTER_LINEAR
+    return cv2.resize(pixels, (size, size), interpolation=interpolation).astype(np.uint8, copy=False)

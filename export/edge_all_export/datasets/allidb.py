@@ -1,0 +1,144 @@
+"""ALL-IDB1 (fields with points) and ALL-IDB2 (crops cut out of those fields).
+
+Labati, Piuri, Scotti: ALL-IDB: the acute lymphoblastic leukemia image database for image processing, ICIP 2011. The
+points of other objects: Genovese et al., ICASSPW 2023. Both sets name their groups after the field of ALL-IDB1, so that
+a cell and its copy in the other set can never stand on two sides of a split.
+"""
+
+from __future__ import annotations
+
+import csv
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_all.errors import InputNotFoundError
+from edge_all.results import Cell, Segmentation
+from edge_all_export.datasets.locating import SMALL_OBJECT_SHARE, segmented, single_cell, touches_border
+from edge_all_export.datasets.samples import ALL, NON_ALL, CellSet, Sample, collect, contiguous_block, list_images
+
+__all__ = ["read_allidb1", "read_allidb2"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    x: int
+    y: int
+    label: str
+
+
+def read_allidb1(folder: Path) -> CellSet:
+    """Cells of the fields, labelled by the marked points.
+
+    A segmented object that holds a blast point is ALL. Non-ALL are: every object of a healthy field; in a field of a
+    patient with ALL, objects that hold a point of another kind, and platelets and debris by their size. Left out are, in
+    fields of patients, objects cut by the border (the experts marked cut blasts as ``other``) and large objects without
+    any point.
+
+    Args:
+        folder: with ``fields/ImNNN_[01].jpg`` and ``points.csv`` (``field,x,y,label``).
+
+    Raises:
+        InputNotFoundError: the folder is not laid out like this.
+    """
+    points: dict[str, list[_Point]] = {}
+    for row in _rows(folder / "points.csv"):
+        points.setdefault(row["field"], []).append(_Point(int(row["x"]), int(row["y"]), row["label"]))
+
+    def read(image: Path) -> Iterator[Sample]:
+        segmentation, height, width = segmented(image)
+        marks = points.get(image.name, [])
+        healthy = image.stem.endswith("_0")
+        small = _small_area(segmentation, marks)
+        for cell in segmentation.cells:
+            kind = _kind(cell, segmentation, marks, small=small, healthy=healthy)
+            cut = touches_border(cell, height, width)
+            if kind is None or (cut and not healthy and kind != "small object"):
+                continue
+            yield Sample(
+                id=f"allidb1/{image.stem}/{cell.id}",
+                source="allidb1",
+                group=_group(image.stem),
+                block=_block(image.stem),
+                label=ALL if kind == "blast" else NON_ALL,
+                image=image,
+                cell=cell,
+                kind=kind,
+            )
+
+    return collect(list_images(folder / "fields"), read)
+
+
+def read_allidb2(folder: Path) -> CellSet:
+    """The single-cell crops, grouped by the field that each was cut from.
+
+    Args:
+        folder: with ``crops/ImNNN_[01].tif`` and ``crops.csv`` (``crop,label,field,x,y``).
+
+    Raises:
+        InputNotFoundError: the folder is not laid out like this.
+    """
+    truth = {row["crop"]: row for row in _rows(folder / "crops.csv")}
+
+    def read(image: Path) -> Iterator[Sample]:
+        row = truth.get(image.name)
+        if row is None:
+            return
+        field = Path(row["field"]).stem
+        blast = row["label"] == "blast"
+        sample = single_cell(
+            image,
+            source="allidb2",
+            group=_group(field),
+            block=_block(field),
+            label=ALL if blast else NON_ALL,
+            kind="blast" if blast else "other",
+        )
+        if sample is not None:
+            yield sample
+
+    return collect(list_images(folder / "crops"), read)
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    if not table.is_file():
+        raise InputNotFoundError(f"There is no {table}.", "The data set's README says which files belong to it.")
+    with table.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _group(field: str) -> str:
+    return f"allidb/{field}"
+
+
+def _block(field: str) -> str:
+    return contiguous_block("allidb", int(field[2:5]))
+
+
+def _marks_in(cell: Cell, segmentation: Segmentation, marks: Sequence[_Point]) -> set[str]:
+    height, width = segmentation.cell_labels.shape
+    return {
+        mark.label
+        for mark in marks
+        if 0 <= mark.x < width and 0 <= mark.y < height and segmentation.cell_labels[mark.y, mark.x] == cell.id
+    }
+
+
+def _small_area(segmentation: Segmentation, marks: Sequence[_Point]) -> float:
+    """Nucleus area in pixels under which an object of this field is a platelet or debris; 0 without a blast."""
+    blasts = [cell.nucleus_area for cell in segmentation.cells if "blast" in _marks_in(cell, segmentation, marks)]
+    return SMALL_OBJECT_SHARE * statistics.median(blasts) if blasts else 0.0
+
+
+def _kind(
+    cell: Cell, segmentation: Segmentation, marks: Sequence[_Point], *, small: float, healthy: bool
+) -> str | None:
+    found = _marks_in(cell, segmentation, marks)
+    if "blast" in found:
+        return "blast"
+    if healthy:
+        return "white cell" if cell.kind == "candidate" else "small object"
+    if cell.nucleus_area < small:
+        return "small object"
+    return "white cell" if "other" in found else None

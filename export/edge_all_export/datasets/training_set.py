@@ -1,0 +1,47 @@
+"""All of the reference data that is fit for training, by one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from edge_all.errors import InputNotFoundError
+from edge_all_export.datasets.allidb import read_allidb1, read_allidb2
+from edge_all_export.datasets.references import read_bccd, read_segmentation_wbc
+from edge_all_export.datasets.samples import CellSet, Sample
+
+__all__ = ["load_training_samples", "load_training_set"]
+
+TRAINING_SETS: dict[str, Callable[[Path], CellSet]] = {
+    "allidb1": read_allidb1,
+    "allidb2": read_allidb2,
+    "segmentation_wbc": read_segmentation_wbc,
+    "bccd": read_bccd,
+}
+"""By folder name. pbc_lymphocytes is not among them: it stands for the hospital that nobody has seen."""
+
+
+def load_training_set(data_root: Path) -> CellSet:
+    """The cells of every known data set under a folder, and what had to be left out.
+
+    Args:
+        data_root: with one folder for each data set, by the names in `TRAINING_SETS`; missing ones are passed over.
+
+    Raises:
+        InputNotFoundError: none of them is there.
+    """
+    present = [name for name in TRAINING_SETS if (data_root / name).is_dir()]
+    if not present:
+        raise InputNotFoundError(
+            f"{data_root} holds none of {', '.join(TRAINING_SETS)}.",
+            "Point --data at the folder above them, or name another --layout.",
+        )
+    whole = CellSet(())
+    for name in present:
+        whole += TRAINING_SETS[name](data_root / name)
+    return whole
+
+
+def load_training_samples(data_root: Path) -> tuple[Sample, ...]:
+    """The samples of `load_training_set`."""
+    return load_training_set(data_root).samples
