@@ -182,7 +182,7 @@ def _counts(slide: SlideResult, fields: Iterable[NumberedField]) -> str:
     )
     classes: tuple[CellClass, ...] = ("ALL", "indeterminate", "non-ALL", "rejected")
     tiles = "".join(f'<li class="{CSS_NAMES[name]}"><b>{slide.cells.get(name, 0)}</b> {name}</li>' for name in classes)
-    detail = "; ".join(f"{count} {reason}" for reason, count in reasons.most_common())
+    detail = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
     rejected = f'<p class="detail">Rejected objects, not classified: {text(detail)}.</p>' if detail else ""
     return f'<ul class="counts" aria-label="Cells by label">{tiles}</ul>{rejected}'
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from edge_all.errors import InputError, InputNotFoundError
-from edge_all.outputs.atomic import output_error
+from edge_all.outputs.atomic import output_error, write_atomically
 from edge_all.outputs.json_text import json_text
 from edge_all.results import FieldResult
 
-__all__ = ["FieldsWriter", "read_fields"]
+__all__ = ["FieldsWriter", "read_fields", "write_fields"]
 
 
 class FieldsWriter:
@@ -64,7 +65,7 @@ class FieldsWriter:
         Raises:
             OutputError: the disk did not take the line; the file then ends with the last whole line.
         """
-        line = (json_text(result.to_json()) + "\n").encode("ascii")
+        line = _line(result)
         try:
             rest = memoryview(line)
             while rest:
@@ -89,6 +90,19 @@ class FieldsWriter:
         if end < len(content):
             self._file.truncate(end)
         return end
+
+
+def write_fields(path: Path, results: Iterable[FieldResult]) -> None:
+    """Put a file with these results in the place of the one that is there.
+
+    Args:
+        path: the file.
+        results: its lines.
+
+    Raises:
+        OutputError: the file cannot be written; the old one then stays.
+    """
+    write_atomically(path, b"".join(_line(result) for result in results))
 
 
 def read_fields(path: Path) -> tuple[FieldResult, ...]:
@@ -124,3 +138,7 @@ def read_fields(path: Path) -> tuple[FieldResult, ...]:
                 "Move the file away and run again, or choose another output folder with -o.",
             ) from error
     return tuple(results)
+
+
+def _line(result: FieldResult) -> bytes:
+    return (json_text(result.to_json()) + "\n").encode("ascii")

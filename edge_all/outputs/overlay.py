@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edge_all.outputs.palette import PALETTE, CellClass, Rgb, cell_class
 from edge_all.outputs.pictures import write_jpeg
+from edge_all.outputs.report_words import probability_words
 from edge_all.results import INTENDED_USE, Cell, FieldResult, RgbImage
 
 __all__ = ["draw_overlay", "overlay_scale", "save_overlay"]
@@ -23,9 +24,9 @@ __all__ = ["draw_overlay", "overlay_scale", "save_overlay"]
 READABLE_SIDE = 640
 """Longer side in pixels under which a picture is enlarged before it is drawn on: below, 60 letters of intended use in
 the smallest readable type do not fit into the width (measured: 395 px at 11 px per line)."""
-TEXT_SHARE = 0.0085
-"""Height of a capital as a share of the longer side: 12 px where a 2592 px field is shown 1400 px wide."""
-SMALLEST_TEXT = 8
+TEXT_SHARE = 0.0105
+"""Height of a capital as a share of the longer side: 12 px in the report, which shows a field 1130 px wide."""
+SMALLEST_TEXT = 9
 """Height of a capital in pixels below which OpenCV's type is no longer legible (looked at)."""
 JPEG_QUALITY = 85
 FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -102,8 +103,8 @@ class _Pen:
         self._font_scale = self.capital / unit_height
         self._weight = max(1, round(self.capital / 14))
         self.margin = max(2, self.capital // 3)
-        # An outline of one pixel at 640, two at 1400, four at 2592.
-        self.line = max(1, round(side / 700))
+        # Two pixels up to 1700, four at 2592.
+        self.line = max(2, round(side / 700))
 
     def text_width(self, text: str) -> int:
         """Width of a text in pixels."""
@@ -116,7 +117,7 @@ class _Pen:
 
     def thickness(self, drawn_as: CellClass) -> int:
         """Of the outline of a class."""
-        return {"ALL": self.line + 1 + self.line // 2, "rejected": 1 + self.line // 3}.get(drawn_as, self.line)
+        return {"ALL": self.line + 1 + self.line // 2, "rejected": self.line - 1}.get(drawn_as, self.line)
 
 
 def _draw_outline(picture: RgbImage, cell: Cell, scale: int, pen: _Pen) -> None:
@@ -128,8 +129,8 @@ def _draw_outline(picture: RgbImage, cell: Cell, scale: int, pen: _Pen) -> None:
     lines = _dashes(outline, 5 * pen.capital // 4) if drawn_as == "indeterminate" else [outline]
     closed = drawn_as != "indeterminate"
     if drawn_as != "rejected":
-        # A dark edge keeps yellow visible on glass and blue visible on nuclei.
-        cv2.polylines(picture, lines, closed, INK, thickness + max(2, pen.line), cv2.LINE_AA)
+        # A dark edge keeps yellow visible on glass, a light one keeps blue visible on nuclei.
+        cv2.polylines(picture, lines, closed, _ink_on(PALETTE[drawn_as]), thickness + max(2, pen.line), cv2.LINE_AA)
     cv2.polylines(picture, lines, closed, PALETTE[drawn_as], thickness, cv2.LINE_AA)
 
 
@@ -161,7 +162,7 @@ def _draw_tags(picture: RgbImage, cells: Sequence[Cell], scale: int, pen: _Pen) 
     boxes = [_scaled_box(cell, scale) for cell in cells]
     taken: list[Rectangle] = []
     for cell, box in zip(cells, boxes, strict=True):
-        text = str(cell.id) if cell.probability is None else f"{cell.id}: {cell.probability:.2f}"
+        text = str(cell.id) if cell.probability is None else f"{cell.id}: {probability_words(cell)}"
         tag_width, tag_height = pen.text_width(text) + 2 * pen.margin, pen.capital + 2 * pen.margin
         left, top, right, bottom = box
         middle = (left + right - tag_width) // 2
@@ -218,7 +219,7 @@ def _strip(width: int, cells: Sequence[Cell], pen: _Pen) -> RgbImage:
     rows: list[list[CellClass]] = [[]]
     used = pen.capital
     for name in classes:
-        item = swatch + pen.margin + pen.text_width(f"{name} {counts[name]}") + gap
+        item = swatch + pen.capital + pen.text_width(f"{name} {counts[name]}") + gap
         if rows[-1] and used + item > width:
             rows.append([])
             used = pen.capital
@@ -232,7 +233,7 @@ def _strip(width: int, cells: Sequence[Cell], pen: _Pen) -> RgbImage:
         for name in row:
             middle = base - pen.capital // 2
             _draw_swatch(strip, name, (left, middle), swatch, pen)
-            left += swatch + pen.margin
+            left += swatch + pen.capital
             text = f"{name} {counts[name]}"
             pen.write(strip, text, left, base, INK)
             left += pen.text_width(text) + gap
@@ -252,7 +253,9 @@ def _draw_swatch(strip: RgbImage, name: CellClass, start: tuple[int, int], lengt
         pieces = [(left, left + length * 2 // 5), (left + length * 3 // 5, left + length)]
     for x0, x1 in pieces:
         if name != "rejected":
-            cv2.line(strip, (x0, middle), (x1, middle), INK, thickness + max(2, pen.line), cv2.LINE_AA)
+            cv2.line(
+                strip, (x0, middle), (x1, middle), _ink_on(PALETTE[name]), thickness + max(2, pen.line), cv2.LINE_AA
+            )
         cv2.line(strip, (x0, middle), (x1, middle), PALETTE[name], thickness, cv2.LINE_AA)
 
 

@@ -17,10 +17,10 @@ PALETTE: dict[CellClass, Rgb] = {
     "indeterminate": (240, 228, 66),
     "non-ALL": (0, 114, 178),
     "candidate": (0, 158, 115),
-    "rejected": (128, 128, 128),
+    "rejected": (85, 85, 85),
 }
-"""Vermilion, yellow, blue, bluish green and grey: told apart with every common kind of colour blindness (Okabe and Ito,
-"Color Universal Design", 2008). In the order of what matters to the reader."""
+"""Vermilion, yellow, blue, bluish green (Okabe and Ito, "Color Universal Design", 2008) and dark grey: told apart with
+every common kind of colour blindness. In the order of what matters to the reader."""
 
 
 def cell_class(cell: Cell) -> CellClass:

@@ -124,7 +124,7 @@ def _tile(field: NumberedField, cell: Cell, pictures: Pictures) -> str:
 def _thumbnail(address: str | None, description: str) -> str:
     if address is None:
         return '<span class="no-picture">no picture</span>'
-    return f'<img src="{address}" alt="{text(description)}" width="112" height="112" loading="lazy" decoding="async">'
+    return f'<img src="{address}" alt="{text(description)}" width="112" height="112">'
 
 
 def field_article(field: NumberedField, pictures: Pictures, *, embed: bool) -> Iterator[str]:
@@ -153,9 +153,11 @@ def field_article(field: NumberedField, pictures: Pictures, *, embed: bool) -> I
         yield f'<ul class="warnings" aria-label="Quality warnings">{items}</ul>'
     if embed:
         yield _figure(field, pictures)
-    elif result.image in pictures.overlays:
-        overlay = pictures.overlays[result.image]
-        yield f'<p class="left-out">Left out here to keep the report small: {text(f"overlays/{overlay.name}")}</p>'
+    else:
+        yield _anchors(field)
+        overlay = pictures.overlays.get(result.image)
+        if overlay is not None:
+            yield f'<p class="left-out">Left out here to keep the report small: {text(f"overlays/{overlay.name}")}</p>'
     facts = _field_facts(result)
     if facts:
         yield f'<dl class="figures">{facts}</dl>'
@@ -166,24 +168,35 @@ def _figure(field: NumberedField, pictures: Pictures) -> str:
     """The overlay; a frame lies over each candidate, which a link from a gallery lights up."""
     overlay = embedded_overlay(pictures.overlays, field.result.image)
     if overlay is None:
-        # The links from the galleries still need somewhere to go.
-        return "".join(f'<span id="{field.anchor(cell)}"></span>' for cell in field.result.candidates)
+        return _anchors(field)
     address, width, height = overlay
     result = field.result
-    margin = 6 / overlay_scale(result.width, result.height)
-    frames = []
-    for cell in result.candidates:
-        x, y, box_width, box_height = cell.bbox
-        words = text(f"Cell {cell.id}: {cell.label or 'not classified'}, probability {probability_words(cell)}")
-        frames.append(
-            f'<rect id="{field.anchor(cell)}" x="{x - margin:.1f}" y="{y - margin:.1f}" '
-            f'width="{box_width + 2 * margin:.1f}" height="{box_height + 2 * margin:.1f}"><title>{words}</title></rect>'
-        )
+    # Large frames first: a small one inside stays within reach of the pointer.
+    frames = "".join(_frame(field, cell) for cell in sorted(result.cells, key=lambda cell: -cell.area))
     description = text(f"Overlay of {image_file_name(result.image)}: outlines, numbers and probabilities of its cells")
     return (
-        f'<figure><img src="{address}" width="{width}" height="{height}" alt="{description}" loading="lazy" '
-        f'decoding="async"><svg viewBox="0 0 {result.width} {result.height}">{"".join(frames)}</svg></figure>'
+        f'<figure><img src="{address}" width="{width}" height="{height}" alt="{description}">'
+        f'<svg viewBox="0 0 {result.width} {result.height}">{frames}</svg></figure>'
     )
+
+
+def _frame(field: NumberedField, cell: Cell) -> str:
+    """The frame of one cell, which says what it is under the pointer."""
+    margin = 6 / overlay_scale(field.result.width, field.result.height)
+    x, y, width, height = cell.bbox
+    if cell.kind == "rejected":
+        words = f"{cell.id}: rejected, {cell.reason or 'no reason given'}"
+    else:
+        words = f"{cell.id}: {cell.label or 'not classified'}, probability {probability_words(cell)}"
+    return (
+        f'<rect id="{field.anchor(cell)}" x="{x - margin:.1f}" y="{y - margin:.1f}" width="{width + 2 * margin:.1f}" '
+        f'height="{height + 2 * margin:.1f}"><title>{text(words)}</title></rect>'
+    )
+
+
+def _anchors(field: NumberedField) -> str:
+    """Where there is no picture, the links from the galleries still need somewhere to go."""
+    return "".join(f'<span id="{field.anchor(cell)}"></span>' for cell in field.result.candidates)
 
 
 def _field_facts(result: FieldResult) -> str:

@@ -52,9 +52,9 @@ def probability_words(cell: Cell) -> str:
     if cell.probability is None:
         return "none"
     if cell.probability > 0.995:
-        return "> 0.99"
+        return ">0.99"
     if cell.probability < 0.005:
-        return "< 0.01"
+        return "<0.01"
     return f"{cell.probability:.2f}"
 
 

@@ -36,6 +36,11 @@ def save_thumbnails(
     looks = PreprocessingSpec(input_size=THUMBNAIL_SIDE, factor=spec.factor, background="keep")
     paths = {}
     for cell in field.candidates:
-        paths[cell.id] = folder / f"{stem}.{cell.id:04d}.jpg"
+        paths[cell.id] = thumbnail_path(folder, stem, cell.id)
         write_jpeg(paths[cell.id], crop_cell(pixels, cell, None, looks), JPEG_QUALITY)
     return paths
+
+
+def thumbnail_path(folder: Path, stem: str, cell_id: int) -> Path:
+    """Where the picture of a cell lies: ``<stem>.<cell id>.jpg``."""
+    return folder / f"{stem}.{cell_id:04d}.jpg"
