@@ -1,0 +1,104 @@
+"""The sample slides of ``edge-all demo``: what they show, and how they reach the disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_all.errors import OutputError
+from edge_all.outputs.atomic import write_atomically
+from edge_all.outputs.pictures import jpeg_bytes
+from edge_all.rendering.field import RenderedField, render_field
+from edge_all.rendering.spec import SmearSpec
+
+__all__ = ["DEMO_NOTICE", "DemoField", "DemoSlide", "demo_slides", "write_demo_fields"]
+
+DEMO_NOTICE = (
+    "These fields are synthetic: drawn by edge-all itself. They show how the program works. "
+    "How it judges synthetic cells is no evidence of how accurately it judges real ones."
+)
+"""What everyone who sees the demonstration's results must be told."""
+
+_WIDTH, _HEIGHT = 1712, 1368
+"""The size of the older ALL-IDB1 fields."""
+_QUALITY = 95
+"""JPEG quality of the written fields: 0.4 megabytes each, without blocks that one could see."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoField:
+    """One sample field: its file name without suffix, the seed it is rendered from and what it shows."""
+
+    name: str
+    seed: int
+    spec: SmearSpec
+
+    def render(self) -> RenderedField:
+        """The field and its truth."""
+        return render_field(self.seed, width=_WIDTH, height=_HEIGHT, spec=self.spec)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSlide:
+    """One sample slide: the name of its folder, and its fields."""
+
+    name: str
+    fields: tuple[DemoField, ...]
+
+
+def demo_slides() -> tuple[DemoSlide, ...]:
+    """A healthy slide, a leukaemic one, and one whose only field is out of focus and must not be judged."""
+    healthy = (
+        SmearSpec(neutrophils=4, lymphocytes=2, platelets=15, red_cell_cover=0.48, stain="green"),
+        SmearSpec(neutrophils=3, lymphocytes=2, monocytes=1, platelets=11, red_cell_cover=0.44, stain="green"),
+        SmearSpec(
+            neutrophils=3, lymphocytes=3, platelets=13, red_cell_cover=0.5, stain="green", exposure=0.95, gradient=-0.08
+        ),
+    )
+    leukaemic = (
+        SmearSpec(blasts=5, clumps=(3, 4), lymphocytes=1, smudges=2, platelets=4, stain="grey", cut_blasts=1),
+        SmearSpec(blasts=6, clumps=(2, 5), smudges=1, platelets=3, stain="grey", cut_blasts=2, red_cell_cover=0.46),
+        SmearSpec(
+            blasts=4, clumps=(6,), neutrophils=1, lymphocytes=1, smudges=1, platelets=5, stain="grey", vignette=0.14
+        ),
+    )
+    blurred = SmearSpec(blasts=4, lymphocytes=2, platelets=4, stain="beige", defocus=1.3)
+    return (
+        DemoSlide("demo-healthy", _numbered(100, healthy)),
+        DemoSlide("demo-leukaemia", _numbered(200, leukaemic)),
+        DemoSlide("demo-out-of-focus", _numbered(300, (blurred,))),
+    )
+
+
+def _numbered(seed: int, specs: tuple[SmearSpec, ...]) -> tuple[DemoField, ...]:
+    return tuple(DemoField(f"field-{number}", seed + number, spec) for number, spec in enumerate(specs, start=1))
+
+
+def write_demo_fields(folder: Path) -> tuple[Path, ...]:
+    """Render all sample slides into ``folder/<slide>/<field>.jpg``.
+
+    A field that is already there is left as it is.
+
+    Args:
+        folder: where to write; made with its parents.
+
+    Returns:
+        The files, slide by slide.
+
+    Raises:
+        OutputError: the folder cannot be written, or a file there bears the name of a sample field and is another.
+    """
+    paths = []
+    for slide in demo_slides():
+        for field in slide.fields:
+            path = folder / slide.name / f"{field.name}.jpg"
+            content = jpeg_bytes(field.render().pixels, _QUALITY)
+            if not path.exists():
+                write_atomically(path, content)
+            elif not path.is_file() or path.read_bytes() != content:
+                raise OutputError(
+                    f"{path} already exists and is not the sample field of that name.",
+                    "Choose another output folder with -o.",
+                )
+            paths.append(path)
+    return tuple(paths)
