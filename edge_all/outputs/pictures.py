@@ -6,11 +6,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_all.outputs.atomic import write_atomically
 from edge_all.results import LabelImage, RgbImage
 
-__all__ = ["jpeg_bytes", "write_jpeg", "write_label_png"]
+__all__ = ["jpeg_bytes", "write_jpeg", "write_label_png", "write_png"]
 
 
 def jpeg_bytes(pixels: RgbImage, quality: int) -> bytes:
@@ -40,6 +41,19 @@ def write_jpeg(path: Path, pixels: RgbImage, quality: int) -> None:
     write_atomically(path, jpeg_bytes(pixels, quality))
 
 
+def write_png(path: Path, pixels: RgbImage) -> None:
+    """Write a picture as PNG, without loss.
+
+    Args:
+        path: the file to write.
+        pixels: ``uint8 [height, width, 3]`` RGB.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    _write_png(path, np.ascontiguousarray(pixels[..., ::-1]))
+
+
 def write_label_png(path: Path, labels: LabelImage) -> None:
     """Write a label image as a 16-bit grey PNG.
 
@@ -50,7 +64,11 @@ def write_label_png(path: Path, labels: LabelImage) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    encoded, buffer = cv2.imencode(".png", np.ascontiguousarray(labels, dtype=np.uint16))
+    _write_png(path, np.ascontiguousarray(labels, dtype=np.uint16))
+
+
+def _write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+    encoded, buffer = cv2.imencode(".png", image)
     if not encoded:
-        raise ValueError(f"cannot encode labels of shape {labels.shape} as PNG")
+        raise ValueError(f"cannot encode an image of shape {image.shape} as PNG")
     write_atomically(path, buffer.tobytes())

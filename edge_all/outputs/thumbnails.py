@@ -8,7 +8,7 @@ from edge_all.outputs.pictures import write_jpeg
 from edge_all.preprocessing import PreprocessingSpec, crop_cell
 from edge_all.results import FieldResult, RgbImage
 
-__all__ = ["THUMBNAIL_SIDE", "save_thumbnails"]
+__all__ = ["THUMBNAIL_SIDE", "save_thumbnails", "thumbnail_path"]
 
 THUMBNAIL_SIDE = 144
 """Pixels. Shown 112 wide, chromatin is still sharp; about 6 kB each."""
