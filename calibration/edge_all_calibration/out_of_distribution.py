@@ -1,0 +1,133 @@
+"""How unlike the training cells a cell is, so that the station asks a person about what it never saw.
+
+The score is the squared Mahalanobis distance of the network's features (Lee et al., NeurIPS 2018). Two thousand
+features of a few hundred cells allow no covariance, and the matrix would outweigh the INT8 network. So the features are
+condensed inside the network first: onto their leading principal components, plus one number for the length of what the
+components leave over, because a foreign picture often differs exactly where the training cells do not vary (ViM, Wang
+et al., CVPR 2022).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from sklearn.covariance import ledoit_wolf
+
+__all__ = [
+    "CONDENSER",
+    "FeatureStatistics",
+    "condense_features",
+    "distance_limit",
+    "distances",
+    "fit_statistics",
+    "save_statistics",
+]
+
+CONDENSER = "edge_all_condense_"
+"""Names of the nodes that condense start with this; no precision variant may round them."""
+COMPONENTS = 64
+"""Principal components kept at most."""
+CELLS_PER_COMPONENT = 4
+"""Fewer components when there are fewer cells: a direction fitted to fewer cells than this is noise."""
+DISTANCE_QUANTILE = 0.99
+"""Of held-out cells like those trained on; one in a hundred is sent to a person needlessly."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureStatistics:
+    """What the runtime scores features against.
+
+    Attributes:
+        mean: ``float32 [d]``.
+        precision: ``float32 [d, d]``, inverse of the shrunk covariance (Ledoit and Wolf 2004).
+    """
+
+    mean: NDArray[np.float32]
+    precision: NDArray[np.float32]
+
+
+def condense_features(model: onnx.ModelProto, features: NDArray[np.float32]) -> onnx.ModelProto:
+    """A copy of a network whose output ``features`` is condensed.
+
+    Args:
+        model: with an output ``features`` ``[batch, d]``.
+        features: ``float32 [n, d]`` of cells like those trained on.
+
+    Returns:
+        The network with ``features`` ``[batch, k + 1]``: ``k`` principal components and the residual's length.
+    """
+    centre = features.mean(axis=0, dtype=np.float64)
+    _, _, directions = np.linalg.svd(features - centre, full_matrices=False)
+    kept = directions[: max(1, min(COMPONENTS, len(features) // CELLS_PER_COMPONENT, len(directions) - 1))]
+
+    condensed = onnx.ModelProto()
+    condensed.CopyFrom(model)
+    graph = condensed.graph
+    raw = "features_raw"
+    for node in graph.node:
+        node.input[:] = [raw if name == "features" else name for name in node.input]
+        node.output[:] = [raw if name == "features" else name for name in node.output]
+    constants = {
+        "features_centre": centre.astype(np.float32),
+        "features_directions": np.ascontiguousarray(kept.T, np.float32),
+        "features_ones": np.ones((len(centre), 1), np.float32),
+    }
+    graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
+    graph.node.extend(
+        [
+            helper.make_node("Sub", [raw, "features_centre"], ["features_centred"], f"{CONDENSER}sub"),
+            helper.make_node(
+                "MatMul", ["features_centred", "features_directions"], ["features_kept"], f"{CONDENSER}keep"
+            ),
+            # What the components leave over: centred - kept @ directions'.
+            helper.make_node(
+                "Gemm",
+                ["features_kept", "features_directions", "features_centred"],
+                ["features_rest"],
+                f"{CONDENSER}rest",
+                alpha=-1.0,
+                transB=1,
+            ),
+            helper.make_node("Mul", ["features_rest", "features_rest"], ["features_squares"], f"{CONDENSER}square"),
+            # A product with ones, because the form of ReduceSum depends on the opset.
+            helper.make_node("MatMul", ["features_squares", "features_ones"], ["features_sum"], f"{CONDENSER}sum"),
+            helper.make_node("Sqrt", ["features_sum"], ["features_length"], f"{CONDENSER}length"),
+            helper.make_node("Concat", ["features_kept", "features_length"], ["features"], f"{CONDENSER}join", axis=1),
+        ]
+    )
+    for output in graph.output:
+        if output.name == "features":
+            output.CopyFrom(helper.make_tensor_value_info("features", TensorProto.FLOAT, ["batch", len(kept) + 1]))
+    return condensed
+
+
+def fit_statistics(features: NDArray[np.float32]) -> FeatureStatistics:
+    """Mean and shrunk precision of condensed features ``float32 [n, d]``."""
+    covariance, _ = ledoit_wolf(features.astype(np.float64))
+    # A feature that never varies must not make the covariance singular.
+    ridge = 1e-6 * float(np.trace(covariance)) / len(covariance) + 1e-12
+    precision = np.linalg.inv(covariance + ridge * np.eye(len(covariance)))
+    return FeatureStatistics(features.mean(axis=0, dtype=np.float64).astype(np.float32), precision.astype(np.float32))
+
+
+def distances(features: NDArray[np.float32], statistics: FeatureStatistics) -> NDArray[np.float64]:
+    """Squared Mahalanobis distance ``float64 [n]`` of features ``float32 [n, d]``."""
+    centred = features.astype(np.float64) - statistics.mean
+    return np.asarray(np.einsum("ni,ij,nj->n", centred, statistics.precision.astype(np.float64), centred), np.float64)
+
+
+def distance_limit(features: NDArray[np.float32], statistics: FeatureStatistics) -> float:
+    """The distance that all but one in a hundred of ``n`` held-out cells do not pass."""
+    quantile = np.quantile(distances(features, statistics), DISTANCE_QUANTILE, method="higher")
+    # The cell that marks the limit is within it, however its distance is rounded on another machine.
+    return float(quantile * (1.0 + 1e-6))
+
+
+def save_statistics(file: Path, statistics: FeatureStatistics) -> None:
+    """Write ``mean`` and ``precision`` as the package's npz."""
+    np.savez_compressed(file, mean=statistics.mean, precision=statistics.precision)

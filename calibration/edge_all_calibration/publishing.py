@@ -1,0 +1,119 @@
+"""A package appears under its name whole, or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge_all.errors import OutputError
+from edge_all.model.card import VariantName
+from edge_all.model.package import load_package, write_card
+
+__all__ = ["embed_package", "published_folder"]
+
+
+@contextmanager
+def published_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
+    """A folder to build in, which takes the name ``target`` when the block ends without an error.
+
+    It stands beside the target, on the same disk, so that the last step is one renaming. An error leaves nothing.
+
+    Args:
+        target: name of the finished folder.
+        replace: whether a folder of this name may be replaced; only a model package is.
+
+    Raises:
+        OutputError: the target exists, or cannot be written.
+    """
+    _require_free(target, replace=replace)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".part", dir=target.parent))
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    try:
+        yield stage
+        stage.chmod(0o755)
+        for path in stage.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+            _flush(path)
+        _flush(stage)
+        _put_in_place(stage, target, replace=replace)
+        _flush(target.parent)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def embed_package(package: Path, target: Path, variant: VariantName = "int8", *, replace: bool = False) -> None:
+    """Copy a package with one variant only, small enough to travel inside the runtime.
+
+    Args:
+        package: a finished package.
+        target: folder of the copy.
+        variant: the one to keep; the card keeps its gate report.
+        replace: whether a package at the target may be replaced.
+
+    Raises:
+        ModelError: the package is not sound, or has no such variant.
+        OutputError: the target exists, or cannot be written.
+    """
+    source = load_package(package)
+    kept = source.variant(variant)
+    with published_folder(target, replace=replace) as stage:
+        shutil.copyfile(source.variant_file(variant), stage / kept.file)
+        if source.feature_statistics_file is not None:
+            shutil.copyfile(source.feature_statistics_file, stage / source.feature_statistics_file.name)
+        write_card(stage, dataclasses.replace(source.card, variants={variant: kept}))
+        load_package(stage)
+
+
+def _require_free(target: Path, *, replace: bool) -> None:
+    if not target.exists():
+        return
+    if target.is_dir() and not any(target.iterdir()):
+        return
+    if not replace:
+        raise OutputError(f"{target} exists already.", "Name another folder, or pass --replace.")
+    if not (target / "card.json").is_file():
+        raise OutputError(f"{target} is no model package and will not be replaced.", "Name another folder.")
+
+
+def _put_in_place(stage: Path, target: Path, *, replace: bool) -> None:
+    # Asked again: something may have appeared there while the package was built.
+    _require_free(target, replace=replace)
+    if not target.exists():
+        stage.rename(target)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".old", dir=target.parent)) / "package"
+    target.rename(old)
+    try:
+        stage.rename(target)
+    except OSError:
+        old.rename(target)
+        old.parent.rmdir()
+        raise
+    # Only now: until the new one stands under the name, the old one is the user's package.
+    shutil.rmtree(old.parent)
+
+
+def _flush(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":
+        return  # Windows cannot open a folder to flush it.
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _unwritable(target: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"Cannot write {target} ({error.strerror}).", "Check permissions and free disk space; nothing was left behind."
+    )

@@ -1,0 +1,232 @@
+"""INT8 for processors: static, QDQ, per channel, unsigned activations, weights in a reduced range.
+
+Reduced range, because the 8-bit multiply-add of processors with AVX2 or AVX-512 and without VNNI saturates at full
+range, which has cost networks nearly all their accuracy (onnxruntime issue 12072). Static, because dynamic INT8
+computes the ranges of every activation at every run: four times slower than FP32 on InceptionV3, so it is refused.
+
+Three ways of finding the ranges are tried and judged by what is decided about real cells. Where none agrees well enough
+with FP32, blocks of the network are ranked by the damage that quantising each alone does, and the worst stay in float.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QDQQuantizer, QuantType
+from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from edge_all.errors import ModelIncompatibleError, UsageError
+from edge_all_calibration.blocks import INNER_OPERATORS, network_blocks
+from edge_all_calibration.scores import Score
+
+__all__ = ["INT8_SIZE_LIMIT", "RANGE_CELLS", "Quantised", "quantise", "refuse_dynamic"]
+
+INT8_SIZE_LIMIT = 25_000_000
+"""Bytes of the INT8 file at most: it travels inside the installed package."""
+RANGE_CELLS = 96
+"""Cells that show the ranges. On 144 px InceptionV3, 40 and 96 cells gave ranges of the same decisions."""
+RANGE_BATCH = 8
+"""Crops a pass while ranges are collected; every inner tensor of a pass is held in memory (some 25 MB a crop)."""
+TARGET_DISAGREEMENT = 0.005
+"""Share of calibration cells that may be decided otherwise than by FP32 before blocks are kept in float."""
+FLOAT_BLOCKS = 4
+"""Blocks kept in float at most: each costs speed."""
+METHODS: dict[str, tuple[CalibrationMethod, dict[str, Any]]] = {
+    "minmax": (CalibrationMethod.MinMax, {}),
+    "entropy": (CalibrationMethod.Entropy, {"num_bins": 512, "num_quantized_bins": 128}),
+    "percentile": (CalibrationMethod.Percentile, {"num_bins": 2048, "percentile": 99.99, "symmetric": False}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Quantised:
+    """Which INT8 network was chosen, and against what.
+
+    Attributes:
+        method: how the ranges were found.
+        score: of the chosen network on the calibration cells.
+        methods: scores of all methods, everything quantised.
+        damage: score of each block quantised alone, worst first; empty where that was not needed.
+        float_blocks: blocks kept in float.
+    """
+
+    method: str
+    score: Score
+    methods: dict[str, Score]
+    damage: dict[str, Score] = field(default_factory=dict)
+    float_blocks: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """For the card."""
+
+        def shown(scores: dict[str, Score]) -> dict[str, dict[str, float]]:
+            return {
+                name: {"disagreement": round(score.disagreement, 5), "difference": round(score.difference, 5)}
+                for name, score in scores.items()
+            }
+
+        return {
+            "form": "static QDQ, per channel, weights s8 in reduced range, activations u8",
+            "method": self.method,
+            "methods": shown(self.methods),
+            "damage_of_block_alone": shown(self.damage),
+            "float_blocks": list(self.float_blocks),
+        }
+
+
+def refuse_dynamic() -> UsageError:
+    """The error for whoever asks for dynamic INT8."""
+    return UsageError(
+        "Dynamic INT8 is not offered: on this network it is four times slower than FP32, and it has cost others nearly "
+        "all their accuracy.",
+        "Use --int8 static.",
+    )
+
+
+def quantise(
+    source: Path,
+    target: Path,
+    crops: NDArray[np.uint8],
+    score: Callable[[Path], Score],
+    progress: Callable[[str], None],
+) -> Quantised:
+    """Make the INT8 network that decides most like FP32.
+
+    Args:
+        source: the FP32 network.
+        target: where the INT8 network goes.
+        crops: ``uint8 [n, size, size, 3]`` that show the ranges, from `edge_all_calibration.cells.balanced_choice`.
+        score: compares a network file with FP32 on calibration cells.
+        progress: told each step.
+
+    Raises:
+        ModelIncompatibleError: the network has no convolution, or its INT8 form is larger than the limit.
+    """
+    with tempfile.TemporaryDirectory(prefix="edge-all-int8-") as scratch:
+        folder = Path(scratch)
+        prepared = folder / "prepared.onnx"
+        # Symbolic shape inference is skipped: plain inference knows every shape of a convolutional network.
+        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        network = _Network(prepared, folder)
+
+        scores: dict[str, Score] = {}
+        ranges: dict[str, TensorsData] = {}
+        for method in METHODS:
+            ranges[method] = network.ranges(method, crops)
+            scores[method] = score(network.write(folder / f"{method}.onnx", ranges[method], ()))
+            progress(f"INT8 by {method}: {scores[method].disagreement:.2%} of the cells decided otherwise")
+        best = min(scores, key=lambda method: scores[method])
+        chosen, chosen_score = folder / f"{best}.onnx", scores[best]
+        damage: dict[str, Score] = {}
+        kept: tuple[str, ...] = ()
+        if chosen_score.disagreement > TARGET_DISAGREEMENT:
+            damage = _rank(network, ranges[best], score, progress)
+            worst = list(damage)
+            for count in range(1, min(FLOAT_BLOCKS, len(worst)) + 1):
+                attempt = network.write(folder / f"float{count}.onnx", ranges[best], worst[:count])
+                if attempt.stat().st_size > INT8_SIZE_LIMIT:
+                    progress(f"INT8 with {', '.join(worst[:count])} in float is too large")
+                    break
+                attempt_score = score(attempt)
+                progress(f"INT8 with {', '.join(worst[:count])} in float: {attempt_score.disagreement:.2%}")
+                if attempt_score < chosen_score:
+                    chosen, chosen_score, kept = attempt, attempt_score, tuple(worst[:count])
+                if chosen_score.disagreement <= TARGET_DISAGREEMENT:
+                    break
+        size = chosen.stat().st_size
+        if size > INT8_SIZE_LIMIT:
+            raise ModelIncompatibleError(
+                f"The INT8 network has {size / 1e6:.1f} MB, the limit is {INT8_SIZE_LIMIT / 1e6:.0f} MB.",
+                "Export without INT8, or use a smaller network.",
+            )
+        shutil.copyfile(chosen, target)
+    return Quantised(best, chosen_score, scores, damage, kept)
+
+
+def _rank(
+    network: _Network, ranges: TensorsData, score: Callable[[Path], Score], progress: Callable[[str], None]
+) -> dict[str, Score]:
+    """Scores of the network with one block alone quantised, worst first."""
+    damage = {}
+    for block in network.blocks:
+        others = [other for other in network.blocks if other != block]
+        damage[block] = score(network.write(network.folder / "one.onnx", ranges, others))
+        progress(f"INT8 in {block} alone: difference {damage[block].difference:.4f}")
+    # By the difference: with one block quantised hardly a decision changes, so the count says little.
+    return dict(sorted(damage.items(), key=lambda entry: -entry[1].difference))
+
+
+class _Network:
+    """A prepared FP32 network: its blocks, its ranges, and its quantised forms."""
+
+    def __init__(self, file: Path, folder: Path) -> None:
+        self.folder = folder
+        self._file = file
+        model = onnx.load(file)
+        self.blocks, self._outside = network_blocks(model.graph)
+        if not self.blocks:
+            raise ModelIncompatibleError(
+                "The network has no convolution, and INT8 gains nothing elsewhere.", "Export without INT8."
+            )
+
+    def ranges(self, method: str, crops: NDArray[np.uint8]) -> TensorsData:
+        """Ranges of the inner tensors over the crops."""
+        kind, options = METHODS[method]
+        calibrator = create_calibrator(
+            str(self._file),
+            sorted(INNER_OPERATORS),
+            augmented_model_path=str(self.folder / f"{method}.augmented.onnx"),
+            calibrate_method=kind,
+            extra_options=options,
+        )
+        for start in range(0, len(crops), RANGE_BATCH):
+            # One pass at a time: the calibrator keeps all tensors of what it is given at once.
+            calibrator.collect_data(_OnePass(crops[start : start + RANGE_BATCH]))
+        return calibrator.compute_data()
+
+    def write(self, target: Path, ranges: TensorsData, float_blocks: Sequence[str]) -> Path:
+        """Quantise everything but some blocks."""
+        excluded = [*self._outside, *(node for block in float_blocks for node in self.blocks[block])]
+        quantizer = QDQQuantizer(
+            onnx.load(self._file),
+            per_channel=True,
+            reduce_range=True,
+            weight_qType=QuantType.QInt8,
+            activation_qType=QuantType.QUInt8,
+            tensors_range=ranges,
+            nodes_to_quantize=[],
+            nodes_to_exclude=excluded,
+            op_types_to_quantize=sorted(INNER_OPERATORS),
+            extra_options={},
+        )
+        root = logging.getLogger()
+        level = root.level
+        # The quantizer logs a line for each tensor without a range; those are the shape tensors.
+        root.setLevel(logging.ERROR)
+        try:
+            quantizer.quantize_model()
+        finally:
+            root.setLevel(level)
+        quantizer.model.save_model_to_file(str(target), False)
+        return target
+
+
+class _OnePass(CalibrationDataReader):  # type: ignore[misc]
+    """Feeds one batch to ONNX Runtime's calibrators."""
+
+    def __init__(self, crops: NDArray[np.uint8]) -> None:
+        self._batches: Iterator[dict[str, NDArray[np.uint8]]] = iter([{"image": crops}])
+
+    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+        """The next batch; None after the last."""
+        return next(self._batches, None)
