@@ -83,7 +83,9 @@ def _document(
     )
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield f"<title>edge-all screening report, {created:%Y-%m-%d}</title>"
-    yield f"<style>:root{{{colours}}}\n{style}</style></head><body>"
+    # On paper, every page carries the sentence.
+    page = f'@page{{margin:14mm 12mm 18mm;@bottom-center{{content:"{INTENDED_USE}";font:9pt sans-serif}}}}'
+    yield f"<style>:root{{{colours}}}{page}\n{style}</style></head><body>"
     yield '<a class="skip" href="#slides">Skip to the verdict</a>'
     yield f'<p class="banner" role="note">{text(INTENDED_USE)}</p>'
     yield "<main>"

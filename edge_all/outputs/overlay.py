@@ -117,7 +117,7 @@ class _Pen:
 
     def thickness(self, drawn_as: CellClass) -> int:
         """Of the outline of a class."""
-        return {"ALL": self.line + 1 + self.line // 2, "rejected": self.line - 1}.get(drawn_as, self.line)
+        return {"ALL": self.line + 1 + self.line // 2, "rejected": self.line - self.line // 3}.get(drawn_as, self.line)
 
 
 def _draw_outline(picture: RgbImage, cell: Cell, scale: int, pen: _Pen) -> None:
