@@ -44,8 +44,20 @@ def _kernels() -> tuple[np.ndarray, np.ndarray]:
     return weights.astype(np.float32), biases.astype(np.float32)
 
 
-def tiny_network(path: Path, input_size: int, metadata: dict[str, str], *, batch_axis: str | int = "batch") -> None:
-    """Write the network: image uint8 ``[batch, s, s, 3]`` -> probability, features, activation."""
+def tiny_network(
+    path: Path,
+    input_size: int,
+    metadata: dict[str, str],
+    *,
+    batch_axis: str | int = "batch",
+    ending: str = "Sigmoid",
+    image: str = "image",
+    probability: str = "probability",
+) -> None:
+    """Write the network: image uint8 ``[batch, s, s, 3]`` -> probability, features, activation.
+
+    The options make networks that break the contract: a fixed batch, another last operation, other names.
+    """
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -65,7 +77,7 @@ def tiny_network(path: Path, input_size: int, metadata: dict[str, str], *, batch
     }
     graph = helper.make_graph(
         [
-            helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+            helper.make_node("Cast", [image], ["float"], to=TensorProto.FLOAT),
             helper.make_node("Mul", ["float", "scale"], ["scaled"]),
             helper.make_node("Transpose", ["scaled"], ["planes"], perm=[0, 3, 1, 2]),
             helper.make_node("Conv", ["planes", "weights", "biases"], ["detected"], strides=[2, 2]),
@@ -73,15 +85,15 @@ def tiny_network(path: Path, input_size: int, metadata: dict[str, str], *, batch
             helper.make_node("GlobalAveragePool", ["maps"], ["pooled"]),
             helper.make_node("Flatten", ["pooled"], ["features"]),
             helper.make_node("Gemm", ["features", "head", "offset"], ["logit"]),
-            helper.make_node("Sigmoid", ["logit"], ["sigmoid"]),
-            helper.make_node("Reshape", ["sigmoid", "flat"], ["probability"]),
+            helper.make_node(ending, ["logit"], ["sigmoid"]),
+            helper.make_node("Reshape", ["sigmoid", "flat"], [probability]),
             helper.make_node("Conv", ["maps", "class_map"], ["class_activation"]),
             helper.make_node("Reshape", ["class_activation", "flat_map"], ["activation"]),
         ],
         "tiny",
-        [helper.make_tensor_value_info("image", TensorProto.UINT8, [batch_axis, input_size, input_size, 3])],
+        [helper.make_tensor_value_info(image, TensorProto.UINT8, [batch_axis, input_size, input_size, 3])],
         [
-            helper.make_tensor_value_info("probability", TensorProto.FLOAT, [batch_axis]),
+            helper.make_tensor_value_info(probability, TensorProto.FLOAT, [batch_axis]),
             helper.make_tensor_value_info("features", TensorProto.FLOAT, [batch_axis, CHANNELS]),
             helper.make_tensor_value_info("activation", TensorProto.FLOAT, [batch_axis, side, side]),
         ],
@@ -176,3 +188,15 @@ def tiny_package_factory(tmp_path: Path) -> Callable[..., Path]:
 def tiny_package(tiny_package_factory: Callable[..., Path]) -> Path:
     """Folder of a valid model package with a tiny network (FP32 only)."""
     return tiny_package_factory()
+
+
+@pytest.fixture(scope="session", name="tiny_network")
+def tiny_network_function() -> Callable[..., None]:
+    """The function ``tiny_network``: tests cannot import a conftest."""
+    return tiny_network
+
+
+@pytest.fixture(scope="session", name="tiny_outputs")
+def tiny_outputs_function() -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """The function ``tiny_outputs``."""
+    return tiny_outputs

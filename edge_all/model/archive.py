@@ -1,0 +1,223 @@
+"""A model package as one file: a zip archive with a list of checksums.
+
+An archive comes from somewhere else, so nothing in it is believed: names, sizes and kinds of entries are checked before
+a byte is written, and bytes are counted while they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import ssl
+import stat
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+import zlib
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from edge_all.errors import ModelIntegrityError, ModelNotFoundError, OutputError, UsageError
+from edge_all.model.package import CARD_FILE, ModelPackage, card_files
+
+__all__ = ["CHECKSUM_FILE", "download", "pack", "unpack"]
+
+CHECKSUM_FILE = "SHA256SUMS"
+"""In the form of the tool sha256sum, which can check it too."""
+SIZE_LIMIT = 1024**3
+"""Bytes of an archive, packed and unpacked. InceptionV3 in all three variants takes 160 MB."""
+ENTRY_LIMIT = 64
+_CHUNK = 1024 * 1024
+_TIMEOUT_SECONDS = 30
+_FIXED_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def pack(package: ModelPackage, archive: Path) -> str:
+    """Write a package as one archive, the same bytes every time.
+
+    Args:
+        package: a verified package.
+        archive: file to write; must not exist.
+
+    Returns:
+        SHA-256 of the archive.
+
+    Raises:
+        OutputError: the file exists or cannot be written.
+    """
+    if archive.exists():
+        raise OutputError(f"{archive} exists already.", "Give another name, or remove it first.")
+    files = {CARD_FILE: hashlib.sha256((package.path / CARD_FILE).read_bytes()).hexdigest()}
+    files |= card_files(package.card)
+    sums = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
+    try:
+        handle, temporary = tempfile.mkstemp(prefix=".pack-", suffix=".tmp", dir=archive.parent)
+        try:
+            with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+                packed.writestr(_entry(CHECKSUM_FILE), sums)
+                for name in sorted(files):
+                    with (
+                        packed.open(_entry(name), "w", force_zip64=True) as target,
+                        (package.path / name).open("rb") as source,
+                    ):
+                        while chunk := source.read(_CHUNK):
+                            target.write(chunk)
+            digest = hashlib.sha256(Path(temporary).read_bytes()).hexdigest()
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(archive)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputError(
+            f"Cannot write {archive} ({error.strerror}).", "Check the folder's permissions and the free disk space."
+        ) from error
+    return digest
+
+
+def _entry(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name, _FIXED_DATE)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = (stat.S_IFREG | 0o644) << 16
+    return entry
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack an archive into a new folder, the files of the package directly in it.
+
+    A single folder around the files, as file managers make it, is taken off. What the archive's list of checksums
+    names must match it; what the card names is checked by `edge_all.model.package.load_package` afterwards.
+
+    Raises:
+        ModelIntegrityError: no zip archive, a damaged one, one whose paths climb out of it, links, encryption, too many
+            or too large entries, a wrong checksum.
+    """
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            entries = [entry for entry in packed.infolist() if not entry.is_dir()]
+            names = _checked_names(archive, entries)
+            folder.mkdir()
+            left = SIZE_LIMIT
+            for entry, name in zip(entries, names, strict=True):
+                left -= _extract(packed, entry, folder / name, left)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise ModelIntegrityError(
+            f"{archive} is not an intact zip archive ({error}).", "Fetch or copy it again."
+        ) from error
+    _check_sums(archive, folder)
+
+
+def _checked_names(archive: Path, entries: list[zipfile.ZipInfo]) -> list[str]:
+    """The plain file name of every entry.
+
+    Raises:
+        ModelIntegrityError: an entry that no honest archive has.
+    """
+
+    def refuse(what: str) -> ModelIntegrityError:
+        return ModelIntegrityError(f"{archive} {what}.", "Do not use it.")
+
+    if len(entries) > ENTRY_LIMIT:
+        raise refuse(f"holds {len(entries)} files, more than {ENTRY_LIMIT}")
+    paths = []
+    for entry in entries:
+        path = PurePosixPath(entry.filename)
+        # zipfile itself turns the separator of Windows into a slash there only, so it is refused everywhere.
+        if path.is_absolute() or ".." in path.parts or "\\" in entry.filename or ":" in entry.filename:
+            raise refuse(f"holds a path that climbs out of it: {entry.filename!r}")
+        if not entry.filename.isprintable() or not path.parts:
+            raise refuse(f"holds a file without a proper name: {entry.filename!r}")
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG):
+            raise refuse(f"holds a link or a device: {entry.filename!r}")
+        if entry.flag_bits & 1:
+            raise refuse(f"is encrypted: {entry.filename!r}")
+        paths.append(path)
+    folders = {path.parent for path in paths}
+    if len(folders) > 1 or any(len(parent.parts) > 1 for parent in folders):
+        raise refuse("is not the archive of one model package: its files lie in several folders")
+    names = [path.name for path in paths]
+    if len({name.casefold() for name in names}) != len(names):
+        raise refuse("holds two files of the same name")
+    return names
+
+
+def _extract(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, limit: int) -> int:
+    """Write one entry and return its size in bytes, whatever its header claims."""
+    written = 0
+    with packed.open(entry) as source, target.open("wb") as stream:
+        while chunk := source.read(_CHUNK):
+            written += len(chunk)
+            if written > limit:
+                raise ModelIntegrityError(
+                    f"The archive unpacks to more than {SIZE_LIMIT // 1024**2} MB.", "It is no model package."
+                )
+            stream.write(chunk)
+    return written
+
+
+def _check_sums(archive: Path, folder: Path) -> None:
+    sums = folder / CHECKSUM_FILE
+    if not sums.is_file():
+        return
+    try:
+        lines = [line.split("  ", 1) for line in sums.read_text("utf-8").splitlines()]
+        listed = {name: digest for digest, name in lines}
+    except ValueError as error:
+        raise ModelIntegrityError(f"{CHECKSUM_FILE} in {archive} is damaged.", "Fetch or copy it again.") from error
+    for name, expected in listed.items():
+        file = folder / PurePosixPath(name).name
+        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != expected:
+            raise ModelIntegrityError(
+                f"{name} in {archive} is missing or was changed after it was packed.", "Fetch or copy it again."
+            )
+
+
+class _HttpsOnly(urllib.request.HTTPRedirectHandler):
+    """Follows a redirection to another https address and to nothing else."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: Any,  # noqa: ANN401  as the base class has it
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        _require_https(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _require_https(address: str) -> None:
+    if urllib.parse.urlsplit(address).scheme.lower() != "https":
+        raise UsageError(f"{address} is not an https address.", "Only https is fetched; or download the file yourself.")
+
+
+def download(address: str, target: Path) -> None:
+    """Fetch an archive; the only place where edge-all ever opens a connection, and only for an address typed by a user.
+
+    Raises:
+        UsageError: not an https address, or redirected away from https.
+        ModelNotFoundError: it cannot be fetched.
+        ModelIntegrityError: it is larger than `SIZE_LIMIT`.
+    """
+    _require_https(address)
+    opener = urllib.request.build_opener(_HttpsOnly())
+    written = 0
+    try:
+        with opener.open(address, timeout=_TIMEOUT_SECONDS) as response, target.open("wb") as stream:
+            while chunk := response.read(_CHUNK):
+                written += len(chunk)
+                if written > SIZE_LIMIT:
+                    raise ModelIntegrityError(
+                        f"{address} is larger than {SIZE_LIMIT // 1024**2} MB.", "It is no model package."
+                    )
+                stream.write(chunk)
+    except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError, ssl.SSLError, ValueError) as error:
+        raise ModelNotFoundError(
+            f"Cannot fetch {address} ({error}).", "Check the address and the connection, or copy the file by hand."
+        ) from error

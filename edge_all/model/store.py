@@ -1,0 +1,227 @@
+"""Where installed model packages live, and how one gets there.
+
+The embedded package is part of edge-all. Others are installed from a folder, an archive or, only when the user names
+one, an https address; each is verified in a staging folder first and then moved to its final name in one step, so that
+no half package is ever found there. Nothing that is installed is overwritten.
+
+Layout: ``<data folder of the user>/edge-all/models/<name>/<version>/card.json``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_all.errors import (
+    ModelError,
+    ModelIncompatibleError,
+    ModelIntegrityError,
+    ModelNotFoundError,
+    OutputError,
+    UsageError,
+)
+from edge_all.model.archive import download, unpack
+from edge_all.model.package import (
+    CARD_FILE,
+    ModelPackage,
+    card_files,
+    default_package_path,
+    load_package,
+    sha256_of,
+)
+
+__all__ = ["StoredPackage", "find_package", "install", "list_packages", "store_path"]
+
+EMBEDDED = "default"
+"""The name under which the embedded package is found."""
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPackage:
+    """One package that `find_package` can find.
+
+    Attributes:
+        path: its folder.
+        embedded: part of edge-all, not installed by the user.
+        package: what it is; None where it cannot be used.
+        problem: why it cannot be used; None where it can.
+    """
+
+    path: Path
+    embedded: bool
+    package: ModelPackage | None
+    problem: str | None
+
+
+def store_path() -> Path:
+    """The folder of the user's own packages, by the custom of the operating system; it need not exist."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "edge-all" / "models"
+
+
+def list_packages() -> tuple[StoredPackage, ...]:
+    """The embedded package and the user's own, each verified."""
+    folders = [(default_package_path(), True)]
+    folders += [(card.parent, False) for card in sorted(store_path().glob(f"[!.]*/[!.]*/{CARD_FILE}"))]
+    return tuple(_describe(folder, embedded) for folder, embedded in folders)
+
+
+def _describe(folder: Path, embedded: bool) -> StoredPackage:
+    try:
+        return StoredPackage(folder, embedded, load_package(folder), None)
+    except ModelError as error:
+        return StoredPackage(folder, embedded, None, str(error))
+
+
+def find_package(model: str | None = None) -> ModelPackage:
+    """A verified package from what a user types.
+
+    Args:
+        model: the folder of a package; or ``name`` (its newest installed version) or ``name@version``; or ``default``
+            or None for the embedded one.
+
+    Raises:
+        ModelNotFoundError: there is none.
+        ModelIntegrityError, ModelIncompatibleError: there is one, and it cannot be trusted or used.
+    """
+    if model is None or model == EMBEDDED:
+        return load_package(default_package_path())
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return load_package(folder)
+    name, _, version = model.partition("@")
+    if _SAFE_NAME.fullmatch(name):
+        versions = sorted(
+            (card.parent for card in (store_path() / name).glob(f"[!.]*/{CARD_FILE}")),
+            key=lambda folder: _version_order(folder.name),
+        )
+        wanted = [folder for folder in versions if version in ("", folder.name)]
+        if wanted:
+            return load_package(wanted[-1])
+    raise ModelNotFoundError(
+        f"There is no model {model!r}: neither a folder nor the name of an installed package.",
+        "`edge-all model list` shows those installed; `edge-all model install` adds one.",
+    )
+
+
+def _version_order(version: str) -> list[tuple[int, int, str]]:
+    """Numbers in a version count as numbers: 1.10 is newer than 1.9, and 1.0 newer than 1.0rc1."""
+    parts = re.findall(r"\d+|[A-Za-z]+", version)
+    return [(1, int(part), "") if part.isdigit() else (-1, 0, part) for part in parts] + [(0, 0, "")]
+
+
+def install(source: str, check: Callable[[ModelPackage], object], *, sha256: str | None = None) -> ModelPackage:
+    """Verify a package and put it into the user's store.
+
+    Args:
+        source: the folder of a package, an archive made by `pack`, or an https address of one.
+        check: called with the verified package before it gets its final name; raises where the networks themselves are
+            not what they should be (`edge_all.verification.check_networks`).
+        sha256: of the archive; required for an address.
+
+    Returns:
+        The installed package. One that is installed already, byte for byte, is returned as it is.
+
+    Raises:
+        ModelIntegrityError: a changed byte, a missing file, a damaged archive or one whose paths climb out of it.
+        ModelIncompatibleError: a newer schema, other preprocessing, a foreign network.
+        ModelNotFoundError: nothing there, or the download failed.
+        OutputError: the store cannot be written, or holds another package of the same name and version.
+        UsageError: an address that is not https or has no hash.
+    """
+    with _staging() as staging:
+        if "://" in source:
+            if sha256 is None:
+                raise UsageError(
+                    f"{source} is fetched from a network, and no hash was given to know it by.",
+                    "Give --sha256 with the hash that its maker published (`edge-all model pack` prints it).",
+                )
+            archive = staging / "download.zip"
+            download(source, archive)
+            folder = _unpacked(archive, staging, sha256)
+        elif Path(source).is_dir():
+            if sha256 is not None:
+                raise UsageError("--sha256 is the hash of an archive, and a folder was given.", "Leave it out.")
+            folder = Path(source)
+        elif Path(source).is_file():
+            if not os.access(source, os.R_OK):
+                raise ModelNotFoundError(f"Cannot read {source}.", "Check its permissions.")
+            folder = _unpacked(Path(source), staging, sha256)
+        else:
+            raise ModelNotFoundError(
+                f"There is no file or folder {source}.",
+                "Check the spelling; relative paths start in the current folder.",
+            )
+        package = load_package(folder)
+        name, version = package.card.name, package.card.version
+        if not (_SAFE_NAME.fullmatch(name) and _SAFE_NAME.fullmatch(version)) or name == EMBEDDED:
+            raise ModelIncompatibleError(
+                f"The package calls itself {name!r}, version {version!r}, which cannot be installed.",
+                "Names and versions hold letters, digits and . _ + - only; 'default' is the embedded package.",
+            )
+        target = store_path() / name / version
+        if target.exists():
+            return _already_there(package, target)
+        copy = staging / "package"
+        _copy(package, copy)
+        staged = load_package(copy)
+        check(staged)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy.rename(target)
+    return ModelPackage(target, staged.card)
+
+
+@contextlib.contextmanager
+def _staging() -> Iterator[Path]:
+    """A folder in the store that nobody looks into, removed at the end; failures to write become OutputError."""
+    store = store_path()
+    try:
+        store.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".staging-", dir=store) as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise OutputError(
+            f"Cannot write to the model store {store} ({error.strerror or error}).",
+            "Check its permissions and the free disk space.",
+        ) from error
+
+
+def _unpacked(archive: Path, staging: Path, sha256: str | None) -> Path:
+    if sha256 is not None and sha256_of(archive) != sha256.lower():
+        raise ModelIntegrityError(
+            f"The archive has SHA-256 {sha256_of(archive)}, and {sha256.lower()} was expected.",
+            "Fetch it again; if the hash stays wrong, do not use it.",
+        )
+    folder = staging / "unpacked"
+    unpack(archive, folder)
+    return folder
+
+
+def _copy(package: ModelPackage, target: Path) -> None:
+    """Copy the card and what it names, and nothing else."""
+    target.mkdir()
+    for name in (CARD_FILE, *card_files(package.card)):
+        shutil.copyfile(package.path / name, target / name)
+
+
+def _already_there(package: ModelPackage, target: Path) -> ModelPackage:
+    installed = load_package(target)
+    if installed.card != package.card:
+        raise OutputError(
+            f"{package.card.name} {package.card.version} is installed already at {target}, and is another package.",
+            "Give the new package another version, or remove that folder first.",
+        )
+    return installed

@@ -1,0 +1,318 @@
+"""One network file, opened on one execution provider.
+
+Measured on InceptionV3 (160 pixels, FP32 and INT8, 48 crops, ONNX Runtime 1.32, CPU): probabilities and features are
+equal to the last bit for batches of 1 to 32, for one thread and two, and whatever else travels in the batch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_all.errors import DeviceError, ModelError, ModelIncompatibleError, ModelNotFoundError, UsageError
+from edge_all.results import ProviderReport
+from edge_all.session.cores import available_cores
+from edge_all.session.installation import import_onnxruntime
+from edge_all.session.providers import CPU, ProviderPlan, choose_provider, split_batches
+
+__all__ = ["InferenceSession", "open_session"]
+
+_OUTPUT_RANKS = {"probability": 1, "features": 2, "activation": 3}
+_LOG_ERRORS_ONLY = 3
+_REMEDIES = {
+    "cuda": "Check the driver with nvidia-smi, and install the CUDA libraries with: pip install 'edge-all[gpu]'; ",
+    "tensorrt": "Install the CUDA libraries with pip install 'edge-all[gpu]', and NVIDIA TensorRT; ",
+}
+
+
+class InferenceSession:
+    """A network of the contract, ready to run; made by `open_session`.
+
+    Attributes:
+        provider: which execution provider runs it, and why.
+        input_size: side of the input in pixels.
+        outputs: names of the network's outputs.
+        metadata: the ``metadata_props`` of the file.
+    """
+
+    def __init__(
+        self,
+        session: Any,  # noqa: ANN401  ONNX Runtime carries no types
+        plan: ProviderPlan,
+        report: ProviderReport,
+        errors: tuple[type[Exception], ...],
+    ) -> None:
+        self._session = session
+        self._batch_sizes = plan.batch_sizes
+        self._errors = errors
+        self.provider = report
+        self.input_size: int = session.get_inputs()[0].shape[1]
+        self.outputs: tuple[str, ...] = tuple(output.name for output in session.get_outputs())
+        self._tails = {
+            output.name: tuple(size if isinstance(size, int) else 0 for size in output.shape[1:])
+            for output in session.get_outputs()
+        }
+        self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+
+    def output_shape(self, name: str) -> tuple[int, ...]:
+        """Shape of an output without its batch axis; 0 where the file leaves a size open."""
+        return self._tails[name]
+
+    def run(self, images: NDArray[np.uint8], outputs: Sequence[str] | None = None) -> dict[str, NDArray[np.float32]]:
+        """Run the network over any number of crops, in batches of fixed sizes.
+
+        Args:
+            images: ``uint8 [n, input_size, input_size, 3]`` RGB.
+            outputs: names of the outputs wanted; all where None.
+
+        Returns:
+            ``float32 [n, ...]`` by output name.
+
+        Raises:
+            UsageError: crops of another size or type.
+            ModelError: the network failed, or answered with something that is not a number.
+        """
+        size = self.input_size
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (size, size, 3):
+            raise UsageError(
+                f"The network takes uint8 crops [n, {size}, {size}, 3] and was given {images.dtype} "
+                f"{list(images.shape)}.",
+                "Cut the crops with edge_all.preprocessing and the package's own specification.",
+            )
+        names = list(self.outputs if outputs is None else outputs)
+        parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
+        start = 0
+        for cells, batch_size in split_batches(len(images), self._batch_sizes):
+            batch = images[start : start + cells]
+            if cells < batch_size:
+                padded = np.zeros((batch_size, size, size, 3), np.uint8)
+                padded[:cells] = batch
+                batch = padded
+            for name, values in zip(names, self._run_batch(batch, names), strict=True):
+                parts[name].append(values[:cells])
+            start += cells
+        return {
+            name: np.concatenate(values) if values else np.empty((0, *self._tails[name]), np.float32)
+            for name, values in parts.items()
+        }
+
+    def _run_batch(self, batch: NDArray[np.uint8], names: list[str]) -> list[NDArray[np.float32]]:
+        try:
+            results = self._session.run(names, {"image": np.ascontiguousarray(batch)})
+        except self._errors as error:
+            raise ModelError(
+                f"The network failed on {self.provider.obtained} ({_one_line(str(error))}).",
+                "Run `edge-all doctor`; if it finds nothing, try --device cpu.",
+            ) from error
+        values = [np.asarray(result, np.float32) for result in results]
+        for name, value in zip(names, values, strict=True):
+            if not np.isfinite(value).all():
+                raise ModelError(
+                    f"The network's output {name!r} is not a number on {self.provider.obtained}.",
+                    "Do not use these results. Try --device cpu, or another variant of the model; "
+                    "`edge-all doctor` compares the network with its golden answers.",
+                )
+        return values
+
+
+def open_session(model_file: Path, *, device: str = "auto", threads: int | None = None) -> InferenceSession:
+    """Open a network file.
+
+    Args:
+        model_file: an ONNX file with the contract's input and outputs.
+        device: ``auto``, ``cpu``, ``cuda``, ``tensorrt``, ``openvino``, ``directml`` or ``coreml``. A device that is
+            named is obtained or is an error; `auto` falls back to the CPU and says why.
+        threads: intra-op threads; as many as the process has cores where None.
+
+    Raises:
+        DeviceError: the device asked for is not the one that the session got.
+        ModelNotFoundError: no such file.
+        ModelIncompatibleError: not a network of the contract, or one that this ONNX Runtime cannot run.
+        OnnxRuntimeMissingError, OnnxRuntimeConflictError: what is installed cannot run any network.
+        UsageError: no such device, or less than one thread.
+    """
+    if threads is not None and threads < 1:
+        raise UsageError(f"{threads} threads were asked for.", "Give 1 or more, or leave it out.")
+    if not model_file.is_file():
+        raise ModelNotFoundError(f"There is no network file {model_file}.", "Install the model package again.")
+    onnxruntime = import_onnxruntime()
+    # Warnings about absent hardware would otherwise be printed into the user's output.
+    onnxruntime.set_default_logger_severity(_LOG_ERRORS_ONLY)
+    plan = choose_provider(device, onnxruntime.get_available_providers())
+    threads = available_cores() if threads is None else threads
+    errors = _runtime_errors(onnxruntime)
+    if plan.provider == CPU:
+        session = _create(onnxruntime, model_file, plan, threads, errors)
+        return _checked(session, plan, ProviderReport(plan.requested, CPU, plan.reason, threads), model_file, errors)
+
+    session, failure = _try_accelerator(onnxruntime, model_file, plan, threads, errors)
+    if session is not None:
+        report = ProviderReport(plan.requested, plan.provider, plan.reason, threads)
+        return _checked(session, plan, report, model_file, errors)
+    if plan.strict:
+        raise DeviceError(
+            f"Device {plan.requested} was asked for, and {plan.provider} did not start: {failure}.",
+            _REMEDIES.get(plan.requested, "") + "or use --device auto. `edge-all doctor` shows what is installed.",
+        )
+    fallback = ProviderPlan(
+        plan.requested, CPU, strict=True, reason=f"{plan.provider} is installed but did not start ({failure})"
+    )
+    session = _create(onnxruntime, model_file, fallback, threads, errors)
+    report = ProviderReport(fallback.requested, CPU, fallback.reason, threads)
+    return _checked(session, fallback, report, model_file, errors)
+
+
+def _runtime_errors(onnxruntime: ModuleType) -> tuple[type[Exception], ...]:
+    """The exceptions of ONNX Runtime, which share no base of their own."""
+    state = onnxruntime.capi.onnxruntime_pybind11_state
+    raised = [value for value in vars(state).values() if isinstance(value, type) and issubclass(value, Exception)]
+    return (*raised, RuntimeError, ValueError)
+
+
+def _create(
+    onnxruntime: ModuleType, model_file: Path, plan: ProviderPlan, threads: int, errors: tuple[type[Exception], ...]
+) -> Any:  # noqa: ANN401  ONNX Runtime carries no types
+    """Open the file with ONNX Runtime.
+
+    Raises:
+        ModelIncompatibleError: it is no network, or one that cannot run here.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _LOG_ERRORS_ONLY
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that spin while they wait take the cores that decode and segment the next field: 5 % slower alone on 2
+    # cores (INT8, batches of 8), 1.5 to 2 times faster when another process computes beside.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Patterns reserve memory for every batch size: 27 MB more on FP32, at the same speed. Without the arena batches of
+    # one take 25 % longer.
+    options.enable_mem_pattern = False
+    try:
+        # enable_fallback: no second attempt on the CPU behind our back, and nothing printed.
+        return onnxruntime.InferenceSession(model_file, options, providers=plan.providers, enable_fallback=0)
+    except errors as error:
+        raise ModelIncompatibleError(
+            f"ONNX Runtime {onnxruntime.__version__} cannot open {model_file} ({_one_line(str(error))}).",
+            "Use a model package made by `edge-all export`; a newer one may need a newer onnxruntime.",
+        ) from error
+
+
+def _try_accelerator(
+    onnxruntime: ModuleType, model_file: Path, plan: ProviderPlan, threads: int, errors: tuple[type[Exception], ...]
+) -> tuple[Any, str]:
+    """A session on the plan's provider and no reason, or no session and the reason.
+
+    The session's own list of providers decides: those available are only those that were compiled in.
+    """
+    with _captured_output() as captured:
+        if "CUDA" in plan.provider or "Tensorrt" in plan.provider:
+            # Finds the libraries that pip installed, without LD_LIBRARY_PATH. It prints what it misses.
+            preload = getattr(onnxruntime, "preload_dlls", None)
+            if preload is not None:
+                preload()
+        try:
+            session = _create(onnxruntime, model_file, plan, threads, errors)
+        except ModelIncompatibleError as error:
+            cause = _one_line(str(error.__cause__))
+            session = None
+        else:
+            cause = ""
+            if session.get_providers()[0] != plan.provider:
+                session = None
+    if session is not None:
+        return session, ""
+    return None, cause or _first_reason(captured.getvalue())
+
+
+def _first_reason(log: str) -> str:
+    """The line of ONNX Runtime's log that names the cause, short enough for a sentence."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    telling = [line for line in lines if any(word in line.lower() for word in ("error", "fail", "not found", "cannot"))]
+    if not telling:
+        return "ONNX Runtime gave no reason"
+    line = telling[0]
+    for mark in (" with error: ", "] "):
+        if mark in line:
+            line = line.rsplit(mark, 1)[1]
+            break
+    return _one_line(line)
+
+
+def _one_line(text: str) -> str:
+    """Text without line breaks, at most 300 characters, without a full stop at the end."""
+    text = " ".join(text.split())
+    return (text if len(text) <= 300 else text[:299] + "…").rstrip(".")
+
+
+@contextlib.contextmanager
+def _captured_output() -> Iterator[io.StringIO]:
+    """Hold back what C++ and Python print meanwhile: it is the reason of a failure, not output."""
+    captured = io.StringIO()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as log, contextlib.redirect_stdout(captured), contextlib.redirect_stderr(captured):
+        saved = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield captured
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+            log.seek(0)
+            captured.write(log.read().decode(errors="replace"))
+
+
+def _checked(
+    session: Any,  # noqa: ANN401  ONNX Runtime carries no types
+    plan: ProviderPlan,
+    report: ProviderReport,
+    model_file: Path,
+    errors: tuple[type[Exception], ...],
+) -> InferenceSession:
+    """The session, if its network has the contract's input and outputs.
+
+    Raises:
+        ModelIncompatibleError: it has not.
+    """
+    problem = _contract_problem(session)
+    if problem:
+        raise ModelIncompatibleError(
+            f"{model_file} is not a network of an edge-all model package: {problem}.",
+            "Use a model package made by `edge-all export`.",
+        )
+    return InferenceSession(session, plan, report, errors)
+
+
+def _contract_problem(session: Any) -> str | None:  # noqa: ANN401  ONNX Runtime carries no types
+    """What a network lacks of the contract, None where it lacks nothing."""
+    inputs = session.get_inputs()
+    if [one.name for one in inputs] != ["image"]:
+        return f"its inputs are {[one.name for one in inputs]}, not ['image']"
+    image = inputs[0]
+    square = (
+        len(image.shape) == 4
+        and not isinstance(image.shape[0], int)
+        and isinstance(image.shape[1], int)
+        and image.shape[1] == image.shape[2]
+        and image.shape[3] == 3
+    )
+    if image.type != "tensor(uint8)" or not square:
+        return f"its input is {image.type} {image.shape}, not tensor(uint8) ['batch', side, side, 3]"
+    outputs = {output.name: output for output in session.get_outputs()}
+    if "probability" not in outputs:
+        return f"it has no output 'probability' (it has {sorted(outputs)})"
+    for name, rank in _OUTPUT_RANKS.items():
+        output = outputs.get(name)
+        if output is not None and (output.type != "tensor(float)" or len(output.shape) != rank):
+            return f"its output {name!r} is {output.type} {output.shape}, not tensor(float) of {rank} dimensions"
+    return None

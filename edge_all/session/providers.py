@@ -1,0 +1,139 @@
+"""The device policy, as values: which execution provider answers to which device, and what to do when it does not.
+
+Nothing here touches ONNX Runtime, so the policy is tested on any machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from edge_all.errors import DeviceError, UsageError
+
+__all__ = ["DEVICES", "ProviderPlan", "choose_provider", "split_batches"]
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
+DEVICES = {
+    "cpu": CPU,
+    "cuda": CUDA,
+    "tensorrt": "TensorrtExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+}
+"""Execution provider by the name that the user gives a device."""
+
+_EXTRAS = {
+    "cpu": "cpu",
+    "cuda": "gpu",
+    "tensorrt": "gpu",
+    "openvino": "openvino",
+    "directml": "directml",
+    "coreml": "cpu",
+}
+"""The extra of edge-all that brings the provider (CoreML comes with the macOS wheel of plain onnxruntime)."""
+
+_AUTO_ORDER = ("cuda", "directml", "openvino", "cpu")
+"""What `auto` tries. TensorRT builds an engine for minutes at the first start, and CoreML takes only parts of a network
+whose batch is dynamic: both are for those who ask for them."""
+
+CPU_BATCHES = (8, 4, 2, 1)
+"""Fixed batch sizes on the CPU. Milliseconds a cell, INT8 InceptionV3 at 160 pixels on 2 cores: 4.6, 3.9, 3.3, 2.95,
+2.86, 2.90 for batches of 1, 2, 4, 8, 16, 32: beyond 8 nothing is gained, and memory grows (FP32: 162 MB up to 8, 198 MB
+for 16). With powers of two no cell is computed for nothing."""
+
+ACCELERATOR_BATCHES = (32, 8)
+"""Fixed batch sizes elsewhere: few, because every new shape starts a search for kernels there; the rest of a batch is
+padded, which an accelerator hardly notices. Chosen without a measurement of our own."""
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    # The exhaustive search makes the first batch of every shape take seconds; TF32 rounds to 10 bits of mantissa and
+    # would change probabilities in the third digit.
+    CUDA: {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderPlan:
+    """What to open a session with.
+
+    Attributes:
+        requested: the device that the user named.
+        provider: the execution provider that the session must report.
+        strict: True where anything else is an error, False where the CPU may take over (and the report says so).
+        reason: why this provider.
+    """
+
+    requested: str
+    provider: str
+    strict: bool
+    reason: str
+
+    @property
+    def providers(self) -> list[tuple[str, dict[str, Any]]]:
+        """The list for ONNX Runtime: the provider with its options, then those that may take single nodes over."""
+        names = [self.provider]
+        if self.provider == DEVICES["tensorrt"]:
+            names.append(CUDA)
+        if self.provider != CPU:
+            names.append(CPU)
+        return [(name, _OPTIONS.get(name, {})) for name in names]
+
+    @property
+    def batch_sizes(self) -> tuple[int, ...]:
+        """The fixed batch sizes, largest first."""
+        return CPU_BATCHES if self.provider == CPU else ACCELERATOR_BATCHES
+
+
+def choose_provider(device: str, available: Sequence[str]) -> ProviderPlan:
+    """From the device that the user named to a plan.
+
+    Args:
+        device: ``auto`` or a key of `DEVICES`.
+        available: providers that the installed ONNX Runtime was built with (which says nothing of the hardware).
+
+    Raises:
+        UsageError: no such device.
+        DeviceError: the installed ONNX Runtime has no provider for it.
+    """
+    device = device.lower()
+    if device == "auto":
+        name = next((name for name in _AUTO_ORDER if DEVICES[name] in available), "cpu")
+        if name == "cpu":
+            return ProviderPlan(device, CPU, strict=True, reason="no accelerator in the installed ONNX Runtime")
+        return ProviderPlan(
+            device, DEVICES[name], strict=False, reason=f"the installed ONNX Runtime brings {DEVICES[name]}"
+        )
+    if device not in DEVICES:
+        raise UsageError(f"There is no device {device!r}.", f"Choose one of: auto, {', '.join(DEVICES)}.")
+    if DEVICES[device] not in available:
+        raise DeviceError(
+            f"Device {device} was asked for, and the installed ONNX Runtime has no {DEVICES[device]} "
+            f"(it has: {', '.join(available) or 'none'}).",
+            f"Remove the installed onnxruntime package and run: pip install 'edge-all[{_EXTRAS[device]}]'"
+            f"{' (Windows only)' if device == 'directml' else ' (macOS only)' if device == 'coreml' else ''}; "
+            "or use --device auto. `edge-all doctor` shows what is installed.",
+        )
+    return ProviderPlan(device, DEVICES[device], strict=True, reason=f"--device {device} was asked for")
+
+
+def split_batches(count: int, sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """Divide `count` cells into batches of fixed sizes.
+
+    Args:
+        count: number of cells.
+        sizes: allowed sizes, largest first.
+
+    Returns:
+        ``(cells, size)`` a batch: how many cells it holds, and the size it is padded to.
+    """
+    batches = []
+    while count:
+        size = next((size for size in sizes if size <= count), sizes[-1])
+        cells = min(count, size)
+        batches.append((cells, size))
+        count -= cells
+    return batches
