@@ -123,9 +123,9 @@ class _Look:
 
 # By eye against ALL-IDB1 fields 3, 5, 36 and 53 and the lymphocytes of Acevedo 2020.
 _LOOKS: dict[WhiteKind, _Look] = {
-    "blast": _Look(nucleus=244, grain=17, clumped=False, cytoplasm=165, rim=150),
+    "blast": _Look(nucleus=244, grain=17, clumped=False, cytoplasm=135, rim=120),
     "lymphocyte": _Look(nucleus=272, grain=36, clumped=True, cytoplasm=140, rim=30),
-    "neutrophil": _Look(nucleus=246, grain=40, clumped=True, cytoplasm=200, pink=True, granules=80),
+    "neutrophil": _Look(nucleus=246, grain=40, clumped=True, cytoplasm=215, pink=True, granules=80),
     "monocyte": _Look(nucleus=178, grain=26, clumped=False, cytoplasm=112, rim=10),
 }
 
@@ -190,7 +190,8 @@ def paint_white_cell(
     grain = brush.grain(textures.clumped if look.clumped else textures.fine, patch)
 
     edge = 255 - _smooth(cell, 0.35 * micron)
-    body = look.cytoplasm + (look.rim * edge >> 7) + (cloud * look.cytoplasm >> 10)
+    mottle = (cloud >> 2) + (brush.grain(textures.fine, patch) >> 3)
+    body = look.cytoplasm + (look.rim * edge >> 7) + (mottle * look.cytoplasm >> 6)
     if shape.vacuoles:
         body = body * (255 - (_smooth(patch.discs(shape.vacuoles), 0.08 * micron) * 7 >> 3)) >> 8
     rest = cv2.subtract(cell, nucleus) > 0

@@ -17,7 +17,7 @@ Stamp = NDArray[np.uint16]
 
 _STAMPS = 32
 _SINGLE = np.uint16(220)
-"""Thickness above which more of it counts for less: overlaps in ALL-IDB1 darken by a third of one cell, not by one."""
+"""Thickness above which more of it counts for less: in ALL-IDB1 an overlap darkens by a third of one cell at most."""
 
 
 def draw_stamps(rng: np.random.Generator, microns_per_pixel: float) -> list[Stamp]:
@@ -72,4 +72,4 @@ def lay_red_cells(
         if x0 < x1 and y0 < y1:
             thickness[y0:y1, x0:x1] += stamp[y0 - top : y1 - top, x0 - left : x1 - left]
     # Cells that lie on each other are pressed flat, and a camera's tone curve compresses the dark end.
-    return np.where(thickness > _SINGLE, _SINGLE + (thickness - _SINGLE) * 3 // 8, thickness)
+    return np.where(thickness > _SINGLE, _SINGLE + (thickness - _SINGLE) // 4, thickness)
