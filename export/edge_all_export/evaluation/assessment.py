@@ -152,7 +152,7 @@ class Evaluation:
         band: None where no thresholds were given.
         sources: the cell level of each source with both classes or of ALL cells only; empty for a single source.
         all_normal: the sources without any ALL cell.
-        group_rows: worst first.
+        group_rows: most mistakes first.
         notes: what a reader must know before believing a figure.
         predictions: what all this was computed from.
     """
@@ -340,7 +340,7 @@ def _group_rows(predictions: Predictions, cutoff: float) -> tuple[GroupRow, ...]
                 specificity=None if np.isnan(specificity) else specificity,
             )
         )
-    return tuple(sorted(rows, key=lambda row: (-row.mistakes / row.samples, -row.mistakes, row.group)))
+    return tuple(sorted(rows, key=lambda row: (-row.mistakes, row.samples, row.group)))
 
 
 def _warnings(predictions: Predictions, cells: Level) -> list[str]:
@@ -369,7 +369,7 @@ def _warnings(predictions: Predictions, cells: Level) -> list[str]:
     one_class = sorted(source for source, labels in class_by_source.items() if len(labels) == 1)
     if one_class and len(class_by_source) > 1:
         warnings.append(
-            f"{', '.join(one_class)} hold(s) one class only: the pooled figures partly tell sources apart, not cells. "
+            f"One class only in {', '.join(one_class)}: the pooled figures partly tell sources apart, not cells. "
             "Read the table by source."
         )
     return warnings

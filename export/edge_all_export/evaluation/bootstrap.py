@@ -140,6 +140,6 @@ def summarise(value: float, draws: NDArray[np.float64], *, samples: int, groups:
     if len(defined) <= (1 - MOST_UNDEFINED) * len(draws):
         return Figure(value, None, None, "none: most resamples hold one class only", samples, groups)
     low, high = np.quantile(defined, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
-    if low == high:
+    if np.isclose(low, high, rtol=0, atol=1e-9):
         return Figure(value, None, None, "none: all resamples agree, so that they say nothing", samples, groups)
     return Figure(value, min(low, value), max(high, value), BOOTSTRAP, samples, groups)

@@ -165,7 +165,7 @@ def compare(first: Contestant, second: Contestant) -> Comparison:
     """Compare two sides on the samples that both judged, with resamples and seed of the first.
 
     Raises:
-        UsageError: no sample is shared, or the two disagree about a label or a group.
+        UsageError: no sample is shared, or the two disagree about a label, group or slide.
     """
     place = {sample: row for row, sample in enumerate(second.predictions.sample)}
     shared = [(row, place[sample]) for row, sample in enumerate(first.predictions.sample) if sample in place]
@@ -180,20 +180,25 @@ def compare(first: Contestant, second: Contestant) -> Comparison:
         raise UsageError(
             f"The two evaluations disagree about the truth of {odd!r}.", "Evaluate both on the same labels."
         )
-    if left.group != right.group:
-        odd = next(name for name, a, b in zip(left.sample, left.group, right.group, strict=True) if a != b)
-        raise UsageError(f"The two evaluations put {odd!r} in different groups.", "Evaluate both on the same groups.")
+    for what, a, b in (("group", left.group, right.group), ("slide", left.slide, right.slide)):
+        if a != b:
+            odd = next(name for name, one, other in zip(left.sample, a, b, strict=True) if one != other)
+            raise UsageError(
+                f"The two evaluations put {odd!r} in different {what}s.", "Evaluate both on the same data."
+            )
 
     only_first, only_second = len(first.predictions) - len(left), len(second.predictions) - len(right)
     first, second = dataclasses.replace(first, predictions=left), dataclasses.replace(second, predictions=right)
-    slides = (slide_predictions(left), slide_predictions(right))
+    left_slides, right_slides = slide_predictions(left), slide_predictions(right)
     return Comparison(
         first=first,
         second=second,
         only_first=only_first,
         only_second=only_second,
         cells=_compare_level(left, right, first, second),
-        slides=None if slides[0] is None or slides[1] is None else _compare_level(*slides, first, second),
+        slides=None
+        if left_slides is None or right_slides is None
+        else _compare_level(left_slides, right_slides, first, second),
         changed=_changed(first, second),
         notes=_notes(first, second, only_first, only_second),
     )
@@ -212,8 +217,11 @@ def _compare_level(left: Predictions, right: Predictions, first: Contestant, sec
             for part, value in zip(parts, (a[name], b[name], b[name] - a[name]), strict=True)
         }
 
-    relevant = {f"{part}.{name}": rows for part in parts for name, rows in
-                (("sensitivity", label == 1), ("specificity", label == 0))}  # fmt: skip
+    relevant = {
+        f"{part}.{name}": rows
+        for part in parts
+        for name, rows in (("sensitivity", label == 1), ("specificity", label == 0))
+    }
     found = estimate(
         left.group,
         figures_of,

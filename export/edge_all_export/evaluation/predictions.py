@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.errors import InputError, InputNotFoundError, OutputError, UsageError
+from edge_all.errors import InputError, InputNotFoundError, UsageError
+from edge_all.outputs.atomic import write_atomically
 from edge_all.results import CellLabel
 
 __all__ = ["COLUMNS", "Band", "Predictions", "read_csv", "write_csv"]
@@ -216,13 +217,8 @@ def write_csv(predictions: Predictions, path: Path) -> None:
         OutputError: the file cannot be written.
     """
     record = predictions.to_json()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(record)
-            writer.writerows(zip(*record.values(), strict=True))
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"{path} cannot be written ({error}).", "Choose another folder, or make room.") from error
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(record)
+    writer.writerows(zip(*record.values(), strict=True))
+    write_atomically(path, stream.getvalue().encode())
