@@ -26,8 +26,8 @@ _GAP = 1.2
 """Free slide between white cells that are not to touch, in micrometres."""
 _REACH = 1.25
 """How far an irregular outline reaches, relative to its mean radius."""
-_FRAYED_REACH = 1.6
-"""The same for a smudge; its longest strands may lie over a neighbour."""
+_FRAYED_REACH = 1.8
+"""The same for a smudge with its strands."""
 _TRIES = 1200
 _TOUCH = 0.93
 """Distance of touching cells relative to the sum of their radii."""

@@ -76,7 +76,8 @@ class Patch:
     def lines(self, polylines: tuple[Points, ...], width: float) -> Mask:
         """The union of open lines, ``width`` micrometres wide."""
         mask: Mask = np.zeros((self.size, self.size), np.uint8)
-        thickness = max(1, round(width / self.microns_per_pixel))
+        # Lines of one pixel are drawn differently by OpenCV 4 and 5; wider ones alike.
+        thickness = max(2, round(width / self.microns_per_pixel))
         for line in polylines:
             cv2.polylines(mask, [self.pixels(line)], False, 255, thickness, cv2.LINE_8, _SHIFT)
         return mask
@@ -255,7 +256,7 @@ def paint_smudge(brush: Brush, patch: Patch, radius: float) -> tuple[Mask, Densi
     for _ in range(int(rng.integers(24, 60))):
         x, y = direction(windward + 3.2 * (float(rng.random()) - float(rng.random())))
         start = radius * (0.6 + 0.3 * float(rng.random()))
-        length = radius * (0.3 + 0.8 * float(rng.random()))
+        length = radius * (0.3 + 0.6 * float(rng.random()))
         steps = np.arange(7) / 6.0
         sway = np.cumsum(rng.random(7) - 0.5) * 0.09 * radius
         strands.append(
@@ -266,7 +267,7 @@ def paint_smudge(brush: Brush, patch: Patch, radius: float) -> tuple[Mask, Densi
     net = np.abs(brush.grain(brush.textures.clumped, patch))
     fine = brush.grain(brush.textures.fine, patch)
     weight = _smooth(mask, 0.25 * micron) * np.clip(185 + (net * 3 >> 2) + (fine >> 1), 40, 330) // 255
-    weight += _smooth(fringe, 0.12 * micron) * 60 // 255
+    weight += _smooth(fringe, 0.12 * micron) * 44 // 255
     halo = _smooth(patch.fill(body * 1.3), 0.9 * micron) * 22 // 255
     whole = cv2.bitwise_or(mask, fringe)
     return np.asarray(whole, np.uint8), (weight + halo)[..., None] * brush.dye(brush.stain.smudge) >> 8
