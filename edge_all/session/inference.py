@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -25,10 +26,11 @@ from edge_all.session.cores import available_cores
 from edge_all.session.installation import import_onnxruntime
 from edge_all.session.providers import CPU, ProviderPlan, choose_provider, split_batches
 
-__all__ = ["InferenceSession", "open_session"]
+__all__ = ["InferenceSession", "failure_reason", "open_session"]
 
 _OUTPUT_RANKS = {"probability": 1, "features": 2, "activation": 3}
 _LOG_ERRORS_ONLY = 3
+_LIBRARY_MARK = " with error: "
 _REMEDIES = {
     "cuda": "Check the driver with nvidia-smi, and install the CUDA libraries with: pip install 'edge-all[gpu]'; ",
     "tensorrt": "Install the CUDA libraries with pip install 'edge-all[gpu]', and NVIDIA TensorRT; ",
@@ -231,21 +233,25 @@ def _try_accelerator(
                 session = None
     if session is not None:
         return session, ""
-    return None, cause or _first_reason(captured.getvalue())
+    return None, failure_reason(captured.getvalue(), cause)
 
 
-def _first_reason(log: str) -> str:
-    """The line of ONNX Runtime's log that names the cause, short enough for a sentence."""
+def failure_reason(log: str, cause: str = "") -> str:
+    """Why a provider did not start, short enough for a sentence.
+
+    Args:
+        log: what ONNX Runtime printed meanwhile.
+        cause: the message of its exception, where it raised one.
+    """
     lines = [line.strip() for line in log.splitlines() if line.strip()]
+    # The library that the provider's own library lacks: the innermost cause there is.
+    for line in lines:
+        if _LIBRARY_MARK in line:
+            return _one_line(line.rsplit(_LIBRARY_MARK, 1)[1])
+    if cause:
+        return _one_line(re.sub(r"^/\S+:\d+ \S.*?\) ", "", cause))
     telling = [line for line in lines if any(word in line.lower() for word in ("error", "fail", "not found", "cannot"))]
-    if not telling:
-        return "ONNX Runtime gave no reason"
-    line = telling[0]
-    for mark in (" with error: ", "] "):
-        if mark in line:
-            line = line.rsplit(mark, 1)[1]
-            break
-    return _one_line(line)
+    return _one_line(telling[0]) if telling else "ONNX Runtime gave no reason"
 
 
 def _one_line(text: str) -> str:

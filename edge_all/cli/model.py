@@ -1,0 +1,177 @@
+"""``edge-all model``: the model packages of this machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from edge_all.model.package import ModelPackage
+
+__all__ = ["register"]
+
+_PackageArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[MODEL]",
+        help="Installed model's name (name or name@version), or a package folder; else the embedded one.",
+    ),
+]
+_JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb and its verbs."""
+    group = typer.Typer(name="model", help="List, describe, verify, install and pack model packages.")
+    group.command("list")(list_)
+    group.command("show")(show)
+    group.command("verify")(verify)
+    group.command("install")(install)
+    group.command("pack")(pack)
+    app.add_typer(group, no_args_is_help=True)
+
+
+def list_(as_json: _JsonOption = False) -> None:
+    """Which models there are. Exit status 1 where one of them cannot be used."""
+    from edge_all.model.store import list_packages
+
+    stored = list_packages()
+    if as_json:
+        records = [
+            {
+                "name": None if one.package is None else one.package.card.name,
+                "version": None if one.package is None else one.package.card.version,
+                "variants": [] if one.package is None else list(one.package.card.variants),
+                "embedded": one.embedded,
+                "path": str(one.path),
+                "problem": one.problem,
+            }
+            for one in stored
+        ]
+        typer.echo(json.dumps(records, indent=2))
+    else:
+        rows = [
+            ("?", "?", "", str(one.path), one.problem or "")
+            if one.package is None
+            else (
+                one.package.card.name,
+                one.package.card.version,
+                ", ".join(one.package.card.variants),
+                "embedded" if one.embedded else str(one.path),
+                "ok",
+            )
+            for one in stored
+        ]
+        _print_table(("name", "version", "variants", "where", "state"), rows)
+    raise typer.Exit(0 if all(one.problem is None for one in stored) else 1)
+
+
+def show(model: _PackageArgument = None, as_json: _JsonOption = False) -> None:
+    """The model card: what it is, how good it is, on what it was trained, and what not to trust it with."""
+    from edge_all.model.store import find_package
+
+    package = find_package(model)
+    if as_json:
+        typer.echo(json.dumps(package.card.to_json(), indent=2, ensure_ascii=False))
+    else:
+        _print_card(package)
+
+
+def verify(model: _PackageArgument = None) -> None:
+    """Check every hash, open every network, and compare each with its golden answers on this machine's processor."""
+    from edge_all.classifier import Classifier
+    from edge_all.model.store import find_package
+    from edge_all.verification import check_golden
+
+    package = find_package(model)
+    rows = []
+    passed = True
+    for variant, block in package.card.variants.items():
+        check = check_golden(Classifier(package, variant=variant, device="cpu"))
+        passed &= check.passed
+        if check.largest_difference is None:
+            golden = "the card carries none"
+        else:
+            golden = f"{'met' if check.passed else 'MISSED'}, difference {check.largest_difference:.2g}"
+        rows.append((variant, block.file, block.sha256, golden))
+    _print_table(("variant", "file", "SHA-256, verified", "golden answers"), rows)
+    raise typer.Exit(0 if passed else 1)
+
+
+def install(
+    source: Annotated[
+        str, typer.Argument(metavar="FILE|FOLDER|URL", help="An archive, a folder, or an https address.")
+    ],
+    sha256: Annotated[str | None, typer.Option(help="SHA-256 of the archive; required for an address.")] = None,
+) -> None:
+    """Verify a model package and install it for this user. Only an address makes edge-all use a network."""
+    from edge_all.model import store
+    from edge_all.verification import check_networks
+
+    package = store.install(source, check_networks, sha256=sha256)
+    typer.echo(f"{package.card.name} {package.card.version} is installed at {package.path}")
+    typer.echo(f"Use it with: --model {package.card.name}@{package.card.version}")
+
+
+def pack(
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE.zip", help="File to write; must not exist.")],
+    model: _PackageArgument = None,
+) -> None:
+    """Write a verified model package as one archive with checksums, and print the archive's SHA-256."""
+    from edge_all.model import archive as archives
+    from edge_all.model.store import find_package
+
+    digest = archives.pack(find_package(model), archive)
+    typer.echo(f"{digest}  {archive}")
+
+
+def _print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from edge_all.results import INTENDED_USE
+
+    table = Table(*columns, caption=INTENDED_USE)
+    for row in rows:
+        table.add_row(*(Text(value, overflow="fold") for value in row))
+    Console().print(table)
+
+
+def _print_card(package: ModelPackage) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.tree import Tree
+
+    card = package.card
+    tree = Tree(f"[bold]{escape(card.name)} {escape(card.version)}[/bold]  {escape(str(package.path))}")
+    record = card.to_json()
+    for key in ("intended_use", "architecture", "created", "classes", "positive_class", "preprocessing", "variants"):
+        _grow(tree, key, record[key])
+    for key in ("evaluation", "training", "limitations", "tools"):
+        _grow(tree, key, record[key])
+    Console().print(tree, soft_wrap=False)
+
+
+def _grow(tree: Any, key: str, value: Any) -> None:  # noqa: ANN401  a branch of rich, and whatever JSON holds
+    """Add one value of the card to the tree: short things in a line, others as branches."""
+    from rich.markup import escape
+
+    if isinstance(value, dict):
+        branch = tree.add(f"[cyan]{escape(key)}[/cyan]")
+        for name, inner in value.items():
+            _grow(branch, str(name), inner)
+    elif isinstance(value, (list, tuple)) and any(isinstance(inner, (dict, list, tuple, str)) for inner in value):
+        branch = tree.add(f"[cyan]{escape(key)}[/cyan]")
+        for number, inner in enumerate(value, 1):
+            if isinstance(inner, str):
+                branch.add(escape(inner))
+            else:
+                _grow(branch, str(number), inner)
+    else:
+        text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        tree.add(f"[cyan]{escape(key)}[/cyan] {escape(text)}")

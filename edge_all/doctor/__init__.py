@@ -1,0 +1,11 @@
+"""What is wrong with this machine, and what to type about it. Changes nothing.
+
+Every check stands alone: whatever is broken, the others still answer.
+"""
+
+from __future__ import annotations
+
+from edge_all.doctor.examination import examine
+from edge_all.doctor.report import Check, DoctorReport, Status
+
+__all__ = ["Check", "DoctorReport", "Status", "examine"]

@@ -1,0 +1,116 @@
+"""The order of the checks, and which of them need which others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_all.doctor.installation import check_edge_all, check_onnxruntime, check_opencv, check_python
+from edge_all.doctor.machine import (
+    check_camera_folder,
+    check_cores,
+    check_instruction_sets,
+    check_working_folder,
+    instruction_sets,
+)
+from edge_all.doctor.probe import Probe, probe
+from edge_all.doctor.report import Check, DoctorReport
+from edge_all.errors import ModelError
+from edge_all.session import DEVICES, import_onnxruntime
+
+if TYPE_CHECKING:
+    from edge_all.model.package import ModelPackage
+
+__all__ = ["examine"]
+
+
+def examine(*, model: str | None = None, folder: Path = Path(), camera_folder: Path | None = None) -> DoctorReport:
+    """Look at everything that a run depends on.
+
+    Args:
+        model: the package to try, as for `edge_all.classifier.load_classifier`.
+        folder: where results would be written.
+        camera_folder: where images would come from; not looked at where None.
+    """
+    return DoctorReport(tuple(_checks(model, folder.absolute(), camera_folder)))
+
+
+def _checks(model: str | None, folder: Path, camera_folder: Path | None) -> Iterator[Check]:
+    yield check_python()
+    yield check_edge_all()
+    yield (onnxruntime := check_onnxruntime())
+    yield (opencv := check_opencv())
+    yield check_cores()
+    yield check_instruction_sets(instruction_sets())
+    broken = [check.name for check in (onnxruntime, opencv) if check.status == "problem"]
+    if broken:
+        yield Check("model package", "warning", f"not tried: {' and '.join(broken)} must work first", "See above.")
+    else:
+        yield from _model_checks(model)
+    yield check_working_folder(folder)
+    if camera_folder is not None:
+        yield check_camera_folder(camera_folder)
+
+
+def _model_checks(model: str | None) -> Iterator[Check]:
+    # Both need OpenCV, which may be what is broken.
+    from edge_all.model.store import find_package
+    from edge_all.verification import check_networks
+
+    try:
+        package = find_package(model)
+        check_networks(package)
+    except ModelError as error:
+        yield Check("model package", "problem", error.problem, error.remedy)
+        return
+    yield Check("model package", "ok", _describe(package))
+
+    available = import_onnxruntime().get_available_providers()
+    for device, provider in DEVICES.items():
+        if provider in available:
+            yield _provider_check(f"device {device}", probe(device, package.path), required=device == "cpu")
+    chosen = probe("auto", package.path)
+    yield _provider_check("device auto", chosen, required=True)
+    yield _golden_check(chosen)
+
+
+def _describe(package: ModelPackage) -> str:
+    variants = ", ".join(f"{name} {block.sha256[:12]}" for name, block in package.card.variants.items())
+    return f"{package.card.name} {package.card.version}, every hash right ({variants}), {package.path}"
+
+
+def _provider_check(name: str, result: Probe, *, required: bool) -> Check:
+    if not result.started:
+        return Check(
+            name,
+            "problem" if required else "warning",
+            result.finding,
+            "Run: pip install --force-reinstall 'edge-all[cpu]'"
+            if required
+            else "Nothing, unless you want this device; then install what the finding names.",
+        )
+    if result.golden is False:
+        return Check(
+            name,
+            "problem",
+            f"{result.finding}; golden answers missed by {result.difference:.3g}",
+            "Do not use this device: it computes something else than was tested.",
+        )
+    return Check(name, "ok", result.finding)
+
+
+def _golden_check(result: Probe) -> Check:
+    name = "golden answers"
+    if not result.started:
+        return Check(name, "warning", "not tried: no device started", "See above.")
+    if result.golden is None:
+        return Check(name, "warning", "the package carries none, so its arithmetic cannot be proven here", None)
+    if result.golden:
+        return Check(name, "ok", f"the network answers as it did where it was tested (to {result.difference:.1g})")
+    return Check(
+        name,
+        "problem",
+        f"the network answers otherwise than where it was tested (by {result.difference:.3g})",
+        "Do not use it on this machine. Try another --variant or --device, and report it.",
+    )
