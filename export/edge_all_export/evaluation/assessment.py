@@ -148,8 +148,9 @@ class Evaluation:
         cutoff: probability from which on a cell or slide is called ALL where a decision is forced.
         resamples, seed: of the bootstrap.
         cells: the cell level.
-        slides: the slide level; None where no cell belongs to a slide.
+        slides: the slide level; None where no two cells share a slide.
         band: None where no thresholds were given.
+        folds: the cell level of each fold of a cross-validation; empty where there are none.
         sources: the cell level of each source with both classes or of ALL cells only; empty for a single source.
         all_normal: the sources without any ALL cell.
         group_rows: most mistakes first.
@@ -166,6 +167,7 @@ class Evaluation:
     cells: Level
     slides: Level | None
     band: BandAssessment | None
+    folds: dict[str, Level]
     sources: dict[str, Level]
     all_normal: tuple[FalseAlarms, ...]
     group_rows: tuple[GroupRow, ...]
@@ -235,6 +237,7 @@ def evaluate(
         cells=cells,
         slides=None if slides is None else assess_level(slides, cutoff, resamples, seed),
         band=None if band is None else _assess_band(predictions, band, resamples, seed),
+        folds={fold: assess_level(part, cutoff, resamples, seed) for fold, part in _by_fold(predictions).items()},
         sources={source: assess_level(part, cutoff, resamples, seed) for source, part in mixed.items()}
         if len(by_source) > 1
         else {},
@@ -304,6 +307,13 @@ def _assess_band(predictions: Predictions, band: Band, resamples: int, seed: int
         counts={name: _count(decisions[truth == (name == "ALL")]) for name in ("ALL", "non-ALL")},
         verdicts=verdict_table(predictions, band),
     )
+
+
+def _by_fold(predictions: Predictions) -> dict[str, Predictions]:
+    if predictions.fold is None:
+        return {}
+    names = np.asarray(predictions.fold)
+    return {fold: predictions.take(np.flatnonzero(names == fold)) for fold in sorted(set(predictions.fold))}
 
 
 def _false_alarms(source: str, part: Predictions, cutoff: float, band: Band | None) -> FalseAlarms:

@@ -53,10 +53,7 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
         plot_grid(plots),
         "" if comparison.slides is None else _level("Slides", comparison.slides, first, second),
         _changed(comparison),
-        '<section><h2>How this was made</h2><dl class="record">'
-        f"{_record('First', first)}{_record('Second', second)}"
-        f"<dt>Intervals</dt><dd>95 % percentile bootstrap of {first.resamples} draws of whole groups (seed {first.seed}), "
-        "the same draws on both sides, so that the chance they share cancels in the difference.</dd></dl></section>",
+        _method(first, second),
     ]
     write_output(folder, "comparison", comparison.to_json(), page(title, "\n".join(body)), plots)
 
@@ -92,6 +89,7 @@ def _level(title: str, level: PairedLevel, first: Contestant, second: Contestant
         verdict = verdict_words(name, paired)
         bounds = [abs(end) for end in (paired.difference.low, paired.difference.high) if end is not None]
         reach = next((width for width in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if max(bounds, default=1) <= width), 1.0)
+        bar = span_bar(paired.difference, -reach, reach, zero=True)
         rows.append(
             f'<tr><th scope="row">{metric.title}</th>'
             + "".join(
@@ -99,7 +97,7 @@ def _level(title: str, level: PairedLevel, first: Contestant, second: Contestant
                 for side in (paired.first, paired.second)
             )
             + f"<td>{difference_words(name, paired)}</td>"
-            f'<td title="axis from {-reach:g} to {reach:g}">{span_bar(paired.difference, -reach, reach, zero=True)}</td>'
+            f'<td title="axis from {-reach:g} to {reach:g}">{bar}</td>'
             f'<td class="{verdict.split()[0]}">{verdict}</td></tr>'
         )
     unit, right = title.lower(), level.decisions
@@ -127,6 +125,15 @@ def _changed(comparison: Comparison) -> str:
         f"<section><h2>Changed decisions: {len(comparison.changed)}{shown}</h2>"
         '<div class="scroll" tabindex="0">'
         f"{table(('Cell', 'Group', 'Truth', *numbers), rows, numbers=numbers)}</div></section>"
+    )
+
+
+def _method(first: Contestant, second: Contestant) -> str:
+    return (
+        f'<section><h2>How this was made</h2><dl class="record">{_record("First", first)}{_record("Second", second)}'
+        f"<dt>Intervals</dt><dd>95 % percentile bootstrap of {first.resamples} draws of whole groups (seed "
+        f"{first.seed}), the same draws on both sides, so that the chance they share cancels in the difference.</dd>"
+        "</dl></section>"
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import matplotlib as mpl
@@ -26,6 +25,7 @@ from edge_all_export.evaluation.metrics import (
     expected_calibration_error,
 )
 from edge_all_export.evaluation.predictions import Band, Predictions
+from edge_all_export.evaluation.training_log import TrainingLog
 
 __all__ = [
     "comparison_plots",
@@ -73,6 +73,9 @@ CURVE_RESAMPLES = 200
 CURVE_POINTS = 1001
 GOOD_AUC = 0.95
 """From here on all that matters happens in the corner of the ROC, which is drawn larger."""
+
+
+CURVES = {"loss": "Loss", "accuracy": "Accuracy", "auc": "ROC AUC"}
 
 
 def render(plot: Plot, form: Literal["svg", "png"]) -> bytes:
@@ -124,45 +127,29 @@ def comparison_plots(
                 color=colour,
                 marker="o",
                 markersize=4,
-                label=f"{_short(name)}, calibration error {error:.3f}",
+                label=f"{error:.3f}  {_short(name)}",
             )
-        axes.legend(loc="lower right")
+        axes.legend(loc="upper left", title="Calibration error", alignment="left")
         plots["pairs"] = _pairs(first, second, names, cutoffs)
     return plots
 
 
-def learning_curves(log: Mapping[str, Sequence[float]]) -> Plot:
-    """Training and validation values by epoch.
-
-    Args:
-        log: columns of a training log: ``epoch``, and for each quantity ``name`` and perhaps ``val_name``; NaN where an
-            epoch lacks a value. A column ``phase`` that changes its value marks the start of fine-tuning.
-    """
-    names = [name for name in log if f"val_{name}" in log]
-    preferred = [name for name in ("loss", "accuracy", "auc") if name in names] or names[:3]
-    epochs = np.arange(1, len(log["epoch"]) + 1)
-    changes = [at + 0.5 for at in range(1, len(epochs)) if "phase" in log and log["phase"][at] != log["phase"][at - 1]]
+def learning_curves(log: TrainingLog) -> Plot:
+    """Training and held-out values by epoch, with a mark where fine-tuning began."""
+    columns, epochs = log.columns, log.columns["epoch"]
+    shown = [(name, title) for name, title in CURVES.items() if name in columns and f"held_out_{name}" in columns]
     with mpl.rc_context(STYLE):
-        plot = Plot(figsize=(4.2 * len(preferred), 3.6))
+        plot = Plot(figsize=(4.2 * max(1, len(shown)), 3.6))
         FigureCanvasAgg(plot)
-        for place, name in enumerate(preferred, start=1):
-            axes = plot.add_subplot(1, len(preferred), place)
-            axes.set_title({"loss": "Loss", "accuracy": "Accuracy", "auc": "ROC AUC"}.get(name, name))
+        for place, (name, title) in enumerate(shown, start=1):
+            axes = plot.add_subplot(1, len(shown), place)
+            axes.set_title(title)
             axes.set_xlabel("Epoch")
-            axes.plot(epochs, log[name], color=FAINT, label="training", marker="o", markersize=3)
-            axes.plot(epochs, log[f"val_{name}"], color=OTHER_COLOUR, label="validation", marker="o", markersize=3)
-            for change in changes:
-                axes.axvline(change, color=INK, linewidth=1, linestyle="--")
-                axes.annotate(
-                    "fine-tuning",
-                    (change, 1),
-                    xycoords=("data", "axes fraction"),
-                    xytext=(4, -4),
-                    textcoords="offset points",
-                    va="top",
-                    fontsize=8,
-                    color=FAINT,
-                )
+            axes.plot(epochs, columns[name], color=FAINT, label="training", marker="o", markersize=3)
+            held_out = columns[f"held_out_{name}"]
+            axes.plot(epochs, held_out, color=OTHER_COLOUR, label="held out", marker="o", markersize=3)
+            if log.head_epochs:
+                axes.axvline(log.head_epochs + 0.5, color=INK, linewidth=1, linestyle="--", label="fine-tuning begins")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.legend(loc="best")
     return plot
@@ -227,7 +214,7 @@ def _roc(predictions: Predictions, cutoff: float, seed: int) -> Plot:
         corner.plot(*at, "o", color=INK, markersize=6, markeredgecolor="white", zorder=4)
         corner.tick_params(labelsize=8)
         corner.set_title("upper left corner", fontsize=8.5, fontweight="normal", color=FAINT)
-        for line in axes.indicate_inset_zoom(corner, edgecolor=FAINT).connectors:
+        for line in axes.indicate_inset_zoom(corner, edgecolor=FAINT).connectors or ():
             line.set_visible(False)  # they would cross the diagonal
     axes.legend(loc="lower right")
     return plot

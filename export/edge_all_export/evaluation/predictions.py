@@ -18,8 +18,8 @@ from edge_all.results import CellLabel
 __all__ = ["COLUMNS", "Band", "Predictions", "read_csv", "write_csv"]
 
 COLUMNS = ("sample", "source", "group", "slide", "label", "probability")
-"""Columns of a predictions file; ``out_of_distribution`` may follow."""
-OPTIONAL_COLUMN = "out_of_distribution"
+"""Columns of a predictions file; ``out_of_distribution`` and ``fold`` may follow."""
+SCORE, FOLD = "out_of_distribution", "fold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,7 @@ class Predictions:
         probability: ``float64 [n]`` of ALL.
         out_of_distribution: ``float64 [n]``, 1.0 being the limit above which a cell goes to review; None where the
             network offers no such score.
+        fold: of a cross-validation, by whose network the cell was judged; None where there are no folds.
 
     Raises:
         UsageError: columns of unequal length, no row, a name twice, a label that is not 0 or 1, a probability outside
@@ -75,11 +76,11 @@ class Predictions:
     label: NDArray[np.int64]
     probability: NDArray[np.float64]
     out_of_distribution: NDArray[np.float64] | None = None
+    fold: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        columns = [self.source, self.group, self.slide, self.label, self.probability]
-        if self.out_of_distribution is not None:
-            columns.append(self.out_of_distribution)
+        columns: list[Any] = [self.source, self.group, self.slide, self.label, self.probability]
+        columns += [column for column in (self.out_of_distribution, self.fold) if column is not None]
         if not self.sample:
             raise UsageError("There is no prediction to evaluate.", "Give at least one labelled, judged sample.")
         if any(len(column) != len(self.sample) for column in columns):
@@ -122,6 +123,7 @@ class Predictions:
             self.label[rows],
             self.probability[rows],
             None if self.out_of_distribution is None else self.out_of_distribution[rows],
+            None if self.fold is None else tuple(self.fold[row] for row in rows),
         )
 
     def decisions(self, band: Band) -> tuple[CellLabel, ...]:
@@ -141,15 +143,17 @@ class Predictions:
         record["label"] = self.label.tolist()
         record["probability"] = [round(value, 7) for value in self.probability.tolist()]
         if self.out_of_distribution is not None:
-            record[OPTIONAL_COLUMN] = [
+            record[SCORE] = [
                 None if np.isnan(value) else round(value, 5) for value in self.out_of_distribution.tolist()
             ]
+        if self.fold is not None:
+            record[FOLD] = list(self.fold)
         return record
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Predictions:
         """The inverse of `to_json`."""
-        scores = record.get(OPTIONAL_COLUMN)
+        scores, folds = record.get(SCORE), record.get(FOLD)
         return cls(
             tuple(record["sample"]),
             tuple(record["source"]),
@@ -158,11 +162,16 @@ class Predictions:
             np.asarray(record["label"], np.int64),
             np.asarray(record["probability"], np.float64),
             None if scores is None else np.asarray(scores, np.float64),
+            None if folds is None else tuple(folds),
         )
 
 
 def read_csv(path: Path) -> Predictions:
     """Read a predictions file: a header line with `COLUMNS`, in any order, then a row a cell.
+
+    The table that a training run or a cross-validation leaves is read too: it has a column ``block`` and none
+    ``slide``. The block, a run of neighbouring fields that may be one patient, is then the group, and what it calls the
+    group, the field or patient, is the slide.
 
     Raises:
         InputNotFoundError: no such file.
@@ -172,42 +181,53 @@ def read_csv(path: Path) -> Predictions:
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError(
-                    f"{path} has no column {', '.join(missing)}.",
-                    f"Its first line must name the columns {','.join(COLUMNS)} (and may name {OPTIONAL_COLUMN}).",
-                )
-            scored = OPTIONAL_COLUMN in (reader.fieldnames or ())
-            rows = [(reader.line_num, row) for row in reader]
+            names = tuple(reader.fieldnames or ())
+            rows = [(reader.line_num, {name: row[name] or "" for name in names}) for row in reader]
     except FileNotFoundError as error:
         raise InputNotFoundError(f"There is no file {path}.", "Check the path of the predictions.") from error
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as a table ({error}).", "Give a CSV file in UTF-8.") from error
-
-    numbers: dict[str, list[float]] = {"label": [], "probability": [], OPTIONAL_COLUMN: []}
-    for line, row in rows:
-        for name in ("label", "probability", *([OPTIONAL_COLUMN] if scored else [])):
-            text = row[name] or ("nan" if name == OPTIONAL_COLUMN else "")
-            try:
-                numbers[name].append(float(text))
-            except ValueError as error:
-                raise InputError(
-                    f"{path}, line {line}: {name} is {text!r}, not a number.", "Correct that line."
-                ) from error
-    labels = np.asarray(numbers["label"])
-    if not np.isin(labels, (0, 1)).all():
-        line = rows[int(np.argmin(np.isin(labels, (0, 1))))][0]
-        raise InputError(f"{path}, line {line}: the label is neither 0 nor 1.", "Label ALL cells 1, all others 0.")
+    if "slide" not in names and "block" in names:
+        rows = [(line, _from_training(row)) for line, row in rows]
+        names = (*names, "slide")
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        raise InputError(
+            f"{path} has no column {', '.join(missing)}.",
+            f"Its first line must name the columns {','.join(COLUMNS)} (and may name {SCORE} and {FOLD}).",
+        )
+    label = _numbers(path, rows, "label")
+    wrong = np.flatnonzero(~np.isin(label, (0, 1)))
+    if len(wrong):
+        raise InputError(
+            f"{path}, line {rows[wrong[0]][0]}: the label is neither 0 nor 1.", "Label ALL cells 1, all others 0."
+        )
     return Predictions(
         tuple(row["sample"] for _, row in rows),
-        tuple(row["source"] or "" for _, row in rows),
-        tuple(row["group"] or "" for _, row in rows),
-        tuple(row["slide"] or "" for _, row in rows),
-        labels.astype(np.int64),
-        np.asarray(numbers["probability"], np.float64),
-        np.asarray(numbers[OPTIONAL_COLUMN], np.float64) if scored else None,
+        tuple(row["source"] for _, row in rows),
+        tuple(row["group"] for _, row in rows),
+        tuple(row["slide"] for _, row in rows),
+        label.astype(np.int64),
+        _numbers(path, rows, "probability"),
+        _numbers(path, rows, SCORE, empty="nan") if SCORE in names else None,
+        tuple(row[FOLD] for _, row in rows) if FOLD in names else None,
     )
+
+
+def _from_training(row: dict[str, str]) -> dict[str, str]:
+    return {**row, "group": row["block"], "slide": row.get("group", "")}
+
+
+def _numbers(path: Path, rows: list[tuple[int, dict[str, str]]], name: str, empty: str = "") -> NDArray[np.float64]:
+    values = []
+    for line, row in rows:
+        try:
+            values.append(float(row[name] or empty))
+        except ValueError as error:
+            raise InputError(
+                f"{path}, line {line}: {name} is {row[name]!r}, not a number.", "Correct that line."
+            ) from error
+    return np.asarray(values, np.float64)
 
 
 def write_csv(predictions: Predictions, path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from edge_all_export.evaluation.metrics import CALIBRATION_BINS, METRICS
 from edge_all_export.evaluation.plots import evaluation_plots, learning_curves
 from edge_all_export.evaluation.predictions import Predictions, write_csv
 from edge_all_export.evaluation.slides import SLIDE_SCORE
+from edge_all_export.evaluation.training_log import TrainingLog
 
 __all__ = ["OUTPUT_NAMES", "claim_evaluation_folder", "worst_mistakes", "write_evaluation"]
 
@@ -64,7 +65,7 @@ def write_evaluation(
     folder: Path,
     *,
     image_of: ImageOf | None = None,
-    log: Mapping[str, Sequence[float]] | None = None,
+    log: TrainingLog | None = None,
 ) -> None:
     """Write ``evaluation.json``, ``predictions.csv``, ``report.html`` and ``plots/*.png``.
 
@@ -72,7 +73,7 @@ def write_evaluation(
         evaluation: what to report.
         folder: where to; see `claim_evaluation_folder`.
         image_of: finds the pictures of the gallery; without it mistakes are listed by name.
-        log: columns of the training log (`edge_all_export.evaluation.training_log.read_log`).
+        log: of the training run, for the learning curves.
 
     Raises:
         OutputError: a file cannot be written.
@@ -92,7 +93,8 @@ def write_evaluation(
         "" if evaluation.band is None else _band(evaluation.band),
         _false_alarms(evaluation.all_normal),
         "" if evaluation.slides is None else _level("Slides", evaluation.slides, f"Score of a slide: {SLIDE_SCORE}."),
-        _sources(evaluation.sources),
+        _parts("By fold", "Fold", evaluation.folds),
+        _parts("By source", "Source", evaluation.sources),
         _gallery(evaluation, image_of),
         _groups(evaluation.group_rows, evaluation.cutoff),
     ]
@@ -233,12 +235,12 @@ def _false_alarms(rows: Sequence[FalseAlarms]) -> str:
     )
 
 
-def _sources(sources: dict[str, Level]) -> str:
-    if not sources:
+def _parts(title: str, unit: str, parts: dict[str, Level]) -> str:
+    if not parts:
         return ""
     names = ("accuracy", "sensitivity", "specificity", "auc", "calibration_error")
     rows = "".join(
-        f'<tr><th scope="row">{escaped(source)}</th><td class="number">{level.samples}</td>'
+        f'<tr><th scope="row">{escaped(part)}</th><td class="number">{level.samples}</td>'
         f'<td class="number">{level.positives}</td><td class="number">{level.groups}</td>'
         + "".join(
             f"<td>{figure_words(name, level.figures[name].value)}<br>"
@@ -246,11 +248,11 @@ def _sources(sources: dict[str, Level]) -> str:
             for name in names
         )
         + "</tr>"
-        for source, level in sources.items()
+        for part, level in parts.items()
     )
     numbers = ("Cells", "ALL", "Groups")
-    columns = ("Source", *numbers, *(METRICS[name].title for name in names))
-    return f"<section><h2>By source</h2>{table(columns, rows, numbers=numbers)}</section>"
+    columns = (unit, *numbers, *(METRICS[name].title for name in names))
+    return f"<section><h2>{title}</h2>{table(columns, rows, numbers=numbers)}</section>"
 
 
 def _groups(rows: Sequence[GroupRow], cutoff: float) -> str:
@@ -269,8 +271,8 @@ def _groups(rows: Sequence[GroupRow], cutoff: float) -> str:
     counted, shares = ("Cells", "ALL", "Mistakes"), ("Sensitivity", "Specificity")
     columns = ("Group", "Source", *counted, "Accuracy", *shares)
     return (
-        f"<section><h2>By group</h2><p>Most mistakes first, decisions at {cutoff:g}; {flawless} of {len(rows)} groups are "
-        "without a mistake. Intervals are Wilson's.</p>"
+        f"<section><h2>By group</h2><p>Most mistakes first, decisions at {cutoff:g}; {flawless} of {len(rows)} groups "
+        "are without a mistake. Intervals are Wilson's.</p>"
         f'<div class="scroll" tabindex="0">{table(columns, lines, numbers=(*counted, *shares))}</div></section>'
     )
 

@@ -21,6 +21,8 @@ from edge_all_export.evaluation.predictions import Band, Predictions
 
 __all__ = ["SLIDE_SCORE", "chance_of_share", "slide_predictions", "verdict_table"]
 
+LEAST_CELLS = 2
+"""A slide of one cell is that cell: sets of single-cell images would only repeat the cell level."""
 SLIDE_SCORE = (
     f"probability that at least {DEFINING_BLAST_SHARE:.0%} of the slide's cells are ALL (Poisson binomial tail of the "
     "cells' probabilities); in truth a slide is ALL when any of its cells is"
@@ -44,9 +46,9 @@ def chance_of_share(probability: NDArray[np.float64], share: float = DEFINING_BL
 
 
 def slide_predictions(predictions: Predictions) -> Predictions | None:
-    """One row a slide: `sample` is its name, `source` those of its cells; None where no cell belongs to a slide."""
-    names = np.asarray(predictions.slide)
-    slides = [str(name) for name in dict.fromkeys(predictions.slide) if name]
+    """One row a slide: `sample` is its name, `source` those of its cells; None where no two cells share a slide."""
+    names, cells_of = np.asarray(predictions.slide), Counter(predictions.slide)
+    slides = [name for name in dict.fromkeys(predictions.slide) if name and cells_of[name] >= LEAST_CELLS]
     if not slides:
         return None
     rows_of = [np.flatnonzero(names == name) for name in slides]
@@ -64,8 +66,8 @@ def verdict_table(predictions: Predictions, band: Band) -> dict[str, dict[str, i
     """The runtime's own slide verdicts, counted by truth.
 
     Returns:
-        ``{"ALL": {"suspicious": n, "indeterminate": n, "not detected": n}, "non-ALL": {...}}``; None where no cell
-        belongs to a slide, or the band carries no false-positive rate.
+        ``{"ALL": {"suspicious": n, "indeterminate": n, "not detected": n}, "non-ALL": {...}}``; None where no two
+        cells share a slide, or the band carries no false-positive rate.
     """
     slides = slide_predictions(predictions)
     if slides is None or band.false_positive_rate is None:

@@ -1,43 +1,54 @@
-"""The log that a training run leaves behind, as columns."""
+"""The log that a training run leaves behind."""
 
 from __future__ import annotations
 
 import csv
+import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_all.errors import InputError, InputNotFoundError
 
-__all__ = ["read_log"]
+__all__ = ["TrainingLog", "read_log"]
 
 
-def read_log(path: Path) -> dict[str, list[float]]:
-    """Read a CSV training log (the form of Keras's ``CSVLogger``, to which columns may have been added).
+@dataclass(frozen=True, slots=True)
+class TrainingLog:
+    """One value an epoch of each quantity.
 
-    Returns:
-        Column name -> a value an epoch, NaN where the log has none. A column of words (such as ``phase``) becomes the
-        number of its word, in the order of appearance.
+    Attributes:
+        columns: by name; ``held_out_<name>`` stands beside ``<name>``. NaN where an epoch has no value.
+        head_epochs: epochs before fine-tuning began; None where the run's configuration does not say.
+    """
+
+    columns: dict[str, list[float]]
+    head_epochs: int | None
+
+
+def read_log(path: Path) -> TrainingLog:
+    """Read the ``log.csv`` of a run, and from the ``config.json`` beside it when fine-tuning began.
 
     Raises:
         InputNotFoundError: no such file.
-        InputError: the file is no table, or has no ``epoch`` or no row.
+        InputError: the file is no such log, or holds no epoch.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.DictReader(stream))
+        columns = {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else {})}
     except FileNotFoundError as error:
         raise InputNotFoundError(f"There is no training log {path}.", "Give the log.csv of a training run.") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"{path} cannot be read as a table ({error}).", "Give the log.csv of a training run."
-        ) from error
-    if not rows or "epoch" not in rows[0]:
+    except (OSError, UnicodeDecodeError, csv.Error, ValueError, TypeError) as error:
+        raise InputError(f"{path} is no training log ({error}).", "Give the log.csv of a training run.") from error
+    if "epoch" not in columns:
         raise InputError(f"{path} holds no epoch.", "Give the log.csv of a training run that finished an epoch.")
-    return {name: _numbers([row[name] or "" for row in rows]) for name in rows[0] if name}
+    return TrainingLog(columns, _head_epochs(path.with_name("config.json")))
 
 
-def _numbers(texts: list[str]) -> list[float]:
+def _head_epochs(configuration: Path) -> int | None:
     try:
-        return [float(text) if text not in ("", "NA") else float("nan") for text in texts]
-    except ValueError:
-        words = list(dict.fromkeys(texts))
-        return [float(words.index(text)) for text in texts]
+        found = json.loads(configuration.read_text(encoding="utf-8"))["head_epochs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        # A log without its configuration is still a log: its curves lack one mark.
+        return None
+    return found if isinstance(found, int) else None

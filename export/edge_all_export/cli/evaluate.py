@@ -1,0 +1,253 @@
+"""``edge-all evaluate``: how good a segmentation, a model, or a table of predictions is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_all.cli.options import DeviceOption, ThreadsOption, VariantOption
+
+if TYPE_CHECKING:
+    from edge_all_export.datasets import CellSet, Sample
+    from edge_all_export.evaluation.assessment import Evaluation
+    from edge_all_export.evaluation.comparison import Comparison
+    from edge_all_export.evaluation.judging import Judged
+
+__all__ = ["register"]
+
+DataOption = Annotated[Path, typer.Option("--data", help="Folder of labelled images.", show_default=False)]
+OutputOption = Annotated[Path, typer.Option("-o", "--output", help="New folder for the report.", show_default=False)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb and its kinds."""
+    verb = typer.Typer(
+        help="Evaluate a segmentation, a model, or predictions; compare two evaluations.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    verb.command("segmentation")(evaluate_segmentation)
+    verb.command("model")(evaluate_model)
+    verb.command("predictions")(evaluate_predictions)
+    verb.command("compare")(compare_evaluations)
+    app.add_typer(verb, name="evaluate", rich_help_panel="Training side")
+
+
+def evaluate_model(
+    model: Annotated[str, typer.Argument(help="Model package (name or folder), or the .keras file of a training run.")],
+    data: DataOption,
+    output: OutputOption,
+    variant: VariantOption = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+) -> None:
+    """Evaluate a model package or a Keras model on labelled images, at cell and at slide level.
+
+    Exit status: 0 all images used, 1 some could not be, 2 wrong usage or nothing could run.
+    """
+    from edge_all_export.evaluation.assessment import evaluate
+    from edge_all_export.evaluation.judging import gallery_images, unseen_samples
+    from edge_all_export.evaluation.report import claim_evaluation_folder, worst_mistakes, write_evaluation
+    from edge_all_export.evaluation.training_log import read_log
+
+    claim_evaluation_folder(output)
+    cells = _read_cells(data)
+    samples = cells.samples
+    unseen_notes: tuple[str, ...] = ()
+    if model.endswith(KERAS_SUFFIX):
+        samples, unseen_notes = unseen_samples(Path(model).with_name(SPLIT_FILE), samples)
+    judged = _judge(model, samples, variant, device, threads)
+    evaluation = evaluate(
+        judged.predictions,
+        name=judged.name,
+        model=judged.model,
+        band=judged.band,
+        notes=(*judged.notes, *unseen_notes, *_skipped_note(cells)),
+    )
+    rows = [row for part in worst_mistakes(judged.predictions, evaluation.cutoff) for row in part]
+    pictures = gallery_images(samples, [judged.predictions.sample[row] for row in rows], judged.spec)
+    log = Path(model).with_name(LOG_FILE)
+    write_evaluation(
+        evaluation,
+        output,
+        image_of=pictures.get,
+        log=read_log(log) if model.endswith(KERAS_SUFFIX) and log.is_file() else None,
+    )
+    _print_evaluation(evaluation, output)
+    for image in cells.skipped:
+        typer.echo(f"{image.image}: {image.reason}", err=True)
+    raise typer.Exit(1 if cells.skipped else 0)
+
+
+def evaluate_predictions(
+    predictions: Annotated[
+        Path,
+        typer.Argument(
+            help="predictions.csv of a training run, or any table with the columns "
+            "sample,source,group,slide,label,probability."
+        ),
+    ],
+    output: OutputOption,
+    band: Annotated[
+        tuple[float, float] | None,
+        typer.Option("--band", help="Indeterminate band: non-ALL below LOW, ALL from HIGH on.", metavar="LOW HIGH"),
+    ] = None,
+) -> None:
+    """Evaluate a table of predictions, whatever made them; a log.csv beside it gives the learning curves."""
+    from edge_all_export.evaluation.assessment import evaluate
+    from edge_all_export.evaluation.predictions import Band, read_csv
+    from edge_all_export.evaluation.report import claim_evaluation_folder, write_evaluation
+    from edge_all_export.evaluation.training_log import read_log
+
+    table = read_csv(predictions)
+    limits = None if band is None else Band(*band)
+    log = predictions.with_name(LOG_FILE)
+    curves = read_log(log) if log.is_file() else None
+    claim_evaluation_folder(output)
+    evaluation = evaluate(table, name=predictions.stem, model={"Predictions": predictions.name}, band=limits)
+    write_evaluation(evaluation, output, log=curves)
+    _print_evaluation(evaluation, output)
+
+
+def compare_evaluations(
+    first: Annotated[Path, typer.Argument(help="evaluation.json of one model.")],
+    second: Annotated[Path, typer.Argument(help="evaluation.json of the other, on the same data.")],
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="New folder for a report.")] = None,
+) -> None:
+    """Compare two evaluations, paired: the difference second minus first, with its own interval."""
+    from edge_all_export.evaluation.comparison import compare, read_contestant
+    from edge_all_export.evaluation.comparison_report import claim_comparison_folder, write_comparison
+
+    sides = read_contestant(first), read_contestant(second)
+    if output is not None:
+        claim_comparison_folder(output)
+    comparison = compare(*sides)
+    if output is not None:
+        write_comparison(comparison, output)
+    _print_comparison(comparison)
+
+
+KERAS_SUFFIX = ".keras"
+LOG_FILE, CONFIGURATION_FILE, SPLIT_FILE = "log.csv", "config.json", "split.json"
+"""What a training run leaves beside its model."""
+
+
+def _read_cells(data: Path) -> CellSet:
+    from rich.console import Console
+
+    from edge_all.errors import InputNotFoundError
+    from edge_all_export.datasets import load_training_set, read_pbc_lymphocytes
+
+    with Console(stderr=True).status("Reading and segmenting the images"):
+        unseen = data / "pbc_lymphocytes"
+        cells = load_training_set(data)
+        if unseen.is_dir():
+            cells += read_pbc_lymphocytes(unseen)
+    if not cells.samples:
+        raise InputNotFoundError(f"No labelled cell was found in {data}.", "Check the folder and its layout.")
+    return cells
+
+
+def _judge(model: str, samples: Sequence[Sample], variant: str | None, device: str, threads: int | None) -> Judged:
+    from rich.progress import Progress
+
+    from edge_all_export.evaluation.judging import judge_with_classifier, judge_with_keras
+
+    with Progress(transient=True) as progress:
+        task = progress.add_task("Cells", total=len(samples))
+
+        def on_cells(count: int) -> None:
+            progress.advance(task, count)
+
+        if model.endswith(KERAS_SUFFIX):
+            from edge_all_export.training.configuration import TrainingConfig
+
+            file = Path(model)
+            spec = TrainingConfig.read(file.parent / CONFIGURATION_FILE).spec
+            return judge_with_keras(file, spec, samples, on_cells)
+        from edge_all.classifier import load_classifier
+
+        classifier = load_classifier(model, variant=variant, device=device, threads=threads)
+        return judge_with_classifier(classifier, samples, on_cells)
+
+
+def _skipped_note(cells: CellSet) -> tuple[str, ...]:
+    return (f"{len(cells.skipped)} image(s) could not be used and count nowhere.",) if cells.skipped else ()
+
+
+def _print_evaluation(evaluation: Evaluation, output: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from edge_all.results import INTENDED_USE
+    from edge_all_export.evaluation.document import figure_words, interval_words
+    from edge_all_export.evaluation.metrics import METRICS
+
+    table = Table("figure", title=f"Evaluation of {evaluation.name}", caption=INTENDED_USE)
+    levels = {"cells": evaluation.cells} | ({} if evaluation.slides is None else {"slides": evaluation.slides})
+    for unit, level in levels.items():
+        table.add_column(f"{level.samples} {unit}, {level.groups} groups")
+    for name, metric in METRICS.items():
+        figures = [level.figures[name] for level in levels.values()]
+        table.add_row(
+            metric.title,
+            *(f"{figure_words(name, figure.value)}  {interval_words(name, figure)}".strip() for figure in figures),
+        )
+    console = Console()
+    console.print(table)
+    for row in evaluation.all_normal:
+        low, high = row.interval
+        console.print(
+            f"{row.source}: {row.called_all} of {row.samples} normal cells called ALL "
+            f"({row.called_all / row.samples:.1%}, 95 % Wilson interval {low:.1%} to {high:.1%})",
+            highlight=False,
+        )
+    for note in evaluation.notes:
+        console.print(f"Note: {note}", highlight=False, markup=False)
+    typer.echo(f"Report: {output / 'report.html'}")
+
+
+def _print_comparison(comparison: Comparison) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from edge_all.results import INTENDED_USE
+    from edge_all_export.evaluation.comparison_report import difference_words, verdict_words
+    from edge_all_export.evaluation.document import figure_words
+    from edge_all_export.evaluation.metrics import METRICS
+
+    console = Console()
+    for unit, level in (("cells", comparison.cells), ("slides", comparison.slides)):
+        if level is None:
+            continue
+        table = Table(
+            "figure",
+            comparison.first.name,
+            comparison.second.name,
+            "difference (95 % interval)",
+            "the second is",
+            title=f"{level.samples} {unit}, {level.groups} groups, {level.flips} changed decisions",
+            caption=INTENDED_USE,
+        )
+        for name, metric in METRICS.items():
+            paired = level.figures[name]
+            table.add_row(
+                metric.title,
+                figure_words(name, paired.first.value),
+                figure_words(name, paired.second.value),
+                difference_words(name, paired),
+                verdict_words(name, paired),
+            )
+        console.print(table)
+    for note in comparison.notes:
+        console.print(f"Note: {note}", highlight=False, markup=False)
+
+
+def evaluate_segmentation(
+    data: DataOption,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="New folder for the figures as JSON.")] = None,
+) -> None:
+    """Score the segmentation against every set of masks, points and boxes under a folder."""

@@ -1,0 +1,216 @@
+"""From labelled cells and a model to predictions.
+
+A model package is judged through the runtime's own classifier, so that what is evaluated is what a station runs:
+temperature, thresholds and out-of-distribution score included.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_all.errors import InputError, InputNotFoundError, ModelIncompatibleError, UsageError
+from edge_all.preprocessing import PreprocessingSpec
+from edge_all.results import RgbImage
+from edge_all_export.crops import extract_crops
+from edge_all_export.datasets import Sample
+from edge_all_export.evaluation.predictions import Band, Predictions
+
+if TYPE_CHECKING:
+    from edge_all.classifier import Classifier
+
+__all__ = ["Judged", "gallery_images", "judge_with_classifier", "judge_with_keras", "predictions_of", "unseen_samples"]
+
+CHUNK = 256
+"""Cells cut and judged at a time: at 299 pixels 70 MB, so that any number of cells fits into memory."""
+GALLERY_SIDE = 248
+"""Pixels of a picture in the gallery."""
+
+OnCells = Callable[[int], None]
+"""Told how many cells have just been judged."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """What a model said about labelled cells.
+
+    Attributes:
+        predictions: a row a cell.
+        name: of the model, for headings.
+        model: what judged, for the record.
+        band: its indeterminate band; None where it has none.
+        spec: how its crops were cut.
+        notes: what a reader must know.
+    """
+
+    predictions: Predictions
+    name: str
+    model: dict[str, Any]
+    band: Band | None
+    spec: PreprocessingSpec
+    notes: tuple[str, ...]
+
+
+def judge_with_classifier(classifier: Classifier, samples: Sequence[Sample], on_cells: OnCells) -> Judged:
+    """Judge with a model package, as a station does.
+
+    Raises:
+        ImageError: an image is no longer readable.
+        ModelError: the network failed.
+    """
+    judgements = [
+        judgement for crops in _chunks(samples, classifier.spec, on_cells) for judgement in classifier.judge(crops)
+    ]
+    distances = [judgement.out_of_distribution for judgement in judgements]
+    identity, provider = classifier.identity, classifier.provider
+    return Judged(
+        predictions=predictions_of(
+            samples,
+            np.asarray([judgement.probability for judgement in judgements], np.float64),
+            None if None in distances else np.asarray(distances, np.float64),
+        ),
+        name=f"{identity.name} {identity.version} ({identity.variant})",
+        model={
+            "Model package": f"{identity.name} {identity.version}, {identity.variant}, SHA-256 {identity.sha256}",
+            "Execution provider": f"{provider.obtained} ({provider.reason})",
+            "Crops": _crop_words(classifier.spec),
+        },
+        band=Band(
+            classifier.thresholds.non_all_below,
+            classifier.thresholds.all_from,
+            classifier.thresholds.false_positive_rate,
+        ),
+        spec=classifier.spec,
+        notes=_seen_in_training(classifier.card.training, samples),
+    )
+
+
+def judge_with_keras(file: Path, spec: PreprocessingSpec, samples: Sequence[Sample], on_cells: OnCells) -> Judged:
+    """Judge with a Keras model as it left training: no temperature, no thresholds.
+
+    Args:
+        file: a ``.keras`` file whose model maps ``uint8 [batch, s, s, 3]`` to a softmax over non-ALL and ALL.
+        spec: how its crops are cut, from the configuration of its run.
+        samples: what to judge.
+        on_cells: told of the progress.
+
+    Raises:
+        InputNotFoundError: no such file.
+        ModelIncompatibleError: the file is no such model.
+        ImageError: an image is no longer readable.
+    """
+    if not file.is_file():
+        raise InputNotFoundError(f"There is no Keras model {file}.", "Check the path.")
+    import keras
+
+    try:
+        network = keras.saving.load_model(file, compile=False)
+    except (ValueError, OSError, TypeError, KeyError) as error:
+        raise ModelIncompatibleError(
+            f"{file} is no Keras model that this version can read ({str(error).splitlines()[0]}).",
+            "Give the .keras file that a training run saved.",
+        ) from error
+    shapes = (network.input_shape, network.output_shape)
+    if shapes != ((None, spec.input_size, spec.input_size, 3), (None, 2)):
+        raise ModelIncompatibleError(
+            f"{file} maps {shapes[0]} to {shapes[1]}, not crops of {spec.input_size} pixels to two classes.",
+            "Give the .keras file and the config.json of one and the same training run.",
+        )
+    parts = [network.predict(crops, verbose=0)[:, 1] for crops in _chunks(samples, spec, on_cells)]
+    return Judged(
+        predictions=predictions_of(samples, np.concatenate(parts).astype(np.float64), None),
+        name=f"{file.parent.name}/{file.name}",
+        model={"Keras model": file.name, "Keras backend": keras.backend.backend(), "Crops": _crop_words(spec)},
+        band=None,
+        spec=spec,
+        notes=("Probabilities are the network's own: no temperature was fitted to them yet.",),
+    )
+
+
+def predictions_of(
+    samples: Sequence[Sample],
+    probability: NDArray[np.float64],
+    out_of_distribution: NDArray[np.float64] | None,
+) -> Predictions:
+    """Put labels and answers together.
+
+    The block of a sample becomes its group: neighbouring fields may be one patient, and an interval must not assume
+    otherwise. The group of a sample (its patient, or its field) becomes the slide.
+    """
+    return Predictions(
+        sample=tuple(sample.id for sample in samples),
+        source=tuple(sample.source for sample in samples),
+        group=tuple(sample.block for sample in samples),
+        slide=tuple(sample.group for sample in samples),
+        label=np.asarray([sample.label for sample in samples], np.int64),
+        probability=probability,
+        out_of_distribution=out_of_distribution,
+    )
+
+
+def unseen_samples(split_file: Path, samples: Sequence[Sample]) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+    """Leave out what a training run has seen: every cell of a block that it trained on.
+
+    Args:
+        split_file: ``split.json`` of the run.
+        samples: what there is to judge.
+
+    Returns:
+        The samples that are left, and what a reader must know.
+
+    Raises:
+        InputError: the file is damaged.
+        UsageError: nothing is left.
+    """
+    if not split_file.is_file():
+        return tuple(samples), (
+            "No split.json lies beside the model: cells that it was trained on may be among these.",
+        )
+    try:
+        blocks = set(json.loads(split_file.read_text(encoding="utf-8"))["train"]["blocks"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{split_file} is damaged ({error!r}).", "Evaluate a run whose files are whole.") from error
+    left = tuple(sample for sample in samples if sample.block not in blocks)
+    if not left:
+        raise UsageError(
+            "The model was trained on every block of these images.", "Evaluate on others, or hold some out of training."
+        )
+    seen = len(samples) - len(left)
+    return left, (f"{seen} cell(s) of blocks that the model was trained on are left out.",) if seen else ()
+
+
+def gallery_images(samples: Sequence[Sample], wanted: Sequence[str], spec: PreprocessingSpec) -> dict[str, RgbImage]:
+    """Pictures of some samples for the gallery, cut like the network's input with the surroundings kept."""
+    chosen = [sample for sample in samples if sample.id in set(wanted)]
+    crops = extract_crops(chosen, PreprocessingSpec(GALLERY_SIDE, spec.factor))
+    return {sample.id: crop for sample, crop in zip(chosen, crops, strict=True)}
+
+
+def _chunks(samples: Sequence[Sample], spec: PreprocessingSpec, on_cells: OnCells) -> Iterator[RgbImage]:
+    for start in range(0, len(samples), CHUNK):
+        part = samples[start : start + CHUNK]
+        yield extract_crops(part, spec)
+        on_cells(len(part))
+
+
+def _crop_words(spec: PreprocessingSpec) -> str:
+    return f"{spec.factor:g} times the nucleus's box, background {spec.background}, {spec.input_size} pixels"
+
+
+def _seen_in_training(training: dict[str, Any], samples: Sequence[Sample]) -> tuple[str, ...]:
+    # The block is free in form, so that any mention of a source counts.
+    words = json.dumps(training)
+    seen = sorted({name for name in (sample.source.split("/")[0] for sample in samples) if name in words})
+    if not seen:
+        return ()
+    note = (
+        f"The model card names {', '.join(seen)} in its training. Figures on cells that it was trained on show what it "
+        "remembers, not what it will do; the card's own cross-validation is the honest figure."
+    )
+    return (note,)
