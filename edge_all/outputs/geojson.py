@@ -7,6 +7,7 @@ feature with ``objectType``, ``classification`` (name and RGB), ``measurements``
 
 from __future__ import annotations
 
+import math
 import uuid
 from pathlib import Path
 from typing import Any
@@ -58,20 +59,21 @@ def write_geojson(folder: Path, stem: str, field: FieldResult) -> Path:
 
 def _feature(field: FieldResult, cell: Cell) -> dict[str, Any]:
     classified_as = cell_class(cell)
-    measurements: dict[str, float] = {
+    measurements = {
         "Cell area px^2": float(cell.area),
         "Nucleus area px^2": float(cell.nucleus_area),
-        "Nucleus/cell area ratio": round(cell.nucleus_area / max(cell.area, 1), 4),
+        "Nucleus/cell area ratio": cell.nucleus_area / max(cell.area, 1),
+        "Probability of ALL": cell.probability,
+        "Out of distribution": cell.out_of_distribution,
     }
-    if cell.probability is not None:
-        measurements["Probability of ALL"] = round(cell.probability, 6)
-    if cell.out_of_distribution is not None:
-        measurements["Out of distribution"] = round(cell.out_of_distribution, 6)
     properties: dict[str, Any] = {
         "objectType": "detection",
         "name": f"{cell.id}",
         "classification": {"name": classified_as, "color": list(PALETTE[classified_as])},
-        "measurements": measurements,
+        # QuPath wants numbers: what is not known, or infinite, is left out.
+        "measurements": {
+            name: round(value, 6) for name, value in measurements.items() if value is not None and math.isfinite(value)
+        },
     }
     if cell.reason is not None:
         properties["metadata"] = {"Rejected because": cell.reason}

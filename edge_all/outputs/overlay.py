@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from edge_all.outputs.palette import PALETTE, CellClass, Rgb, cell_class
 from edge_all.outputs.pictures import write_jpeg
 from edge_all.outputs.report_words import probability_words
+from edge_all.outputs.tag_placement import Rectangle, place_tags
 from edge_all.results import INTENDED_USE, Cell, FieldResult, RgbImage
 
 __all__ = ["draw_overlay", "overlay_scale", "save_overlay"]
@@ -32,9 +33,6 @@ JPEG_QUALITY = 85
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 INK: Rgb = (20, 20, 20)
 PAPER: Rgb = (255, 255, 255)
-
-Rectangle = tuple[int, int, int, int]
-"""left, top, right, bottom."""
 
 
 def overlay_scale(width: int, height: int) -> int:
@@ -157,49 +155,20 @@ def _dashes(outline: NDArray[np.int32], dash: int) -> list[NDArray[np.int32]]:
 
 
 def _draw_tags(picture: RgbImage, cells: Sequence[Cell], scale: int, pen: _Pen) -> None:
-    """Write number and probability beside each candidate, where it hides least."""
+    """Write number and probability beside each candidate."""
     height, width = picture.shape[:2]
-    boxes = [_scaled_box(cell, scale) for cell in cells]
-    taken: list[Rectangle] = []
-    for cell, box in zip(cells, boxes, strict=True):
-        text = str(cell.id) if cell.probability is None else f"{cell.id}: {probability_words(cell)}"
-        tag_width, tag_height = pen.text_width(text) + 2 * pen.margin, pen.capital + 2 * pen.margin
-        left, top, right, bottom = box
-        middle = (left + right - tag_width) // 2
-        places = [
-            (middle, top - tag_height),
-            (middle, bottom),
-            (right, (top + bottom - tag_height) // 2),
-            (left - tag_width, (top + bottom - tag_height) // 2),
-            (middle, (top + bottom - tag_height) // 2),
-        ]
-        best: Rectangle | None = None
-        least = math.inf
-        for x, y in places:
-            x_inside = min(max(x, 0), max(width - tag_width, 0))
-            y_inside = min(max(y, 0), max(height - tag_height, 0))
-            tag = (x_inside, y_inside, x_inside + tag_width, y_inside + tag_height)
-            # A tag over another tag is unreadable; a tag over a cell hides some of it.
-            hidden = sum(_shared(tag, other) for other in boxes) + 20 * sum(_shared(tag, other) for other in taken)
-            if hidden < least:
-                best, least = tag, hidden
-        if best is not None:
-            taken.append(best)
-            colour = PALETTE[cell_class(cell)]
-            cv2.rectangle(picture, best[:2], (best[2] - 1, best[3] - 1), colour, cv2.FILLED)
-            pen.write(picture, text, best[0] + pen.margin, best[3] - pen.margin - 1, _ink_on(colour))
+    texts = [str(cell.id) if cell.probability is None else f"{cell.id}: {probability_words(cell)}" for cell in cells]
+    sizes = [(pen.text_width(text) + 2 * pen.margin, pen.capital + 2 * pen.margin) for text in texts]
+    tags = place_tags([_scaled_box(cell, scale) for cell in cells], sizes, width, height)
+    for cell, text, (left, top, right, bottom) in zip(cells, texts, tags, strict=True):
+        colour = PALETTE[cell_class(cell)]
+        cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), colour, cv2.FILLED)
+        pen.write(picture, text, left + pen.margin, bottom - pen.margin - 1, _ink_on(colour))
 
 
 def _scaled_box(cell: Cell, scale: int) -> Rectangle:
     x, y, width, height = cell.bbox
     return x * scale, y * scale, (x + width) * scale, (y + height) * scale
-
-
-def _shared(one: Rectangle, other: Rectangle) -> int:
-    """Pixels that two rectangles share."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    return max(width, 0) * max(height, 0)
 
 
 def _ink_on(colour: Rgb) -> Rgb:

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from edge_all.errors import OutputError
+from edge_all.outputs.atomic import atomic_file, write_atomically
+
+
+def test_makes_folders_and_leaves_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "a.txt"
+    write_atomically(path, b"content")
+    assert path.read_bytes() == b"content"
+    assert [entry.name for entry in path.parent.iterdir()] == ["a.txt"]
+
+
+def write_half(path: Path, interruption: type[BaseException]) -> None:
+    with atomic_file(path) as file:
+        file.write(b"half of")
+        raise interruption
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, ValueError])
+def test_an_interrupted_write_leaves_the_file_as_it_was(tmp_path: Path, interruption: type[BaseException]) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"before")
+    with pytest.raises(interruption):
+        write_half(path, interruption)
+    assert path.read_bytes() == b"before"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_full_disk_names_the_file_and_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError) as caught:
+        write_atomically(tmp_path / "a.txt", b"content")
+    assert str(tmp_path / "a.txt") in caught.value.problem
+    assert "Free space" in caught.value.remedy
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_in_the_place_of_a_folder_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "folder").write_bytes(b"a file")
+    with pytest.raises(OutputError, match="folder"):
+        write_atomically(tmp_path / "folder" / "a.txt", b"content")
+    assert (tmp_path / "folder").read_bytes() == b"a file"

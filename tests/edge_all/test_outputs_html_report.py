@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import base64
+import dataclasses
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge_all.errors import OutputError
+from edge_all.model.card import ModelCard, Thresholds, Variant
+from edge_all.outputs import report_pictures
+from edge_all.outputs.html_report import write_report
+from edge_all.outputs.overlay import save_overlay
+from edge_all.outputs.report_words import probability_words
+from edge_all.outputs.thumbnails import save_thumbnails
+from edge_all.preprocessing import PreprocessingSpec
+from edge_all.results import (
+    INTENDED_USE,
+    Cell,
+    CellLabel,
+    FieldResult,
+    ModelIdentity,
+    ProviderReport,
+    Quality,
+    SlideResult,
+)
+from edge_all.verdict import judge_slide
+
+SPEC = PreprocessingSpec(64, 2.0)
+THRESHOLDS = Thresholds(0.3, 0.7, 9.0, 0.02)
+MODEL = ModelIdentity("tiny", "1.2.3", "int8", "5eba5710")
+PROVIDER = ProviderReport("auto", "CPUExecutionProvider", "no accelerator was found", 2)
+CARD = ModelCard(
+    "tiny",
+    "1.2.3",
+    "2026-01-01",
+    "InceptionV3",
+    ("non-ALL", "ALL"),
+    "ALL",
+    SPEC,
+    {"int8": Variant("model.int8.onnx", "5eba5710", 1.5, THRESHOLDS)},
+    evaluation={"cells": {"n": 412, "auc": 0.9712, "auc_interval": [0.95, 0.985]}},
+    limitations=("Trained on <one> hospital.",),
+)
+LABELS: tuple[CellLabel, ...] = ("ALL", "non-ALL", "indeterminate")
+VOID = {"meta", "img", "br", "line", "rect"}
+
+
+class Page(HTMLParser):
+    """Checks that tags are balanced, and collects what a reader sees."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.text = ""
+        self.feed(text)
+        self.close()
+        assert not self.open, f"left open: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        # <line/> and <rect/> within SVG, and <rect><title> which closes itself.
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        assert self.open, f"</{tag}> without a start"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.text += data
+
+    def ids(self) -> list[str]:
+        return [attributes["id"] for _, attributes in self.tags if "id" in attributes]
+
+    def links(self) -> list[str]:
+        return [attributes["href"] for tag, attributes in self.tags if tag == "a"]
+
+    def images(self) -> list[dict[str, str]]:
+        return [attributes for tag, attributes in self.tags if tag == "img"]
+
+
+def cell(number: int, probability: float, label: CellLabel, unlike: float = 0.1) -> Cell:
+    x, y = 20 + 60 * ((number - 1) % 4), 20 + 60 * ((number - 1) // 4 % 3)
+    outline = ((x, y), (x + 39, y), (x + 39, y + 39), (x, y + 39))
+    box, middle = (x, y, 40, 40), (x + 20.0, y + 20.0)
+    return Cell(number, box, middle, 1600, box, middle, 1600, outline, "candidate", None, probability, label, unlike)
+
+
+def judged(image: str, slide: str, *cells: Cell) -> FieldResult:
+    return FieldResult(
+        image,
+        slide,
+        "ok",
+        width=280,
+        height=220,
+        quality=Quality(usable=True, warnings=("a little dark",), metrics={"focus": 12.3456}),
+        cells=cells,
+        timings_ms={"decode": 30.0, "inference": 200.0},
+        model=MODEL,
+        provider=PROVIDER,
+    )
+
+
+def report(folder: Path, fields: list[FieldResult], **options: object) -> str:
+    """Draw the pictures, judge the slides, and write the report as a run does."""
+    pixels = np.full((220, 280, 3), 210, np.uint8)
+    overlays, thumbnails = {}, {}
+    for number, field in enumerate(fields):
+        if field.status == "ok":
+            overlays[field.image] = save_overlay(folder / "overlays", f"{number}", pixels, field)
+            for identity, path in save_thumbnails(folder / "crops", f"{number}", pixels, field, SPEC).items():
+                thumbnails[field.image, identity] = path
+    slides = [
+        judge_slide(slide, [field for field in fields if field.slide == slide], THRESHOLDS)
+        for slide in dict.fromkeys(field.slide for field in fields)
+    ]
+    arguments: dict[str, object] = {"overlays": overlays, "thumbnails": thumbnails, "card": CARD, **options}
+    write_report(folder / "report.html", slides, fields, **arguments)  # type: ignore[arg-type]
+    return (folder / "report.html").read_text("utf-8")
+
+
+def test_a_whole_report(tmp_path: Path) -> None:
+    cells = [cell(1, 0.97, "ALL"), cell(2, 0.5, "indeterminate"), cell(3, 0.02, "non-ALL"), cell(4, 0.9991, "ALL")]
+    rejected = dataclasses.replace(
+        cell(5, 0.0, "ALL"), kind="rejected", reason="platelet", probability=None, label=None
+    )
+    fields = [
+        judged("s/a.jpg", "first", *cells, rejected),
+        FieldResult(
+            "s/b.jpg", "first", "unusable", "Out of focus. Focus again.", 280, 220, Quality(False, ("Out of focus.",))
+        ),
+        FieldResult("/home/DOE_JOHN/c.jpg", "second", "error", "/home/DOE_JOHN/c.jpg is damaged. Copy it again."),
+    ]
+    text = report(tmp_path, fields, created=datetime(2026, 3, 4, 5, 6, tzinfo=UTC))
+    page = Page(text)
+    assert page.text.count(INTENDED_USE) >= 2
+    for words in (
+        "2026-03-04 05:06",
+        "2 fields of 3 were not judged",
+        "Out of focus. Focus again.",
+        "c.jpg is damaged. Copy it again.",
+        "50.0 %",
+        "95 % interval 15.0 to 85.0 %",
+        "2 of 4 cells",
+        "platelet (1)",
+        "a little dark",
+        "12.35",
+        "tiny 1.2.3",
+        "int8",
+        "5eba5710",
+        "CPUExecutionProvider",
+        "no accelerator was found",
+        "Trained on <one> hospital.",
+        "0.9712",
+        "0.95 to 0.985",
+        "none, no cell was judged",
+    ):
+        assert words in page.text, words
+    assert "DOE_JOHN" not in text
+    assert [page.text.count(f"{title} (") for title in ("Called ALL", "please review", "Called non-ALL")] == [1, 1, 1]
+
+
+def test_needs_no_network_and_runs_no_script(tmp_path: Path) -> None:
+    text = report(tmp_path, [judged("a.jpg", "s", cell(1, 0.9, "ALL"))])
+    page = Page(text)
+    assert not {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object", "embed", "form"}
+    policies = [attributes.get("content", "") for tag, attributes in page.tags if tag == "meta"]
+    assert any("default-src 'none'" in policy for policy in policies)
+    assert page.images()
+    assert all(image["src"].startswith("data:image/jpeg;base64,") for image in page.images())
+    assert not re.search(r"https?:|url\(|@import|\bon\w+=", re.sub(r"base64,[^\"]*", "", text))
+
+
+def test_pictures_are_pictures_with_descriptions(tmp_path: Path) -> None:
+    page = Page(report(tmp_path, [judged("folder/a.jpg", "s", cell(1, 0.9, "ALL"), cell(2, 0.1, "non-ALL"))]))
+    assert len(page.images()) == 3
+    for image in page.images():
+        decoded = cv2.imdecode(np.frombuffer(base64.b64decode(image["src"].split(",")[1]), np.uint8), cv2.IMREAD_COLOR)
+        assert decoded is not None
+        assert "a.jpg" in image["alt"]
+        assert "folder" not in image["alt"]
+
+
+def test_every_cell_links_to_its_place(tmp_path: Path) -> None:
+    fields = [
+        judged(f"{n}.jpg", f"slide {n % 2}", *(cell(i, i / 10, LABELS[i % 3]) for i in range(1, 8))) for n in range(4)
+    ]
+    page = Page(report(tmp_path, fields))
+    ids = page.ids()
+    assert len(ids) == len(set(ids))
+    targets = [link.removeprefix("#") for link in page.links()]
+    assert len(targets) >= 28
+    assert set(targets) <= set(ids)
+
+
+def test_galleries_are_sorted_by_probability(tmp_path: Path) -> None:
+    probabilities = [0.91, 0.72, 0.99, 0.85]
+    fields = [judged("a.jpg", "s", *(cell(i, p, "ALL") for i, p in enumerate(probabilities, start=1)))]
+    text = report(tmp_path, fields)
+    shown = [float(value) for value in re.findall(r'class="probability">([\d.]+)<', text)]
+    assert shown == sorted(probabilities, reverse=True)
+
+
+def test_what_is_left_out_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_pictures, "CELLS_PER_GALLERY", 5)
+    monkeypatch.setattr(report_pictures, "FEWEST_CELLS", 1)
+    monkeypatch.setattr(report_pictures, "OVERLAYS_PER_REPORT", 1)
+    few = judged("few.jpg", "s", cell(1, 0.9, "ALL"))
+    many = judged("many.jpg", "s", *(cell(i, 0.8, "ALL") for i in range(1, 9)))
+    page = Page(report(tmp_path, [few, many]))
+    assert "The first 5 are shown; 4 more are left out here." in page.text
+    assert "Left out here to keep the report small: overlays/0.jpg" in page.text
+    assert sum("Overlay of many.jpg" in image["alt"] for image in page.images()) == 1
+    assert not any("Overlay of few.jpg" in image["alt"] for image in page.images())
+    assert {link.removeprefix("#") for link in page.links()} <= set(page.ids())
+
+
+@pytest.mark.parametrize("slides", [1, 7, 300])
+def test_the_report_stays_bounded(slides: int) -> None:
+    assert 3 * slides * report_pictures.cells_per_gallery(slides) <= max(
+        1500, 3 * slides * report_pictures.FEWEST_CELLS
+    )
+    fields = [judged(f"{n}.jpg", "s") for n in range(200)]
+    assert (
+        1 <= len(report_pictures.chosen_fields(fields, slides)) <= max(1, report_pictures.OVERLAYS_PER_REPORT // slides)
+    )
+
+
+EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>&amp;'
+
+
+def test_nothing_from_outside_becomes_markup(tmp_path: Path) -> None:
+    bad = judged(EVIL, EVIL, cell(1, 0.9, "ALL"))
+    bad = dataclasses.replace(
+        bad,
+        quality=Quality(usable=True, warnings=(EVIL,), metrics={EVIL: 1.0}),
+        timings_ms={EVIL: 1.0},
+        model=ModelIdentity(EVIL, EVIL, EVIL, EVIL),
+        provider=ProviderReport(EVIL, EVIL, EVIL, 1),
+        cells=(*bad.cells, dataclasses.replace(cell(2, 0.0, "ALL"), kind="rejected", reason=EVIL, label=None)),
+    )
+    failed = FieldResult(EVIL + "2", EVIL, "error", EVIL)
+    card = dataclasses.replace(
+        CARD, name=EVIL, limitations=(EVIL,), evaluation={EVIL: {EVIL: EVIL}}, training={EVIL: [EVIL]}
+    )
+    page = Page(report(tmp_path, [bad, failed], card=card))
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on")]
+    assert all(image["src"].startswith("data:") for image in page.images())
+    assert "<script>alert(1)" in page.text, "it is shown as what it is"
+
+
+@settings(max_examples=25, deadline=None)
+@given(name=st.text(st.characters(exclude_categories=()), min_size=1, max_size=60))
+def test_any_name_gives_a_sound_page(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
+    folder = tmp_path_factory.mktemp("report")
+    field = FieldResult(name, name, "error", f"{name} is damaged.")
+    slide = SlideResult(
+        name, {"ok": 0, "error": 1, "unusable": 0}, dict.fromkeys(LABELS, 0), None, None, "indeterminate", name
+    )
+    write_report(folder / "report.html", [slide], [field], overlays={}, thumbnails={})
+    page = Page((folder / "report.html").read_text("utf-8"))
+    assert INTENDED_USE in page.text
+
+
+def test_lost_pictures_do_not_cost_the_report(tmp_path: Path) -> None:
+    (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8torn")
+    field = judged("a.jpg", "s", cell(1, 0.9, "ALL"), cell(2, 0.9, "ALL"))
+    for overlay in ("torn.jpg", "gone.jpg"):
+        text = report(
+            tmp_path, [field], overlays={"a.jpg": tmp_path / overlay}, thumbnails={("a.jpg", 1): tmp_path / "gone.jpg"}
+        )
+        page = Page(text)
+        assert page.text.count("no picture") == 2
+        assert {"f1c1", "f1c2"} <= set(page.ids())
+
+
+def test_activation_maps_stand_beside_the_cell(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "map.png"), np.zeros((8, 8, 3), np.uint8))
+    page = Page(
+        report(tmp_path, [judged("a.jpg", "s", cell(1, 0.9, "ALL"))], activations={("a.jpg", 1): tmp_path / "map.png"})
+    )
+    (image,) = [image for image in page.images() if "activation" in image["alt"]]
+    assert image["src"].startswith("data:image/png;base64,")
+
+
+def test_a_resumed_run_with_another_model_is_said(tmp_path: Path) -> None:
+    other = dataclasses.replace(judged("b.jpg", "s"), model=dataclasses.replace(MODEL, version="9"))
+    page = Page(report(tmp_path, [judged("a.jpg", "s"), other]))
+    assert "not all judged by the same model" in page.text
+    assert "tiny 9" in page.text
+
+
+def test_an_unwritable_place_is_an_output_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="report"):
+        write_report(tmp_path / "file" / "report.html", [], [], overlays={}, thumbnails={})
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [
+        (1.0, ">0.99"),
+        (0.9951, ">0.99"),
+        (0.994, "0.99"),
+        (0.5, "0.50"),
+        (0.006, "0.01"),
+        (0.0, "<0.01"),
+        (None, "none"),
+    ],
+)
+def test_rounding_makes_no_certainty(probability: float | None, words: str) -> None:
+    one = dataclasses.replace(cell(1, 0.5, "ALL"), probability=probability)
+    assert probability_words(one) == words

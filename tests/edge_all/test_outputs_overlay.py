@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_all.outputs.overlay import READABLE_SIDE, draw_overlay, overlay_scale, save_overlay
+from edge_all.outputs.palette import PALETTE, CellClass, cell_class
+from edge_all.results import Cell, CellLabel, FieldResult, RgbImage
+
+GROUND = (205, 200, 195)
+
+
+def cell(number: int, x: int, y: int, side: int, label: CellLabel | None = "ALL", *, rejected: bool = False) -> Cell:
+    square = ((x, y), (x + side - 1, y), (x + side - 1, y + side - 1), (x, y + side - 1))
+    middle = (x + side / 2, y + side / 2)
+    return Cell(
+        id=number,
+        bbox=(x, y, side, side),
+        centroid=middle,
+        area=side * side,
+        nucleus_bbox=(x, y, side, side),
+        nucleus_centroid=middle,
+        nucleus_area=side * side,
+        contour=square,
+        kind="rejected" if rejected else "candidate",
+        reason="platelet" if rejected else None,
+        probability=None if rejected or label is None else 0.9,
+        label=None if rejected else label,
+    )
+
+
+def ground(width: int, height: int) -> RgbImage:
+    return np.full((height, width, 3), GROUND, np.uint8)
+
+
+def field(pixels: RgbImage, *cells: Cell) -> FieldResult:
+    return FieldResult("a.jpg", "s", "ok", width=pixels.shape[1], height=pixels.shape[0], cells=cells)
+
+
+def has(picture: RgbImage, name: CellClass) -> bool:
+    return bool((picture == PALETTE[name]).all(-1).any())
+
+
+@pytest.mark.parametrize(("width", "height"), [(120, 120), (64, 200), (640, 480), (1226, 652), (2592, 1944)])
+def test_every_size_becomes_readable(width: int, height: int) -> None:
+    pixels = ground(width, height)
+    side = min(width, height) // 3
+    picture = draw_overlay(pixels, field(pixels, cell(1, side, side, side)))
+    scale = overlay_scale(width, height)
+    assert picture.dtype == np.uint8
+    assert picture.shape[1] == width * scale
+    assert max(width, height) * scale >= READABLE_SIDE
+    strip = picture[height * scale :]
+    assert 0 < len(strip) < max(picture.shape) // 3
+    assert has(strip, "ALL")
+    assert (strip < 100).all(-1).any(), "no text in the strip"
+    assert (pixels == GROUND).all(), "the input was drawn on"
+
+
+def test_each_class_has_its_colour_at_its_place() -> None:
+    pixels = ground(1200, 800)
+    cells = [
+        cell(1, 100, 100, 120, "ALL"),
+        cell(2, 400, 100, 120, "non-ALL"),
+        cell(3, 700, 100, 120, "indeterminate"),
+        cell(4, 100, 500, 120, rejected=True),
+        cell(5, 400, 500, 120, None),
+    ]
+    picture = draw_overlay(pixels, field(pixels, *cells))
+    for one in cells:
+        x, y, width, height = one.bbox
+        around = picture[y - 4 : y + height + 4, x - 4 : x + width + 4]
+        assert has(around, cell_class(one)), one.id
+        assert not any(has(around, name) for name in PALETTE if name != cell_class(one)), one.id
+        inside = picture[y + 20 : y + height - 20, x + 20 : x + width - 20]
+        assert (inside == GROUND).all(), "the cell itself is covered"
+
+
+def test_classes_differ_by_line_as_well_as_colour() -> None:
+    pixels = ground(1200, 800)
+    drawn = {}
+    for label in ("ALL", "non-ALL", "indeterminate"):
+        picture = draw_overlay(pixels, field(pixels, cell(1, 400, 300, 200, label)))  # type: ignore[arg-type]
+        around = picture[296:504, 396:604]
+        drawn[label] = int((around == PALETTE[label]).all(-1).sum())  # type: ignore[index]
+    assert drawn["ALL"] > 1.3 * drawn["non-ALL"] > 1.3 * 1.2 * drawn["indeterminate"] > 0
+
+
+def test_odd_outlines_are_drawn_without_complaint() -> None:
+    pixels = ground(300, 200)
+    for contour in [((5, 5),), ((5, 5), (9, 5)), ((0, 0), (299, 0), (299, 199), (0, 199))]:
+        for label in ("ALL", "indeterminate"):
+            odd = dataclasses.replace(cell(1, 5, 5, 4, label), contour=contour)  # type: ignore[arg-type]
+            assert draw_overlay(pixels, field(pixels, odd)).shape[1] == 300 * overlay_scale(300, 200)
+
+
+def test_no_cells_still_carries_the_legend() -> None:
+    pixels = ground(800, 600)
+    picture = draw_overlay(pixels, field(pixels))
+    assert (picture[:600] == GROUND).all()
+    assert has(picture[600:], "ALL")
+
+
+def test_is_written_as_jpeg_under_its_stem(tmp_path: Path) -> None:
+    pixels = ground(800, 600)
+    path = save_overlay(tmp_path / "overlays", "a-1", pixels, field(pixels, cell(1, 100, 100, 50)))
+    assert path == tmp_path / "overlays" / "a-1.jpg"
+    assert path.read_bytes()[:2] == b"\xff\xd8"
+    decoded = cv2.imread(str(path))
+    assert decoded is not None
+    assert np.abs(decoded[300, 700][::-1].astype(int) - GROUND).max() <= 3

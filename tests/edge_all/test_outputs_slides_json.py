@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from edge_all import __version__
+from edge_all.outputs.slides_json import slides_document, write_slides
+from edge_all.results import INTENDED_USE, FieldResult, ModelIdentity, ProviderReport, SlideResult
+
+MODEL = ModelIdentity("tiny", "1", "int8", "00")
+PROVIDER = ProviderReport("auto", "CPUExecutionProvider", "the only one", 2)
+SLIDE = SlideResult(
+    "s",
+    {"ok": 1, "error": 1, "unusable": 0},
+    {"ALL": 1, "non-ALL": 2, "indeterminate": 0, "rejected": 3},
+    1 / 3,
+    (0.0615, 0.7923),
+    "indeterminate",
+    "too few cells",
+    ("one image failed",),
+)
+
+
+def test_says_what_judged_and_for_what_use(tmp_path: Path) -> None:
+    fields = [
+        FieldResult("a.jpg", "s", "ok", model=MODEL, provider=PROVIDER),
+        FieldResult("b.jpg", "s", "error", error="why"),
+        FieldResult("c.jpg", "s", "ok", model=MODEL, provider=PROVIDER),
+    ]
+    write_slides(tmp_path / "slides.json", [SLIDE], fields)
+    document = json.loads((tmp_path / "slides.json").read_text())
+    assert document == slides_document([SLIDE], fields)
+    assert document["intended_use"] == INTENDED_USE
+    assert document["edge_all_version"] == __version__
+    assert document["models"] == [{"name": "tiny", "version": "1", "variant": "int8", "sha256": "00"}]
+    assert [provider["obtained"] for provider in document["providers"]] == ["CPUExecutionProvider"]
+    (slide,) = document["slides"]
+    assert slide == SLIDE.to_json()
+    assert slide["all_fraction_interval"] == [0.0615, 0.7923]
+
+
+def test_two_models_are_both_named() -> None:
+    other = ModelIdentity("tiny", "2", "int8", "01")
+    fields = [FieldResult("a.jpg", "s", "ok", model=MODEL), FieldResult("b.jpg", "s", "ok", model=other)]
+    assert [model["version"] for model in slides_document([], fields)["models"]] == ["1", "2"]

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge_all.outputs.thumbnails import THUMBNAIL_SIDE, save_thumbnails, thumbnail_path
+from edge_all.preprocessing import PreprocessingSpec
+from edge_all.results import Cell, FieldResult
+
+
+def cell(number: int, x: int, y: int, kind: str = "candidate") -> Cell:
+    box = (x, y, 40, 40)
+    middle = (x + 20.0, y + 20.0)
+    return Cell(number, box, middle, 1600, box, middle, 1600, ((x, y), (x + 39, y), (x + 39, y + 39)), kind)  # type: ignore[arg-type]
+
+
+def test_each_candidate_has_its_square(tmp_path: Path) -> None:
+    pixels = np.full((200, 300, 3), 220, np.uint8)
+    pixels[100:140, 200:240] = (120, 40, 160)
+    result = FieldResult(
+        "a.jpg", "s", "ok", width=300, height=200, cells=(cell(3, 200, 100), cell(4, 0, 0), cell(5, 50, 50, "rejected"))
+    )
+    # The network may want its ground blanked; a reader wants to see the neighbours.
+    paths = save_thumbnails(tmp_path / "crops", "a", pixels, result, PreprocessingSpec(32, 2.0, "blank"))
+    assert paths == {number: thumbnail_path(tmp_path / "crops", "a", number) for number in (3, 4)}
+    picture = cv2.imread(str(paths[3]))
+    assert picture is not None
+    assert picture.shape == (THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3)
+    middle, corner = picture[THUMBNAIL_SIDE // 2, THUMBNAIL_SIDE // 2, ::-1], picture[4, 4, ::-1]
+    assert np.abs(middle.astype(int) - (120, 40, 160)).max() < 12
+    assert np.abs(corner.astype(int) - 220).max() < 12
+    purple = (picture[..., 1] < 130).mean()
+    assert abs(purple - 0.25) < 0.03, "a factor of 2 shows the nucleus in a quarter of the picture"
