@@ -253,8 +253,8 @@ def paint_smudge(brush: Brush, patch: Patch, radius: float) -> tuple[Mask, Densi
     strands = []
     # Frayed chromatin is drawn out to one side, that of the spreading of the film.
     windward = 2.0 * math.pi * float(rng.random())
-    for _ in range(int(rng.integers(24, 60))):
-        x, y = direction(windward + 3.2 * (float(rng.random()) - float(rng.random())))
+    for _ in range(int(rng.integers(20, 45))):
+        x, y = direction(windward + 2.0 * (float(rng.random()) - float(rng.random())))
         start = radius * (0.6 + 0.3 * float(rng.random()))
         length = radius * (0.3 + 0.6 * float(rng.random()))
         steps = np.arange(7) / 6.0
@@ -267,7 +267,7 @@ def paint_smudge(brush: Brush, patch: Patch, radius: float) -> tuple[Mask, Densi
     net = np.abs(brush.grain(brush.textures.clumped, patch))
     fine = brush.grain(brush.textures.fine, patch)
     weight = _smooth(mask, 0.25 * micron) * np.clip(185 + (net * 3 >> 2) + (fine >> 1), 40, 330) // 255
-    weight += _smooth(fringe, 0.12 * micron) * 44 // 255
-    halo = _smooth(patch.fill(body * 1.3), 0.9 * micron) * 22 // 255
+    weight += _smooth(fringe, 0.12 * micron) * 34 // 255
+    halo = _smooth(patch.fill(body * 1.3), 0.9 * micron) * 28 // 255
     whole = cv2.bitwise_or(mask, fringe)
     return np.asarray(whole, np.uint8), (weight + halo)[..., None] * brush.dye(brush.stain.smudge) >> 8

@@ -49,7 +49,7 @@ def test_the_same_seed_gives_the_same_field() -> None:
 
 def test_the_field_is_the_same_on_every_machine(crowded: RenderedField) -> None:
     """Seen with NumPy 2.0 and OpenCV 4.11, with NumPy 2.4 and OpenCV 5.0, with and without AVX; renew it on purpose."""
-    assert _digest(crowded) == "c2ef3978b3c79635"
+    assert _digest(crowded) == "51bb1dd74fb5e90c"
 
 
 def test_another_seed_gives_another_field() -> None:
