@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import cv2
@@ -12,9 +13,33 @@ from edge_all.imaging import read_image
 from edge_all.preprocessing import PreprocessingSpec, crop_cell
 from edge_all.results import RgbImage
 from edge_all.segmentation import segment
+from edge_all_export.augmentation import MARGIN
 from edge_all_export.datasets.samples import Sample
 
-__all__ = ["extract_crops"]
+__all__ = ["CropStore", "extract_crops"]
+
+
+@dataclass(frozen=True, slots=True)
+class CropStore:
+    """The crops of a list of samples, in its order.
+
+    Attributes:
+        exact: ``uint8 [n, s, s, 3]``, what the network sees on the station; for judging.
+        wide: ``uint8 [n, w, w, 3]``, `MARGIN` times as much of the surroundings at the same scale; for augmenting.
+    """
+
+    exact: RgbImage
+    wide: RgbImage
+
+    @classmethod
+    def cut(cls, samples: Sequence[Sample], spec: PreprocessingSpec) -> CropStore:
+        """Cut all samples both ways.
+
+        Raises:
+            ImageError: an image is no longer readable.
+        """
+        wide = PreprocessingSpec(round(spec.input_size * MARGIN), spec.factor * MARGIN, spec.background)
+        return cls(extract_crops(samples, spec), extract_crops(samples, wide))
 
 
 def extract_crops(samples: Sequence[Sample], spec: PreprocessingSpec) -> RgbImage:

@@ -32,9 +32,9 @@ def read_allidb1(folder: Path) -> CellSet:
     """Cells of the fields, labelled by the marked points.
 
     A segmented object that holds a blast point is ALL. Non-ALL are: every object of a healthy field; in a field of a
-    patient with ALL, objects that hold a point of another kind, and platelets and debris by their size. Left out are, in
-    fields of patients, objects cut by the border (the experts marked cut blasts as ``other``) and large objects without
-    any point.
+    patient with ALL, objects that hold a point of another kind, and platelets and debris by their size. Left out are,
+    in fields of patients, objects cut by the border (the experts marked cut blasts as ``other``) and large objects
+    without any point.
 
     Args:
         folder: with ``fields/ImNNN_[01].jpg`` and ``points.csv`` (``field,x,y,label``).

@@ -10,7 +10,7 @@ import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from edge_all.errors import CorruptImageError, InputNotFoundError
 from edge_all.results import BoundingBox, Cell
@@ -86,9 +86,7 @@ def read_pbc_lymphocytes(folder: Path) -> CellSet:
 
     def read(image: Path) -> Iterator[Sample]:
         name = f"pbc_lymphocytes/{image.stem}"
-        sample = single_cell(
-            image, source="pbc_lymphocytes", group=name, block=name, label=NON_ALL, kind="lymphocyte"
-        )
+        sample = single_cell(image, source="pbc_lymphocytes", group=name, block=name, label=NON_ALL, kind="lymphocyte")
         if sample is not None:
             yield sample
 
@@ -124,12 +122,14 @@ def _number(image: Path) -> int:
 
 def _voc_boxes(annotation: Path) -> list[tuple[str, BoundingBox]]:
     try:
-        root = ElementTree.fromstring(annotation.read_bytes())  # noqa: S314 - a local file the user chose to train on
+        root = ET.fromstring(annotation.read_bytes())  # noqa: S314 - a local file the user chose to train on
         found = []
         for item in root.iter("object"):
-            x0, y0, x1, y1 = (int(float(item.findtext(f"bndbox/{edge}", ""))) for edge in ("xmin", "ymin", "xmax", "ymax"))
+            x0, y0, x1, y1 = (
+                int(float(item.findtext(f"bndbox/{edge}", ""))) for edge in ("xmin", "ymin", "xmax", "ymax")
+            )
             found.append((item.findtext("name", ""), (x0, y0, x1 - x0, y1 - y0)))
-    except (OSError, ElementTree.ParseError, ValueError) as error:
+    except (OSError, ET.ParseError, ValueError) as error:
         raise CorruptImageError(f"The annotation {annotation} cannot be read ({error}).", "Fetch it again.") from error
     return found
 

@@ -1,0 +1,165 @@
+"""Every change that a cell may undergo between two laboratories, as far as pixels can show it.
+
+Works on the input side with numpy and OpenCV, and so alike on every Keras backend. Crops come in wider than the network
+sees them, so that turning and shifting brings in true surroundings instead of repeated borders.
+
+Colour is changed in optical density: stains multiply there, illumination adds. Haematoxylin and eosin vectors: Ruifrok
+and Johnston, Anal Quant Cytol Histol 23 (2001); perturbing them: Tellez et al., Medical Image Analysis 58 (2019);
+borrowing the colours of another picture: Reinhard et al., IEEE CG&A 21 (2001).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_all.results import RgbImage
+
+__all__ = ["MARGIN", "AugmentationConfig", "augment", "colour_statistics"]
+
+MARGIN = 1.5
+"""How much wider than the network's view the crops come in: a square turned by 45 degrees needs 1.42."""
+
+_OPTICAL_DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1) / 256)
+_STAINS = np.array([[0.650, 0.704, 0.286], [0.072, 0.990, 0.105], [0.268, 0.570, 0.776]], np.float32)
+_UNMIX = np.linalg.inv(_STAINS).astype(np.float32)
+_HIGHEST_DENSITY = float(_OPTICAL_DENSITY[0])
+
+
+@dataclass(frozen=True, slots=True)
+class AugmentationConfig:
+    """How strong each change is; 0 leaves it out.
+
+    Attributes:
+        scale: largest relative change of size.
+        shift: largest shift, as a share of the side.
+        stain: largest relative change of each stain's strength.
+        stain_shift: largest addition to each stain, in units of optical density.
+        illumination: largest addition to the optical density of each channel (white balance), and of all together.
+        borrow_colour: probability of taking over the colour statistics of another training cell, of any source.
+        grey: probability of losing most of the colour.
+        blur: probability of blurring, or of a coarser resolution.
+        jpeg: probability of a JPEG round trip.
+        noise: largest standard deviation of noise, in grey levels.
+    """
+
+    scale: float = 0.15
+    shift: float = 0.06
+    stain: float = 0.25
+    stain_shift: float = 0.05
+    illumination: float = 0.15
+    borrow_colour: float = 0.4
+    grey: float = 0.1
+    blur: float = 0.3
+    jpeg: float = 0.2
+    noise: float = 4.0
+
+
+def colour_statistics(crops: RgbImage) -> NDArray[np.float32]:
+    """Mean and standard deviation of the optical density of each crop.
+
+    Args:
+        crops: ``uint8 [n, h, w, 3]``.
+
+    Returns:
+        ``float32 [n, 2, 3]``.
+    """
+    statistics = np.empty((len(crops), 2, 3), np.float32)
+    for index, crop in enumerate(crops):
+        mean, deviation = cv2.meanStdDev(_OPTICAL_DENSITY[crop])
+        statistics[index] = mean[:, 0], deviation[:, 0]
+    return statistics
+
+
+def augment(
+    crop: RgbImage,
+    size: int,
+    config: AugmentationConfig,
+    rng: np.random.Generator,
+    colours: NDArray[np.float32] | None = None,
+) -> RgbImage:
+    """One random variation of a cell.
+
+    Args:
+        crop: ``uint8 [h, h, 3]``, `MARGIN` times as wide as the network's view.
+        size: side of the result in pixels.
+        config: how strong.
+        rng: source of chance; the same state gives the same picture.
+        colours: ``float32 [n, 2, 3]`` of `colour_statistics` to borrow from.
+
+    Returns:
+        ``uint8 [size, size, 3]``.
+    """
+    turned = _turn(crop, size, config, rng)
+    stained = _stain(turned, config, rng, colours)
+    return _camera(stained, config, rng)
+
+
+def _turn(crop: RgbImage, size: int, config: AugmentationConfig, rng: np.random.Generator) -> RgbImage:
+    zoom = np.exp(rng.uniform(-1, 1) * np.log1p(config.scale)) * crop.shape[0] / (MARGIN * size)
+    angle = rng.uniform(0, 2 * np.pi)
+    flip = rng.choice((-1.0, 1.0))
+    cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
+    matrix = np.array([[cos * flip, -sin, 0], [sin * flip, cos, 0]])
+    centre = (size - 1) / 2
+    shift = rng.uniform(-config.shift, config.shift, 2) * size * zoom
+    matrix[:, 2] = (crop.shape[0] - 1) / 2 + shift - matrix[:, :2] @ (centre, centre)
+    # The matrix maps the result's pixels into the crop.
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    turned: RgbImage = cv2.warpAffine(crop, matrix, (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE).astype(
+        np.uint8, copy=False
+    )
+    return turned
+
+
+def _stain(
+    crop: RgbImage, config: AugmentationConfig, rng: np.random.Generator, colours: NDArray[np.float32] | None
+) -> RgbImage:
+    density: NDArray[np.float32] = _OPTICAL_DENSITY[crop]
+    if colours is not None and rng.random() < config.borrow_colour:
+        density = _borrow(density, colours[rng.integers(len(colours))], rng.uniform(0.5, 1.0))
+    strength = 1 + rng.uniform(-config.stain, config.stain, 3)
+    addition = rng.uniform(-config.stain_shift, config.stain_shift, 3) @ _STAINS
+    light = rng.uniform(-1, 1, 3) * config.illumination * 0.5 + rng.uniform(-1, 1) * config.illumination
+    mix = (_UNMIX * strength) @ _STAINS
+    if rng.random() < config.grey:
+        keep = rng.uniform(0, 0.5)
+        mix = mix @ (keep * np.eye(3) + (1 - keep) / 3)
+    changed = cv2.transform(density, np.column_stack([mix.T, addition + light]).astype(np.float32))
+    return _from_density(changed)
+
+
+def _borrow(density: NDArray[np.float32], other: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    mean, deviation = cv2.meanStdDev(density)
+    wanted_mean = (1 - share) * mean[:, 0] + share * other[0]
+    wanted_deviation = (1 - share) * deviation[:, 0] + share * other[1]
+    gain = wanted_deviation / np.maximum(deviation[:, 0], 1e-3)
+    return np.asarray((density - mean[:, 0]) * gain + wanted_mean, np.float32)
+
+
+def _from_density(density: NDArray[Any]) -> RgbImage:
+    limited = np.clip(density, 0, _HIGHEST_DENSITY).astype(np.float32, copy=False)
+    pixels: RgbImage = np.clip(cv2.exp(-limited) * 256 - 0.5, 0, 255).astype(np.uint8)
+    return pixels
+
+
+def _camera(crop: RgbImage, config: AugmentationConfig, rng: np.random.Generator) -> RgbImage:
+    size = crop.shape[0]
+    if rng.random() < config.blur:
+        if rng.random() < 0.5:
+            crop = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.3, 1.6)).astype(np.uint8, copy=False)
+        else:
+            coarse = max(8, round(size * rng.uniform(0.3, 0.9)))
+            small = cv2.resize(crop, (coarse, coarse), interpolation=cv2.INTER_AREA)
+            crop = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    if config.noise and rng.random() < 0.3:
+        noise = rng.standard_normal(crop.shape, np.float32) * np.float32(rng.uniform(0, config.noise))
+        crop = np.clip(crop + noise, 0, 255).astype(np.uint8)
+    if rng.random() < config.jpeg:
+        _, code = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 95))])
+        crop = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), np.uint8)
+    return crop

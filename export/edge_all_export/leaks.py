@@ -1,0 +1,131 @@
+"""Does anything of the held-out side stand on the training side?
+
+Three ways in which it can: the same group (a field, a patient), the same block (neighbouring fields that may be one
+patient), and copies of a picture under two names. Copies are looked for by a perceptual hash (difference hash, after
+Krawetz) and confirmed by comparing the pictures, since small round cells have much alike a hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_all.results import RgbImage
+from edge_all_export.datasets.samples import Sample
+from edge_all_export.splits import Split
+
+__all__ = ["LeakReport", "find_leaks", "near_duplicates"]
+
+HASH_DISTANCE = 10
+"""Bits of 64 in which the hashes of two copies may differ; copies re-encoded as JPEG of quality 30 differ in fewer."""
+
+PICTURE_DIFFERENCE = 6.0
+"""Mean absolute difference in grey levels, at 32x32, under which two pictures are copies."""
+
+HASH_SIDE = 8
+COMPARED_SIDE = 32
+CHUNK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class LeakReport:
+    """What the two sides of a split share.
+
+    Attributes:
+        groups: groups that stand on both sides.
+        blocks: blocks that stand on both sides.
+        duplicates: pairs of sample ids, trained and held out, that show the same picture.
+        contradictions: pairs of sample ids, wherever they stand, that show the same picture under two labels.
+    """
+
+    groups: tuple[str, ...]
+    blocks: tuple[str, ...]
+    duplicates: tuple[tuple[str, str], ...]
+    contradictions: tuple[tuple[str, str], ...]
+
+    @property
+    def found(self) -> bool:
+        """Do the two sides share anything?"""
+        return bool(self.groups or self.blocks or self.duplicates)
+
+    def summary(self) -> str:
+        """One sentence part, naming the first of each."""
+        parts = [
+            f"{len(shared)} {name} on both sides (for example {shared[0]})"
+            for name, shared in (("groups", self.groups), ("blocks", self.blocks))
+            if shared
+        ]
+        if self.duplicates:
+            first, second = self.duplicates[0]
+            parts.append(f"{len(self.duplicates)} copies of pictures on both sides (for example {first} = {second})")
+        return ", ".join(parts) or "nothing is shared"
+
+    def to_json(self) -> dict[str, Any]:
+        """``leaks.json``."""
+        return {
+            "leaks": self.found,
+            "groups_on_both_sides": list(self.groups),
+            "blocks_on_both_sides": list(self.blocks),
+            "copies_on_both_sides": [list(pair) for pair in self.duplicates],
+            "copies_with_two_labels": [list(pair) for pair in self.contradictions],
+        }
+
+
+def find_leaks(samples: Sequence[Sample], split: Split, crops: RgbImage) -> LeakReport:
+    """Compare the two sides of a split.
+
+    Args:
+        samples: all labelled cells.
+        split: indices into them.
+        crops: ``uint8 [samples, s, s, 3]`` in their order.
+    """
+    train = [samples[index] for index in split.train]
+    held_out = [samples[index] for index in split.held_out]
+    side = dict.fromkeys(split.train, 0) | dict.fromkeys(split.held_out, 1)
+    across, contradictions = [], []
+    for first, second in near_duplicates(crops):
+        pair = (samples[first].id, samples[second].id)
+        if samples[first].label != samples[second].label:
+            contradictions.append(pair)
+        if {side.get(first), side.get(second)} == {0, 1}:
+            across.append(pair if side[first] == 0 else pair[::-1])
+    return LeakReport(
+        groups=tuple(sorted({sample.group for sample in train} & {sample.group for sample in held_out})),
+        blocks=tuple(sorted({sample.block for sample in train} & {sample.block for sample in held_out})),
+        duplicates=tuple(across),
+        contradictions=tuple(contradictions),
+    )
+
+
+def near_duplicates(crops: RgbImage) -> list[tuple[int, int]]:
+    """Pairs of indices, the smaller first, whose pictures are copies of one another.
+
+    Args:
+        crops: ``uint8 [n, s, s, 3]``.
+    """
+    hashes = np.array([_hash(crop) for crop in crops], np.uint64)
+    small = [cv2.resize(crop, (COMPARED_SIDE, COMPARED_SIDE), interpolation=cv2.INTER_AREA) for crop in crops]
+    pairs = []
+    for start in range(0, len(hashes), CHUNK):
+        distance = np.bitwise_count(hashes[start : start + CHUNK, None] ^ hashes[None, :])
+        for row, second in zip(*np.nonzero(distance <= HASH_DISTANCE), strict=True):
+            first = start + int(row)
+            if first < second and _difference(small[first], small[int(second)]) < PICTURE_DIFFERENCE:
+                pairs.append((first, int(second)))
+    return pairs
+
+
+def _hash(crop: RgbImage) -> int:
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    tiny = cv2.resize(grey, (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA)
+    bits = (tiny[:, 1:] > tiny[:, :-1]).ravel()
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def _difference(first: NDArray[Any], second: NDArray[Any]) -> float:
+    return float(np.abs(first.astype(np.int16) - second).mean())

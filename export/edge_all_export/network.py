@@ -1,0 +1,166 @@
+"""InceptionV3 with the project's own head.
+
+Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016. The head pools the last block and
+``mixed7``, the block that the paper hangs its auxiliary classifier on: at the small inputs of a single cell the last
+block has only a few positions left, and texture is best seen one stage earlier.
+
+All code here speaks Keras 3 alone and runs on any of its backends.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+from keras import KerasTensor, layers, ops
+
+from edge_all.errors import InputNotFoundError, MissingPackageError, ModelIncompatibleError, UsageError
+
+__all__ = ["MIN_INPUT_SIZE", "build_network", "inference_network", "set_backbone_trainable"]
+
+MIN_INPUT_SIZE = 75
+"""The smallest input that InceptionV3's unpadded convolutions leave anything of."""
+
+FEATURES = 128
+"""Width of the feature layer: small, so that a few hundred cells determine the covariance of the out-of-distribution
+score."""
+
+LEAK = 0.2
+"""Slope of the feature layer below zero; with a plain ReLU many features are constant and the covariance singular."""
+
+BACKBONE = "backbone"
+EARLIER_BLOCK = "mixed7"
+LAST_BLOCK = "mixed10"
+
+
+def build_network(
+    input_size: int, weights: str | Path = "imagenet", *, dropout: float = 0.4, features: int = FEATURES
+) -> keras.Model:
+    """Make the trainable network.
+
+    Args:
+        input_size: side of the square input in pixels, from `MIN_INPUT_SIZE`.
+        weights: ``imagenet`` (downloaded by Keras), ``none``, or a weights file of InceptionV3 without its top.
+        dropout: share of features dropped before the softmax while training.
+        features: width of the feature layer.
+
+    Returns:
+        Model from ``uint8 [batch, size, size, 3]`` RGB to ``float32 [batch, 2]``: softmax over non-ALL and ALL.
+
+    Raises:
+        UsageError: the input is too small.
+        InputNotFoundError: there is no such weights file.
+        ModelIncompatibleError: the weights are of another architecture.
+        MissingPackageError: the ImageNet weights could not be downloaded.
+    """
+    if input_size < MIN_INPUT_SIZE:
+        raise UsageError(
+            f"An input of {input_size} pixels is too small for InceptionV3.", f"Use {MIN_INPUT_SIZE} or more."
+        )
+    backbone = _backbone(input_size, weights)
+    pixels = keras.Input((input_size, input_size, 3), dtype="uint8", name="image")
+    # Inside the network, so that no caller can scale differently.
+    scaled = layers.Rescaling(1 / 127.5, offset=-1, name="scale")(pixels)
+    earlier, last = backbone(scaled)
+    pooled = layers.Concatenate(name="pooled")(
+        [
+            layers.GlobalAveragePooling2D(name="pool_earlier")(earlier),
+            layers.GlobalAveragePooling2D(name="pool_last")(last),
+        ]
+    )
+    hidden = layers.Dense(features, name="features")(pooled)
+    hidden = layers.LeakyReLU(negative_slope=LEAK, name="features_activation")(hidden)
+    hidden = layers.Dropout(dropout, name="dropout")(hidden)
+    # float32 whatever the precision policy: a softmax in 16 bits cannot say 0.999.
+    probabilities = layers.Dense(2, activation="softmax", dtype="float32", name="probabilities")(hidden)
+    return keras.Model(pixels, probabilities, name="edge_all")
+
+
+def set_backbone_trainable(network: keras.Model, trainable: bool, *, train_batch_norm: bool = True) -> None:
+    """Freeze or free the backbone; recompile the network afterwards.
+
+    Args:
+        network: from `build_network`.
+        trainable: False trains the head alone, and keeps batch-norm in inference mode.
+        train_batch_norm: False keeps batch-norm in inference mode while the rest is trained.
+    """
+    backbone = network.get_layer(BACKBONE)
+    backbone.trainable = trainable
+    if trainable and not train_batch_norm:
+        for layer in backbone.layers:
+            if isinstance(layer, layers.BatchNormalization):
+                layer.trainable = False
+
+
+def inference_network(network: keras.Model) -> keras.Model:
+    """The network as it is exported: three outputs by name.
+
+    Args:
+        network: from `build_network`, trained.
+
+    Returns:
+        Model from ``image`` ``uint8 [batch, s, s, 3]`` to a dictionary of ``float32``: ``probability`` ``[batch]`` of
+        ALL, ``features`` ``[batch, d]``, and ``activation`` ``[batch, h, w]``: how much each place adds to the logit of
+        ALL, 0 where it speaks against it. Before that cut at 0 it is the gradient-weighted sum of Grad-CAM (Selvaraju
+        et al., ICCV 2017), written out for this head, so that it needs no gradient.
+    """
+    pixels = keras.Input(network.input_shape[1:], dtype="uint8", name="image")
+    earlier, last = network.get_layer(BACKBONE)(network.get_layer("scale")(pixels))
+    pooled = network.get_layer("pooled")(
+        [network.get_layer("pool_earlier")(earlier), network.get_layer("pool_last")(last)]
+    )
+    features = network.get_layer("features_activation")(network.get_layer("features")(pooled))
+    probabilities = network.get_layer("probabilities")(features)
+    features = ops.cast(features, "float32")
+    outputs = {
+        "probability": probabilities[:, 1],
+        "features": features,
+        "activation": _class_activation(network, ops.cast(earlier, "float32"), ops.cast(last, "float32"), features),
+    }
+    return keras.Model(pixels, outputs, name="edge_all_inference")
+
+
+def _class_activation(
+    network: keras.Model, earlier: KerasTensor, last: KerasTensor, features: KerasTensor
+) -> KerasTensor:
+    """How much each place adds to the logit of ALL, at the size of the earlier block: ``[batch, h, w]``."""
+    feature_kernel = ops.convert_to_numpy(network.get_layer("features").kernel).astype("float32")
+    class_kernel = ops.convert_to_numpy(network.get_layer("probabilities").kernel).astype("float32")
+    slope = ops.where(features > 0, 1.0, LEAK)
+    weights = ops.matmul(slope * (class_kernel[:, 1] - class_kernel[:, 0]), feature_kernel.T)
+    width = earlier.shape[-1]
+    fine = ops.einsum("bhwc,bc->bhw", earlier, weights[:, :width])
+    coarse = ops.einsum("bhwc,bc->bhw", last, weights[:, width:])
+    # Both maps are means over their places, so the smaller one is spread over the larger.
+    spread = ops.image.resize(ops.expand_dims(coarse, -1), earlier.shape[1:3], interpolation="bilinear")
+    return ops.relu(fine + ops.squeeze(spread, -1))
+
+
+def _backbone(input_size: int, weights: str | Path) -> keras.Model:
+    shape = (input_size, input_size, 3)
+    if weights == "imagenet":
+        try:
+            whole = keras.applications.InceptionV3(include_top=False, weights="imagenet", input_shape=shape)
+        except Exception as error:  # Keras wraps every failure to download in a bare Exception
+            raise MissingPackageError(
+                f"The ImageNet weights could not be downloaded ({error}).",
+                "Connect to the internet once, or name a weights file, or train from nothing with --weights none.",
+            ) from error
+    else:
+        whole = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=shape)
+        if weights != "none":
+            _load(whole, Path(weights))
+    maps = [whole.get_layer(EARLIER_BLOCK).output, whole.get_layer(LAST_BLOCK).output]
+    return keras.Model(whole.input, maps, name=BACKBONE)
+
+
+def _load(backbone: keras.Model, weights: Path) -> None:
+    if not weights.is_file():
+        raise InputNotFoundError(f"There is no weights file {weights}.", "Name imagenet, none, or a file that exists.")
+    try:
+        backbone.load_weights(weights)
+    except (ValueError, OSError, KeyError) as error:
+        raise ModelIncompatibleError(
+            f"{weights} holds no weights of InceptionV3 without its top ({str(error).splitlines()[0]}).",
+            "Save them with Keras: InceptionV3(include_top=False).save_weights('NAME.weights.h5').",
+        ) from error

@@ -1,0 +1,9 @@
+"""Fine-tuning: configuration, one run, cross-validation."""
+
+from __future__ import annotations
+
+from edge_all_export.training.configuration import TrainingConfig
+from edge_all_export.training.cross_validation import cross_validate
+from edge_all_export.training.run import TrainingRun, train
+
+__all__ = ["TrainingConfig", "TrainingRun", "cross_validate", "train"]

@@ -1,0 +1,120 @@
+"""Everything that decides what a training run gives, in one value that is saved with the run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from edge_all.errors import UsageError
+from edge_all.preprocessing import PreprocessingSpec
+from edge_all_export.augmentation import AugmentationConfig
+
+__all__ = ["TrainingConfig"]
+
+Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """Configuration of one run; `to_json` is ``config.json``.
+
+    Attributes:
+        input_size: side of the network's input in pixels.
+        factor: side of the crop as a multiple of the nucleus's box.
+        background: ``keep`` or ``blank`` the neighbours.
+        weights: ``imagenet``, ``none``, or a weights file.
+        head_epochs: epochs with the backbone frozen.
+        epochs: epochs of fine-tuning after them.
+        samples_per_epoch: training crops drawn in an epoch; None draws as many as there are.
+        batch_size: crops in a step.
+        head_learning_rate: of the head epochs.
+        learning_rate: at the start of fine-tuning; it falls to a hundredth along a cosine.
+        train_batch_norm: False keeps batch-norm in inference mode, which suits ImageNet weights and large differences
+            between laboratories; weights whose statistics are far from the data need True.
+        label_smoothing: share of certainty taken from each label.
+        dropout: before the softmax.
+        average_from: share of fine-tuning after which weights are averaged over epochs; 1 takes the last epoch's.
+        early_stopping: epochs without a better held-out AUC after which the run stops; None never stops early.
+        all_share: share of ALL among the crops drawn; the class weighting.
+        precision: arithmetic of the network.
+        seed: of everything random.
+        augmentation: strength of each change.
+    """
+
+    input_size: int = 128
+    factor: float = 2.0
+    background: Literal["keep", "blank"] = "keep"
+    weights: str = "imagenet"
+    head_epochs: int = 1
+    epochs: int = 20
+    samples_per_epoch: int | None = None
+    batch_size: int = 32
+    head_learning_rate: float = 1e-3
+    learning_rate: float = 3e-4
+    train_batch_norm: bool = True
+    label_smoothing: float = 0.05
+    dropout: float = 0.4
+    average_from: float = 0.75
+    early_stopping: int | None = None
+    all_share: float = 0.5
+    precision: Precision = "float32"
+    seed: int = 0
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+    def __post_init__(self) -> None:
+        checks = {
+            "--epochs must be at least 1": self.epochs >= 1,
+            "--head-epochs cannot be negative": self.head_epochs >= 0,
+            "--batch-size must be at least 2": self.batch_size >= 2,
+            "--factor must be between 1 and 5": 1 <= self.factor <= 5,
+            "learning rates must be positive": min(self.learning_rate, self.head_learning_rate) > 0,
+            "--all-share must lie between 0 and 1": 0 < self.all_share < 1,
+            "--label-smoothing must lie between 0 and 0.5": 0 <= self.label_smoothing < 0.5,
+            "--samples-per-epoch must be at least 1": self.samples_per_epoch is None or self.samples_per_epoch >= 1,
+        }
+        broken = [text for text, holds in checks.items() if not holds]
+        if broken:
+            raise UsageError(f"{broken[0]}.", "Correct the option or the configuration file.")
+
+    @property
+    def spec(self) -> PreprocessingSpec:
+        """How crops are cut for this network."""
+        return PreprocessingSpec(self.input_size, self.factor, self.background)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> TrainingConfig:
+        """The inverse of `to_json`.
+
+        Raises:
+            UsageError: a key that this version does not know, or a value that makes no sense.
+        """
+        try:
+            values = dict(record)
+            values["augmentation"] = AugmentationConfig(**values.get("augmentation", {}))
+            return cls(**values)
+        except TypeError as error:
+            raise UsageError(
+                f"The training configuration does not fit this version ({error}).", "Compare it with a new run's."
+            ) from error
+
+    @classmethod
+    def read(cls, path: Path) -> TrainingConfig:
+        """Read a ``config.json``.
+
+        Raises:
+            UsageError: the file is missing, damaged, or of another version.
+        """
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"{path} is no training configuration ({error}).", "Name a config.json of a run."
+            ) from error
+        return cls.from_json(record)

@@ -1,0 +1,100 @@
+"""Grouped cross-validation: every cell is judged once, by a network that saw nothing of its block."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edge_all.errors import OutputError
+from edge_all_export.crops import CropStore
+from edge_all_export.datasets.samples import Sample
+from edge_all_export.splits import assign_folds, fold_splits
+from edge_all_export.training.configuration import TrainingConfig
+from edge_all_export.training.recording import EpochReport
+from edge_all_export.training.run import TrainingRun, train
+
+__all__ = ["cross_validate"]
+
+
+def cross_validate(
+    config: TrainingConfig,
+    samples: Sequence[Sample],
+    folder: Path,
+    *,
+    folds: int = 5,
+    crops: CropStore | None = None,
+    resume: bool = False,
+    allow_leaks: bool = False,
+    report: Callable[[int, EpochReport], None] = lambda _fold, _line: None,
+) -> tuple[TrainingRun, ...]:
+    """Train one network a fold, and gather the held-out predictions.
+
+    Writes ``fold-N/`` for each run, and of all cells ``predictions.csv`` (as a run's, with a column ``fold``) and
+    ``features.npz`` (``ids``, ``features``, ``folds``).
+
+    Args:
+        config: recipe; fold N is trained with ``seed + N``.
+        samples: all labelled cells.
+        folder: of the whole.
+        folds: number of folds, each of whole blocks.
+        crops: of ``samples``, where they are cut already.
+        resume: go on where a killed cross-validation stopped.
+        allow_leaks: as in `train`.
+        report: called with the fold and every epoch's figures.
+
+    Raises:
+        EdgeAllError: as `train` and `assign_folds` do.
+    """
+    splits = fold_splits(assign_folds(samples, folds))
+    crops = crops if crops is not None else CropStore.cut(samples, config.spec)
+    runs = []
+    for fold, split in enumerate(splits):
+        runs.append(
+            train(
+                config,
+                samples,
+                split,
+                folder / f"fold-{fold}",
+                crops=crops,
+                resume=resume,
+                allow_leaks=allow_leaks,
+                report=lambda line, fold=fold: report(fold, line),  # type: ignore[misc]
+            )
+        )
+        gather(folder, runs)
+    return tuple(runs)
+
+
+def gather(folder: Path, runs: Sequence[TrainingRun]) -> None:
+    """Join the held-out predictions and features of the folds finished so far."""
+    header: list[str] = []
+    rows: list[list[str]] = []
+    ids, features, numbers = [], [], []
+    for fold, run in enumerate(runs):
+        with (run.folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
+            header, *found = csv.reader(file)
+        rows.extend([*row, str(fold)] for row in found)
+        with np.load(run.folder / "features.npz") as archive:
+            ids.append(archive["ids"])
+            features.append(archive["features"])
+        numbers.append(np.full(len(found), fold))
+    try:
+        with (folder / "predictions.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([[*header, "fold"], *rows])
+        np.savez(
+            folder / "features.npz",
+            ids=np.concatenate(ids),
+            features=np.concatenate(features),
+            folds=np.concatenate(numbers),
+        )
+        (folder / "figures.json").write_text(
+            json.dumps([run.figures for run in runs], indent=2) + "\n", encoding="utf-8"
+        )
+    except OSError as error:
+        raise OutputError(
+            f"The results in {folder} cannot be written ({error}).", "Free some space and resume."
+        ) from error

@@ -1,0 +1,226 @@
+"""What happens at the end of each epoch: judge the held-out cells, log, average, checkpoint, perhaps stop."""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from edge_all.errors import OutputError
+from edge_all.results import RgbImage
+
+__all__ = ["Checkpoints", "EpochReport", "Recorder", "WeightAverage", "held_out_figures"]
+
+EpochReport = dict[str, float]
+"""One line of ``log.csv``."""
+LOG_COLUMNS = (
+    "epoch",
+    "loss",
+    "accuracy",
+    "auc",
+    "held_out_loss",
+    "held_out_accuracy",
+    "held_out_auc",
+    "learning_rate",
+    "seconds",
+)
+JUDGING_BATCH = 64
+
+
+class WeightAverage:
+    """Running mean of a network's weights over epochs (Izmailov et al., Averaging Weights, UAI 2018)."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean: list[NDArray[np.float32]] = []
+
+    def add(self, weights: list[NDArray[np.float32]]) -> None:
+        """Take one more epoch into the mean."""
+        self.count += 1
+        if self.count == 1:
+            self.mean = [weight.astype(np.float32) for weight in weights]
+        else:
+            for index, weight in enumerate(weights):
+                self.mean[index] += (weight - self.mean[index]) / self.count
+
+    def save(self, path: Path) -> None:
+        """Write to an npz file."""
+        arrays: dict[str, Any] = {f"w{index:04d}": mean for index, mean in enumerate(self.mean)}
+        np.savez(path, count=self.count, **arrays)
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote."""
+        with np.load(path) as archive:
+            self.count = int(archive["count"])
+            self.mean = [archive[name] for name in sorted(archive.files) if name != "count"]
+
+
+class Checkpoints:
+    """The state from which a killed run goes on; each is complete or absent, never half written."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def latest(self) -> int | None:
+        """Epochs done at the last checkpoint; None without one."""
+        numbers = [int(path.stem.removeprefix("checkpoint-")) for path in self._folder.glob("checkpoint-*.keras")]
+        return max(numbers, default=None)
+
+    def save(self, epochs_done: int, network: keras.Model, average: WeightAverage) -> None:
+        """Write network, optimizer and average; then drop the checkpoint before."""
+        temporary = self._folder / "writing.keras"
+        model, mean = self._paths(epochs_done)
+        try:
+            average.save(self._folder / "writing.npz")
+            os.replace(self._folder / "writing.npz", mean)  # noqa: PTH105 - the house's word for an atomic write
+            network.save(temporary)
+            os.replace(temporary, model)  # noqa: PTH105
+        except OSError as error:
+            raise OutputError(
+                f"The checkpoint {model} cannot be written ({error}).",
+                "Free some space and resume: the checkpoint before it is whole.",
+            ) from error
+        self._drop(lambda number: number < epochs_done)
+
+    def load(self, epochs_done: int, average: WeightAverage) -> keras.Model:
+        """Read the network with its optimizer, and fill the average."""
+        model, mean = self._paths(epochs_done)
+        average.load(mean)
+        return keras.models.load_model(model)
+
+    def clear(self) -> None:
+        """Remove all; called once the run is complete."""
+        self._drop(lambda _: True)
+
+    def _paths(self, epochs_done: int) -> tuple[Path, Path]:
+        return self._folder / f"checkpoint-{epochs_done:04d}.keras", self._folder / f"average-{epochs_done:04d}.npz"
+
+    def _drop(self, condition: Callable[[int], bool]) -> None:
+        for path in [*self._folder.glob("checkpoint-*.keras"), *self._folder.glob("average-*.npz")]:
+            if condition(int(path.stem.split("-")[1])):
+                path.unlink()
+
+
+def held_out_figures(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> EpochReport:
+    """Loss, accuracy at 0.5 and AUC of held-out cells; an AUC needs both classes and is NaN without."""
+    if not len(labels):
+        return {"held_out_loss": float("nan"), "held_out_accuracy": float("nan"), "held_out_auc": float("nan")}
+    sure = np.clip(np.where(labels == 1, probabilities, 1 - probabilities), 1e-7, 1)
+    both = 0 < labels.sum() < len(labels)
+    return {
+        "held_out_loss": float(-np.log(sure).mean()),
+        "held_out_accuracy": float(((probabilities >= 0.5) == (labels == 1)).mean()),
+        "held_out_auc": float(roc_auc_score(labels, probabilities)) if both else float("nan"),
+    }
+
+
+class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
+    """The project's one Keras callback.
+
+    Args:
+        folder: of the run.
+        held_out: ``uint8 [n, s, s, 3]`` crops and ``int [n]`` labels.
+        average: taken from ``average_after`` epochs on.
+        average_after: epochs done from which weights are averaged.
+        patience: epochs without a better held-out AUC before stopping; None never stops.
+        checkpoint_seconds: least time between two checkpoints.
+        report: called with each epoch's line.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        held_out: tuple[RgbImage, NDArray[np.int64]],
+        *,
+        average: WeightAverage,
+        average_after: int,
+        patience: int | None,
+        checkpoint_seconds: float,
+        report: Callable[[EpochReport], None],
+    ) -> None:
+        super().__init__()
+        self._log = folder / "log.csv"
+        self._checkpoints = Checkpoints(folder)
+        self._held_out = held_out
+        self._average = average
+        self._average_after = average_after
+        self._patience = patience
+        self._checkpoint_seconds = checkpoint_seconds
+        self._report = report
+        self._written = time.monotonic()
+        self._started = time.monotonic()
+        self.stopped_early = False
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras's signature
+        """Start the clock."""
+        self._started = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Judge, log, average, checkpoint, perhaps stop."""
+        crops, labels = self._held_out
+        figures = dict(logs or {})
+        judged = self.model.predict(crops, batch_size=JUDGING_BATCH, verbose=0)[:, 1] if len(labels) else np.zeros(0)
+        line: EpochReport = {
+            "epoch": epoch + 1,
+            **{name: float(figures[name]) for name in ("loss", "accuracy", "auc")},
+            **held_out_figures(judged.astype(np.float64), labels),
+            "learning_rate": float(self.model.optimizer.learning_rate),
+            "seconds": round(time.monotonic() - self._started, 2),
+        }
+        append_line(self._log, line)
+        if epoch + 1 > self._average_after:
+            self._average.add(self.model.get_weights())
+        self._report(line)
+        if time.monotonic() - self._written >= self._checkpoint_seconds:
+            self._checkpoints.save(epoch + 1, self.model, self._average)
+            self._written = time.monotonic()
+        if self._patience is not None and self._is_stale():
+            self.model.stop_training = True
+            self.stopped_early = True
+
+    def _is_stale(self) -> bool:
+        scores = [line["held_out_auc"] for line in read_log(self._log)]
+        known = [score for score in scores if not np.isnan(score)]
+        return bool(known) and len(known) - 1 - int(np.argmax(known)) >= (self._patience or 0)
+
+
+def append_line(log: Path, line: EpochReport) -> None:
+    """Add one epoch to ``log.csv``.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        new = not log.exists()
+        with log.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, LOG_COLUMNS)
+            if new:
+                writer.writeheader()
+            writer.writerow({name: f"{line[name]:.6g}" for name in LOG_COLUMNS})
+    except OSError as error:
+        raise OutputError(f"{log} cannot be written ({error}).", "Free some space and resume the run.") from error
+
+
+def read_log(log: Path) -> list[EpochReport]:
+    """The lines of ``log.csv``; empty before the first epoch."""
+    if not log.exists():
+        return []
+    with log.open(newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def cut_log(log: Path, epochs_done: int) -> None:
+    """Forget the epochs after a checkpoint, which a resumed run does again."""
+    kept = [line for line in read_log(log) if line["epoch"] <= epochs_done]
+    if log.exists():
+        log.unlink()
+    for line in kept:
+        append_line(log, line)

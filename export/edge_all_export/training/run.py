@@ -1,0 +1,288 @@
+"""One training run, from labelled crops to a folder with the network and its held-out predictions."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_all.errors import EdgeAllError, OutputError, UsageError
+from edge_all_export.crops import CropStore
+from edge_all_export.datasets.samples import Sample
+from edge_all_export.leaks import LeakReport, find_leaks
+from edge_all_export.network import build_network, inference_network, set_backbone_trainable
+from edge_all_export.splits import Split, require_both_classes
+from edge_all_export.training.configuration import TrainingConfig
+from edge_all_export.training.feeding import TrainingBatches
+from edge_all_export.training.recording import (
+    JUDGING_BATCH,
+    Checkpoints,
+    EpochReport,
+    Recorder,
+    WeightAverage,
+    cut_log,
+    held_out_figures,
+)
+
+__all__ = ["TrainingRun", "train"]
+
+FINAL_RATE = 0.01
+"""Share of the learning rate left at the end of the cosine."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """A finished run.
+
+    Attributes:
+        folder: ``config.json``, ``split.json``, ``leaks.json``, ``log.csv``, ``tensorboard/`` (where that is
+            installed), ``model.keras``, and of
+            the held-out cells ``predictions.csv`` (sample, source, group, block, kind, label, probability) and
+            ``features.npz`` (``ids``, ``features``).
+        config: what it was run with.
+        figures: loss, accuracy and AUC on the held-out cells; NaN where nothing was held out.
+    """
+
+    folder: Path
+    config: TrainingConfig
+    figures: EpochReport
+
+    @property
+    def model_file(self) -> Path:
+        """The trained network, for ``keras.models.load_model``."""
+        return self.folder / "model.keras"
+
+
+def train(
+    config: TrainingConfig,
+    samples: Sequence[Sample],
+    split: Split,
+    folder: Path,
+    *,
+    crops: CropStore | None = None,
+    resume: bool = False,
+    allow_leaks: bool = False,
+    checkpoint_seconds: float = 60.0,
+    report: Callable[[EpochReport], None] = lambda _: None,
+) -> TrainingRun:
+    """Train one network.
+
+    Args:
+        config: recipe.
+        samples: all labelled cells.
+        split: which of them train and which are held out; nothing held out is fine for a final model.
+        folder: of the run; new or empty unless resuming.
+        crops: of ``samples``, where they are cut already.
+        resume: go on from the folder's last checkpoint, or return the finished run that it holds.
+        allow_leaks: train although the leak report found the two sides mixed.
+        checkpoint_seconds: least time between two checkpoints.
+        report: called with every epoch's figures.
+
+    Raises:
+        UsageError: one class only, a leaking split, or a folder of another configuration.
+        OutputError: the folder is in use or cannot be written.
+        EdgeAllError: the network does not fit into memory.
+    """
+    training = [samples[index] for index in split.train]
+    require_both_classes(training)
+    _open(folder, config, resume=resume)
+    if resume and (folder / "figures.json").exists():
+        return TrainingRun(folder, config, json.loads((folder / "figures.json").read_text(encoding="utf-8")))
+    crops = crops if crops is not None else CropStore.cut(samples, config.spec)
+    leaks = find_leaks(samples, split, crops.exact)
+    _write_json(folder / "leaks.json", leaks.to_json())
+    refuse_leaks(leaks, allow=allow_leaks)
+    _write_json(folder / "config.json", config.to_json())
+    _write_json(folder / "split.json", _split_record(samples, split))
+    held_out = crops.exact[list(split.held_out)]
+    labels = np.array([samples[index].label for index in split.held_out], np.int64)
+    with _memory_errors():
+        network = _fit(
+            config,
+            training,
+            crops,
+            split,
+            (held_out, labels),
+            folder,
+            checkpoint_seconds=checkpoint_seconds,
+            report=report,
+        )
+        judged = judge(network, held_out)
+    _atomic(folder / "model.keras", network.save)
+    write_predictions(folder, [samples[index] for index in split.held_out], judged)
+    figures = held_out_figures(judged["probability"].astype(np.float64), labels)
+    _write_json(folder / "figures.json", figures)
+    Checkpoints(folder).clear()
+    return TrainingRun(folder, config, figures)
+
+
+def judge(network: keras.Model, crops: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
+    """Outputs of `inference_network` for crops ``uint8 [n, s, s, 3]``, by name."""
+    whole = inference_network(network)
+    if not len(crops):
+        width = network.get_layer("features").units
+        return {"probability": np.zeros(0, np.float32), "features": np.zeros((0, width), np.float32)}
+    outputs: dict[str, NDArray[np.float32]] = whole.predict(crops, batch_size=JUDGING_BATCH, verbose=0)
+    return outputs
+
+
+def write_predictions(folder: Path, samples: Sequence[Sample], judged: dict[str, NDArray[np.float32]]) -> None:
+    """Write ``predictions.csv`` and ``features.npz``."""
+
+    def table(path: Path) -> None:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(("sample", "source", "group", "block", "kind", "label", "probability"))
+            for sample, probability in zip(samples, judged["probability"].tolist(), strict=True):
+                row = (sample.id, sample.source, sample.group, sample.block, sample.kind, sample.label)
+                writer.writerow((*row, f"{probability:.7g}"))
+
+    _atomic(folder / "predictions.csv", table)
+    ids = np.array([sample.id for sample in samples], dtype=np.str_)
+    _atomic(folder / "features.npz", lambda path: np.savez(path, ids=ids, features=judged["features"]))
+
+
+def refuse_leaks(leaks: LeakReport, *, allow: bool) -> None:
+    """Stop at a split whose sides are mixed.
+
+    Raises:
+        UsageError: the report found leaks, and they are not allowed.
+    """
+    if leaks.found and not allow:
+        raise UsageError(
+            f"The split leaks: {leaks.summary()}.",
+            "Split by blocks and remove the copies, or pass --allow-leaks and do not trust the figures.",
+        )
+
+
+def _fit(
+    config: TrainingConfig,
+    training: Sequence[Sample],
+    crops: CropStore,
+    split: Split,
+    held_out: tuple[NDArray[np.uint8], NDArray[np.int64]],
+    folder: Path,
+    *,
+    checkpoint_seconds: float,
+    report: Callable[[EpochReport], None],
+) -> keras.Model:
+    keras.utils.set_random_seed(config.seed)
+    keras.mixed_precision.set_global_policy(config.precision)
+    checkpoints = Checkpoints(folder)
+    average = WeightAverage()
+    done = checkpoints.latest() or 0
+    network = (
+        checkpoints.load(done, average)
+        if done
+        else build_network(config.input_size, config.weights, dropout=config.dropout)
+    )
+    cut_log(folder / "log.csv", done)
+    wide = crops.wide[list(split.train)]
+    total = config.head_epochs + config.epochs
+    recorder = Recorder(
+        folder,
+        held_out,
+        average=average,
+        average_after=config.head_epochs + int(config.epochs * config.average_from),
+        patience=config.early_stopping,
+        checkpoint_seconds=checkpoint_seconds,
+        report=report,
+    )
+    callbacks: list[keras.callbacks.Callback] = [recorder]
+    if importlib.util.find_spec("tensorboard") is not None:
+        callbacks.append(keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False))
+    for first, last, tune_backbone in ((0, config.head_epochs, False), (config.head_epochs, total, True)):
+        if done >= last or recorder.stopped_early:
+            continue
+        batches = TrainingBatches(wide, training, config, max(done, first))
+        if done <= first:
+            set_backbone_trainable(network, tune_backbone, train_batch_norm=config.train_batch_norm)
+            _compile(network, config, tune_backbone=tune_backbone, steps=len(batches))
+        network.fit(batches, epochs=last, initial_epoch=max(done, first), verbose=0, shuffle=False, callbacks=callbacks)
+    if average.count:
+        network.set_weights(average.mean)
+    return network
+
+
+def _compile(network: keras.Model, config: TrainingConfig, *, tune_backbone: bool, steps: int) -> None:
+    if tune_backbone:
+        rate: Any = keras.optimizers.schedules.CosineDecay(
+            config.learning_rate / 10,
+            decay_steps=max(1, steps * (config.epochs - 1)),
+            alpha=FINAL_RATE,
+            warmup_target=config.learning_rate,
+            warmup_steps=steps,
+        )
+    else:
+        rate = config.head_learning_rate
+    network.compile(
+        optimizer=keras.optimizers.RMSprop(rate, clipnorm=1.0),
+        loss=keras.losses.BinaryCrossentropy(label_smoothing=config.label_smoothing),
+        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy"), keras.metrics.AUC(name="auc")],
+    )
+
+
+class _memory_errors:  # noqa: N801 - reads as a statement
+    """Turns an out-of-memory error of any backend into one that says what to do."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if kind is None or issubclass(kind, EdgeAllError):
+            return
+        if issubclass(kind, MemoryError) or kind.__name__ in ("ResourceExhaustedError", "OutOfMemoryError"):
+            raise EdgeAllError(
+                "The network and a batch do not fit into memory.",
+                "Use a smaller --batch-size or --input-size, and resume.",
+            ) from error
+
+
+def _open(folder: Path, config: TrainingConfig, *, resume: bool) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        used = any(folder.iterdir())
+    except OSError as error:
+        raise OutputError(f"The run folder {folder} cannot be made ({error}).", "Name another one.") from error
+    if not used:
+        return
+    if not resume:
+        raise OutputError(f"The run folder {folder} is not empty.", "Name a new folder, or pass --resume to go on.")
+    if (folder / "config.json").exists() and TrainingConfig.read(folder / "config.json") != config:
+        raise UsageError(
+            f"{folder} holds a run of another configuration.", "Resume with its config.json, or name a new folder."
+        )
+
+
+def _split_record(samples: Sequence[Sample], split: Split) -> dict[str, Any]:
+    return {
+        side: {
+            "cells": len(indices),
+            "blocks": sorted({samples[index].block for index in indices}),
+            "samples": [samples[index].id for index in indices],
+        }
+        for side, indices in (("train", split.train), ("held_out", split.held_out))
+    }
+
+
+def _write_json(path: Path, record: dict[str, Any]) -> None:
+    text = json.dumps(record, indent=2) + "\n"
+    _atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def _atomic(path: Path, write: Callable[[Path], object]) -> None:
+    temporary = path.with_name(f"writing-{path.name}")
+    try:
+        write(temporary)
+        os.replace(temporary, path)  # noqa: PTH105 - the house's word for an atomic write
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error}).", "Free some space and resume the run.") from error
