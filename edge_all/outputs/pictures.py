@@ -38,7 +38,7 @@ def write_jpeg(path: Path, pixels: RgbImage, quality: int) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    write_atomically(path, jpeg_bytes(pixels, quality))
+    write_atomically(path, jpeg_bytes(pixels, quality), durable=False)
 
 
 def write_png(path: Path, pixels: RgbImage) -> None:
