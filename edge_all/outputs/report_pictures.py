@@ -21,7 +21,7 @@ from edge_all.results import Cell, FieldResult
 __all__ = ["cells_per_gallery", "chosen_fields", "embedded_file", "embedded_overlay"]
 
 OVERLAYS_PER_REPORT = 60
-"""Measured on 75 fields of ALL-IDB1: 60 overlays and 190 cells make a file of 14 MB."""
+"""Measured on 75 fields of ALL-IDB1: 60 overlays and 240 cells make a file of 14 MB."""
 CELLS_PER_REPORT = 1500
 """At about 8 kB each in base64: 12 MB."""
 CELLS_PER_GALLERY = 120
