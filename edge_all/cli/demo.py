@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, VariantOption
+
 __all__ = ["register"]
 
 FIELDS_FOLDER = "fields"
@@ -21,13 +23,28 @@ def demo(
     out: Annotated[
         Path, typer.Option("--out", "-o", help="Folder for the fields and the results; made if need be.")
     ] = Path("edge-all-demo"),
+    model: ModelOption = None,
+    variant: VariantOption = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
 ) -> None:
     """Render sample fields, screen them, and say where the report is.
 
     The fields are synthetic: they show how the program works, and are no evidence of how accurate it is.
     """
+    from edge_all.cli.progress import field_progress
+    from edge_all.cli.slide_table import print_slides
     from edge_all.rendering.demo import DEMO_NOTICE, write_demo_fields
 
     typer.echo(DEMO_NOTICE)
     paths = write_demo_fields(out / FIELDS_FOLDER)
-    typer.echo(f"Fields: {len(paths)} in {out / FIELDS_FOLDER}")
+    from edge_all.classifier import load_classifier
+    from edge_all.inputs import find_images
+    from edge_all.screening_run import REPORT_FILE, screen_to_folder
+
+    classifier = load_classifier(model, variant=variant, device=device, threads=threads)
+    with field_progress(len(paths), quiet=False) as on_field:
+        # Run again in the same folder, it takes the results that are there.
+        summary = screen_to_folder(find_images(paths), classifier, out, resume=True, on_field=on_field)
+    print_slides(summary.slides)
+    typer.echo(f"Report: {out / REPORT_FILE}")

@@ -6,6 +6,7 @@ installed, the verb still exists and says what to install.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from importlib.metadata import entry_points
 from typing import Annotated, NoReturn
@@ -46,8 +47,10 @@ def build_app() -> typer.Typer:
     for verb in (screen, segment, classify, demo, model, doctor):
         verb.register(app)
     for plugin in entry_points(group=PLUGIN_GROUP):
-        plugin.load()(app)
-    for verb_name in PLUGIN_VERBS.keys() - _verbs(app):
+        # A damaged training side must not keep a station from screening: its verbs then say what to install.
+        with contextlib.suppress(ImportError):
+            plugin.load()(app)
+    for verb_name in sorted(PLUGIN_VERBS.keys() - _verbs(app)):
         _register_missing(app, verb_name, PLUGIN_VERBS[verb_name])
     return app
 
@@ -92,14 +95,14 @@ def _register_missing(app: typer.Typer, verb: str, distribution: str) -> None:
 
     @app.command(
         verb,
-        help=f"Not installed: belongs to {distribution}.",
+        help=f"Belongs to {distribution}, which is not installed.",
         rich_help_panel="Training side",
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
         add_help_option=False,
     )
     def missing() -> None:
         raise MissingPackageError(
-            f"'edge-all {verb}' belongs to the package {distribution}, which is not installed.",
+            f"'edge-all {verb}' belongs to the package {distribution}, which is not installed or does not load.",
             f"In the source folder of edge-all, type: pip install ./{folder}",
         )
 

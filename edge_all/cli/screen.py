@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from edge_all.results import SlideResult
 
 from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, VariantOption
 
@@ -45,6 +42,7 @@ def screen(
     GeoJSON into the output folder.
     """
     from edge_all.cli.progress import field_progress
+    from edge_all.cli.slide_table import print_slides
     from edge_all.inputs import find_images
 
     sources = find_images(paths, slide=slide)
@@ -63,27 +61,6 @@ def screen(
     if as_json:
         typer.echo(json.dumps([slide.to_json() for slide in summary.slides], indent=2))
     else:
-        _print_slides(summary.slides)
+        print_slides(summary.slides)
         typer.echo(f"Report: {out / REPORT_FILE}")
     raise typer.Exit(0 if summary.all_judged else 1)
-
-
-def _print_slides(slides: tuple[SlideResult, ...]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from edge_all.results import INTENDED_USE
-
-    table = Table(
-        "slide", "verdict", "ALL", "non-ALL", "indeterminate", "ALL share (95 % interval)", "why", caption=INTENDED_USE
-    )
-    for slide in slides:
-        share = "no cell judged"
-        if slide.all_fraction is not None and slide.all_fraction_interval is not None:
-            low, high = slide.all_fraction_interval
-            share = f"{slide.all_fraction:.1%} ({low:.1%} to {high:.1%})"
-        counts = (str(slide.cells[label]) for label in ("ALL", "non-ALL", "indeterminate"))
-        why = " ".join((slide.reason, *slide.warnings))
-        table.add_row(Text(slide.slide), slide.verdict, *counts, share, Text(why))
-    Console().print(table)

@@ -49,10 +49,10 @@ class DemoSlide:
 def demo_slides() -> tuple[DemoSlide, ...]:
     """A healthy slide, a leukaemic one, and one whose only field is out of focus and must not be judged."""
     healthy = (
-        SmearSpec(neutrophils=4, lymphocytes=2, platelets=15, red_cell_cover=0.48, stain="green"),
-        SmearSpec(neutrophils=3, lymphocytes=2, monocytes=1, platelets=11, red_cell_cover=0.44, stain="green"),
+        SmearSpec(neutrophils=4, lymphocytes=2, platelets=15, red_cell_cover=0.48, stain="grey"),
+        SmearSpec(neutrophils=3, lymphocytes=2, monocytes=1, platelets=11, red_cell_cover=0.44, stain="grey"),
         SmearSpec(
-            neutrophils=3, lymphocytes=3, platelets=13, red_cell_cover=0.5, stain="green", exposure=0.95, gradient=-0.08
+            neutrophils=3, lymphocytes=3, platelets=13, red_cell_cover=0.5, stain="grey", exposure=0.95, gradient=-0.08
         ),
     )
     leukaemic = (

@@ -1,0 +1,198 @@
+"""The installed command line, run as a process: what a user sees, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import pytest
+
+from edge_all import __version__
+from edge_all.rendering import SmearSpec, render_field
+from edge_all.results import INTENDED_USE
+
+COMMAND = str(Path(sys.executable).with_name("edge-all"))
+
+
+def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200", "TERM": "dumb"}
+    return subprocess.run(
+        [COMMAND, *map(str, arguments)],
+        capture_output=True, text=True, cwd=cwd, env=environment, timeout=120, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fields") / "patient-slide"
+    folder.mkdir()
+    for seed in range(2):
+        field = render_field(seed, width=400, height=400, spec=SmearSpec(blasts=2, lymphocytes=1, platelets=1))
+        cv2.imwrite(str(folder / f"field{seed}.png"), field.pixels[..., ::-1])
+    return folder
+
+
+def test_help_names_the_verbs_and_the_intended_use() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for verb in ("screen", "segment", "classify", "model", "doctor", "demo", "train", "evaluate", "export"):
+        assert verb in done.stdout
+    assert INTENDED_USE in " ".join(done.stdout.split())
+
+
+def test_version() -> None:
+    assert run("--version").stdout.strip() == f"edge-all {__version__}"
+
+
+def test_screen_writes_the_contract(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = run("screen", slide, "-o", out, "--model", tiny_package)
+    assert done.returncode == 0, done.stderr
+    assert "patient-slide" in done.stdout
+    assert INTENDED_USE in done.stdout
+    for name in ("fields.jsonl", "cells.csv", "slides.json", "report.html", "overlays/field0.jpg"):
+        assert (out / name).exists(), name
+    line = json.loads((out / "fields.jsonl").read_text().splitlines()[0])
+    assert line.keys() >= {
+        "image", "slide", "status", "error", "width", "height", "quality", "cells", "timings_ms", "model", "provider",
+    }  # fmt: skip
+    assert line["cells"][0].keys() >= {
+        "id", "bbox", "centroid", "area", "kind", "reason", "probability", "label",
+    }  # fmt: skip
+    assert line["provider"]["obtained"] == "CPUExecutionProvider"
+
+
+def test_screen_prints_json_and_nothing_else(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+    done = run("screen", slide, "-o", tmp_path / "out", "--model", tiny_package, "--json")
+    (verdict,) = json.loads(done.stdout)
+    assert verdict["slide"] == "patient-slide"
+    assert verdict["verdict"] in {"suspicious", "not detected", "indeterminate"}
+
+
+def test_two_runs_are_identical_but_for_the_timings(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+    runs = []
+    for threads in (1, 2):
+        out = tmp_path / f"out{threads}"
+        assert run("screen", slide, "-o", out, "--model", tiny_package, "--threads", str(threads)).returncode == 0
+        fields = [json.loads(line) for line in (out / "fields.jsonl").read_text().splitlines()]
+        for field in fields:
+            del field["timings_ms"]
+            del field["provider"]["threads"]
+        runs.append((fields, (out / "cells.csv").read_bytes()))
+    assert runs[0] == runs[1]
+
+
+def test_bad_images_end_with_1_and_the_rest_is_written(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+    text = tmp_path / "notes.jpg"
+    text.write_text("this is no image")
+    empty = tmp_path / "empty.png"
+    empty.touch()
+    out = tmp_path / "out"
+    done = run("screen", slide, text, empty, tmp_path / "gone.png", "-o", out, "--model", tiny_package)
+    assert done.returncode == 1
+    status = {
+        Path(field["image"]).name: field["status"]
+        for field in map(json.loads, (out / "fields.jsonl").read_text().splitlines())
+    }
+    assert status == {
+        "field0.png": "ok", "field1.png": "ok", "notes.jpg": "error", "empty.png": "error", "gone.png": "error",
+    }  # fmt: skip
+    assert "notes.jpg" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["screen", "nowhere", "-o", "out"], "nowhere"),
+        (["screen", "empty-folder", "-o", "out"], "empty-folder"),
+        (["screen", "field.png", "-o", "field.png/out"], "field.png"),
+        (["screen", "field.png", "-o", "out", "--model", "no-such-model"], "no-such-model"),
+        (["screen", "field.png", "-o", "out", "--device", "abacus"], "abacus"),
+        (["screen", "field.png", "-o", "out", "--variant", "int4"], "int4"),
+        (["screen", "field.png"], "--out"),
+    ],
+)
+def test_a_mistake_ends_with_2_one_message_and_no_traceback(arguments: list[str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "empty-folder").mkdir()
+    field = render_field(1, width=300, height=300, spec=SmearSpec(blasts=1))
+    cv2.imwrite(str(tmp_path / "field.png"), field.pixels[..., ::-1])
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_changed_byte_in_the_model_is_refused(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+    network = tiny_package / "model.fp32.onnx"
+    content = bytearray(network.read_bytes())
+    content[len(content) // 2] ^= 1
+    network.write_bytes(content)
+    done = run("screen", slide, "-o", tmp_path / "out", "--model", tiny_package)
+    assert done.returncode == 2
+    assert "model.fp32.onnx" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_ctrl_c_keeps_what_was_judged_and_resume_goes_on(tiny_package: Path, tmp_path: Path) -> None:
+    fields = tmp_path / "many"
+    fields.mkdir()
+    field = render_field(3, width=700, height=700, spec=SmearSpec(blasts=4, platelets=2))
+    _, picture = cv2.imencode(".png", field.pixels[..., ::-1])
+    for number in range(200):
+        (fields / f"{number:03d}.png").write_bytes(picture.tobytes())
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [COMMAND, "screen", fields, "-o", out, "--model", tiny_package],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    lines = out / "fields.jsonl"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (lines.exists() and lines.read_bytes().count(b"\n") >= 3):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert "--resume" in stderr
+    assert "Traceback" not in stderr
+    judged = lines.read_bytes()
+    assert 3 <= judged.count(b"\n") < 200
+    done = run("screen", fields, "-o", out, "--model", tiny_package, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert lines.read_bytes().startswith(judged)
+    assert lines.read_bytes().count(b"\n") == 200
+
+
+def test_classify_prints_json(slide: Path, tiny_package: Path) -> None:
+    done = run("classify", slide / "field0.png", "--model", tiny_package, "--json")
+    (crop,) = json.loads(done.stdout)
+    assert crop.keys() >= {"image", "status", "probability", "label"}
+
+
+def test_segment_writes_label_images_at_the_size_of_the_input(slide: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = run("segment", slide, "-o", out)
+    assert done.returncode == 0, done.stderr
+    for stem in ("field0", "field1"):
+        cells = cv2.imread(str(out / f"{stem}.cells.png"), cv2.IMREAD_UNCHANGED)
+        nuclei = cv2.imread(str(out / f"{stem}.nuclei.png"), cv2.IMREAD_UNCHANGED)
+        assert cells.dtype == nuclei.dtype == "uint16"
+        assert cells.shape == nuclei.shape == (400, 400)
+        assert cells.max() >= 3
+    assert list((out / "crops").glob("field0.*.png"))
+
+
+def test_a_verb_of_a_package_that_is_not_installed_says_what_to_install() -> None:
+    code = (
+        "import edge_all.cli.main as m; m.entry_points = lambda group: (); import sys; "
+        "sys.argv = ['edge-all', 'train', '--data', 'x']; m.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "edge-all-export" in done.stderr

@@ -1,0 +1,102 @@
+"""The pipeline judges rendered fields, keeps their order, and is not stopped by a bad one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_all import screening
+from edge_all.classifier import Classifier
+from edge_all.inputs import find_images
+from edge_all.model.package import load_package
+from edge_all.rendering import SmearSpec, render_field
+from edge_all.results import FieldResult
+from edge_all.screening import screen_fields
+
+SPEC = SmearSpec(blasts=3, lymphocytes=1, platelets=2)
+
+
+@pytest.fixture
+def classifier(tiny_package: Path) -> Classifier:
+    return Classifier(load_package(tiny_package))
+
+
+@pytest.fixture
+def slide(tmp_path: Path) -> Path:
+    folder = tmp_path / "slide"
+    folder.mkdir()
+    for seed in range(4):
+        field = render_field(seed, width=420, height=420, spec=SPEC)
+        cv2.imwrite(str(folder / f"field{seed}.png"), field.pixels[..., ::-1])
+    (folder / "field1b.png").write_bytes(b"no image at all")
+    return folder
+
+
+def results(folder: Path, classifier: Classifier) -> list[FieldResult]:
+    return [field.result for field in screen_fields(find_images([folder]), classifier)]
+
+
+def without_timings(fields: Sequence[FieldResult]) -> list[dict[str, object]]:
+    return [{**field.to_json(), "timings_ms": None} for field in fields]
+
+
+def test_fields_come_out_in_order_and_a_bad_one_says_so(slide: Path, classifier: Classifier) -> None:
+    fields = results(slide, classifier)
+    assert [Path(field.image).name for field in fields] == [
+        "field0.png", "field1.png", "field1b.png", "field2.png", "field3.png",
+    ]  # fmt: skip
+    assert [field.status for field in fields] == ["ok", "ok", "error", "ok", "ok"]
+    assert fields[2].error is not None
+    assert "field1b.png" in fields[2].error
+
+
+def test_every_candidate_is_judged_and_nothing_else(slide: Path, classifier: Classifier) -> None:
+    fields = results(slide, classifier)
+    assert sum(len(field.candidates) for field in fields) >= 8
+    for cell in (cell for field in fields for cell in field.cells):
+        assert (cell.probability is not None) == (cell.kind == "candidate") == (cell.label is not None)
+        assert (cell.reason is not None) == (cell.kind == "rejected")
+
+
+def test_results_do_not_depend_on_how_fields_are_grouped(
+    slide: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = without_timings(results(slide, classifier))
+    monkeypatch.setattr(screening, "CELLS_PER_ROUND", 1)
+    monkeypatch.setattr(screening, "available_cores", lambda: 4)
+    assert without_timings(results(slide, classifier)) == together
+
+
+def test_a_field_that_cannot_be_judged_is_unusable_and_never_negative(tmp_path: Path, classifier: Classifier) -> None:
+    cv2.imwrite(str(tmp_path / "black.png"), np.zeros((300, 300, 3), np.uint8))
+    (field,) = results(tmp_path / "black.png", classifier)
+    assert field.status == "unusable"
+    assert field.error
+    assert field.cells == ()
+
+
+def test_a_fault_of_ours_ends_one_field_and_not_the_run(
+    slide: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = iter(range(100))
+    honest = screening.segment
+
+    def sometimes(pixels: np.ndarray, **options: float | None) -> object:
+        if next(calls) == 0:
+            raise ZeroDivisionError("unlucky")
+        return honest(pixels, **options)
+
+    monkeypatch.setattr(screening, "segment", sometimes)
+    fields = results(slide, classifier)
+    assert [field.status for field in fields].count("error") == 2
+    assert any("ZeroDivisionError" in (field.error or "") for field in fields)
+
+
+def test_results_survive_their_json_form(slide: Path, classifier: Classifier) -> None:
+    for field in results(slide, classifier):
+        again = FieldResult.from_json(field.to_json())
+        assert again.to_json() == field.to_json()

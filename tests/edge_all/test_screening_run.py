@@ -1,0 +1,114 @@
+"""A run writes what it found at once, can be gone on with, and overwrites nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+from edge_all.classifier import Classifier
+from edge_all.errors import OutputError
+from edge_all.inputs import find_images
+from edge_all.model.package import load_package
+from edge_all.outputs.run_folder import claimed_folder
+from edge_all.rendering import SmearSpec, render_field
+from edge_all.results import INTENDED_USE, FieldResult
+from edge_all.screening_run import screen_to_folder
+
+
+@pytest.fixture
+def classifier(tiny_package: Path) -> Classifier:
+    return Classifier(load_package(tiny_package))
+
+
+@pytest.fixture
+def slide(tmp_path: Path) -> Path:
+    folder = tmp_path / "slide"
+    folder.mkdir()
+    for seed in range(3):
+        field = render_field(seed, width=360, height=360, spec=SmearSpec(blasts=2, platelets=1))
+        cv2.imwrite(str(folder / f"field{seed}.png"), field.pixels[..., ::-1])
+    return folder
+
+
+def lines(out: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (out / "fields.jsonl").read_text().splitlines()]
+
+
+def test_a_run_writes_everything_that_it_promises(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    seen: list[FieldResult] = []
+    summary = screen_to_folder(find_images([slide]), classifier, out, on_field=seen.append)
+    assert summary.all_judged
+    assert list(summary.fields) == seen
+    assert [line["image"] for line in lines(out)] == [field.image for field in seen]
+    assert {path.stem for path in (out / "overlays").iterdir()} == {"field0", "field1", "field2"}
+    assert len(list((out / "crops").iterdir())) == sum(len(field.candidates) for field in seen)
+    assert INTENDED_USE in (out / "report.html").read_text(encoding="utf-8")
+    assert "slide" in (out / "slides.json").read_text()
+    assert (out / "cells.csv").read_text(encoding="utf-8-sig").count("\n") == 1 + sum(len(f.cells) for f in seen)
+    assert not (out / ".edge-all.lock").exists()
+
+
+def test_an_interrupted_run_keeps_what_it_judged_and_goes_on(
+    slide: Path, classifier: Classifier, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    def interrupt(_: FieldResult) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        screen_to_folder(find_images([slide]), classifier, out, on_field=interrupt)
+    first = lines(out)
+    assert len(first) == 1
+    summary = screen_to_folder(find_images([slide]), classifier, out, resume=True)
+    assert lines(out)[0] == first[0]
+    assert [Path(field.image).name for field in summary.fields] == ["field0.png", "field1.png", "field2.png"]
+
+
+def test_what_failed_is_tried_again(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    good = (slide / "field1.png").read_bytes()
+    (slide / "field1.png").write_bytes(good[: len(good) // 3])
+    assert not screen_to_folder(find_images([slide]), classifier, out).all_judged
+    (slide / "field1.png").write_bytes(good)
+    summary = screen_to_folder(find_images([slide]), classifier, out, resume=True)
+    assert summary.all_judged
+    assert len(lines(out)) == 3
+
+
+def test_results_are_not_written_over(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    screen_to_folder(find_images([slide]), classifier, out)
+    before = (out / "fields.jsonl").read_bytes()
+    with pytest.raises(OutputError, match="already holds"):
+        screen_to_folder(find_images([slide]), classifier, out)
+    assert (out / "fields.jsonl").read_bytes() == before
+
+
+def test_another_model_does_not_go_on_with_a_run(
+    slide: Path, classifier: Classifier, tmp_path: Path, tiny_package_factory: object
+) -> None:
+    out = tmp_path / "out"
+    screen_to_folder(find_images([slide]), classifier, out)
+    other = Classifier(load_package(tiny_package_factory(version="2.0")))  # type: ignore[operator]
+    with pytest.raises(OutputError, match="was made with model"):
+        screen_to_folder(find_images([slide]), other, out, resume=True)
+
+
+def test_one_run_at_a_time(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with (
+        claimed_folder(out, marker="fields.jsonl", resume=False),
+        pytest.raises(OutputError, match="in use by another run"),
+    ):
+        screen_to_folder(find_images([slide]), classifier, out)
+
+
+def test_a_folder_that_cannot_be_made_is_named(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="file"):
+        screen_to_folder(find_images([slide]), classifier, tmp_path / "file" / "out")

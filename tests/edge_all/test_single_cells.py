@@ -1,0 +1,53 @@
+"""A crop is judged by the cell in its middle, whatever its margin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_all.classifier import Classifier
+from edge_all.inputs import find_images
+from edge_all.model.package import load_package
+from edge_all.preprocessing import crop_window
+from edge_all.rendering import SmearSpec, render_field
+from edge_all.single_cells import classify_crops
+
+
+@pytest.fixture
+def classifier(tiny_package: Path) -> Classifier:
+    return Classifier(load_package(tiny_package))
+
+
+def write_crop(path: Path, factor: float) -> None:
+    field = render_field(5, width=500, height=500, spec=SmearSpec(blasts=1))
+    blast = next(cell for cell in field.cells if cell.kind == "blast")
+    cv2.imwrite(str(path), crop_window(field.pixels, blast.bbox, factor)[..., ::-1])
+
+
+def test_the_margin_of_a_crop_hardly_matters(tmp_path: Path, classifier: Classifier) -> None:
+    for number, factor in enumerate((1.4, 2.0, 2.6)):
+        write_crop(tmp_path / f"{number}.png", factor)
+    crops = list(classify_crops(find_images([tmp_path / f"{number}.png" for number in range(3)]), classifier))
+    assert [crop.status for crop in crops] == ["ok"] * 3
+    probabilities = [crop.probability for crop in crops if crop.probability is not None]
+    assert max(probabilities) - min(probabilities) < 0.15
+
+
+def test_an_image_without_a_cell_is_not_called_negative(tmp_path: Path, classifier: Classifier) -> None:
+    field = render_field(1, width=250, height=250, spec=SmearSpec())
+    cv2.imwrite(str(tmp_path / "red_cells.png"), field.pixels[..., ::-1])
+    (crop,) = classify_crops(find_images([tmp_path / "red_cells.png"]), classifier)
+    assert crop.status == "unusable"
+    assert crop.label is None
+    assert crop.error
+
+
+def test_a_damaged_crop_does_not_stop_the_others(tmp_path: Path, classifier: Classifier) -> None:
+    write_crop(tmp_path / "a.png", 2.0)
+    (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    cv2.imwrite(str(tmp_path / "c.png"), np.full((200, 200, 3), 255, np.uint8))
+    crops = list(classify_crops(find_images([tmp_path / f"{name}.png" for name in "abc"]), classifier))
+    assert [crop.status for crop in crops] == ["ok", "error", "unusable"]
