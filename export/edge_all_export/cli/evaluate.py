@@ -220,13 +220,15 @@ def _print_comparison(comparison: Comparison) -> None:
     from edge_all_export.evaluation.metrics import METRICS
 
     console = Console()
+    for side, contestant in (("First", comparison.first), ("Second", comparison.second)):
+        console.print(f"{side}: {contestant.name}", highlight=False, markup=False)
     for unit, level in (("cells", comparison.cells), ("slides", comparison.slides)):
         if level is None:
             continue
         table = Table(
             "figure",
-            comparison.first.name,
-            comparison.second.name,
+            "first",
+            "second",
             "difference (95 % interval)",
             "the second is",
             title=f"{level.samples} {unit}, {level.groups} groups, {level.flips} changed decisions",

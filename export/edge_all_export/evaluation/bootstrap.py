@@ -136,10 +136,10 @@ def summarise(value: float, draws: NDArray[np.float64], *, samples: int, groups:
         low, high = wilson_interval(groups if value else 0, groups)
         return Figure(value, low, high, WILSON, samples, groups)
     if len(draws) == 0 or groups < 2:
-        return Figure(value, None, None, "none: one group only", samples, groups)
+        return Figure(value, None, None, "no interval: one group only", samples, groups)
     if len(defined) <= (1 - MOST_UNDEFINED) * len(draws):
-        return Figure(value, None, None, "none: most resamples hold one class only", samples, groups)
+        return Figure(value, None, None, "no interval: most resamples hold one class only", samples, groups)
     low, high = np.quantile(defined, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
     if np.isclose(low, high, rtol=0, atol=1e-9):
-        return Figure(value, None, None, "none: all resamples agree, so that they say nothing", samples, groups)
+        return Figure(value, None, None, "no interval: all resamples agree", samples, groups)
     return Figure(value, min(low, value), max(high, value), BOOTSTRAP, samples, groups)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edge_all_export.evaluation.comparison import Comparison, Contestant, PairedFigure, PairedLevel
 from edge_all_export.evaluation.document import (
+    NUMBERS,
     claim_folder,
     escaped,
     figure_words,
@@ -59,27 +60,27 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
 
 
 def difference_words(name: str, paired: PairedFigure) -> str:
-    """The difference with its sign and interval."""
+    """The difference with its sign and interval; shares in percentage points."""
     difference = paired.difference
     if difference.value is None:
         return "undefined"
-    words = _signed(name, difference.value)
+    unit = "" if name in NUMBERS else " points"
     if difference.low is None or difference.high is None:
-        return f"{words} (no interval)"
-    return f"{words} ({_signed(name, difference.low)} to {_signed(name, difference.high)})"
+        return f"{_signed(name, difference.value)}{unit}"
+    span = f"{_signed(name, difference.low)} to {_signed(name, difference.high)}"
+    return f"{_signed(name, difference.value)} ({span}){unit}"
 
 
 def verdict_words(name: str, paired: PairedFigure) -> str:
     """What the difference shows: better or worse only where its interval excludes zero."""
     if not paired.resolved or paired.difference.value is None:
-        return "no difference shown"
+        return "unresolved"
     return "better" if (paired.difference.value > 0) == METRICS[name].higher_is_better else "worse"
 
 
 def _signed(name: str, value: float) -> str:
-    if name in ("auc", "average_precision", "brier", "calibration_error"):
-        return f"{value:+.4f}"
-    return f"{100 * value:+.1f} points"
+    # Adding 0.0 turns a rounded -0.0 into 0.0.
+    return f"{round(value, 4) + 0.0:+.4f}" if name in NUMBERS else f"{round(100 * value, 1) + 0.0:+.1f}"
 
 
 def _level(title: str, level: PairedLevel, first: Contestant, second: Contestant) -> str:
@@ -98,7 +99,7 @@ def _level(title: str, level: PairedLevel, first: Contestant, second: Contestant
             )
             + f"<td>{difference_words(name, paired)}</td>"
             f'<td title="axis from {-reach:g} to {reach:g}">{bar}</td>'
-            f'<td class="{verdict.split()[0]}">{verdict}</td></tr>'
+            f'<td class="{verdict}">{verdict}</td></tr>'
         )
     unit, right = title.lower(), level.decisions
     return (
@@ -132,7 +133,8 @@ def _method(first: Contestant, second: Contestant) -> str:
     return (
         f'<section><h2>How this was made</h2><dl class="record">{_record("First", first)}{_record("Second", second)}'
         f"<dt>Intervals</dt><dd>95 % percentile bootstrap of {first.resamples} draws of whole groups (seed "
-        f"{first.seed}), the same draws on both sides, so that the chance they share cancels in the difference.</dd>"
+        f"{first.seed}), the same draws on both sides, so that the chance they share cancels in the difference. "
+        "A difference is unresolved where its interval holds zero: neither side is shown to be better.</dd>"
         "</dl></section>"
     )
 

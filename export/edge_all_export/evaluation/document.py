@@ -19,6 +19,7 @@ from edge_all_export.evaluation.bootstrap import BOOTSTRAP, Figure
 from edge_all_export.evaluation.plots import render
 
 __all__ = [
+    "NUMBERS",
     "claim_folder",
     "escaped",
     "figure_words",
@@ -31,6 +32,8 @@ __all__ = [
     "write_output",
 ]
 
+NUMBERS = ("auc", "average_precision", "brier", "calibration_error")
+"""Figures shown as numbers; the others are shares, shown in per cent."""
 PLOT_TITLES = {
     "roc": "ROC curve",
     "precision_recall": "Precision-recall curve",
@@ -92,7 +95,7 @@ def figure_words(name: str, value: float | None) -> str:
     """A figure as it is shown: shares in per cent, the others as numbers; three digits that mean something."""
     if value is None:
         return "undefined"
-    return f"{value:.4f}" if name in ("auc", "average_precision", "brier", "calibration_error") else f"{value:.1%}"
+    return f"{value:.4f}" if name in NUMBERS else f"{value:.1%}"
 
 
 def interval_words(name: str, figure: Figure) -> str:
