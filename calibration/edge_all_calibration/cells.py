@@ -19,7 +19,15 @@ from numpy.typing import NDArray
 
 from edge_all.errors import InputError, InputNotFoundError, OutputError, UsageError
 
-__all__ = ["LabelledCells", "balanced_choice", "load_cells", "require_both_classes", "require_disjoint", "save_cells"]
+__all__ = [
+    "LabelledCells",
+    "balanced_choice",
+    "load_cells",
+    "require_both_classes",
+    "require_disjoint",
+    "save_cells",
+    "without_copies",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,6 +176,12 @@ def require_disjoint(parts: dict[str, LabelledCells]) -> None:
                     f"{copies} picture(s) are among both the {first} and the {second} cells.",
                     "Remove the copies from one of them.",
                 )
+
+
+def without_copies(cells: LabelledCells, of: LabelledCells) -> LabelledCells:
+    """The cells whose picture is not among others; public data sets hold some pictures twice under two names."""
+    known = {crop.tobytes() for crop in of.crops}
+    return cells.subset(np.array([crop.tobytes() not in known for crop in cells.crops], np.bool_))
 
 
 def balanced_choice(cells: LabelledCells, wanted: int) -> NDArray[np.intp]:

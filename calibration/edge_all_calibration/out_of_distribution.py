@@ -32,6 +32,8 @@ CONDENSER = "edge_all_condense_"
 """Names of the nodes that condense start with this; no precision variant may round them."""
 COMPONENTS = 64
 """Principal components kept at most."""
+WIDEST = 256
+"""Features up to this many are left as they are, if there are cells enough for their covariance."""
 CELLS_PER_COMPONENT = 4
 """Fewer components when there are fewer cells: a direction fitted to fewer cells than this is noise."""
 DISTANCE_QUANTILE = 0.99
@@ -52,7 +54,7 @@ class FeatureStatistics:
 
 
 def condense_features(model: onnx.ModelProto, features: NDArray[np.float32]) -> onnx.ModelProto:
-    """A copy of a network whose output ``features`` is condensed.
+    """A copy of a network whose output ``features`` is condensed, or the network itself where they are few enough.
 
     Args:
         model: with an output ``features`` ``[batch, d]``.
@@ -61,6 +63,8 @@ def condense_features(model: onnx.ModelProto, features: NDArray[np.float32]) -> 
     Returns:
         The network with ``features`` ``[batch, k + 1]``: ``k`` principal components and the residual's length.
     """
+    if features.shape[1] <= min(WIDEST, len(features) // CELLS_PER_COMPONENT):
+        return model
     centre = features.mean(axis=0, dtype=np.float64)
     _, _, directions = np.linalg.svd(features - centre, full_matrices=False)
     kept = directions[: max(1, min(COMPONENTS, len(features) // CELLS_PER_COMPONENT, len(directions) - 1))]

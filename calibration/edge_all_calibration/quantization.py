@@ -25,11 +25,11 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from edge_all.errors import ModelIncompatibleError, UsageError
+from edge_all.errors import ModelIncompatibleError
 from edge_all_calibration.blocks import INNER_OPERATORS, network_blocks
 from edge_all_calibration.scores import Score
 
-__all__ = ["INT8_SIZE_LIMIT", "RANGE_CELLS", "Quantised", "quantise", "refuse_dynamic"]
+__all__ = ["INT8_SIZE_LIMIT", "RANGE_CELLS", "Quantised", "quantise"]
 
 INT8_SIZE_LIMIT = 25_000_000
 """Bytes of the INT8 file at most: it travels inside the installed package."""
@@ -82,15 +82,6 @@ class Quantised:
             "damage_of_block_alone": shown(self.damage),
             "float_blocks": list(self.float_blocks),
         }
-
-
-def refuse_dynamic() -> UsageError:
-    """The error for whoever asks for dynamic INT8."""
-    return UsageError(
-        "Dynamic INT8 is not offered: on this network it is four times slower than FP32, and it has cost others nearly "
-        "all their accuracy.",
-        "Use --int8 static.",
-    )
 
 
 def quantise(

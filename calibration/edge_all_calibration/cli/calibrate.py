@@ -1,0 +1,51 @@
+"""``edge-all calibrate``: a package's probabilities and thresholds, fitted to a laboratory's own cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_all_calibration.cli.options import CellsOption, PackageArgument, SensitivityOption, ThresholdOption
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("calibrate", rich_help_panel="Training side")(calibrate)
+
+
+def calibrate(
+    model: PackageArgument,
+    cells: CellsOption,
+    output: Annotated[Path, typer.Option("-o", "--output", help="New folder of the package.", show_default=False)],
+    test_cells: Annotated[
+        Path | None, typer.Option("--test-cells", help="Other labelled cells, for the gate alone.")
+    ] = None,
+    sensitivity: SensitivityOption = None,
+    threshold: ThresholdOption = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
+) -> None:
+    """Fit temperature and thresholds of a model package to labelled cells of your own; the network stays as it is.
+
+    Exit status: 0 done, 1 a variant does not pass the gate, 2 nothing was published.
+    """
+    from edge_all.model.store import find_package
+    from edge_all_calibration.cell_folder import read_cells
+    from edge_all_calibration.cli.reporting import parse_policy, print_gate, print_skipped, step_progress
+    from edge_all_calibration.publishing import published_folder
+    from edge_all_calibration.recalibration import recalibrate
+
+    policy = parse_policy(sensitivity, threshold)
+    package = find_package(model)
+    spec = package.card.preprocessing
+    with step_progress() as progress, published_folder(output, replace=replace) as stage:
+        progress("Cutting the cells")
+        fitting = read_cells(cells, spec, print_skipped)
+        test = None if test_cells is None else read_cells(test_cells, spec, print_skipped)
+        reports = recalibrate(package, stage, fitting, policy, test=test, progress=progress)
+    print_gate(reports)
+    typer.echo(f"{package.card.name} {package.card.version}, recalibrated: {output}")
+    raise typer.Exit(0 if all(report.passed for report in reports) else 1)

@@ -1,0 +1,142 @@
+"""What the verbs of this side and ``edge-all export`` share: options read, steps shown, reports printed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_all.errors import UsageError
+from edge_all.model.card import VARIANTS, VariantName
+
+if TYPE_CHECKING:
+    from edge_all_calibration.gate import GateReport
+    from edge_all_calibration.operating_points import OperatingPolicy
+    from edge_all_calibration.release import Release
+
+__all__ = ["parse_policy", "parse_variants", "print_gate", "print_release", "print_skipped", "step_progress"]
+
+
+def parse_variants(text: str, int8: str = "static") -> tuple[VariantName, ...]:
+    """The precisions of ``fp32,fp16,int8``.
+
+    Raises:
+        UsageError: an unknown one, or dynamic INT8.
+    """
+    if int8 == "dynamic":
+        raise UsageError(
+            "Dynamic INT8 is refused: it computes the range of every activation at every run, which on this network is "
+            "four times slower than FP32 and has cost others nearly all their accuracy.",
+            "Leave out --int8; static INT8 is what processors are fast at.",
+        )
+    if int8 != "static":
+        raise UsageError(f"There is no {int8!r} INT8.", "Leave out --int8.")
+    wanted = [word.strip().lower() for word in text.split(",") if word.strip()]
+    unknown = [word for word in wanted if word not in VARIANTS]
+    if unknown:
+        raise UsageError(f"There is no variant {unknown[0]!r}.", f"Choose from: {', '.join(VARIANTS)}.")
+    return tuple(name for name in VARIANTS if name == "fp32" or name in wanted)
+
+
+def parse_policy(sensitivity: float | None, threshold: float | None) -> OperatingPolicy:
+    """How thresholds are chosen.
+
+    Raises:
+        UsageError: both are given, or one lies outside 0 to 1.
+    """
+    from edge_all_calibration.operating_points import OperatingPolicy
+
+    if sensitivity is not None and threshold is not None:
+        raise UsageError("A sensitivity and a fixed threshold exclude each other.", "Give one of them.")
+    if sensitivity is not None:
+        return OperatingPolicy("sensitivity", sensitivity)
+    if threshold is not None:
+        return OperatingPolicy("fixed", threshold)
+    return OperatingPolicy()
+
+
+@contextmanager
+def step_progress() -> Iterator[Callable[[str], None]]:
+    """Show each step with the seconds since the start, on standard error."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    start = time.monotonic()
+    with console.status("Starting") as status:
+
+        def step(text: str) -> None:
+            console.print(Text(f"{time.monotonic() - start:6.0f} s  {text}"))
+            status.update(Text(text))
+
+        yield step
+
+
+def print_gate(reports: Sequence[GateReport]) -> None:
+    """Print the gate's reports as one table a variant."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from edge_all.results import INTENDED_USE
+
+    console = Console()
+    for report in reports:
+        outcome = "passed" if report.passed else "REJECTED"
+        counts = report.cells
+        table = Table(
+            "figure",
+            "value",
+            "95 % interval",
+            "limit",
+            "",
+            title=f"{report.variant} {outcome}: {counts['cells']} cells, {counts['ALL']} of them ALL",
+            caption=INTENDED_USE,
+        )
+        for check in report.checks:
+            table.add_row(
+                check.name,
+                f"{check.figure.value:.4f}",
+                f"{check.figure.low:.4f} to {check.figure.high:.4f}",
+                f"{check.limit:g}",
+                "ok" if check.passed else "FAILED",
+            )
+        console.print(table)
+        for line in report.differing:
+            console.print(f"  verdict differs on {line}", markup=False)
+
+
+def print_release(package: Path, release: Release) -> None:
+    """Print what a release made."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from edge_all.results import INTENDED_USE
+
+    print_gate(release.reports)
+    table = Table("variant", "MB", "temperature", "non-ALL below", "ALL from", caption=INTENDED_USE)
+    for name, variant in release.card.variants.items():
+        table.add_row(
+            name,
+            f"{(package / variant.file).stat().st_size / 1e6:.1f}",
+            f"{variant.temperature:.3f}",
+            f"{variant.thresholds.non_all_below:.3f}",
+            f"{variant.thresholds.all_from:.3f}",
+        )
+    console = Console()
+    console.print(table)
+    console.print(f"{release.card.name} {release.card.version}: {package}", markup=False)
+    for report in release.rejected:
+        console.print(
+            f"{report.variant} was rejected ({'; '.join(report.reasons)}); it lies in {package / 'rejected'}",
+            style="red",
+            markup=False,
+        )
+
+
+def print_skipped(image: Path, reason: str) -> None:
+    """Name an image that could not be used, on standard error."""
+    from rich.console import Console
+
+    Console(stderr=True).print(f"{image}: {reason}", style="yellow", markup=False)

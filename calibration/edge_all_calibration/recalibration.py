@@ -1,0 +1,157 @@
+"""A finished package on cells of another laboratory: recalibrated, or gated anew.
+
+Temperature and thresholds depend on the stain and the camera; the network does not change here, so its files are copied
+byte for byte and only the card is another.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from edge_all.errors import ModelIntegrityError, UsageError
+from edge_all.model.card import VariantName
+from edge_all.model.package import ModelPackage, load_package, write_card
+from edge_all_calibration.cells import LabelledCells, require_both_classes, require_disjoint
+from edge_all_calibration.decisions import DecisionRule, Decisions, decide, fit_reference, fit_variant
+from edge_all_calibration.gate import GateLimits, GateReport, examine, figures_json, figures_of
+from edge_all_calibration.inference import run_network
+from edge_all_calibration.operating_points import OperatingPolicy
+from edge_all_calibration.out_of_distribution import FeatureStatistics
+
+__all__ = ["gate_package", "judge_package", "recalibrate"]
+
+
+def judge_package(
+    package: ModelPackage, cells: LabelledCells, progress: Callable[[str], None] = lambda _: None
+) -> dict[VariantName, tuple[Decisions, DecisionRule]]:
+    """What each variant of a package decides about cells, and the rule it follows.
+
+    Raises:
+        UsageError: the cells were cut for another network.
+    """
+    size = package.card.preprocessing.input_size
+    if cells.input_size != size:
+        raise UsageError(
+            f"The cells are {cells.input_size} pixels wide, the network takes {size}.",
+            "Cut them with the package's own preprocessing.",
+        )
+    statistics = read_statistics(package)
+    judged = {}
+    for name, variant in package.card.variants.items():
+        progress(f"{name.upper()}: judging {len(cells)} cells")
+        rule = DecisionRule(variant.temperature, variant.thresholds)
+        judged[name] = decide(run_network(package.variant_file(name), cells.crops), rule, statistics), rule
+    return judged
+
+
+def gate_package(
+    package: ModelPackage,
+    cells: LabelledCells,
+    limits: GateLimits,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[GateReport, ...]:
+    """Hold every variant of a package against its FP32 on new cells.
+
+    Raises:
+        UsageError: the package has no FP32, or nothing to hold against it; too few cells, or all of one class.
+    """
+    names = set(package.card.variants)
+    if "fp32" not in names or len(names) < 2:
+        raise UsageError(
+            f"Package {package.path} holds {', '.join(sorted(names))}.", "The gate compares variants with FP32."
+        )
+    judged = judge_package(package, cells, progress)
+    return tuple(
+        examine(name, cells, judged["fp32"], found, limits) for name, found in judged.items() if name != "fp32"
+    )
+
+
+def recalibrate(
+    package: ModelPackage,
+    folder: Path,
+    cells: LabelledCells,
+    policy: OperatingPolicy,
+    *,
+    test: LabelledCells | None = None,
+    limits: GateLimits | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[GateReport, ...]:
+    """Fill a folder with the package, its temperatures and thresholds fitted to other cells.
+
+    Args:
+        package: verified.
+        folder: empty, best from `edge_all_calibration.publishing.published_folder`.
+        cells: fix temperatures and thresholds.
+        policy: how thresholds are chosen.
+        test: cells for the gate; None leaves the variants ungated, and the card says so.
+        limits: of the gate.
+        progress: told each step.
+
+    Returns:
+        The gate's reports; empty without test cells, or for a package of one variant.
+
+    Raises:
+        UsageError: cells of one class, cut for another network, or overlapping.
+    """
+    require_both_classes(cells, "calibration")
+    if test is not None:
+        require_disjoint({"calibration": cells, "test": test})
+    statistics = read_statistics(package)
+    names = list(package.card.variants)
+    # FP32 leads where there is one; a package of INT8 alone is calibrated by itself.
+    leader: VariantName = "fp32" if "fp32" in names else names[0]
+    reference = run_network(package.variant_file(leader), cells.crops)
+    rules = {leader: fit_reference(reference, cells.labels, policy, statistics)}
+    for name in names:
+        progress(f"{name.upper()}: temperature and thresholds")
+        if name != leader:
+            outputs = run_network(package.variant_file(name), cells.crops)
+            rules[name] = fit_variant(outputs, cells.labels, reference, rules[leader], statistics)
+    blocks = {
+        name: dataclasses.replace(
+            variant, temperature=rules[name].temperature, thresholds=rules[name].thresholds, gate=None
+        )
+        for name, variant in package.card.variants.items()
+    }
+    evaluation = {
+        **package.card.evaluation,
+        "recalibrated_on": {**cells.counts(), "operating_point": dataclasses.asdict(policy)},
+    }
+    for source in (*(package.variant_file(name) for name in names), package.feature_statistics_file):
+        if source is not None:
+            shutil.copyfile(source, folder / source.name)
+    card = dataclasses.replace(package.card, variants=blocks, evaluation=evaluation)
+    write_card(folder, card)
+    if test is None:
+        return ()
+    judged = judge_package(load_package(folder), test, progress)
+    evaluation["recalibrated_test_figures"] = figures_json(figures_of(judged[leader][0], test))
+    reports = tuple(
+        examine(name, test, judged[leader], judged[name], limits or GateLimits()) for name in names if name != leader
+    )
+    for report in reports:
+        name = next(name for name in names if name == report.variant)
+        blocks[name] = dataclasses.replace(blocks[name], gate=report.to_json())
+    write_card(folder, dataclasses.replace(card, variants=blocks, evaluation=evaluation))
+    return reports
+
+
+def read_statistics(package: ModelPackage) -> FeatureStatistics | None:
+    """The feature statistics of a package; None where it has none.
+
+    Raises:
+        ModelIntegrityError: the file holds something else.
+    """
+    file = package.feature_statistics_file
+    if file is None:
+        return None
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return FeatureStatistics(arrays["mean"].astype(np.float32), arrays["precision"].astype(np.float32))
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelIntegrityError(f"{file} holds no feature statistics.", "Install the package again.") from error

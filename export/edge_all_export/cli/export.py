@@ -1,0 +1,133 @@
+"""``edge-all export``: a trained network to a model package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from edge_all.preprocessing import PreprocessingSpec
+    from edge_all_calibration.release import CellParts
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("export", rich_help_panel="Training side")(export)
+
+
+def export(
+    source: Annotated[
+        Path, typer.Argument(metavar="RUN|MODEL", help="Run folder of `edge-all train`, .keras model, or .weights.h5.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New folder of the package.", show_default=False)],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="The labelled images that the run was trained on; its held-out cells are used."),
+    ] = None,
+    cells: Annotated[Path | None, typer.Option("--cells", help="Calibration cells (npz), instead of --data.")] = None,
+    test_cells: Annotated[Path | None, typer.Option("--test-cells", help="Cells for the gate alone (npz).")] = None,
+    training_cells: Annotated[
+        Path | None, typer.Option("--training-cells", help="Cells trained on (npz): what is ordinary, and the overlap.")
+    ] = None,
+    about: Annotated[
+        Path | None,
+        typer.Option("--about", help="JSON for the card: name, version, training, evaluation, limitations."),
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the package.")] = None,
+    version: Annotated[str | None, typer.Option("--model-version", help="Version of the package.")] = None,
+    variants: Annotated[str, typer.Option("--variants", help="Precisions, FP32 always among them.")] = "fp32,fp16,int8",
+    int8: Annotated[str, typer.Option("--int8", help="static; dynamic is refused, and says why.")] = "static",
+    sensitivity: Annotated[
+        float | None, typer.Option("--sensitivity", help="Operating point with this sensitivity; else Youden's.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="Fixed operating point, instead of --sensitivity.")
+    ] = None,
+    opset: Annotated[int, typer.Option("--opset", help="Version of ONNX's operators.")] = 17,
+    input_size: Annotated[int | None, typer.Option("--input-size", help="For weights: side of the input.")] = None,
+    input_range: Annotated[
+        str, typer.Option("--input-range", help="For foreign models: range of pixel values they expect.")
+    ] = "0..255",
+    factor: Annotated[float, typer.Option("--factor", help="Without a run: crop as a multiple of the nucleus.")] = 2.0,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
+) -> None:
+    """Make a model package: ONNX in FP32, FP16 and INT8, calibrated, each proven by the decisions it takes.
+
+    Exit status: 0 all variants passed the gate, 1 one was rejected (it lies under rejected/), 2 nothing was published.
+    """
+    from edge_all_export.cli.training_side import require_calibration
+
+    require_calibration()
+    from edge_all.errors import OutputError
+    from edge_all_calibration.cli.reporting import parse_policy, parse_variants, print_release, step_progress
+
+    chosen = parse_variants(variants, int8)
+    policy = parse_policy(sensitivity, threshold)
+    if output.exists() and not replace:
+        raise OutputError(f"{output} exists already.", "Name another folder, or pass --replace.")
+    with step_progress() as progress:
+        progress("Opening the network")
+        from edge_all_calibration.gate import GateLimits
+        from edge_all_export.packaging import package_network, read_description
+        from edge_all_export.trained import open_trained
+
+        description = read_description(about, name=name, version=version)
+        trained = open_trained(source, input_size=input_size, input_range=input_range)
+        spec = _spec_of(source, trained.input_size, factor)
+        progress("Cutting the cells")
+        parts = _parts(source, spec, data, cells, test_cells, training_cells)
+        release = package_network(
+            trained,
+            output,
+            parts,
+            spec,
+            description,
+            variants=chosen,
+            policy=policy,
+            limits=GateLimits(),
+            opset=opset,
+            replace=replace,
+            progress=progress,
+        )
+    print_release(output, release)
+    raise typer.Exit(1 if release.rejected else 0)
+
+
+def _spec_of(source: Path, input_size: int, factor: float) -> PreprocessingSpec:
+    from edge_all.preprocessing import PreprocessingSpec
+
+    folder = source if source.is_dir() else source.parent
+    if (folder / "config.json").is_file():
+        from edge_all_export.training.configuration import TrainingConfig
+
+        return TrainingConfig.read(folder / "config.json").spec
+    return PreprocessingSpec(input_size, factor)
+
+
+def _parts(
+    source: Path,
+    spec: PreprocessingSpec,
+    data: Path | None,
+    cells: Path | None,
+    test: Path | None,
+    training: Path | None,
+) -> CellParts:
+    from edge_all.errors import UsageError
+    from edge_all_calibration.cells import load_cells
+    from edge_all_calibration.release import CellParts
+
+    if data is not None and cells is None and test is None:
+        from edge_all_export.datasets import load_training_samples
+        from edge_all_export.release_cells import parts_of_run
+
+        return parts_of_run(source if source.is_dir() else source.parent, load_training_samples(data), spec)
+    if data is not None or cells is None or test is None:
+        raise UsageError(
+            "A package needs labelled cells that the network was not trained on.",
+            "Give --data DATA (for a run with a held-out part), or both --cells and --test-cells.",
+        )
+    return CellParts(load_cells(cells), load_cells(test), None if training is None else load_cells(training))
