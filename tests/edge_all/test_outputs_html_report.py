@@ -241,7 +241,8 @@ def test_the_report_stays_bounded(slides: int) -> None:
     )
 
 
-EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>&amp;'
+# Without a slash, so that it survives whole as the last part of a path, and with quotes to break out of attributes.
+EVIL = '" onmouseover="alert(1)" x=\'"><script>alert(1)<img src=x onerror=alert(1)>&amp;'
 
 
 def test_nothing_from_outside_becomes_markup(tmp_path: Path) -> None:

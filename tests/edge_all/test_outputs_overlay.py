@@ -57,6 +57,9 @@ def test_every_size_becomes_readable(width: int, height: int) -> None:
     strip = picture[height * scale :]
     assert 0 < len(strip) < max(picture.shape) // 3
     assert has(strip, "ALL")
+    low, high = (side - 2) * scale, (2 * side + 2) * scale
+    for edge in (picture[low:high, low : low + 4 * scale], picture[low:high, high - 4 * scale : high]):
+        assert (edge == PALETTE["ALL"]).all(-1).any(1).mean() > 0.6, "an outline is not where the cell is"
     assert (strip < 100).all(-1).any(), "no text in the strip"
     assert (pixels == GROUND).all(), "the input was drawn on"
 

@@ -20,6 +20,11 @@ def test_at_the_upper_edge_it_stands_below() -> None:
     assert place_tags([(100, 0, 160, 60)], [(40, 20)], 1000, 1000) == ((110, 60, 150, 80),)
 
 
+def test_a_place_that_is_taken_is_not_taken_again() -> None:
+    first, second = place_tags([(100, 100, 160, 160)] * 2, [(40, 20)] * 2, 1000, 1000)
+    assert apart(first, second)
+
+
 def test_tags_of_a_clump_do_not_cover_each_other() -> None:
     boxes = [(500 + 80 * x, 400 + 80 * y, 580 + 80 * x, 480 + 80 * y) for y in range(4) for x in range(5)]
     tags = place_tags(boxes, [(70, 24)] * len(boxes), 1600, 1200)
