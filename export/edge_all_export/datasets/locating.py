@@ -14,7 +14,7 @@ from edge_all.segmentation import segment
 from edge_all.single_cells import central_cell
 from edge_all_export.datasets.samples import Label, Sample
 
-__all__ = ["SMALL_OBJECT_SHARE", "segmented", "single_cell", "touches_border"]
+__all__ = ["SMALL_OBJECT_SHARE", "segmented", "single_cell", "single_cell_or_whole", "touches_border"]
 
 SMALL_OBJECT_SHARE = 0.4
 """Objects whose nucleus is smaller than this share of the field's median blast nucleus are platelets and debris. Among
@@ -50,3 +50,9 @@ def single_cell(image: Path, *, source: str, group: str, block: str, label: Labe
     segmentation, _, _ = segmented(image)
     cell = central_cell(segmentation)
     return None if cell is None else Sample(f"{source}/{image.stem}", source, group, block, label, image, cell, kind)
+
+
+def single_cell_or_whole(image: Path, *, name: str, source: str, group: str, label: Label, kind: str) -> Sample:
+    """As `single_cell`; where no cell is found, as in sets that blackened all but the cell, the whole image is it."""
+    segmentation, _, _ = segmented(image)
+    return Sample(f"{source}/{name}", source, group, group, label, image, central_cell(segmentation), kind)

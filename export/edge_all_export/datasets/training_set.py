@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_all.errors import InputNotFoundError
+from edge_all.errors import InputNotFoundError, UsageError
 from edge_all_export.datasets.allidb import read_allidb1, read_allidb2
+from edge_all_export.datasets.class_folders import read_class_folders
+from edge_all_export.datasets.cnmc import read_cnmc
 from edge_all_export.datasets.references import read_bccd, read_segmentation_wbc
 from edge_all_export.datasets.samples import CellSet, Sample
+from edge_all_export.datasets.taleqani import read_taleqani
 
-__all__ = ["load_training_samples", "load_training_set"]
+__all__ = ["LAYOUTS", "load_training_samples", "load_training_set", "read_layout"]
 
 TRAINING_SETS: dict[str, Callable[[Path], CellSet]] = {
     "allidb1": read_allidb1,
@@ -45,3 +48,24 @@ def load_training_set(data_root: Path) -> CellSet:
 def load_training_samples(data_root: Path) -> tuple[Sample, ...]:
     """The samples of `load_training_set`."""
     return load_training_set(data_root).samples
+
+
+LAYOUTS: dict[str, Callable[[Path], CellSet]] = {
+    "reference": load_training_set,
+    "folders": read_class_folders,
+    "cnmc": read_cnmc,
+    "taleqani": read_taleqani,
+}
+"""By the name that ``--layout`` takes."""
+
+
+def read_layout(layout: str, folder: Path) -> CellSet:
+    """Read a folder that is laid out in a known way.
+
+    Raises:
+        UsageError: no such layout.
+        InputError: what the reader of that layout raises.
+    """
+    if layout not in LAYOUTS:
+        raise UsageError(f"There is no layout {layout!r}.", f"Choose one of {', '.join(LAYOUTS)}.")
+    return LAYOUTS[layout](folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge_all_export.training.configuration import TrainingConfig
-from edge_all_export.training.cross_validation import cross_validate
+from edge_all_export.training.cross_validation import cross_validate, train_on_data
 from edge_all_export.training.run import TrainingRun, train
 
-__all__ = ["TrainingConfig", "TrainingRun", "cross_validate", "train"]
+__all__ = ["TrainingConfig", "TrainingRun", "cross_validate", "train", "train_on_data"]

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from edge_all.errors import UsageError
 from edge_all.preprocessing import PreprocessingSpec
@@ -15,6 +15,7 @@ from edge_all_export.augmentation import AugmentationConfig
 __all__ = ["TrainingConfig"]
 
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class TrainingConfig:
             "learning rates must be positive": min(self.learning_rate, self.head_learning_rate) > 0,
             "--all-share must lie between 0 and 1": 0 < self.all_share < 1,
             "--label-smoothing must lie between 0 and 0.5": 0 <= self.label_smoothing < 0.5,
+            f"--precision must be one of {', '.join(PRECISIONS)}": self.precision in PRECISIONS,
             "--samples-per-epoch must be at least 1": self.samples_per_epoch is None or self.samples_per_epoch >= 1,
         }
         broken = [text for text, holds in checks.items() if not holds]
@@ -83,6 +85,14 @@ class TrainingConfig:
     def spec(self) -> PreprocessingSpec:
         """How crops are cut for this network."""
         return PreprocessingSpec(self.input_size, self.factor, self.background)
+
+    def changed(self, **options: Any) -> TrainingConfig:  # noqa: ANN401 - each option has the type of its field
+        """A copy with other values; options that are None stay as they are.
+
+        Raises:
+            UsageError: a value that makes no sense.
+        """
+        return dataclasses.replace(self, **{name: value for name, value in options.items() if value is not None})
 
     def to_json(self) -> dict[str, Any]:
         """JSON-ready values."""

@@ -12,12 +12,12 @@ import numpy as np
 from edge_all.errors import OutputError
 from edge_all_export.crops import CropStore
 from edge_all_export.datasets.samples import Sample
-from edge_all_export.splits import assign_folds, fold_splits
+from edge_all_export.splits import Split, assign_folds, fold_splits
 from edge_all_export.training.configuration import TrainingConfig
 from edge_all_export.training.recording import EpochReport
 from edge_all_export.training.run import TrainingRun, train
 
-__all__ = ["cross_validate"]
+__all__ = ["cross_validate", "train_on_data"]
 
 
 def cross_validate(
@@ -37,7 +37,7 @@ def cross_validate(
     ``features.npz`` (``ids``, ``features``, ``folds``).
 
     Args:
-        config: recipe; fold N is trained with ``seed + N``.
+        config: recipe.
         samples: all labelled cells.
         folder: of the whole.
         folds: number of folds, each of whole blocks.
@@ -67,6 +67,43 @@ def cross_validate(
         )
         gather(folder, runs)
     return tuple(runs)
+
+
+def train_on_data(
+    config: TrainingConfig,
+    samples: Sequence[Sample],
+    folder: Path,
+    *,
+    folds: int,
+    every_fold: bool = False,
+    resume: bool = False,
+    allow_leaks: bool = False,
+    report: Callable[[int, EpochReport], None] = lambda _fold, _line: None,
+) -> tuple[TrainingRun, ...]:
+    """Train as ``edge-all train`` does: hold out the first fold, or each in turn, or nothing.
+
+    Args:
+        config: recipe.
+        samples: all labelled cells.
+        folder: of the run, or of the whole cross-validation.
+        folds: number of folds; 0 trains on everything.
+        every_fold: train once for each fold instead of for the first alone.
+        resume, allow_leaks: as in `train`.
+        report: called with the fold and every epoch's figures.
+
+    Raises:
+        EdgeAllError: as `train` and `assign_folds` do.
+    """
+    if every_fold:
+        return cross_validate(
+            config, samples, folder, folds=folds, resume=resume, allow_leaks=allow_leaks, report=report
+        )
+    everything = Split(tuple(range(len(samples))), ())
+    split = fold_splits(assign_folds(samples, folds))[0] if folds else everything
+    run = train(
+        config, samples, split, folder, resume=resume, allow_leaks=allow_leaks, report=lambda line: report(0, line)
+    )
+    return (run,)
 
 
 def gather(folder: Path, runs: Sequence[TrainingRun]) -> None:

@@ -208,9 +208,11 @@ def _fit(
             set_backbone_trainable(network, tune_backbone, train_batch_norm=config.train_batch_norm)
             _compile(network, config, tune_backbone=tune_backbone, steps=len(batches))
         network.fit(batches, epochs=last, initial_epoch=max(done, first), verbose=0, shuffle=False, callbacks=callbacks)
-    if average.count:
-        network.set_weights(average.mean)
-    return network
+    # The network is handed on in float32, whatever it was trained in, so that export and evaluation are exact.
+    keras.mixed_precision.set_global_policy("float32")
+    finished = build_network(config.input_size, "none", dropout=config.dropout)
+    finished.set_weights(average.mean if average.count else network.get_weights())
+    return finished
 
 
 def _compile(network: keras.Model, config: TrainingConfig, *, tune_backbone: bool, steps: int) -> None:

@@ -1,0 +1,107 @@
+"""``edge-all train``: a folder of labelled images to a network and its held-out figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from edge_all_export.training.recording import EpochReport
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("train")(train)
+
+
+def train(
+    data: Annotated[Path, typer.Option("--data", help="Folder of the data set.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; new, unless resuming.")],
+    layout: Annotated[
+        str, typer.Option(help="How the folder is laid out: reference, folders, cnmc or taleqani.")
+    ] = "reference",
+    config: Annotated[
+        Path | None, typer.Option(help="config.json of another run; the options below override it.")
+    ] = None,
+    weights: Annotated[str | None, typer.Option(help="imagenet, none, or a weights file. [default: imagenet]")] = None,
+    input_size: Annotated[int | None, typer.Option(help="Side of the network's input in pixels.")] = None,
+    factor: Annotated[float | None, typer.Option(help="Side of a crop, in widths of its nucleus.")] = None,
+    head_epochs: Annotated[int | None, typer.Option(help="Epochs with the backbone frozen.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of fine-tuning.")] = None,
+    samples_per_epoch: Annotated[int | None, typer.Option(help="Crops drawn in an epoch.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Crops in a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="At the start of fine-tuning.")] = None,
+    freeze_batch_norm: Annotated[
+        bool, typer.Option("--freeze-batch-norm", help="Keep batch-norm in inference mode; suits ImageNet weights.")
+    ] = False,
+    early_stopping: Annotated[
+        int | None, typer.Option(help="Stop after so many epochs without a better held-out AUC.")
+    ] = None,
+    precision: Annotated[str | None, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    folds: Annotated[int, typer.Option(min=2, help="The data are divided into so many folds of whole blocks.")] = 5,
+    cross_validation: Annotated[
+        bool, typer.Option("--cross-validate", help="Train once for each fold, instead of holding out the first alone.")
+    ] = False,
+    all_data: Annotated[
+        bool, typer.Option("--all-data", help="Hold nothing out: the final network, after the recipe is chosen.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the killed run in the folder.")] = False,
+    allow_leaks: Annotated[
+        bool, typer.Option("--allow-leaks", help="Train although the leak report refuses the split.")
+    ] = False,
+) -> None:
+    """Fine-tune InceptionV3 on labelled cells.
+
+    Writes the configuration, the split, the leak report, the log, the network and the predictions of the held-out cells.
+    """
+    from edge_all.errors import UsageError
+
+    if cross_validation and all_data:
+        raise UsageError("--cross-validate and --all-data exclude one another.", "Choose one of them.")
+    from edge_all_export.datasets import read_layout
+    from edge_all_export.training import TrainingConfig, train_on_data
+
+    base = TrainingConfig.read(config) if config is not None else TrainingConfig()
+    recipe = base.changed(
+        weights=weights,
+        input_size=input_size,
+        factor=factor,
+        head_epochs=head_epochs,
+        epochs=epochs,
+        samples_per_epoch=samples_per_epoch,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        train_batch_norm=False if freeze_batch_norm else None,
+        early_stopping=early_stopping,
+        precision=precision,
+        seed=seed,
+    )
+    cells = read_layout(layout, data)
+    for skipped in cells.skipped:
+        typer.secho(f"Left out {skipped.image}: {skipped.reason}", err=True)
+    typer.echo(f"{len(cells.samples)} cells, {len(cells.skipped)} images left out.")
+    runs = train_on_data(
+        recipe,
+        cells.samples,
+        out,
+        folds=0 if all_data else folds,
+        every_fold=cross_validation,
+        resume=resume,
+        allow_leaks=allow_leaks,
+        report=_print_epoch,
+    )
+    for run in runs:
+        figures = ", ".join(f"{name.removeprefix('held_out_')} {value:.4f}" for name, value in run.figures.items())
+        typer.echo(f"{run.folder}: held-out {figures}")
+
+
+def _print_epoch(fold: int, line: EpochReport) -> None:
+    typer.echo(
+        f"fold {fold}  epoch {line['epoch']:.0f}  loss {line['loss']:.4f}  held-out accuracy "
+        f"{line['held_out_accuracy']:.4f}  AUC {line['held_out_auc']:.4f}  {line['seconds']:.0f} s"
+    )

@@ -1,0 +1,84 @@
+"""One folder a class, as most people keep single-cell images."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_all.errors import InputNotFoundError, UsageError
+from edge_all_export.datasets.locating import single_cell_or_whole
+from edge_all_export.datasets.samples import ALL, NON_ALL, CellSet, Label, Sample, collect, list_images
+
+__all__ = ["read_class_folders"]
+
+CLASS_NAMES: dict[str, Label] = {
+    **dict.fromkeys(("all", "blast", "blasts", "leukemia", "leukaemia", "positive"), ALL),
+    **dict.fromkeys(("non-all", "non_all", "hem", "normal", "healthy", "benign", "negative"), NON_ALL),
+}
+"""Folder names, in lower case."""
+
+
+def read_class_folders(folder: Path) -> CellSet:
+    """Single-cell images in one folder a class, named ``ALL`` and ``non-ALL`` or as in `CLASS_NAMES`.
+
+    The group of an image is its patient: from ``groups.csv`` (``image,group``; paths relative to the folder) where that
+    exists, else the folder inside the class folder that it lies in, else the image itself.
+
+    Args:
+        folder: that holds the class folders.
+
+    Raises:
+        InputNotFoundError: no class folder, or one without an image.
+        UsageError: only one of the two classes is there, or ``groups.csv`` leaves out an image.
+    """
+    if not folder.is_dir():
+        raise InputNotFoundError(f"There is no folder {folder}.", "Check the path of the data set.")
+    classes = {path: CLASS_NAMES[path.name.lower()] for path in sorted(folder.iterdir()) if _is_class(path)}
+    if set(classes.values()) != {ALL, NON_ALL}:
+        raise UsageError(
+            f"{folder} needs one folder for each class and has {sorted(path.name for path in classes) or 'none'}.",
+            "Name them ALL and non-ALL.",
+        )
+    groups = _groups(folder / "groups.csv")
+    whole = CellSet(())
+    for path, label in classes.items():
+        images = list_images(path, recursive=True)
+
+        def read(image: Path, label: Label = label, class_folder: Path = path) -> Iterator[Sample]:
+            group = _group(image, folder, class_folder, groups)
+            yield single_cell_or_whole(
+                image,
+                name=image.relative_to(folder).with_suffix("").as_posix(),
+                source="folders",
+                group=group,
+                label=label,
+                kind=class_folder.name,
+            )
+
+        whole += collect(images, read)
+    return whole
+
+
+def _is_class(path: Path) -> bool:
+    return path.is_dir() and path.name.lower() in CLASS_NAMES
+
+
+def _groups(table: Path) -> dict[str, str] | None:
+    if not table.is_file():
+        return None
+    try:
+        with table.open(newline="", encoding="utf-8") as file:
+            return {row["image"]: row["group"] for row in csv.DictReader(file)}
+    except (OSError, KeyError, UnicodeDecodeError) as error:
+        raise UsageError(f"{table} cannot be read ({error!r}).", "Write the columns image and group.") from error
+
+
+def _group(image: Path, folder: Path, class_folder: Path, groups: dict[str, str] | None) -> str:
+    name = image.relative_to(folder).as_posix()
+    if groups is not None:
+        if name not in groups:
+            raise UsageError(f"groups.csv has no line for {name}.", "Give every image the group of its patient.")
+        return f"folders/{groups[name]}"
+    inside = image.relative_to(class_folder)
+    return f"folders/{class_folder.name}/{inside.parts[0] if len(inside.parts) > 1 else inside.stem}"
