@@ -14,14 +14,17 @@ __all__ = ["print_slides"]
 
 
 def print_slides(slides: Sequence[SlideResult]) -> None:
-    """Print one row per slide, and the intended use under it."""
-    columns = ("slide", "verdict", "ALL", "non-ALL", "indeterminate", "ALL share (95 % interval)", "why")
-    table = Table(*columns, caption=INTENDED_USE)
+    """Print one row per slide, the reasons in full below, and the intended use."""
+    table = Table("slide", "verdict", "ALL", "non-ALL", "doubtful", "ALL share (95 % interval)")
     for slide in slides:
         share = "no cell judged"
         if slide.all_fraction is not None and slide.all_fraction_interval is not None:
             low, high = slide.all_fraction_interval
             share = f"{slide.all_fraction:.1%} ({low:.1%} to {high:.1%})"
         counts = (str(slide.cells[label]) for label in ("ALL", "non-ALL", "indeterminate"))
-        table.add_row(Text(slide.slide), slide.verdict, *counts, share, Text(" ".join((slide.reason, *slide.warnings))))
-    Console().print(table)
+        table.add_row(Text(slide.slide), slide.verdict, *counts, share)
+    console = Console()
+    console.print(table)
+    for slide in slides:
+        console.print(Text(f"{slide.slide}: {' '.join((slide.reason, *slide.warnings))}"))
+    console.print(Text(INTENDED_USE, style="bold"))

@@ -30,7 +30,7 @@ def slide(tmp_path: Path) -> Path:
     folder = tmp_path / "slide"
     folder.mkdir()
     for seed in range(4):
-        field = render_field(seed, width=420, height=420, spec=SPEC)
+        field = render_field(seed, width=560, height=560, spec=SPEC)
         cv2.imwrite(str(folder / f"field{seed}.png"), field.pixels[..., ::-1])
     (folder / "field1b.png").write_bytes(b"no image at all")
     return folder
