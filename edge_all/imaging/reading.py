@@ -152,7 +152,8 @@ def _decode(data: bytes, header: ImageHeader, name: str) -> RgbImage:
     elif header.format == "PNG" and header.bits == 16:
         pixels = _to_eight_bits(_imdecode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH, name))
     else:
-        # TIFF of 16 bits as well: libtiff makes 8 of them by the same divisor, and knows every layout there.
+        # TIFF of 16 bits as well: libtiff knows every layout there, and divides colours by 257 too. Of grey it takes
+        # the upper byte, one level less at most; grey images are not judged anyway.
         pixels = _rgb(_imdecode(data, cv2.IMREAD_COLOR_RGB, name))
     if header.format == "TIFF" and header.alpha:
         # libtiff has multiplied the colours by alpha already, whichever way they were stored.
