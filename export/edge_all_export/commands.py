@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import typer
 
-from edge_all_export.cli import evaluate
+from edge_all_export.cli import evaluate, export, train
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
-    evaluate.register(app)
+    for verb in (train, evaluate, export):
+        verb.register(app)

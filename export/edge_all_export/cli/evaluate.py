@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
+LOG_FILE, CONFIGURATION_FILE, SPLIT_FILE, MODEL_FILE = "log.csv", "config.json", "split.json", "model.keras"
+"""What a training run leaves in its folder."""
+REFERENCE_LAYOUT, NORMAL_LAYOUT = "reference", "normal"
+UNSEEN_SET = "pbc_lymphocytes"
+"""Folder beside the reference sets that no training sees: it stands for the hospital that nobody has seen."""
+
 DataOption = Annotated[Path, typer.Option("--data", help="Folder of labelled images.", show_default=False)]
 OutputOption = Annotated[Path, typer.Option("-o", "--output", help="New folder for the report.", show_default=False)]
 
@@ -37,9 +43,18 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate_model(
-    model: Annotated[str, typer.Argument(help="Model package (name or folder), or the .keras file of a training run.")],
+    model: Annotated[
+        str, typer.Argument(help="Model package (name or folder), folder of a training run, or its .keras file.")
+    ],
     data: DataOption,
     output: OutputOption,
+    layout: Annotated[
+        str,
+        typer.Option(
+            help="How the folder is laid out: reference, folders, cnmc, taleqani, or normal (images of one normal cell "
+            "each, where every ALL call is a false positive)."
+        ),
+    ] = REFERENCE_LAYOUT,
     variant: VariantOption = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
@@ -50,32 +65,30 @@ def evaluate_model(
     """
     from edge_all_export.evaluation.assessment import evaluate
     from edge_all_export.evaluation.judging import gallery_images, unseen_samples
-    from edge_all_export.evaluation.report import claim_evaluation_folder, worst_mistakes, write_evaluation
+    from edge_all_export.evaluation.report import (
+        GALLERY_LENGTH,
+        claim_evaluation_folder,
+        worst_mistakes,
+        write_evaluation,
+    )
     from edge_all_export.evaluation.training_log import read_log
 
     claim_evaluation_folder(output)
-    cells = _read_cells(data)
+    cells, run = _read_cells(data, layout), _run_folder(model)
     samples = cells.samples
-    unseen_notes: tuple[str, ...] = ()
-    if model.endswith(KERAS_SUFFIX):
-        samples, unseen_notes = unseen_samples(Path(model).with_name(SPLIT_FILE), samples)
-    judged = _judge(model, samples, variant, device, threads)
+    notes: tuple[str, ...] = ()
+    if run is not None:
+        samples, notes = unseen_samples(run / SPLIT_FILE, samples)
+    judged = _judge(model, run, samples, variant, device, threads)
+    if cells.skipped:
+        notes = (*notes, f"{len(cells.skipped)} image(s) could not be used and count nowhere.")
     evaluation = evaluate(
-        judged.predictions,
-        name=judged.name,
-        model=judged.model,
-        band=judged.band,
-        notes=(*judged.notes, *unseen_notes, *_skipped_note(cells)),
+        judged.predictions, name=judged.name, model=judged.model, band=judged.band, notes=(*judged.notes, *notes)
     )
-    rows = [row for part in worst_mistakes(judged.predictions, evaluation.cutoff) for row in part]
+    rows = [row for part in worst_mistakes(judged.predictions, evaluation.cutoff) for row in part[:GALLERY_LENGTH]]
     pictures = gallery_images(samples, [judged.predictions.sample[row] for row in rows], judged.spec)
-    log = Path(model).with_name(LOG_FILE)
-    write_evaluation(
-        evaluation,
-        output,
-        image_of=pictures.get,
-        log=read_log(log) if model.endswith(KERAS_SUFFIX) and log.is_file() else None,
-    )
+    log = None if run is None or not (run / LOG_FILE).is_file() else read_log(run / LOG_FILE)
+    write_evaluation(evaluation, output, image_of=pictures.get, log=log)
     _print_evaluation(evaluation, output)
     for image in cells.skipped:
         typer.echo(f"{image.image}: {image.reason}", err=True)
@@ -130,52 +143,56 @@ def compare_evaluations(
     _print_comparison(comparison)
 
 
-KERAS_SUFFIX = ".keras"
-LOG_FILE, CONFIGURATION_FILE, SPLIT_FILE = "log.csv", "config.json", "split.json"
-"""What a training run leaves beside its model."""
+def _run_folder(model: str) -> Path | None:
+    """The folder of the training run that a Keras model belongs to; None for a model package."""
+    path = Path(model)
+    if path.suffix == Path(MODEL_FILE).suffix:
+        return path.parent
+    return path if (path / MODEL_FILE).is_file() else None
 
 
-def _read_cells(data: Path) -> CellSet:
+def _read_cells(data: Path, layout: str) -> CellSet:
     from rich.console import Console
 
     from edge_all.errors import InputNotFoundError
-    from edge_all_export.datasets import load_training_set, read_pbc_lymphocytes
+    from edge_all_export.datasets import read_layout, read_pbc_lymphocytes
+    from edge_all_export.evaluation.judging import normal_cells
 
     with Console(stderr=True).status("Reading and segmenting the images"):
-        unseen = data / "pbc_lymphocytes"
-        cells = load_training_set(data)
-        if unseen.is_dir():
-            cells += read_pbc_lymphocytes(unseen)
+        if layout == NORMAL_LAYOUT:
+            cells = normal_cells(data)
+        else:
+            cells = read_layout(layout, data)
+            if layout == REFERENCE_LAYOUT and (data / UNSEEN_SET).is_dir():
+                cells += read_pbc_lymphocytes(data / UNSEEN_SET)
     if not cells.samples:
-        raise InputNotFoundError(f"No labelled cell was found in {data}.", "Check the folder and its layout.")
+        raise InputNotFoundError(f"No labelled cell was found in {data}.", "Check the folder and its --layout.")
     return cells
 
 
-def _judge(model: str, samples: Sequence[Sample], variant: str | None, device: str, threads: int | None) -> Judged:
+def _judge(
+    model: str, run: Path | None, samples: Sequence[Sample], variant: str | None, device: str, threads: int | None
+) -> Judged:
+    from rich.console import Console
     from rich.progress import Progress
 
     from edge_all_export.evaluation.judging import judge_with_classifier, judge_with_keras
 
-    with Progress(transient=True) as progress:
+    with Progress(transient=True, console=Console(stderr=True)) as progress:
         task = progress.add_task("Cells", total=len(samples))
 
         def on_cells(count: int) -> None:
             progress.advance(task, count)
 
-        if model.endswith(KERAS_SUFFIX):
+        if run is not None:
             from edge_all_export.training.configuration import TrainingConfig
 
-            file = Path(model)
-            spec = TrainingConfig.read(file.parent / CONFIGURATION_FILE).spec
-            return judge_with_keras(file, spec, samples, on_cells)
+            spec = TrainingConfig.read(run / CONFIGURATION_FILE).spec
+            return judge_with_keras(Path(model), spec, samples, on_cells)
         from edge_all.classifier import load_classifier
 
         classifier = load_classifier(model, variant=variant, device=device, threads=threads)
         return judge_with_classifier(classifier, samples, on_cells)
-
-
-def _skipped_note(cells: CellSet) -> tuple[str, ...]:
-    return (f"{len(cells.skipped)} image(s) could not be used and count nowhere.",) if cells.skipped else ()
 
 
 def _print_evaluation(evaluation: Evaluation, output: Path) -> None:

@@ -8,24 +8,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.errors import InputError, InputNotFoundError, ModelIncompatibleError, UsageError
+from edge_all.errors import InputError, ModelIncompatibleError, UsageError
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import RgbImage
 from edge_all_export.crops import extract_crops
-from edge_all_export.datasets import Sample
+from edge_all_export.datasets import CellSet, Sample, read_pbc_lymphocytes
 from edge_all_export.evaluation.predictions import Band, Predictions
 
 if TYPE_CHECKING:
     from edge_all.classifier import Classifier
 
-__all__ = ["Judged", "gallery_images", "judge_with_classifier", "judge_with_keras", "predictions_of", "unseen_samples"]
+__all__ = [
+    "Judged",
+    "gallery_images",
+    "judge_with_classifier",
+    "judge_with_keras",
+    "normal_cells",
+    "predictions_of",
+    "unseen_samples",
+]
 
 CHUNK = 256
 """Cells cut and judged at a time: at 299 pixels 70 MB, so that any number of cells fits into memory."""
@@ -91,42 +99,42 @@ def judge_with_classifier(classifier: Classifier, samples: Sequence[Sample], on_
     )
 
 
-def judge_with_keras(file: Path, spec: PreprocessingSpec, samples: Sequence[Sample], on_cells: OnCells) -> Judged:
+def judge_with_keras(model: Path, spec: PreprocessingSpec, samples: Sequence[Sample], on_cells: OnCells) -> Judged:
     """Judge with a Keras model as it left training: no temperature, no thresholds.
 
     Args:
-        file: a ``.keras`` file whose model maps ``uint8 [batch, s, s, 3]`` to a softmax over non-ALL and ALL.
+        model: a run folder or a ``.keras`` file, see `edge_all_export.trained.open_trained`.
         spec: how its crops are cut, from the configuration of its run.
         samples: what to judge.
         on_cells: told of the progress.
 
     Raises:
-        InputNotFoundError: no such file.
-        ModelIncompatibleError: the file is no such model.
+        InputNotFoundError: there is no model.
+        ModelIncompatibleError: the file is no such model, or not one of this configuration.
         ImageError: an image is no longer readable.
     """
-    if not file.is_file():
-        raise InputNotFoundError(f"There is no Keras model {file}.", "Check the path.")
     import keras
 
-    try:
-        network = keras.saving.load_model(file, compile=False)
-    except (ValueError, OSError, TypeError, KeyError) as error:
+    from edge_all_export.trained import open_trained
+
+    trained = open_trained(model)
+    if trained.input_size != spec.input_size:
         raise ModelIncompatibleError(
-            f"{file} is no Keras model that this version can read ({str(error).splitlines()[0]}).",
-            "Give the .keras file that a training run saved.",
-        ) from error
-    shapes = (network.input_shape, network.output_shape)
-    if shapes != ((None, spec.input_size, spec.input_size, 3), (None, 2)):
-        raise ModelIncompatibleError(
-            f"{file} maps {shapes[0]} to {shapes[1]}, not crops of {spec.input_size} pixels to two classes.",
-            "Give the .keras file and the config.json of one and the same training run.",
+            f"{model} takes crops of {trained.input_size} pixels, its configuration says {spec.input_size}.",
+            "Give the model and the config.json of one and the same training run.",
         )
-    parts = [network.predict(crops, verbose=0)[:, 1] for crops in _chunks(samples, spec, on_cells)]
+    parts = [
+        np.asarray(trained.network.predict(crops, verbose=0)["probability"], np.float64)
+        for crops in _chunks(samples, spec, on_cells)
+    ]
     return Judged(
-        predictions=predictions_of(samples, np.concatenate(parts).astype(np.float64), None),
-        name=f"{file.parent.name}/{file.name}",
-        model={"Keras model": file.name, "Keras backend": keras.backend.backend(), "Crops": _crop_words(spec)},
+        predictions=predictions_of(samples, np.concatenate(parts), None),
+        name=model.parent.name if model.suffix else model.name,
+        model={
+            "Keras model": f"{model.name} ({trained.architecture})",
+            "Keras backend": keras.backend.backend(),
+            "Crops": _crop_words(spec),
+        },
         band=None,
         spec=spec,
         notes=("Probabilities are the network's own: no temperature was fitted to them yet.",),
@@ -152,6 +160,20 @@ def predictions_of(
         probability=probability,
         out_of_distribution=out_of_distribution,
     )
+
+
+def normal_cells(folder: Path) -> CellSet:
+    """A folder of images of one normal cell each, under the folder's own name.
+
+    Raises:
+        InputNotFoundError: there is no such folder, or no image in it.
+    """
+    found = read_pbc_lymphocytes(folder)
+    renamed = tuple(
+        replace(sample, id=f"{folder.resolve().name}/{sample.image.stem}", source=folder.resolve().name)
+        for sample in found.samples
+    )
+    return CellSet(renamed, found.skipped)
 
 
 def unseen_samples(split_file: Path, samples: Sequence[Sample]) -> tuple[tuple[Sample, ...], tuple[str, ...]]:

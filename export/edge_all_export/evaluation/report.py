@@ -39,7 +39,7 @@ from edge_all_export.evaluation.predictions import Predictions, write_csv
 from edge_all_export.evaluation.slides import SLIDE_SCORE
 from edge_all_export.evaluation.training_log import TrainingLog
 
-__all__ = ["OUTPUT_NAMES", "claim_evaluation_folder", "worst_mistakes", "write_evaluation"]
+__all__ = ["GALLERY_LENGTH", "OUTPUT_NAMES", "claim_evaluation_folder", "worst_mistakes", "write_evaluation"]
 
 OUTPUT_NAMES = ("evaluation.json", "predictions.csv", "report.html", "plots")
 GALLERY_LENGTH = 24

@@ -1,0 +1,136 @@
+"""From samples and a model to predictions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_all.classifier import Judgement
+from edge_all.errors import InputError, ModelIncompatibleError, UsageError
+from edge_all.model.card import Thresholds
+from edge_all.preprocessing import PreprocessingSpec
+from edge_all.results import ModelIdentity, ProviderReport
+from edge_all_export.datasets import Sample
+from edge_all_export.evaluation import judging
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> list[Sample]:
+    """Six whole-image samples of two blocks, ALL ones dark, non-ALL ones pale."""
+    made = []
+    for number in range(6):
+        image = tmp_path / f"{number}.png"
+        cv2.imwrite(str(image), np.full((40, 40, 3), 60 if number % 2 else 200, np.uint8))
+        made.append(
+            Sample(
+                id=f"set/{number}",
+                source="set/part",
+                group=f"field {number // 2}",
+                block=f"block {number // 4}",
+                label=1 if number % 2 else 0,
+                image=image,
+                cell=None,
+                kind="cell",
+            )
+        )
+    return made
+
+
+class Darkness:
+    """Stands in for the runtime's classifier: the darker the crop, the likelier ALL."""
+
+    identity = ModelIdentity("tiny", "1.0", "int8", "0" * 64)
+    provider = ProviderReport("auto", "CPUExecutionProvider", "no other is installed", 1)
+    spec = PreprocessingSpec(32, 2.0)
+    thresholds = Thresholds(0.3, 0.7, 50.0, 0.04)
+
+    def __init__(self, training: dict[str, object], distance: float | None = 0.5) -> None:
+        self.card = SimpleNamespace(training=training)
+        self.distance = distance
+
+    def judge(self, crops: np.ndarray) -> tuple[Judgement, ...]:
+        return tuple(Judgement(1 - float(crop.mean()) / 255, "ALL", self.distance) for crop in crops)
+
+
+def test_a_package_is_judged_with_its_own_band_and_score(
+    samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "CHUNK", 4)
+    progress: list[int] = []
+    found = judging.judge_with_classifier(Darkness({"data": "other"}), samples, progress.append)  # type: ignore[arg-type]
+    assert progress == [4, 2]
+    assert found.predictions.sample == tuple(sample.id for sample in samples)
+    assert found.predictions.probability == pytest.approx([1 - 200 / 255, 1 - 60 / 255] * 3)
+    assert found.predictions.group == ("block 0",) * 4 + ("block 1",) * 2
+    assert found.predictions.slide == tuple(sample.group for sample in samples)
+    assert found.predictions.out_of_distribution == pytest.approx([0.5] * 6)
+    assert found.band is not None
+    assert (found.band.non_all_below, found.band.all_from, found.band.false_positive_rate) == (0.3, 0.7, 0.04)
+    assert found.name == "tiny 1.0 (int8)"
+    assert "CPUExecutionProvider" in found.model["Execution provider"]
+    assert found.notes == ()
+
+
+def test_a_package_without_a_score_has_none(samples: list[Sample]) -> None:
+    found = judging.judge_with_classifier(Darkness({}, None), samples, lambda _: None)  # type: ignore[arg-type]
+    assert found.predictions.out_of_distribution is None
+
+
+def test_data_that_the_card_names_in_training_are_pointed_out(samples: list[Sample]) -> None:
+    model = Darkness({"data_sets": [{"name": "set", "cells": 6}]})
+    found = judging.judge_with_classifier(model, samples, lambda _: None)  # type: ignore[arg-type]
+    assert len(found.notes) == 1
+    assert "names set in its training" in found.notes[0]
+
+
+def test_cells_of_blocks_that_were_trained_on_are_left_out(samples: list[Sample], tmp_path: Path) -> None:
+    split = tmp_path / "split.json"
+    split.write_text(json.dumps({"train": {"blocks": ["block 0"]}, "held_out": {"blocks": ["block 1"]}}))
+    left, notes = judging.unseen_samples(split, samples)
+    assert [sample.block for sample in left] == ["block 1", "block 1"]
+    assert "4 cell(s)" in notes[0]
+
+
+def test_nothing_unseen_is_an_error_and_no_split_is_said(samples: list[Sample], tmp_path: Path) -> None:
+    split = tmp_path / "split.json"
+    left, notes = judging.unseen_samples(split, samples)
+    assert len(left) == 6
+    assert "may be among these" in notes[0]
+    split.write_text(json.dumps({"train": {"blocks": ["block 0", "block 1"]}}))
+    with pytest.raises(UsageError, match="every block"):
+        judging.unseen_samples(split, samples)
+    split.write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        judging.unseen_samples(split, samples)
+
+
+def test_the_gallery_holds_what_was_wanted(samples: list[Sample]) -> None:
+    found = judging.gallery_images(samples, ["set/1", "set/4"], PreprocessingSpec(32, 2.0, "blank"))
+    assert set(found) == {"set/1", "set/4"}
+    assert found["set/1"].shape == (judging.GALLERY_SIDE, judging.GALLERY_SIDE, 3)
+    assert found["set/1"].mean() == pytest.approx(60)
+    assert judging.gallery_images(samples, [], PreprocessingSpec(32, 2.0)) == {}
+
+
+@pytest.mark.training
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
+def test_a_keras_model_is_judged_by_its_own_probabilities(samples: list[Sample], tmp_path: Path) -> None:
+    import keras
+
+    pixels = keras.Input((32, 32, 3), dtype="uint8", name="image")
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pixels))
+    scores = keras.layers.Dense(2, activation="softmax")(pooled)
+    model = keras.Model(pixels, scores)
+    model.layers[-1].set_weights([np.array([[2.0, 0.0]] * 3), np.array([-3.0, 0.0])])
+    model.save(tmp_path / "model.keras")
+    found = judging.judge_with_keras(tmp_path, PreprocessingSpec(32, 2.0), samples, lambda _: None)
+    expected = [1 / (1 + np.exp(6 * value / 255 - 3)) for value in (200, 60)] * 3
+    assert found.predictions.probability == pytest.approx(expected, abs=1e-5)
+    assert found.band is None
+    with pytest.raises(ModelIncompatibleError, match="32 pixels"):
+        judging.judge_with_keras(tmp_path, PreprocessingSpec(64, 2.0), samples, lambda _: None)
