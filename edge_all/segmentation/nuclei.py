@@ -6,48 +6,72 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.segmentation.colour_clustering import nearest_centre, weighted_kmeans
+from edge_all.segmentation.colour_clustering import FloatArray, nearest_centre, weighted_kmeans
+from edge_all.segmentation.shapes import disc, fill_holes
 
 __all__ = ["refine_nucleus"]
 
 REACH = 0.25
 """Width of the ring that is clustered with the nucleus, as a share of the root of its area. Nucleus Dice on
 160 + 150 + 50 masked crops: 0.15 -> 0.962 0.955 0.975; 0.25 -> 0.9605 0.9605 0.983; 0.4 -> 0.958 0.958 0.985."""
+SAMPLE = 1500
+"""Pixels that are enough to find three centres."""
+HOLE = 0.05
+"""Holes up to this share of the nucleus are filled: nucleoli, not the middle of a ring."""
+TEXTURE = 0.25
+"""A centre nearer to the nucleus's than this share of the way to the ground is texture of the nucleus."""
+RIM = 0.35
+"""Pieces below this share of the thickest piece's depth are no lobes."""
+SMOOTHING = 0.06
+"""Radius of the opening that removes threads, as a share of the nucleus's radius."""
 
 
-def refine_nucleus(lab: NDArray[np.float32], seed: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Cluster the nucleus against its own surroundings: k-means with k = 3 near the first guess.
+def refine_nucleus(lab: FloatArray, seed: NDArray[np.uint8], cell_radius: float) -> NDArray[np.uint8]:
+    """Cluster nuclei against their own surroundings: k-means with k = 3 near the first guess.
+
+    The field's clusters find a nucleus; where it ends depends on how dark its own cytoplasm is.
 
     Args:
         lab: ``float32 [height, width, 3]`` weighted Lab.
-        seed: ``bool [height, width]`` first guess.
+        seed: ``uint8 [height, width]`` first guess, 1 on nuclei.
+        cell_radius: radius that one nucleus hardly exceeds; bounds the ring around a clump.
 
     Returns:
-        ``bool [height, width]``.
+        ``uint8 [height, width]``, 1 on nuclei.
     """
-    area = int(np.count_nonzero(seed))
-    reach = max(3, round(REACH * area**0.5))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    region = cv2.dilate(seed.astype(np.uint8), kernel).astype(bool)
-    ring = region & ~seed
-    points = lab[region]
-    outside = lab[ring]
-    if not len(outside):
+    area = min(float(np.count_nonzero(seed)), np.pi * cell_radius**2)
+    region = cv2.dilate(seed, disc(max(3.0, REACH * area**0.5)))
+    chosen = region > 0
+    points = lab[chosen]
+    inside = seed[chosen] > 0
+    outside = points[~inside]
+    if not len(outside) or not inside.any():
         return seed
-    order = np.argsort(outside[:, 0], kind="stable")
-    half = len(order) // 2
-    start = np.stack(
-        [lab[seed].mean(axis=0), outside[order[half:]].mean(axis=0), outside[order[: half + 1]].mean(axis=0)]
-    )
-    stride = max(1, len(points) // 2000)
-    sample = points[::stride]
-    centres = weighted_kmeans(sample, np.ones(len(sample), np.float32), start.astype(np.float32))
-    result = np.zeros(seed.shape, np.uint8)
-    result[region] = nearest_centre(points, centres) == 0
-    contours, _ = cv2.findContours(result, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(result, contours, -1, 1, -1)
-    size = max(1, round(0.06 * (area / np.pi) ** 0.5))
-    result = cv2.morphologyEx(
-        result, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1))
-    )
-    return result.astype(bool)
+    brighter = outside[:, 0] > np.median(outside[:, 0])
+    if not brighter.any():
+        brighter[0] = True
+    darker = ~brighter if not brighter.all() else brighter
+    start = np.stack([points[inside].mean(axis=0), outside[brighter].mean(axis=0), outside[darker].mean(axis=0)])
+    sample = points[:: max(1, len(points) // SAMPLE)]
+    centres = weighted_kmeans(sample, np.ones(len(sample), np.float32), start)
+    nearest = nearest_centre(points, centres)
+    to_ground = float(np.linalg.norm(centres[0] - centres[1]))
+    alike = np.linalg.norm(centres - centres[0], axis=1) < TEXTURE * to_ground
+    result = np.zeros_like(seed)
+    result[chosen] = alike[nearest]
+    fill_holes(result, HOLE * area)
+    result = cv2.morphologyEx(result, cv2.MORPH_OPEN, disc(SMOOTHING * (area / np.pi) ** 0.5)).astype(np.uint8, copy=False)
+    return without_rims(result)
+
+
+def without_rims(nuclei: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Leave out pieces that are thin beside the thickest: dark rims of cytoplasm."""
+    count, labels = cv2.connectedComponents(nuclei)
+    if count <= 2:
+        return nuclei
+    depth = cv2.distanceTransform(nuclei, cv2.DIST_L2, 3)
+    thickness = np.zeros(count, np.float32)
+    np.maximum.at(thickness, labels[nuclei > 0], depth[nuclei > 0])
+    keep = (thickness >= RIM * thickness.max()).astype(np.uint8)
+    keep[0] = 0
+    return keep[labels]

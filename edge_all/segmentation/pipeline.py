@@ -3,72 +3,77 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.results import Cell, LabelImage, RgbImage, Segmentation
-from edge_all.segmentation.colour_clustering import LIGHTNESS_WEIGHT, balance_table, cluster_colours, lab_of
+from edge_all.results import BoundingBox, Cell, LabelImage, Point, RgbImage, Segmentation
+from edge_all.segmentation.candidates import rejection_reason
+from edge_all.segmentation.colour_clustering import ColourModel, cluster_colours, lab_of
 from edge_all.segmentation.nuclei import refine_nucleus
+from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, red_cell_radius
 from edge_all.segmentation.separation import separate
-from edge_all.segmentation.whole_cells import grow_cells
+from edge_all.segmentation.shapes import disc
+from edge_all.segmentation.whole_cells import RedCells, grow_cells, red_cell_colour
 
 __all__ = ["segment"]
 
 WORK_PIXELS = 1_500_000
+"""Outlines are found at this size, or the next whole fraction below it: a 5-megapixel field at half its size."""
 COARSE_PIXELS = 350_000
+"""Nuclei are found at this size."""
+SCALE_PIXELS = 100_000
+"""Red cells are measured at this size."""
+SMALLEST_RADIUS = 0.2
+"""Nuclei below this many red-cell radii are specks and not reported."""
+LOBE_GAP = 0.35
+"""Nuclei nearer than twice this many red-cell radii are looked at together."""
+MARGIN = 1.8
+"""Width of the surroundings that are looked at, in red-cell radii."""
+LARGEST_NUCLEUS = 1.5
+"""Radius that one nucleus hardly exceeds, in red-cell radii."""
+MAX_OBJECTS = 65535
+"""The label images have 16 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One object in pixels of the working image: masks ``uint8`` and the place of their corner."""
+
+    nucleus: NDArray[np.uint8]
+    whole: NDArray[np.uint8]
+    left: int
+    top: int
 
 
 def segment(pixels: RgbImage, *, microns_per_pixel: float | None = None) -> Segmentation:
-    """Find the white cells of one field."""
+    """Find the white cells of one field.
+
+    Args:
+        pixels: ``uint8 [height, width, 3]`` RGB, from a crop of one cell to a whole field.
+        microns_per_pixel: where known, sets the size of a red cell; otherwise the field's own red cells do.
+
+    Returns:
+        Candidates and rejected objects, numbered from top to bottom, and their label images.
+    """
     height, width = pixels.shape[:2]
     factor = max(1, math.ceil(math.sqrt(height * width / WORK_PIXELS)))
     work = shrink(pixels, factor)
     step = max(1, math.ceil(math.sqrt(work.shape[0] * work.shape[1] / COARSE_PIXELS)))
     coarse = shrink(work, step)
     model, keys = cluster_colours(coarse)
-    cell_labels = np.zeros((height, width), np.uint16)
-    nucleus_labels = np.zeros((height, width), np.uint16)
-    if model.centres is None:
-        return Segmentation((), cell_labels, nucleus_labels)
-    mask = cv2.medianBlur(model.nucleus_table[keys], 3)
-    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    radius = float(np.percentile(distance[mask > 0], 98)) if mask.any() else 0.0
-    if microns_per_pixel is not None:
-        radius = 4.0 / (microns_per_pixel * factor * step)
-    if radius < 2:
-        return Segmentation((), cell_labels, nucleus_labels)
-    reach = max(1, round(0.4 * radius))
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    count, groups, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(mask, kernel))
-    table = balance_table(model.ground)
-    found: list[tuple[NDArray[np.bool_], NDArray[np.bool_], int, int]] = []
-    margin = round(1.3 * radius * step)
-    for index in range(1, count):
-        x, y, w, h, _ = (int(value) * step for value in stats[index])
-        left, top = max(0, x - margin), max(0, y - margin)
-        right, bottom = min(work.shape[1], x + w + margin), min(work.shape[0], y + h + margin)
-        cx, cy = left // step, top // step
-        left, top = cx * step, cy * step
-        here = groups[cy : -(-bottom // step), cx : -(-right // step)] == index
-        seed = (mask[cy : -(-bottom // step), cx : -(-right // step)] > 0) & here
-        window = work[top:bottom, left:right]
-        seed_fine = cv2.resize(
-            seed.astype(np.uint8), (here.shape[1] * step, here.shape[0] * step), interpolation=cv2.INTER_NEAREST
-        )[: window.shape[0], : window.shape[1]].astype(bool)
-        if np.count_nonzero(seed) < 0.15 * radius**2:
-            continue
-        lab = lab_of(cv2.LUT(cv2.GaussianBlur(window, (0, 0), 0.8), table)) * np.float32([LIGHTNESS_WEIGHT, 1, 1])
-        nucleus = refine_nucleus(lab, seed_fine)
-        parts = separate(nucleus, radius * step)
-        cells = grow_cells(lab, parts, model.centres * np.float32([LIGHTNESS_WEIGHT, 1, 1]), radius * step)
-        found.extend(
-            (parts == part, cells == part, left, top)
-            for part in range(1, int(parts.max()) + 1)
-            if (parts == part).any()
-        )
-    return assemble(found, factor, radius * step * factor, cell_labels, nucleus_labels)
+    found: list[Found] = []
+    red_radius = 1.0
+    if model.has_nuclei:
+        nuclei = cv2.medianBlur(model.nucleus_table[keys], 3)
+        red_radius, red_cells = red_cells_of(model, keys, nuclei)
+        if microns_per_pixel is not None:
+            red_radius = RED_CELL_RADIUS_MICRONS / (microns_per_pixel * factor * step)
+        red_radius *= step
+        found = find_cells(work, nuclei, step, model, red_cells, red_radius)
+    return assemble(found, factor, red_radius * factor, (height, width))
 
 
 def shrink(pixels: RgbImage, factor: int) -> RgbImage:
@@ -80,75 +85,195 @@ def shrink(pixels: RgbImage, factor: int) -> RgbImage:
     return smaller
 
 
-def assemble(
-    found: list[tuple[NDArray[np.bool_], NDArray[np.bool_], int, int]],
-    factor: int,
-    radius: float,
-    cell_labels: LabelImage,
-    nucleus_labels: LabelImage,
-) -> Segmentation:
-    """Number the cells and paint them at the field's size."""
-    height, width = cell_labels.shape
+def red_cells_of(
+    model: ColourModel, keys: NDArray[np.uint16], nuclei: NDArray[np.uint8]
+) -> tuple[float, RedCells | None]:
+    """Radius, in pixels of these images, and colour of the red cells."""
+    stride = max(1, math.ceil(math.sqrt(keys.size / SCALE_PIXELS)))
+    few_keys, few_nuclei = keys[::stride, ::stride], np.ascontiguousarray(nuclei[::stride, ::stride])
+    radius = red_cell_radius(model.stained_table[few_keys], few_nuclei, *largest_nucleus(few_nuclei))
+    far = cv2.dilate(few_nuclei, disc(1.2 * radius)) == 0
+    sample = few_keys[far]
+    return radius * stride, red_cell_colour(model.lab_table[sample[:: max(1, len(sample) // 6000)]])
 
-    def centre(item: tuple[NDArray[np.bool_], NDArray[np.bool_], int, int]) -> tuple[float, float]:
-        rows, columns = np.nonzero(item[1])
-        return float(rows.mean() + item[3]), float(columns.mean() + item[2])
 
-    cells: list[Cell] = []
-    for nucleus, whole, left, top in sorted(found, key=centre):
-        number = len(cells) + 1
-        x, y = left * factor, top * factor
-        big = (whole.shape[1] * factor, whole.shape[0] * factor)
-        shapes = []
-        for shape in (whole, nucleus):
-            grown = cv2.resize(shape.astype(np.float32), big, interpolation=cv2.INTER_LINEAR) > 0.5
-            shapes.append(grown[: height - y, : width - x])
-        whole_fine, nucleus_fine = shapes
-        rows = slice(y, y + whole_fine.shape[0])
-        columns = slice(x, x + whole_fine.shape[1])
-        whole_fine = whole_fine & (cell_labels[rows, columns] == 0)
-        nucleus_fine = nucleus_fine & whole_fine
-        if not nucleus_fine.any():
+def largest_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:
+    """How large the largest nucleus is.
+
+    The radius of the disc of the same area, the lobes of one nucleus taken together, and that of the largest disc
+    that fits into it. The former is at most twice the radius of the disc that fits into it, so that a clump of nuclei does not pass for one.
+    """
+    depth = float(cv2.distanceTransform(nuclei, cv2.DIST_L2, 5).max())
+    closed = cv2.dilate(nuclei, disc(0.5 * depth))
+    count, groups = cv2.connectedComponents(closed)
+    if count <= 1:
+        return 1.0, 1.0
+    area = np.bincount(groups[nuclei > 0], minlength=count)
+    return max(1.0, min(2.0 * depth, math.sqrt(float(area.max()) / math.pi))), depth
+
+
+def find_cells(
+    work: RgbImage,
+    nuclei: NDArray[np.uint8],
+    step: int,
+    model: ColourModel,
+    red_cells: RedCells | None,
+    red_radius: float,
+) -> list[Found]:
+    """Outline each cell; nuclei that could belong together are looked at together.
+
+    Args:
+        work: ``uint8 [height, width, 3]`` RGB, the working image.
+        nuclei: ``uint8``, 1 on nuclei, ``step`` times smaller.
+        step: how much smaller.
+        model: colours of the field.
+        red_cells: colour of the red cells.
+        red_radius: radius of a red cell in pixels of the working image.
+    """
+    count, groups, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(nuclei, disc(LOBE_GAP * red_radius / step)))
+    nucleus_area = np.bincount(groups[nuclei > 0], minlength=count)
+    least = math.pi * (SMALLEST_RADIUS * red_radius / step) ** 2
+    margin = math.ceil(MARGIN * red_radius / step)
+    rows, columns = nuclei.shape
+    found: list[Found] = []
+    for index in range(1, count):
+        if nucleus_area[index] < max(4.0, least):
             continue
-        cell_labels[rows, columns][whole_fine] = number
-        nucleus_labels[rows, columns][nucleus_fine] = number
-        contours, _ = cv2.findContours(
-            whole_fine.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(x, y)
+        x, y, w, h = (int(value) for value in stats[index, :4])
+        left, top = max(0, x - margin), max(0, y - margin)
+        right, bottom = min(columns, x + w + margin), min(rows, y + h + margin)
+        here = groups[top:bottom, left:right]
+        seed = nuclei[top:bottom, left:right]
+        own = seed * (here == index).astype(np.uint8)
+        other = seed - own
+        # The last rows and columns of the working image may not fill a coarse pixel.
+        window = work[
+            top * step : bottom * step if bottom < rows else work.shape[0],
+            left * step : right * step if right < columns else work.shape[1],
+        ]
+        found.extend(
+            Found(nucleus, whole, left * step + dx, top * step + dy)
+            for nucleus, whole, dx, dy in cells_of_group(window, own, other, model, red_cells, red_radius)
         )
-        outline = cv2.approxPolyDP(max(contours, key=len), 1.0, closed=True)[:, 0]
-        box, centroid, area = measure(whole_fine, x, y)
-        nucleus_box, nucleus_centroid, nucleus_area = measure(nucleus_fine, x, y)
-        touches = box[0] == 0 or box[1] == 0 or box[0] + box[2] == width or box[1] + box[3] == height
-        reason = None
-        if nucleus_area < 0.6 * radius**2 * math.pi * 0.5:
-            reason = "platelet"
-        elif touches and nucleus_area < 0.6 * radius**2 * math.pi:
-            reason = "cut by the border"
-        elif nucleus_area > 40 * radius**2 * math.pi:
-            reason = "too large"
-        cells.append(
-            Cell(
-                id=number,
-                bbox=box,
-                centroid=centroid,
-                area=area,
-                nucleus_bbox=nucleus_box,
-                nucleus_centroid=nucleus_centroid,
-                nucleus_area=nucleus_area,
-                contour=tuple((int(px), int(py)) for px, py in outline),
-                kind="candidate" if reason is None else "rejected",
-                reason=reason,
-            )
-        )
+    return found
+
+
+def cells_of_group(
+    window: RgbImage,
+    own: NDArray[np.uint8],
+    other: NDArray[np.uint8],
+    model: ColourModel,
+    red_cells: RedCells | None,
+    red_radius: float,
+) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8], int, int]]:
+    """Nucleus, whole cell, x and y of each cell of one group."""
+    size = (window.shape[1], window.shape[0])
+    if own.shape != window.shape[:2]:
+        own = cv2.resize(own, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
+        other = cv2.resize(other, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
+    lab = lab_of(cv2.LUT(cv2.GaussianBlur(window, (0, 0), BLUR), model.balance).astype(np.uint8, copy=False))
+    nuclei = refine_nucleus(lab, own, LARGEST_NUCLEUS * red_radius)
+    if not nuclei.any():
+        return []
+    whole = grow_cells(lab, nuclei, other, red_cells, LARGEST_NUCLEUS * red_radius)
+    parts, cells = separate(nuclei, whole, red_radius)
+    result = []
+    for number in range(1, int(parts.max()) + 1):
+        nucleus = (parts == number).astype(np.uint8)
+        cell = connected_to(nucleus, (cells == number).astype(np.uint8))
+        x, y, w, h = cv2.boundingRect(cell)
+        if w:
+            result.append((nucleus[y : y + h, x : x + w], cell[y : y + h, x : x + w], x, y))
+    return result
+
+
+BLUR = 0.8
+"""Sigma in working pixels: takes the grain of the camera and of JPEG off the colours."""
+
+
+def connected_to(nucleus: NDArray[np.uint8], cell: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The pieces of a cell that hold a piece of its nucleus."""
+    count, labels = cv2.connectedComponents(cell)
+    if count <= 2:
+        return cell
+    keep = np.zeros(count, np.uint8)
+    keep[labels[nucleus > 0]] = 1
+    keep[0] = 0
+    return keep[labels]
+
+
+def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[int, int]) -> Segmentation:
+    """Number the cells from top to bottom and paint them at the field's size."""
+    cell_labels: LabelImage = np.zeros(shape, np.uint16)
+    nucleus_labels: LabelImage = np.zeros(shape, np.uint16)
+    cells: list[Cell] = []
+    for item in sorted(found, key=centre_of)[:MAX_OBJECTS]:
+        cell = paint(item, len(cells) + 1, factor, red_radius, cell_labels, nucleus_labels)
+        if cell is not None:
+            cells.append(cell)
     return Segmentation(tuple(cells), cell_labels, nucleus_labels)
 
 
-def measure(shape: NDArray[np.bool_], x: int, y: int) -> tuple[tuple[int, int, int, int], tuple[float, float], int]:
-    """Box, centroid and area of a mask whose origin lies at x, y."""
-    moments = cv2.moments(shape.astype(np.uint8), binaryImage=True)
-    bx, by, bw, bh = cv2.boundingRect(shape.astype(np.uint8))
-    return (
-        (bx + x, by + y, bw, bh),
-        (moments["m10"] / moments["m00"] + x, moments["m01"] / moments["m00"] + y),
-        int(moments["m00"]),
+def centre_of(item: Found) -> tuple[float, float]:
+    """Row and column of the centroid of the whole cell."""
+    _, (x, y), _ = measure(item.whole, item.left, item.top)
+    return y, x
+
+
+def paint(
+    item: Found,
+    number: int,
+    factor: int,
+    red_radius: float,
+    cell_labels: LabelImage,
+    nucleus_labels: LabelImage,
+) -> Cell | None:
+    """Enlarge one object to the field's size and enter it; None where nothing of it is left."""
+    height, width = cell_labels.shape
+    x, y = item.left * factor, item.top * factor
+    whole, nucleus = (enlarge(mask, factor)[: height - y, : width - x] for mask in (item.whole, item.nucleus))
+    rows, columns = slice(y, y + whole.shape[0]), slice(x, x + whole.shape[1])
+    cell_window, nucleus_window = cell_labels[rows, columns], nucleus_labels[rows, columns]
+    whole = whole & (cell_window == 0)
+    nucleus = nucleus & whole
+    if not nucleus.any():
+        return None
+    cell_window[whole > 0] = number
+    nucleus_window[nucleus > 0] = number
+    contours, _ = cv2.findContours(whole, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(x, y))
+    outline = cv2.approxPolyDP(max(contours, key=len), OUTLINE_TOLERANCE, closed=True)[:, 0]
+    box, centroid, area = measure(whole, x, y)
+    nucleus_box, nucleus_centroid, nucleus_area = measure(nucleus, x, y)
+    reason = rejection_reason(math.sqrt(nucleus_area / math.pi), red_radius, box, (width, height), nucleus_box)
+    return Cell(
+        id=number,
+        bbox=box,
+        centroid=centroid,
+        area=area,
+        nucleus_bbox=nucleus_box,
+        nucleus_centroid=nucleus_centroid,
+        nucleus_area=nucleus_area,
+        contour=tuple((int(px), int(py)) for px, py in outline),
+        kind="candidate" if reason is None else "rejected",
+        reason=reason,
     )
+
+
+OUTLINE_TOLERANCE = 1.0
+"""Pixels by which the polygon of a contour may miss the mask."""
+
+
+def enlarge(mask: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Enlarge a 0/1 mask by a whole number, rounding its corners."""
+    if factor == 1:
+        return mask
+    size = (mask.shape[1] * factor, mask.shape[0] * factor)
+    return (cv2.resize(mask * np.uint8(255), size, interpolation=cv2.INTER_LINEAR) > 127).astype(np.uint8)
+
+
+def measure(mask: NDArray[np.uint8], x: int, y: int) -> tuple[BoundingBox, Point, int]:
+    """Box, centroid and area of a 0/1 mask whose corner lies at x, y."""
+    moments = cv2.moments(mask, binaryImage=True)
+    left, top, width, height = cv2.boundingRect(mask)
+    area = moments["m00"]
+    return (left + x, top + y, width, height), (moments["m10"] / area + x, moments["m01"] / area + y), int(area)

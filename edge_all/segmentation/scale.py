@@ -1,0 +1,68 @@
+"""How large a red cell is in this field: the yardstick by which everything else is large or small."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["RED_CELL_RADIUS_MICRONS", "red_cell_radius"]
+
+RED_CELL_RADIUS_MICRONS = 3.7
+"""Radius of a red cell on a dried smear."""
+NUCLEUS_IN_RED_CELLS = 1.25
+"""Radius of a white cell's nucleus over that of a red cell: median 1.4 over 38 ALL-IDB1 fields, 1.25 over 304 normal
+lymphocytes of PBC; used where no red cells can be measured."""
+FEWEST_RED_CELLS = 40
+"""Fewer red cells than this do not outvote the white cells."""
+
+
+def red_cell_radius(stained: NDArray[np.uint8], nuclei: NDArray[np.uint8], white_radius: float, white_depth: float) -> float:
+    """Radius of the red cells, measured where the field shows enough of them, else inferred from the white cells.
+
+    The maxima of the distance transform of what is stained and no nucleus are the radii of red cells, also where they
+    touch or overlap. Against outlines of lone red cells on 38 ALL-IDB1 fields it reads 0.94 of the radius (0.85 to 1).
+
+    Args:
+        stained: ``uint8 [height, width]``, 1 where the ground is covered.
+        nuclei: ``uint8 [height, width]``, 1 where nuclei are.
+        white_radius: radius of the largest nucleus in the same pixels.
+        white_depth: radius of the largest disc that fits into a nucleus.
+
+    Returns:
+        Pixels.
+    """
+    inferred = white_radius / NUCLEUS_IN_RED_CELLS
+    mask = fill_pallor(cv2.medianBlur(stained, 3))
+    mask[cv2.dilate(nuclei, np.ones((5, 5), np.uint8)) > 0] = 0
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    peaks = (distance == cv2.dilate(distance, np.ones((7, 7), np.uint8))) & (distance > 2.5)
+    radii = np.sort(distance[peaks])
+    if not radii.size:
+        return inferred
+    weight = np.cumsum(radii**2)
+    measured = float(radii[np.searchsorted(weight, weight[-1] / 2)]) / MEASURED_SHARE
+    alike = int(np.count_nonzero((radii > 0.7 * measured) & (radii < 1.4 * measured)))
+    plausible = 0.6 * inferred < measured < 1.6 * inferred
+    many = alike >= FEWEST_RED_CELLS and alike * math.pi * measured**2 > 0.1 * mask.size
+    return measured if measured > SMALLEST_SHARE * white_depth and (plausible or many) else inferred
+
+
+SMALLEST_SHARE = 0.4
+"""No nucleus is so thick that a red cell's radius were below this share of it; what is smaller is noise."""
+MEASURED_SHARE = 0.94
+"""What the distance transform reads of a red cell's radius, see `red_cell_radius`."""
+
+
+def fill_pallor(stained: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Fill the pale centres of red cells: small round holes."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - stained, connectivity=4)
+    area = stats[:, cv2.CC_STAT_AREA]
+    roundness = area / (stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT])
+    hole = (area < 0.004 * stained.size) & (roundness > 0.55)
+    hole[0] = False
+    if count > 1 and hole.any():
+        return stained | hole[labels].astype(np.uint8)
+    return stained.copy()

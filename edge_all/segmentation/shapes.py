@@ -1,0 +1,35 @@
+"""Small operations on masks."""
+
+from __future__ import annotations
+
+import functools
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["disc", "fill_holes"]
+
+
+@functools.lru_cache(maxsize=64)
+def _disc(radius: int) -> NDArray[np.uint8]:
+    side = 2 * radius + 1
+    return cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).astype(np.uint8)
+
+
+def disc(radius: float) -> NDArray[np.uint8]:
+    """Disc-shaped structuring element of at least one pixel's radius."""
+    return _disc(max(1, round(radius)))
+
+
+def fill_holes(mask: NDArray[np.uint8], largest: float) -> None:
+    """Set the holes of a 0/1 mask that are no larger than so many pixels to 1, in place."""
+    contours, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    if hierarchy is None:
+        return
+    holes = [
+        contour
+        for contour, links in zip(contours, hierarchy[0], strict=True)
+        if links[3] >= 0 and cv2.contourArea(contour) <= largest
+    ]
+    cv2.drawContours(mask, holes, -1, 1, -1)
