@@ -150,17 +150,18 @@ def _print_card(package: ModelPackage) -> None:
     card = package.card
     tree = Tree(f"[bold]{escape(card.name)} {escape(card.version)}[/bold]  {escape(str(package.path))}")
     record = card.to_json()
-    for key in ("intended_use", "architecture", "created", "classes", "positive_class", "preprocessing", "variants"):
-        _grow(tree, key, record[key])
-    for key in ("evaluation", "training", "limitations", "tools"):
+    shown = ("intended_use", "architecture", "created", "limitations", "evaluation", "training", "variants")
+    for key in (*shown, "preprocessing", "tools"):
         _grow(tree, key, record[key])
     Console().print(tree, soft_wrap=False)
 
 
 def _grow(tree: Any, key: str, value: Any) -> None:  # noqa: ANN401  a branch of rich, and whatever JSON holds
-    """Add one value of the card to the tree: short things in a line, others as branches."""
+    """Add one value of the card to the tree: short things in a line, others as branches, nothing not at all."""
     from rich.markup import escape
 
+    if value in (None, {}, [], ()):
+        return
     if isinstance(value, dict):
         branch = tree.add(f"[cyan]{escape(key)}[/cyan]")
         for name, inner in value.items():

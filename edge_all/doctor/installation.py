@@ -41,10 +41,11 @@ def check_python() -> Check:
 
 def check_edge_all() -> Check:
     """The version of edge-all, and whether the training side is of the same one."""
-    others = {}
+    others: dict[str, str] = {}
     for name in ("edge-all-export", "edge-all-calibration"):
         for distribution in importlib.metadata.distributions(name=name):
-            others[name] = distribution.version
+            # The first on the path is the one that Python imports.
+            others.setdefault(name, distribution.version)
     finding = ", ".join([f"edge-all {__version__}", *(f"{name} {version}" for name, version in others.items())])
     if any(version != __version__ for version in others.values()):
         return Check("edge-all", "warning", finding, "Install all parts in the same version.")

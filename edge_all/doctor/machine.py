@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 from pathlib import Path
+from typing import Any
 
 from edge_all.doctor.report import Check
 from edge_all.session import available_cores
@@ -55,7 +56,7 @@ def instruction_sets(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str] | 
         pass
     import numpy as np
 
-    build = np.show_config(mode="dicts")
+    build: Any = np.show_config(mode="dicts")
     extensions = build.get("SIMD Extensions") if build else None
     if not isinstance(extensions, dict):
         return None

@@ -6,8 +6,10 @@ a byte is written, and bytes are counted while they are.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
 import ssl
 import stat
 import tempfile
@@ -21,12 +23,15 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from edge_all.errors import ModelIntegrityError, ModelNotFoundError, OutputError, UsageError
-from edge_all.model.package import CARD_FILE, ModelPackage, card_files
+from edge_all.model.package import CARD_FILE, ModelPackage, card_files, sha256_of
 
-__all__ = ["CHECKSUM_FILE", "download", "pack", "unpack"]
+__all__ = ["CHECKSUM_FILE", "download", "pack", "require_https", "unpack"]
 
 CHECKSUM_FILE = "SHA256SUMS"
 """In the form of the tool sha256sum, which can check it too."""
+_SEAL = b"edge-all archive, SHA-256 of all bytes before this number: "
+"""Begins the comment at the end of an archive: zip leaves bytes (dates, spare fields) that no checksum covers."""
+_DIGEST_LENGTH = 64
 SIZE_LIMIT = 1024**3
 """Bytes of an archive, packed and unpacked. InceptionV3 in all three variants takes 160 MB."""
 ENTRY_LIMIT = 64
@@ -50,32 +55,34 @@ def pack(package: ModelPackage, archive: Path) -> str:
     """
     if archive.exists():
         raise OutputError(f"{archive} exists already.", "Give another name, or remove it first.")
-    files = {CARD_FILE: hashlib.sha256((package.path / CARD_FILE).read_bytes()).hexdigest()}
+    files = {CARD_FILE: sha256_of(package.path / CARD_FILE)}
     files |= card_files(package.card)
     sums = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
     try:
-        handle, temporary = tempfile.mkstemp(prefix=".pack-", suffix=".tmp", dir=archive.parent)
+        handle, name = tempfile.mkstemp(prefix=".pack-", suffix=".tmp", dir=archive.parent)
+        temporary = Path(name)
         try:
-            with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+            with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w") as packed:
                 packed.writestr(_entry(CHECKSUM_FILE), sums)
                 for name in sorted(files):
+                    entry = _entry(name)
                     with (
-                        packed.open(_entry(name), "w", force_zip64=True) as target,
                         (package.path / name).open("rb") as source,
+                        packed.open(entry, "w", force_zip64=True) as target,
                     ):
-                        while chunk := source.read(_CHUNK):
-                            target.write(chunk)
-            digest = hashlib.sha256(Path(temporary).read_bytes()).hexdigest()
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(archive)
+                        shutil.copyfileobj(source, target, _CHUNK)
+                packed.comment = _SEAL + b"0" * _DIGEST_LENGTH
+            _write_seal(temporary)
+            temporary.chmod(0o644)
+            temporary.replace(archive)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise OutputError(
             f"Cannot write {archive} ({error.strerror}).", "Check the folder's permissions and the free disk space."
         ) from error
-    return digest
+    return sha256_of(archive)
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
@@ -85,11 +92,29 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
+def _seal(archive: Path) -> bytes:
+    """SHA-256, as hexadecimal text, of an archive without the digest at its end."""
+    digest = hashlib.sha256()
+    left = archive.stat().st_size - _DIGEST_LENGTH
+    with archive.open("rb") as stream:
+        while left > 0 and (chunk := stream.read(min(_CHUNK, left))):
+            digest.update(chunk)
+            left -= len(chunk)
+    return digest.hexdigest().encode()
+
+
+def _write_seal(archive: Path) -> None:
+    seal = _seal(archive)
+    with archive.open("r+b") as stream:
+        stream.seek(-_DIGEST_LENGTH, os.SEEK_END)
+        stream.write(seal)
+
+
 def unpack(archive: Path, folder: Path) -> None:
     """Unpack an archive into a new folder, the files of the package directly in it.
 
-    A single folder around the files, as file managers make it, is taken off. What the archive's list of checksums
-    names must match it; what the card names is checked by `edge_all.model.package.load_package` afterwards.
+    A single folder around the files, as file managers make it, is taken off. An archive made by `pack` must be the same
+    to the byte; what the card names is checked by `edge_all.model.package.load_package` afterwards.
 
     Raises:
         ModelIntegrityError: no zip archive, a damaged one, one whose paths climb out of it, links, encryption, too many
@@ -99,15 +124,24 @@ def unpack(archive: Path, folder: Path) -> None:
         with zipfile.ZipFile(archive) as packed:
             entries = [entry for entry in packed.infolist() if not entry.is_dir()]
             names = _checked_names(archive, entries)
+            comment = packed.comment
             folder.mkdir()
             left = SIZE_LIMIT
             for entry, name in zip(entries, names, strict=True):
                 left -= _extract(packed, entry, folder / name, left)
+    except OSError as error:
+        # A damaged offset makes zipfile look before the beginning of the file.
+        if error.errno != errno.EINVAL:
+            raise
+        raise ModelIntegrityError(f"{archive} is not an intact zip archive.", "Fetch or copy it again.") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise ModelIntegrityError(
             f"{archive} is not an intact zip archive ({error}).", "Fetch or copy it again."
         ) from error
-    _check_sums(archive, folder)
+    if (folder / CHECKSUM_FILE).is_file():
+        _check_sums(archive, folder)
+        if comment != _SEAL + _seal(archive):
+            raise ModelIntegrityError(f"{archive} was changed after it was packed.", "Fetch or copy it again.")
 
 
 def _checked_names(archive: Path, entries: list[zipfile.ZipInfo]) -> list[str]:
@@ -161,8 +195,6 @@ def _extract(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, limi
 
 def _check_sums(archive: Path, folder: Path) -> None:
     sums = folder / CHECKSUM_FILE
-    if not sums.is_file():
-        return
     try:
         lines = [line.split("  ", 1) for line in sums.read_text("utf-8").splitlines()]
         listed = {name: digest for digest, name in lines}
@@ -170,7 +202,7 @@ def _check_sums(archive: Path, folder: Path) -> None:
         raise ModelIntegrityError(f"{CHECKSUM_FILE} in {archive} is damaged.", "Fetch or copy it again.") from error
     for name, expected in listed.items():
         file = folder / PurePosixPath(name).name
-        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != expected:
+        if not file.is_file() or sha256_of(file) != expected:
             raise ModelIntegrityError(
                 f"{name} in {archive} is missing or was changed after it was packed.", "Fetch or copy it again."
             )
@@ -188,11 +220,16 @@ class _HttpsOnly(urllib.request.HTTPRedirectHandler):
         headers: Any,  # noqa: ANN401  as the base class has it
         newurl: str,
     ) -> urllib.request.Request | None:
-        _require_https(newurl)
+        require_https(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _require_https(address: str) -> None:
+def require_https(address: str) -> None:
+    """Refuse any other address.
+
+    Raises:
+        UsageError: it is not an https address.
+    """
     if urllib.parse.urlsplit(address).scheme.lower() != "https":
         raise UsageError(f"{address} is not an https address.", "Only https is fetched; or download the file yourself.")
 
@@ -205,7 +242,7 @@ def download(address: str, target: Path) -> None:
         ModelNotFoundError: it cannot be fetched.
         ModelIntegrityError: it is larger than `SIZE_LIMIT`.
     """
-    _require_https(address)
+    require_https(address)
     opener = urllib.request.build_opener(_HttpsOnly())
     written = 0
     try:

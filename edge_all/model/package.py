@@ -8,6 +8,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, ModelNotFoundError, OutputError
 from edge_all.model.card import ModelCard, Variant, VariantName
@@ -27,6 +28,9 @@ __all__ = [
 CARD_FILE = "card.json"
 CARD_LIMIT = 4 * 1024 * 1024
 """Bytes; a card is a few tens of kilobytes, anything near this is not one."""
+
+_CHECKSUM = "card_sha256"
+"""Key of the card's checksum of itself: all else in a package has its hash in the card."""
 
 _digests: dict[tuple[str, int, int, int], str] = {}
 """SHA-256 by file identity: a run opens the same package several times, and a hash costs 1 ms a megabyte."""
@@ -91,6 +95,11 @@ def load_package(path: Path) -> ModelPackage:
     """
     path = Path(path)
     card_file = path / CARD_FILE
+    if not card_file.is_file() and path == default_package_path():
+        raise ModelNotFoundError(
+            f"This installation of edge-all has no embedded model ({path} is empty).",
+            "Install edge-all again, or name a package with --model.",
+        )
     if not card_file.is_file():
         raise ModelNotFoundError(
             f"There is no model package at {path} (no {CARD_FILE}).",
@@ -111,8 +120,19 @@ def load_package(path: Path) -> ModelPackage:
     if not isinstance(record, dict):
         raise ModelIntegrityError(f"{card_file} holds no model card.", "Install the package again.")
     package = ModelPackage(path, ModelCard.from_json(record))
+    if record.get(_CHECKSUM) != _card_checksum(record):
+        raise ModelIntegrityError(
+            f"{card_file} was changed after it was written.",
+            "A wrong threshold decides wrongly without a sign: install the package again.",
+        )
     verify_files(package)
     return package
+
+
+def _card_checksum(record: dict[str, Any]) -> str:
+    """SHA-256 of what a card says, whatever its line ends and indents."""
+    content = {key: value for key, value in record.items() if key != _CHECKSUM}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def card_files(card: ModelCard) -> dict[str, str]:
@@ -197,7 +217,9 @@ def write_card(folder: Path, card: ModelCard) -> Path:
         OutputError: the folder cannot be written.
     """
     target = folder / CARD_FILE
-    text = json.dumps(card.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    record = json.loads(json.dumps(card.to_json(), allow_nan=False))
+    record[_CHECKSUM] = _card_checksum(record)
+    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
     try:
         handle, temporary = tempfile.mkstemp(prefix=".card-", suffix=".tmp", dir=folder)
         try:

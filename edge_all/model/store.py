@@ -27,7 +27,7 @@ from edge_all.errors import (
     OutputError,
     UsageError,
 )
-from edge_all.model.archive import download, unpack
+from edge_all.model.archive import download, require_https, unpack
 from edge_all.model.package import (
     CARD_FILE,
     ModelPackage,
@@ -144,6 +144,7 @@ def install(source: str, check: Callable[[ModelPackage], object], *, sha256: str
     """
     with _staging() as staging:
         if "://" in source:
+            require_https(source)
             if sha256 is None:
                 raise UsageError(
                     f"{source} is fetched from a network, and no hash was given to know it by.",

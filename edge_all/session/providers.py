@@ -43,7 +43,8 @@ whose batch is dynamic: both are for those who ask for them."""
 CPU_BATCHES = (8, 4, 2, 1)
 """Fixed batch sizes on the CPU. Milliseconds a cell, INT8 InceptionV3 at 160 pixels on 2 cores: 4.6, 3.9, 3.3, 2.95,
 2.86, 2.90 for batches of 1, 2, 4, 8, 16, 32: beyond 8 nothing is gained, and memory grows (FP32: 162 MB up to 8, 198 MB
-for 16). With powers of two no cell is computed for nothing."""
+for 16). With powers of two no cell is computed for nothing. OpenVINO, which runs on the CPU too, gains as little, and
+takes 0.1 to 0.8 s for each new size."""
 
 ACCELERATOR_BATCHES = (32, 8)
 """Fixed batch sizes elsewhere: few, because every new shape starts a search for kernels there; the rest of a batch is
@@ -85,7 +86,7 @@ class ProviderPlan:
     @property
     def batch_sizes(self) -> tuple[int, ...]:
         """The fixed batch sizes, largest first."""
-        return CPU_BATCHES if self.provider == CPU else ACCELERATOR_BATCHES
+        return CPU_BATCHES if self.provider in (CPU, DEVICES["openvino"]) else ACCELERATOR_BATCHES
 
 
 def choose_provider(device: str, available: Sequence[str]) -> ProviderPlan:

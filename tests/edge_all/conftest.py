@@ -7,8 +7,10 @@ It is made here, in code, in a few milliseconds. Its probability is a logistic f
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -200,3 +202,23 @@ def tiny_network_function() -> Callable[..., None]:
 def tiny_outputs_function() -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """The function ``tiny_outputs``."""
     return tiny_outputs
+
+
+@pytest.fixture(scope="session")
+def edit_card() -> Callable[[Path, Callable[[dict[str, Any]], object]], None]:
+    """Change the card of a package as a program could that writes wrong cards with right checksums.
+
+    Files that were changed keep right hashes too.
+    """
+
+    def edit(folder: Path, change: Callable[[dict[str, Any]], object] = lambda _: None) -> None:
+        record = json.loads((folder / "card.json").read_text())
+        record.pop("card_sha256")
+        for block in (*record["variants"].values(), record["feature_statistics"]):
+            if block is not None:
+                block["sha256"] = hashlib.sha256((folder / block["file"]).read_bytes()).hexdigest()
+        change(record)
+        record["card_sha256"] = hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+        (folder / "card.json").write_text(json.dumps(record))
+
+    return edit

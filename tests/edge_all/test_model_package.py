@@ -24,11 +24,7 @@ from edge_all.model.card import CARD_SCHEMA, ModelCard
 from edge_all.model.golden import golden_crops
 from edge_all.model.package import load_package, write_card
 
-
-def edit_card(package: Path, change: Callable[[dict], object]) -> None:
-    record = json.loads((package / "card.json").read_text())
-    change(record)
-    (package / "card.json").write_text(json.dumps(record))
+EditCard = Callable[[Path, Callable[[dict], object]], None]
 
 
 def test_a_valid_package_is_read_with_all_that_its_card_says(tiny_package: Path) -> None:
@@ -79,13 +75,13 @@ def test_no_package_there(tmp_path: Path) -> None:
         load_package(tmp_path / "nowhere")
 
 
-def test_a_newer_schema_is_refused_as_incompatible(tiny_package: Path) -> None:
+def test_a_newer_schema_is_refused_as_incompatible(tiny_package: Path, edit_card: EditCard) -> None:
     edit_card(tiny_package, lambda record: record.update(schema=CARD_SCHEMA + 1))
     with pytest.raises(ModelIncompatibleError, match=f"schema {CARD_SCHEMA + 1}"):
         load_package(tiny_package)
 
 
-def test_other_preprocessing_is_refused_as_incompatible(tiny_package: Path) -> None:
+def test_other_preprocessing_is_refused_as_incompatible(tiny_package: Path, edit_card: EditCard) -> None:
     edit_card(tiny_package, lambda record: record["preprocessing"].update(colour_order="BGR"))
     with pytest.raises(ModelIncompatibleError, match="preprocessing"):
         load_package(tiny_package)
@@ -94,14 +90,14 @@ def test_other_preprocessing_is_refused_as_incompatible(tiny_package: Path) -> N
 @pytest.mark.parametrize(
     "name", ["../model.fp32.onnx", "/etc/passwd", "a/b.onnx", "..", "", "card.json", "C:\\m.onnx", "..\\m.onnx", 7]
 )
-def test_a_card_cannot_point_outside_its_package(tiny_package: Path, name: object) -> None:
+def test_a_card_cannot_point_outside_its_package(tiny_package: Path, edit_card: EditCard, name: object) -> None:
     shutil.copy(tiny_package / "model.fp32.onnx", tiny_package.parent / "model.fp32.onnx")
     edit_card(tiny_package, lambda record: record["variants"]["fp32"].update(file=name))
     with pytest.raises(ModelIntegrityError, match="not a file of the package"):
         load_package(tiny_package)
 
 
-def test_a_card_without_a_network_is_refused(tiny_package: Path) -> None:
+def test_a_card_without_a_network_is_refused(tiny_package: Path, edit_card: EditCard) -> None:
     edit_card(tiny_package, lambda record: record.update(variants={}))
     with pytest.raises(ModelError, match="no network"):
         load_package(tiny_package)
@@ -130,7 +126,9 @@ def test_a_card_without_a_network_is_refused(tiny_package: Path) -> None:
         lambda record: record.update(schema="1"),
     ],
 )
-def test_a_damaged_card_is_a_model_error_and_nothing_else(tiny_package: Path, change: Callable[[dict], object]) -> None:
+def test_a_damaged_card_is_a_model_error_and_nothing_else(
+    tiny_package: Path, edit_card: EditCard, change: Callable[[dict], object]
+) -> None:
     edit_card(tiny_package, change)
     with pytest.raises(ModelError):
         load_package(tiny_package)
@@ -162,3 +160,17 @@ def test_golden_crops_are_cells_of_different_kinds(size: int) -> None:
     assert crops.dtype == np.uint8
     assert len({crop.tobytes() for crop in crops}) == 4
     assert np.array_equal(crops, golden_crops(size))
+
+
+def test_one_changed_digit_in_the_card_is_refused(tiny_package: Path) -> None:
+    card = tiny_package / "card.json"
+    assert card.read_text().count("0.65") == 1
+    card.write_text(card.read_text().replace("0.65", "0.66"))
+    with pytest.raises(ModelIntegrityError, match=r"card\.json was changed"):
+        load_package(tiny_package)
+
+
+def test_line_ends_of_another_system_are_not_a_change(tiny_package: Path) -> None:
+    card = tiny_package / "card.json"
+    card.write_bytes(card.read_bytes().replace(b"\n", b"\r\n"))
+    assert load_package(tiny_package).card.name == "tiny"

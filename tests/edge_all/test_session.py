@@ -1,0 +1,355 @@
+"""The device policy, the cores, and sessions that say what they got."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_all.errors import (
+    DeviceError,
+    ModelIncompatibleError,
+    ModelNotFoundError,
+    OnnxRuntimeConflictError,
+    OnnxRuntimeMissingError,
+    UsageError,
+)
+from edge_all.session import DEVICES, available_cores, choose_provider, import_onnxruntime, open_session
+from edge_all.session.cores import cgroup_quota
+from edge_all.session.inference import failure_reason
+from edge_all.session.installation import installed_onnxruntimes
+from edge_all.session.providers import ACCELERATOR_BATCHES, CPU_BATCHES, split_batches
+
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+GPU_BUILD = ("TensorrtExecutionProvider", CUDA, CPU)
+
+
+@pytest.fixture
+def network(tiny_package: Path) -> Path:
+    return tiny_package / "model.fp32.onnx"
+
+
+# --- The policy, without any hardware.
+
+
+@pytest.mark.parametrize(
+    ("available", "provider"),
+    [
+        ((CPU,), CPU),
+        (("AzureExecutionProvider", CPU), CPU),
+        (GPU_BUILD, CUDA),
+        (("OpenVINOExecutionProvider", CPU), "OpenVINOExecutionProvider"),
+        (("DmlExecutionProvider", CPU), "DmlExecutionProvider"),
+        (("CoreMLExecutionProvider", CPU), CPU),
+    ],
+)
+def test_auto_takes_the_accelerator_of_the_build_and_says_why(available: tuple[str, ...], provider: str) -> None:
+    plan = choose_provider("auto", available)
+    assert plan.provider == provider
+    assert plan.reason
+    assert plan.strict == (provider == CPU)
+
+
+@pytest.mark.parametrize("device", sorted(DEVICES))
+def test_a_device_that_is_named_is_the_plan_or_an_error(device: str) -> None:
+    plan = choose_provider(device.upper(), [DEVICES[device], CPU])
+    assert plan.provider == DEVICES[device]
+    assert plan.strict
+    assert plan.providers[0][0] == DEVICES[device]
+    if device != "cpu":
+        with pytest.raises(DeviceError, match=DEVICES[device]) as error:
+            choose_provider(device, [CPU])
+        assert "pip install 'edge-all[" in error.value.remedy
+
+
+def test_a_device_that_does_not_exist_is_wrong_usage() -> None:
+    with pytest.raises(UsageError, match="'gpu0'") as error:
+        choose_provider("gpu0", GPU_BUILD)
+    assert "cuda" in error.value.remedy
+
+
+def test_cuda_does_not_round_to_ten_bits() -> None:
+    options = dict(choose_provider("cuda", GPU_BUILD).providers)
+    assert options[CUDA]["use_tf32"] == "0"
+
+
+@given(st.integers(0, 500), st.sampled_from([CPU_BATCHES, ACCELERATOR_BATCHES, (1,)]))
+def test_batches_hold_every_cell_once_in_fixed_sizes(count: int, sizes: tuple[int, ...]) -> None:
+    batches = split_batches(count, sizes)
+    assert sum(cells for cells, _ in batches) == count
+    assert all(size in sizes and 0 < cells <= size for cells, size in batches)
+    assert sum(size - cells for cells, size in batches) < sizes[-1]
+
+
+# --- Cores.
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+@pytest.mark.parametrize(("limit", "cores"), [("150000 100000", 1.5), ("50000 100000", 0.5), ("max 100000", None)])
+def test_quota_of_control_groups_version_2(tmp_path: Path, limit: str, cores: float | None) -> None:
+    write(tmp_path / "proc/self/cgroup", "0::/system.slice/station\n")
+    write(tmp_path / "sys/fs/cgroup/system.slice/station/cpu.max", limit)
+    assert cgroup_quota(tmp_path) == cores
+
+
+def test_the_tightest_quota_of_all_groups_around_counts(tmp_path: Path) -> None:
+    write(tmp_path / "proc/self/cgroup", "0::/outer/inner\n")
+    write(tmp_path / "sys/fs/cgroup/outer/cpu.max", "200000 100000")
+    write(tmp_path / "sys/fs/cgroup/outer/inner/cpu.max", "400000 100000")
+    assert cgroup_quota(tmp_path) == 2
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("250000", 2.5), ("-1", None)])
+def test_quota_of_control_groups_version_1(tmp_path: Path, quota: str, cores: float | None) -> None:
+    # The path is the host's; inside a container the group is mounted at the root.
+    write(tmp_path / "proc/self/cgroup", "4:memory:/docker/abc\n2:cpu,cpuacct:/docker/abc\n")
+    write(tmp_path / "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", quota)
+    write(tmp_path / "sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000")
+    assert cgroup_quota(tmp_path) == cores
+
+
+@pytest.mark.parametrize("content", ["", "nonsense", "1 2 3", "100000 0"])
+def test_a_quota_that_cannot_be_read_is_none(tmp_path: Path, content: str) -> None:
+    write(tmp_path / "proc/self/cgroup", "0::/\n")
+    write(tmp_path / "sys/fs/cgroup/cpu.max", content)
+    assert cgroup_quota(tmp_path) is None
+    assert cgroup_quota(tmp_path / "nowhere") is None
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_cores_are_those_that_this_process_may_use() -> None:
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert available_cores() == 1
+    finally:
+        os.sched_setaffinity(0, before)
+    assert 1 <= available_cores() <= len(before)
+
+
+# --- What is installed.
+
+
+def fake_distribution(folder: Path, name: str) -> None:
+    write(
+        folder / f"{name.replace('-', '_')}-9.9.dist-info/METADATA",
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: 9.9\n",
+    )
+
+
+def test_two_onnxruntimes_in_one_folder_are_a_conflict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_distribution(tmp_path, "onnxruntime")
+    fake_distribution(tmp_path, "onnxruntime-gpu")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(OnnxRuntimeConflictError, match=r"onnxruntime 9\.9, onnxruntime-gpu 9\.9") as error:
+        import_onnxruntime()
+    assert "pip uninstall -y onnxruntime onnxruntime-gpu" in error.value.remedy
+    assert "edge-all[gpu]" in error.value.remedy
+
+
+def test_two_onnxruntimes_in_different_folders_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_distribution(tmp_path, "onnxruntime-gpu")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "onnxruntime-gpu" in {one.name for one in installed_onnxruntimes()}
+    assert hasattr(import_onnxruntime(), "InferenceSession")
+
+
+def test_no_onnxruntime_says_which_line_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(OnnxRuntimeMissingError) as error:
+        import_onnxruntime()
+    assert "pip install 'edge-all[cpu]'" in error.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("raise ImportError('DLL load failed')", "DLL load failed"),
+        ("import a_package_that_is_not_there", "a_package_that_is_not_there"),
+        ("", "incomplete"),
+    ],
+)
+def test_a_broken_onnxruntime_is_named_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, problem: str
+) -> None:
+    write(tmp_path / "onnxruntime/__init__.py", source)
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(OnnxRuntimeMissingError, match=problem):
+        import_onnxruntime()
+    sys.modules.pop("onnxruntime", None)
+
+
+# --- Sessions.
+
+
+def pretend_gpu_build(monkeypatch: pytest.MonkeyPatch, *, starts: bool, raises: str = "") -> None:
+    """An ONNX Runtime that was built with CUDA, on a machine where it starts or does not."""
+    real = import_onnxruntime()
+
+    def session(path: Path, options: object, *, providers: list, enable_fallback: int) -> object:
+        assert enable_fallback == 0
+        opened = real.InferenceSession(path, options, providers=[CPU])
+        if providers[0][0] != CPU:
+            if raises:
+                raise RuntimeError(raises)
+            if not starts:
+                os.write(2, b"2026 [E:onnxruntime] Failed to load library x.so with error: libcudnn.so.9: not found\n")
+                return opened
+            return SimpleNamespace(
+                get_providers=lambda: [CUDA, CPU],
+                get_inputs=opened.get_inputs,
+                get_outputs=opened.get_outputs,
+                get_modelmeta=opened.get_modelmeta,
+                run=opened.run,
+            )
+        return opened
+
+    fake = SimpleNamespace(
+        InferenceSession=session,
+        SessionOptions=real.SessionOptions,
+        capi=real.capi,
+        get_available_providers=lambda: list(GPU_BUILD),
+        preload_dlls=lambda: print("Failed to load libcublas"),  # noqa: T201  as the real one does
+        set_default_logger_severity=real.set_default_logger_severity,
+        __version__="0",
+    )
+    monkeypatch.setattr("edge_all.session.inference.import_onnxruntime", lambda: fake)
+
+
+def test_auto_falls_back_and_says_why(
+    network: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pretend_gpu_build(monkeypatch, starts=False)
+    report = open_session(network).provider
+    assert (report.requested, report.obtained) == ("auto", CPU)
+    assert "CUDAExecutionProvider is installed but did not start (libcudnn.so.9: not found)" in report.reason
+    assert capfd.readouterr() == ("", "")
+
+
+def test_cuda_that_does_not_start_is_an_error(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gpu_build(monkeypatch, starts=False)
+    with pytest.raises(DeviceError, match=r"libcudnn\.so\.9") as error:
+        open_session(network, device="cuda")
+    assert "nvidia-smi" in error.value.remedy
+
+
+def test_cuda_that_raises_is_an_error_with_its_reason(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gpu_build(monkeypatch, starts=False, raises="CUDA failure 35: driver version is insufficient")
+    with pytest.raises(DeviceError, match="driver version is insufficient"):
+        open_session(network, device="cuda")
+    assert "driver version" in open_session(network, device="auto").provider.reason
+
+
+def test_cuda_that_starts_is_what_the_report_names(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_gpu_build(monkeypatch, starts=True)
+    session = open_session(network, device="cuda")
+    assert session.provider.obtained == CUDA
+    crops = np.random.default_rng(0).integers(0, 256, (11, 32, 32, 3), dtype=np.uint8)
+    plain = open_session(network, device="cpu").run(crops)
+    for name, values in session.run(crops).items():
+        assert np.allclose(values, plain[name], atol=1e-6)
+
+
+def test_cuda_is_an_error_where_only_the_cpu_is(network: Path) -> None:
+    if CUDA in import_onnxruntime().get_available_providers():
+        pytest.skip("this ONNX Runtime was built with CUDA")
+    with pytest.raises(DeviceError, match="no CUDAExecutionProvider"):
+        open_session(network, device="cuda")
+
+
+@pytest.mark.gpu
+def test_cuda_on_real_hardware_agrees_with_the_cpu(network: Path) -> None:
+    crops = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
+    gpu, cpu = open_session(network, device="cuda"), open_session(network, device="cpu")
+    assert gpu.provider.obtained == CUDA
+    assert np.allclose(gpu.run(crops)["probability"], cpu.run(crops)["probability"], atol=1e-5)
+
+
+def test_the_reason_is_the_innermost_one() -> None:
+    log = (
+        "Failed to load libcublas\n[E] FAIL : Failed to load library y.so with error: libcublasLt.so.13: no such file\n"
+    )
+    assert failure_reason(log) == "libcublasLt.so.13: no such file"
+    assert failure_reason(log, "RuntimeError: install TensorRT") == "libcublasLt.so.13: no such file"
+    assert failure_reason("", "/src/a.cc:7 void f(int, char) Please install it.") == "Please install it"
+    assert failure_reason("noise\nCUDA error 3\n") == "CUDA error 3"
+    assert failure_reason("") == "ONNX Runtime gave no reason"
+    assert len(failure_reason("", "x " * 5000)) <= 300
+
+
+def test_outputs_are_those_of_the_contract(network: Path, tiny_outputs: Callable[..., tuple]) -> None:
+    session = open_session(network, device="cpu", threads=1)
+    crops = np.random.default_rng(3).integers(0, 256, (21, 32, 32, 3), dtype=np.uint8)
+    outputs = session.run(crops)
+    probability, features = tiny_outputs(crops)
+    assert set(outputs) == {"probability", "features", "activation"}
+    assert outputs["probability"] == pytest.approx(probability, abs=1e-5)
+    assert np.allclose(outputs["features"], features, atol=1e-5)
+    assert outputs["activation"].shape == (21, 15, 15)
+    assert {values.dtype for values in outputs.values()} == {np.dtype(np.float32)}
+    assert session.provider.threads == 1
+    assert session.metadata["edge_all.name"] == "tiny"
+    empty = session.run(crops[:0])
+    assert [empty[name].shape for name in ("probability", "features", "activation")] == [(0,), (0, 8), (0, 15, 15)]
+    assert list(session.run(crops, ("features",))) == ["features"]
+    flipped = session.run(crops[:, ::-1, ::-1])
+    assert np.isfinite(flipped["probability"]).all()
+
+
+@pytest.mark.parametrize(
+    "crops",
+    [
+        np.zeros((2, 32, 32, 3), np.float32),
+        np.zeros((2, 31, 32, 3), np.uint8),
+        np.zeros((32, 32, 3), np.uint8),
+        np.zeros((2, 3, 32, 32), np.uint8),
+    ],
+)
+def test_crops_of_another_form_are_refused(network: Path, crops: np.ndarray) -> None:
+    with pytest.raises(UsageError, match="uint8 crops"):
+        open_session(network, device="cpu").run(crops)
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"image": "x"}, "inputs"),
+        ({"probability": "y"}, "no output 'probability'"),
+        ({"batch_axis": 4}, "its input is"),
+    ],
+)
+def test_a_foreign_network_is_refused_with_the_reason(
+    tmp_path: Path, tiny_network: Callable[..., None], options: dict, problem: str
+) -> None:
+    tiny_network(tmp_path / "m.onnx", 32, {}, **options)
+    with pytest.raises(ModelIncompatibleError, match=problem):
+        open_session(tmp_path / "m.onnx", device="cpu")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"<html>", b"\x08\x08"])
+def test_a_file_that_is_no_network_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "m.onnx").write_bytes(content)
+    with pytest.raises(ModelIncompatibleError, match=r"cannot open|not a network"):
+        open_session(tmp_path / "m.onnx", device="cpu")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError):
+        open_session(tmp_path / "m.onnx")
+
+
+def test_no_threads_are_wrong_usage(network: Path) -> None:
+    with pytest.raises(UsageError, match="0 threads"):
+        open_session(network, threads=0)
