@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def train(
     data: Annotated[Path, typer.Option("--data", help="Folder of the data set.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; new, unless resuming.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run; new, unless resuming.")],
     layout: Annotated[
         str, typer.Option(help="How the folder is laid out: reference, folders, cnmc or taleqani.")
     ] = "reference",
@@ -57,7 +57,7 @@ def train(
 ) -> None:
     """Fine-tune InceptionV3 on labelled cells.
 
-    Writes the configuration, the split, the leak report, the log, the network and the predictions of the held-out cells.
+    Writes the configuration, the split, the leak report, the log, the network and the held-out predictions.
     """
     from edge_all.errors import UsageError
 

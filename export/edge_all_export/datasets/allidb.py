@@ -54,7 +54,7 @@ def read_allidb1(folder: Path) -> CellSet:
         for cell in segmentation.cells:
             kind = _kind(cell, segmentation, marks, small=small, healthy=healthy)
             cut = touches_border(cell, height, width)
-            if kind is None or (cut and not healthy and kind != "small object"):
+            if kind is None or (cut and not healthy):
                 continue
             yield Sample(
                 id=f"allidb1/{image.stem}/{cell.id}",

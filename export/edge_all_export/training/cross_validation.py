@@ -88,7 +88,8 @@ def train_on_data(
         folder: of the run, or of the whole cross-validation.
         folds: number of folds; 0 trains on everything.
         every_fold: train once for each fold instead of for the first alone.
-        resume, allow_leaks: as in `train`.
+        resume: as in `train`.
+        allow_leaks: as in `train`.
         report: called with the fold and every epoch's figures.
 
     Raises:

@@ -16,20 +16,30 @@ from edge_all_export.training.configuration import TrainingConfig
 
 __all__ = ["TrainingBatches", "drawing_weights"]
 
+PAIRED_SHARE = 0.6
+"""Share of a class that is drawn from sources which have the other class too."""
+
 
 def drawing_weights(samples: Sequence[Sample], all_share: float) -> NDArray[np.float64]:
     """Probability of drawing each sample.
 
-    Within a class, a source counts by the square root of its size: large sets lead without drowning small ones.
+    Where only some sources have both classes, half or more of the other class comes from these: against negatives of
+    another laboratory, its colours and its camera would be the easier thing to learn. Within that, each kind of cell of
+    each source counts by the square root of its number: large sets lead without drowning small ones.
 
     Returns:
         ``float64 [samples]``, summing to 1; samples of ALL sum to ``all_share``.
     """
+    labels = np.array([sample.label for sample in samples])
     sizes = Counter((sample.label, sample.source, sample.kind) for sample in samples)
     weights = np.array([sizes[sample.label, sample.source, sample.kind] ** -0.5 for sample in samples])
-    labels = np.array([sample.label for sample in samples])
+    with_both = {sample.source for sample in samples if sample.label} & {s.source for s in samples if not s.label}
+    paired = np.array([sample.source in with_both for sample in samples])
     for label, share in ((1, all_share), (0, 1 - all_share)):
-        weights[labels == label] *= share / weights[labels == label].sum()
+        parts = [part for part in ((labels == label) & paired, (labels == label) & ~paired) if part.any()]
+        shares = (PAIRED_SHARE, 1 - PAIRED_SHARE) if len(parts) == 2 else (1.0,)
+        for part, part_share in zip(parts, shares, strict=True):
+            weights[part] *= share * part_share / weights[part].sum()
     return weights
 
 
