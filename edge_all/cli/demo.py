@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder for the fields and the results; made if need be.")
+        Path, typer.Option("--output", "-o", help="Folder for the fields and the results; made if need be.")
     ] = Path("edge-all-demo"),
     model: ModelOption = None,
     variant: VariantOption = None,

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 def screen(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Images, folders of images, or globs.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if need be.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if need be.")],
     model: ModelOption = None,
     variant: VariantOption = None,
     device: DeviceOption = "auto",

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 def segment(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Images, folders of images, or globs.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if need be.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if need be.")],
     microns_per_pixel: Annotated[
         float | None, typer.Option(min=0.01, max=10.0, help="Physical size of a pixel, where it is known.")
     ] = None,

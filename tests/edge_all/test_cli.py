@@ -116,7 +116,7 @@ def test_bad_images_end_with_1_and_the_rest_is_written(slide: Path, tiny_package
         (["screen", "field.png", "-o", "out", "--model", "no-such-model"], "no-such-model"),
         (["screen", "field.png", "-o", "out", "--device", "abacus", "--model", "MODEL"], "abacus"),
         (["screen", "field.png", "-o", "out", "--variant", "int4"], "int4"),
-        (["screen", "field.png"], "--out"),
+        (["screen", "field.png"], "--output"),
     ],
 )
 def test_a_mistake_ends_with_2_one_message_and_no_traceback(
