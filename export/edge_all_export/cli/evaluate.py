@@ -120,7 +120,9 @@ def evaluate_predictions(
     log = predictions.with_name(LOG_FILE)
     curves = read_log(log) if log.is_file() else None
     claim_evaluation_folder(output)
-    evaluation = evaluate(table, name=predictions.stem, model={"Predictions": predictions.name}, band=limits)
+    # A run calls its table predictions.csv, so that its folder says more.
+    name = predictions.resolve().parent.name if predictions.stem == "predictions" else predictions.stem
+    evaluation = evaluate(table, name=name, model={"Predictions": predictions.name}, band=limits)
     write_evaluation(evaluation, output, log=curves)
     _print_evaluation(evaluation, output)
 

@@ -355,11 +355,12 @@ def _group_rows(predictions: Predictions, cutoff: float) -> tuple[GroupRow, ...]
 
 def _warnings(predictions: Predictions, cells: Level) -> list[str]:
     warnings = []
-    if cells.groups < FEW_GROUPS:
-        warnings.append(
-            f"Only {cells.groups} group(s): intervals from a bootstrap over so few are too narrow, read them as a "
-            "lower bound of the doubt."
-        )
+    for kind, figure in (("ALL", cells.figures["sensitivity"]), ("non-ALL", cells.figures["specificity"])):
+        if 0 < figure.groups < FEW_GROUPS:
+            warnings.append(
+                f"Only {figure.groups} group(s) hold {kind} cells ({figure.samples}): intervals from a bootstrap over so "
+                "few are too narrow, read them as a lower bound of the doubt."
+            )
     if cells.groups == cells.samples > 1:
         warnings.append(
             "Every cell is a group of its own. If several cells are from one patient, the intervals are too narrow."

@@ -21,7 +21,8 @@ RESAMPLES = 1000
 """Enough that the ends of a 95 % interval rest on 25 resamples each (Efron and Tibshirani 1993, chapter 14)."""
 CONFIDENCE = 0.95
 FEW_GROUPS = 20
-"""With fewer groups the cluster bootstrap's intervals are known to be too narrow; reports say so."""
+"""With fewer groups of a class the cluster bootstrap's intervals are too narrow
+(Cameron, Gelbach and Miller, Rev. Econ. Stat. 90, 2008); reports say so."""
 MOST_UNDEFINED = 0.5
 """Above this share of resamples in which a figure is undefined (one class only) no interval is given."""
 

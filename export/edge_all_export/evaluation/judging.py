@@ -168,10 +168,11 @@ def normal_cells(folder: Path) -> CellSet:
     Raises:
         InputNotFoundError: there is no such folder, or no image in it.
     """
-    found = read_pbc_lymphocytes(folder)
+    found, source = read_pbc_lymphocytes(folder), folder.resolve().name
+    names = [f"{source}/{sample.image.stem}" for sample in found.samples]
     renamed = tuple(
-        replace(sample, id=f"{folder.resolve().name}/{sample.image.stem}", source=folder.resolve().name)
-        for sample in found.samples
+        replace(sample, id=name, source=source, group=name, block=name)
+        for sample, name in zip(found.samples, names, strict=True)
     )
     return CellSet(renamed, found.skipped)
 
