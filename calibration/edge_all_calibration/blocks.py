@@ -15,13 +15,15 @@ INNER_OPERATORS = frozenset({"Conv", "Relu", "Clip", "MaxPool", "AveragePool", "
 def network_blocks(graph: onnx.GraphProto) -> tuple[dict[str, list[str]], list[str]]:
     """Nodes to quantise by block in the order of the data, and the names of those that always stay in float.
 
-    A block ends where branches join or the picture shrinks by a maximum. What stays in float is the scaling of the
+    A block ends where branches join or the picture shrinks by a maximum; the first convolution, which sees the picture
+    itself, is one of its own. What stays in float is the scaling of the
     input before the first convolution, and the head behind the last: it has a thousandth of the weights, and rounding
     it moves every probability.
     """
     depth: dict[str, int] = {}
     blocks: dict[str, list[str]] = {}
     outside: list[str] = []
+    first = ""
     reached = _reached_from_convolutions(graph)
     for node in graph.node:
         before = max((depth.get(name, 0) for name in node.input), default=0)
@@ -33,7 +35,9 @@ def network_blocks(graph: onnx.GraphProto) -> tuple[dict[str, list[str]], list[s
             and any(name in reached for name in node.input)
         )
         if inner:
-            blocks.setdefault(f"block {before + 1}", []).append(node.name)
+            first = first or node.output[0]
+            alone = node.output[0] == first or (node.op_type in ("Relu", "Clip") and node.input[0] == first)
+            blocks.setdefault("first convolution" if alone else f"block {before + 1}", []).append(node.name)
         else:
             outside.append(node.name)
     return blocks, outside

@@ -14,7 +14,10 @@ from edge_all.errors import OutputError
 from edge_all.model.card import VariantName
 from edge_all.model.package import load_package, write_card
 
-__all__ = ["embed_package", "published_folder"]
+__all__ = ["EMBEDDED_LIMIT", "embed_package", "published_folder"]
+
+EMBEDDED_LIMIT = 25_000_000
+"""Bytes of the package inside the installed runtime at most."""
 
 
 @contextmanager
@@ -62,7 +65,7 @@ def embed_package(package: Path, target: Path, variant: VariantName = "int8", *,
 
     Raises:
         ModelError: the package is not sound, or has no such variant.
-        OutputError: the target exists, or cannot be written.
+        OutputError: the target exists or cannot be written, or the package is too large.
     """
     source = load_package(package)
     kept = source.variant(variant)
@@ -72,6 +75,12 @@ def embed_package(package: Path, target: Path, variant: VariantName = "int8", *,
             shutil.copyfile(source.feature_statistics_file, stage / source.feature_statistics_file.name)
         write_card(stage, dataclasses.replace(source.card, variants={variant: kept}))
         load_package(stage)
+        size = sum(file.stat().st_size for file in stage.iterdir())
+        if size > EMBEDDED_LIMIT:
+            raise OutputError(
+                f"The package has {size / 1e6:.1f} MB; inside edge-all travel at most {EMBEDDED_LIMIT / 1e6:.0f} MB.",
+                "Use a smaller network.",
+            )
 
 
 def _require_free(target: Path, *, replace: bool) -> None:

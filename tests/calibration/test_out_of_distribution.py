@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from edge_all_calibration.inference import run_network
+from edge_all_calibration.out_of_distribution import condense_features, distance_limit, distances, fit_statistics
+from edge_all_calibration.release import CellParts
+
+
+def test_distances_are_those_of_mahalanobis() -> None:
+    generator = np.random.default_rng(0)
+    features = generator.multivariate_normal([1, -2], [[4, 1], [1, 2]], 5000).astype(np.float32)
+    found = distances(features, fit_statistics(features))
+    assert 1.9 < found.mean() < 2.1
+    assert 0.005 < (found > 9.21).mean() < 0.015  # the 99 % quantile of chi-squared with two degrees of freedom
+
+
+def test_the_limit_lets_all_but_one_in_a_hundred_pass() -> None:
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(1000, 5)).astype(np.float32)
+    statistics = fit_statistics(features[:500])
+    limit = distance_limit(features[500:], statistics)
+    assert 0 < (distances(features[500:], statistics) > limit).mean() <= 0.01
+
+
+def test_a_feature_that_never_varies_is_borne() -> None:
+    features = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    features[:, 1] = 7
+    assert np.isfinite(distances(features, fit_statistics(features))).all()
+
+
+def test_condensing_keeps_components_and_the_length_of_the_rest(
+    tmp_path: Path, write: Callable[..., Path], parts: CellParts
+) -> None:
+    network = write(tmp_path / "network.onnx")
+    crops = parts.calibration.crops[:20]
+    before = run_network(network, crops)
+    assert before.features is not None
+    condensed = condense_features(onnx.load(network), before.features)
+    onnx.checker.check_model(condensed, full_check=True)
+    onnx.save(condensed, tmp_path / "condensed.onnx")
+    after = run_network(tmp_path / "condensed.onnx", crops)
+    assert after.features is not None
+    assert np.array_equal(after.probability, before.probability)
+    # Twenty cells determine five components; together with the rest they keep every distance from the centre.
+    assert after.features.shape == (20, 6)
+    lengths = np.linalg.norm(before.features - before.features.mean(axis=0), axis=1)
+    assert np.allclose(np.linalg.norm(after.features, axis=1), lengths, rtol=1e-3)
+
+
+def test_few_features_of_many_cells_stay_as_they_are(network: Path, parts: CellParts) -> None:
+    model = onnx.load(network)
+    features = run_network(network, parts.calibration.crops).features
+    assert features is not None
+    assert condense_features(model, features) is model

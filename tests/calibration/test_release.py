@@ -1,0 +1,162 @@
+"""The whole of calibration, quantisation, gate and runtime on a tiny network, without TensorFlow."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from edge_all.classifier import Classifier
+from edge_all.errors import ModelIntegrityError, UsageError
+from edge_all.model.card import ModelCard
+from edge_all.model.package import load_package
+from edge_all.verification import check_golden
+from edge_all_calibration.cells import LabelledCells
+from edge_all_calibration.gate import GateLimits
+from edge_all_calibration.metrics import auc
+from edge_all_calibration.publishing import embed_package
+from edge_all_calibration.release import REJECTED, CellParts, Release, build_release
+
+VARIANTS = ("fp32", "fp16", "int8")
+
+
+def test_the_runtime_decides_as_the_gate_saw_it(released: tuple[Path, Release], parts: CellParts) -> None:
+    folder, _ = released
+    package = load_package(folder)
+    assert tuple(package.card.variants) == VARIANTS
+    reference = [one.label for one in Classifier(package, variant="fp32", device="cpu").judge(parts.test.crops)]
+    for variant in ("fp16", "int8"):
+        classifier = Classifier(package, variant=variant, device="cpu")
+        labels = [one.label for one in classifier.judge(parts.test.crops)]
+        agreement = np.mean([one == other for one, other in zip(labels, reference, strict=True)])
+        gate = package.card.variants[variant].gate
+        assert gate is not None
+        assert gate["passed"] is True
+        assert gate["checks"]["label agreement"]["value"] == pytest.approx(agreement, abs=1e-4)
+
+
+def test_the_package_tells_all_cells_from_others(released: tuple[Path, Release], parts: CellParts) -> None:
+    judged = Classifier(load_package(released[0]), variant="int8", device="cpu").judge(parts.test.crops)
+    assert auc(np.array([one.probability for one in judged]), parts.test.labels) > 0.9
+
+
+def test_every_file_meets_its_golden_answers_and_names_itself(released: tuple[Path, Release]) -> None:
+    package = load_package(released[0])
+    for variant in VARIANTS:
+        check = check_golden(Classifier(package, variant=variant, device="cpu"))
+        assert check.largest_difference is not None
+        assert check.largest_difference < 1e-5
+        model = onnx.load(package.variant_file(variant))
+        onnx.checker.check_model(model, full_check=True)
+        metadata = {entry.key: entry.value for entry in model.metadata_props}
+        assert metadata == package.card.network_metadata(variant)
+        assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+def test_int8_is_static_per_channel_with_unsigned_activations_in_reduced_range(released: tuple[Path, Release]) -> None:
+    model = onnx.load(released[0] / "model.int8.onnx")
+    tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    operators = {node.op_type for node in model.graph.node}
+    assert "DynamicQuantizeLinear" not in operators
+    weights = [value for value in tensors.values() if value.dtype == np.int8 and value.ndim == 4]
+    assert len(weights) == 2
+    assert all(np.abs(value.astype(int)).max() <= 64 for value in weights)
+    scales = [
+        tensors[node.input[1]]
+        for node in model.graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in tensors and tensors[node.input[0]].ndim == 4
+    ]
+    assert [scale.shape for scale in scales] == [(8,), (8,)]
+    zero_points = [tensors[node.input[2]] for node in model.graph.node if node.op_type == "QuantizeLinear"]
+    assert zero_points
+    assert all(value.dtype == np.uint8 for value in zero_points)
+
+
+def test_fp16_keeps_its_head_and_its_outputs_in_float(released: tuple[Path, Release]) -> None:
+    model = onnx.load(released[0] / "model.fp16.onnx")
+    assert [value.type.tensor_type.elem_type for value in model.graph.output] == [onnx.TensorProto.FLOAT] * 2
+    halves = [tensor.name for tensor in model.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT16]
+    assert len(halves) == 4
+    assert not any("head" in name for name in halves)
+
+
+def test_strange_cells_are_left_to_a_person(released: tuple[Path, Release], parts: CellParts) -> None:
+    strange = 255 - parts.test.crops[:12]
+    for variant in VARIANTS:
+        classifier = Classifier(load_package(released[0]), variant=variant, device="cpu")
+        assert {one.label for one in classifier.judge(strange)} == {"indeterminate"}
+        known = [one.out_of_distribution for one in classifier.judge(parts.test.crops)]
+        assert np.mean([distance is not None and distance > 1 for distance in known]) < 0.1
+
+
+def test_a_rejected_variant_is_set_aside_with_its_report(
+    tmp_path: Path, network: Path, card: ModelCard, parts: CellParts
+) -> None:
+    limits = GateLimits(label_agreement=1.01)
+    release = build_release(tmp_path, network, card, parts, variants=("fp32", "int8"), limits=limits)
+    assert [report.variant for report in release.rejected] == ["int8"]
+    assert tuple(load_package(tmp_path).card.variants) == ("fp32",)
+    assert not (tmp_path / "model.int8.onnx").exists()
+    assert (tmp_path / REJECTED / "model.int8.onnx").is_file()
+    report = json.loads((tmp_path / REJECTED / "int8.json").read_text(encoding="utf-8"))
+    assert report["gate"]["passed"] is False
+    assert "label agreement" in report["gate"]["reasons"][0]
+
+
+def test_a_network_without_features_gets_a_package_without_statistics(
+    tmp_path: Path, write: Callable[..., Path], card: ModelCard, parts: CellParts
+) -> None:
+    folder = tmp_path / "package"
+    folder.mkdir()
+    plain = write(tmp_path / "plain.onnx", features=False)
+    release = build_release(folder, plain, card, parts, variants=("fp32",))
+    assert release.card.feature_statistics is None
+    judged = Classifier(load_package(folder), device="cpu").judge(parts.test.crops[:2])
+    assert [one.out_of_distribution for one in judged] == [None, None]
+
+
+def test_a_changed_byte_is_refused(tmp_path: Path, released: tuple[Path, Release]) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(released[0], folder)
+    content = bytearray((folder / "model.int8.onnx").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "model.int8.onnx").write_bytes(content)
+    with pytest.raises(ModelIntegrityError):
+        load_package(folder)
+
+
+def test_the_embedded_copy_holds_one_variant_and_its_report(tmp_path: Path, released: tuple[Path, Release]) -> None:
+    embed_package(released[0], tmp_path / "default")
+    package = load_package(tmp_path / "default")
+    assert tuple(package.card.variants) == ("int8",)
+    assert sorted(file.name for file in package.path.iterdir()) == ["card.json", "features.npz", "model.int8.onnx"]
+    assert package.card.variants["int8"].gate is not None
+
+
+@pytest.mark.parametrize("shared", ["calibration", "training"])
+def test_a_group_in_two_parts_is_refused(
+    tmp_path: Path, network: Path, card: ModelCard, parts: CellParts, shared: str, draw: Callable[..., LabelledCells]
+) -> None:
+    test = draw(range(29, 39) if shared == "calibration" else range(19, 20))
+    with pytest.raises(UsageError, match=f"(?s){shared}.*share 1 group"):
+        build_release(tmp_path, network, card, dataclasses.replace(parts, test=test))
+
+
+def test_cells_of_one_class_are_refused(tmp_path: Path, network: Path, card: ModelCard, parts: CellParts) -> None:
+    lone = parts.calibration.subset(parts.calibration.labels)
+    with pytest.raises(UsageError, match="are ALL"):
+        build_release(tmp_path, network, card, dataclasses.replace(parts, calibration=lone))
+
+
+def test_cells_cut_for_another_network_are_refused(
+    tmp_path: Path, network: Path, card: ModelCard, parts: CellParts
+) -> None:
+    other = dataclasses.replace(card, preprocessing=dataclasses.replace(card.preprocessing, input_size=48))
+    with pytest.raises(UsageError, match="48"):
+        build_release(tmp_path, network, other, parts)
