@@ -21,9 +21,10 @@ from edge_all.model.package import write_card
 from edge_all.preprocessing import PreprocessingSpec
 
 CHANNELS = 8
-SLOPE = 60.0
-MIDDLE = 0.045
-"""Mean purple at which the probability is one half."""
+SLOPE = 120.0
+MIDDLE = 0.03
+"""Mean purple at which the probability is one half: of rendered cells, half of the blasts lie above and all
+neutrophils below."""
 
 
 def _kernels() -> tuple[np.ndarray, np.ndarray]:

@@ -32,13 +32,13 @@ probabilities = st.floats(0, 1)
 
 
 def purple_crops(count: int, size: int = 32, seed: int = 1) -> np.ndarray:
-    """Grainy crops whose nucleus grows from nothing to all of the crop."""
+    """Grainy crops whose nucleus grows from nothing to half of the crop."""
     random = np.random.default_rng(seed)
     row, column = np.mgrid[0:size, 0:size]
     distance = np.hypot(row - size / 2, column - size / 2)
     crops = np.empty((count, size, size, 3), np.uint8)
     for index in range(count):
-        nucleus = distance < size * index / max(1, count - 1) * 0.7
+        nucleus = distance < size * index / max(1, count - 1) * 0.4
         crop = np.where(nucleus[..., None], (110, 60, 150), (235, 225, 230)) + random.integers(-9, 10, (size, size, 3))
         crops[index] = np.clip(crop, 0, 255)
     return crops
