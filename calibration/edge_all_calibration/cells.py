@@ -118,8 +118,9 @@ def load_cells(file: Path) -> LabelledCells:
             f"There are no cells at {file}.", "`edge-all train` leaves the cells of each part in its run folder."
         )
     try:
-        # Without pickle: a cell set from elsewhere must not be able to run code.
-        with np.load(file, allow_pickle=False) as arrays:
+        # Without pickle: a cell set from elsewhere must not run code. The stream is ours, because numpy leaves
+        # its own open when the archive is damaged.
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             labels = arrays["labels"]
             if labels.dtype != np.bool_ and not np.isin(labels, (0, 1)).all():
                 raise InputError(f"Labels in {file} are not 0 and 1.", "1 is ALL, 0 is not.")
