@@ -1,7 +1,8 @@
 """One network file, opened on one execution provider.
 
 Measured on InceptionV3 (160 pixels, FP32 and INT8, 48 crops, ONNX Runtime 1.32, CPU): probabilities and features are
-equal to the last bit for batches of 1 to 32, for one thread and two, and whatever else travels in the batch.
+equal to the last bit for batches of 1 to 32, for one thread and two, and whatever else travels in the batch. Activation
+maps differ by 4 parts in a million.
 """
 
 from __future__ import annotations
