@@ -226,6 +226,8 @@ def _parse_bmp(data: bytes, name: str) -> ImageHeader:
 _TIFF_TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
 _TIFF_COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}
 """None, the fax codes, LZW, JPEG, Deflate (new and old), PackBits: what OpenCV's own libtiff decodes."""
+_TIFF_NEVER_ENDING_IN_ZEROS = {5, 8, 32946}
+"""LZW and Deflate: zeros there are what an interrupted copy left, and libtiff would make black pixels of them."""
 _TIFF_PHOTOMETRICS = {0, 1, 2, 3, 5, 6}
 """Grey (both senses), RGB, palette, CMYK, YCbCr."""
 
@@ -305,6 +307,14 @@ def _parse_tiff(data: bytes, name: str) -> ImageHeader:
         _fail_corrupt(name, "is a TIFF without image data")
     if max(map(sum, zip(offsets, counts, strict=False)), default=max(offsets)) > len(data):
         _fail_corrupt(name, "is a truncated TIFF: image data are missing")
+    if compression in _TIFF_NEVER_ENDING_IN_ZEROS:
+        ends = (
+            data[start + count - 16 : start + count]
+            for start, count in zip(offsets, counts, strict=False)
+            if count >= 16
+        )
+        if any(not any(end) for end in ends):
+            _fail_corrupt(name, "is a damaged TIFF: a part of its image data is missing")
     stored = (width * channels * bits + 7) // 8 * height
     if compression == 1 and photometric != 6 and counts and sum(counts) < stored:
         _fail_corrupt(name, "is a damaged TIFF: image data are missing")

@@ -339,6 +339,13 @@ def test_a_jpeg_cut_short_in_a_file_of_full_length_is_refused() -> None:
         read_image(whole[: len(whole) // 2] + bytes(len(whole) // 2))
 
 
+def test_a_tiff_whose_last_strips_were_not_copied_is_refused() -> None:
+    whole = encoded(".tiff", np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8))
+    start = len(whole) // 2
+    with pytest.raises(CorruptImageError, match="missing"):
+        read_image(whole[:start] + bytes(8000) + whole[start + 8000 :])
+
+
 def test_bytes_behind_the_end_of_a_jpeg_do_no_harm() -> None:
     assert np.array_equal(read_image(WHOLE["jpeg"] + bytes(1000)), read_image(WHOLE["jpeg"]))
 
@@ -461,7 +468,7 @@ def test_a_part_of_a_file_is_never_another_image(form: str, data: st.DataObject)
 
 
 def test_opencv_stays_silent_and_keeps_its_log_level(tmp_path: Path) -> None:
-    (tmp_path / "damaged.tif").write_bytes(tiff(RGB, t259=8))  # no Deflate data
+    (tmp_path / "damaged.tif").write_bytes(tiff(RGB, t259=7))  # no JPEG data
     program = """
 import sys, cv2
 from edge_all.errors import CorruptImageError
