@@ -133,7 +133,9 @@ def expected_calibration_error(label: NDArray[np.int64], probability: NDArray[np
 
     ``sum_b |sum of p in b - number of ALL in b| / n``, over the bins of `calibration_bins`: the binary form of Naeini,
     Cooper and Hauskrecht, AAAI 2015 (on the probability of ALL, not on the confidence of the decision), with the 15
-    bins of Guo et al., ICML 2017. It is biased upwards in small sets, where chance alone moves each bin.
+    bins of Guo et al., ICML 2017. It is biased upwards in small sets, where chance alone moves each bin. Equally filled
+    bins flatter: a run's 584 held-out cells got 0.084 with equal width and 0.051 with ten equally filled bins, which
+    average the doubtful cells with one another.
     """
     _, total, positive = calibration_bins(label, probability)
     return float(np.abs(total - positive).sum() / len(label))

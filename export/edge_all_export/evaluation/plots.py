@@ -256,7 +256,7 @@ def _reliability(predictions: Predictions) -> Plot:
         color=ALL_COLOUR,
         marker="o",
         markersize=5,
-        label=f"calibration error {error:.3f}",
+        label=f"calibration error {error:.3f}, {CALIBRATION_BINS} bins",
     )
     axes.set(ylabel="Observed share of ALL", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_title("Reliability")
