@@ -49,12 +49,12 @@ class AugmentationConfig:
 
     scale: float = 0.15
     shift: float = 0.06
-    stain: float = 0.25
+    stain: float = 0.2
     stain_shift: float = 0.05
-    illumination: float = 0.15
-    borrow_colour: float = 0.4
-    grey: float = 0.1
-    blur: float = 0.3
+    illumination: float = 0.12
+    borrow_colour: float = 0.3
+    grey: float = 0.05
+    blur: float = 0.25
     jpeg: float = 0.2
     noise: float = 4.0
 

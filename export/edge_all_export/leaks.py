@@ -7,6 +7,7 @@ Krawetz) and confirmed by comparing the pictures, since small round cells have m
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from edge_all.results import RgbImage
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.splits import Split
 
-__all__ = ["LeakReport", "find_leaks", "near_duplicates"]
+__all__ = ["LeakReport", "find_leaks", "join_copies", "near_duplicates"]
 
 HASH_DISTANCE = 10
 """Bits of 64 in which the hashes of two copies may differ; copies re-encoded as JPEG of quality 30 differ in fewer."""
@@ -100,6 +101,31 @@ def find_leaks(samples: Sequence[Sample], split: Split, crops: RgbImage) -> Leak
         duplicates=tuple(across),
         contradictions=tuple(contradictions),
     )
+
+
+def join_copies(samples: Sequence[Sample], crops: RgbImage) -> tuple[Sample, ...]:
+    """Make one block of all blocks that show the same cell, so that a split by blocks cannot divide its copies.
+
+    Needed in earnest: fields 9 to 11 and 20 to 21 of ALL-IDB1 overlap on the slide and show the same blasts.
+
+    Args:
+        samples: all labelled cells.
+        crops: ``uint8 [samples, s, s, 3]`` in their order.
+
+    Returns:
+        The samples, with the joined blocks under the name of the first of them.
+    """
+    chief = {sample.block: sample.block for sample in samples}
+
+    def find(block: str) -> str:
+        while chief[block] != block:
+            block = chief[block]
+        return block
+
+    for first, second in near_duplicates(crops):
+        one, other = sorted((find(samples[first].block), find(samples[second].block)))
+        chief[other] = one
+    return tuple(dataclasses.replace(sample, block=find(sample.block)) for sample in samples)
 
 
 def near_duplicates(crops: RgbImage) -> list[tuple[int, int]]:

@@ -64,5 +64,5 @@ def test_wide_crops_show_the_same_cell_with_more_around_it(samples: list[Sample]
 
 def test_an_image_that_went_away_is_named(samples: list[Sample], tmp_path: Path) -> None:
     gone = dataclasses.replace(samples[0], image=tmp_path / "gone.png")
-    with pytest.raises(InputError, match="gone.png"):
+    with pytest.raises(InputError, match=r"gone\.png"):
         extract_crops([gone], PreprocessingSpec(32, 2.0))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge_all.errors import UsageError
 from edge_all_export.datasets.samples import Sample
-from edge_all_export.leaks import find_leaks, near_duplicates
+from edge_all_export.leaks import find_leaks, join_copies, near_duplicates
 from edge_all_export.splits import Split, assign_folds, fold_splits, require_both_classes
 
 
@@ -63,6 +63,14 @@ def test_copies_on_one_side_are_no_leak() -> None:
 @given(st.integers(0, 1000))
 def test_different_pictures_are_not_copies(seed: int) -> None:
     assert near_duplicates(pictures(12, seed)) == []
+
+
+def test_blocks_that_show_the_same_cell_become_one() -> None:
+    crops = pictures(5)
+    crops[3] = crops[1]
+    crops[4] = crops[3]
+    samples = [sample(i, group=f"g{i}", block=f"b{i}") for i in range(5)]
+    assert [item.block for item in join_copies(samples, crops)] == ["b0", "b1", "b2", "b1", "b1"]
 
 
 def test_folds_keep_blocks_whole_and_hold_every_sample_once() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from edge_all.errors import OutputError
 from edge_all_export.crops import CropStore
 from edge_all_export.datasets.samples import Sample
+from edge_all_export.leaks import join_copies
 from edge_all_export.splits import Split, assign_folds, fold_splits
 from edge_all_export.training.configuration import TrainingConfig
 from edge_all_export.training.recording import EpochReport
@@ -49,8 +50,9 @@ def cross_validate(
     Raises:
         EdgeAllError: as `train` and `assign_folds` do.
     """
-    splits = fold_splits(assign_folds(samples, folds))
     crops = crops if crops is not None else CropStore.cut(samples, config.spec)
+    samples = join_copies(samples, crops.exact)
+    splits = fold_splits(assign_folds(samples, folds))
     runs = []
     for fold, split in enumerate(splits):
         runs.append(
@@ -99,10 +101,19 @@ def train_on_data(
         return cross_validate(
             config, samples, folder, folds=folds, resume=resume, allow_leaks=allow_leaks, report=report
         )
+    crops = CropStore.cut(samples, config.spec)
+    samples = join_copies(samples, crops.exact)
     everything = Split(tuple(range(len(samples))), ())
     split = fold_splits(assign_folds(samples, folds))[0] if folds else everything
     run = train(
-        config, samples, split, folder, resume=resume, allow_leaks=allow_leaks, report=lambda line: report(0, line)
+        config,
+        samples,
+        split,
+        folder,
+        crops=crops,
+        resume=resume,
+        allow_leaks=allow_leaks,
+        report=lambda line: report(0, line),
     )
     return (run,)
 

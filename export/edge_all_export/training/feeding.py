@@ -54,7 +54,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """
 
     def __init__(self, crops: RgbImage, samples: Sequence[Sample], config: TrainingConfig, first_epoch: int) -> None:
-        super().__init__(workers=1)
+        super().__init__(workers=2)
         self._crops = crops
         self._labels = np.array([sample.label for sample in samples])
         self._weights = drawing_weights(samples, config.all_share)

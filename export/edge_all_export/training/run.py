@@ -6,7 +6,7 @@ import csv
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,10 @@ from edge_all.errors import EdgeAllError, OutputError, UsageError
 from edge_all_export.crops import CropStore
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.leaks import LeakReport, find_leaks
-from edge_all_export.network import build_network, inference_network, set_backbone_trainable
+from edge_all_export.network import build_network, inference_network, set_backbone_trainable, settle_batch_norm
 from edge_all_export.splits import Split, require_both_classes
 from edge_all_export.training.configuration import TrainingConfig
-from edge_all_export.training.feeding import TrainingBatches
+from edge_all_export.training.feeding import TrainingBatches, drawing_weights
 from edge_all_export.training.recording import (
     JUDGING_BATCH,
     Checkpoints,
@@ -37,6 +37,9 @@ __all__ = ["TrainingRun", "train"]
 
 FINAL_RATE = 0.01
 """Share of the learning rate left at the end of the cosine."""
+
+SETTLING_BATCHES = 40
+"""Batches that fix the means of batch-norm at the end: about 1300 crops."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +215,18 @@ def _fit(
     keras.mixed_precision.set_global_policy("float32")
     finished = build_network(config.input_size, "none", dropout=config.dropout)
     finished.set_weights(average.mean if average.count else network.get_weights())
+    if config.train_batch_norm:
+        settle_batch_norm(finished, _unaltered_batches(config, training, crops.exact[list(split.train)]))
     return finished
+
+
+def _unaltered_batches(
+    config: TrainingConfig, training: Sequence[Sample], exact: NDArray[np.uint8]
+) -> Iterator[NDArray[np.uint8]]:
+    rng = np.random.default_rng(config.seed)
+    weights = drawing_weights(training, config.all_share)
+    for _ in range(SETTLING_BATCHES):
+        yield exact[rng.choice(len(exact), config.batch_size, p=weights)]
 
 
 def _compile(network: keras.Model, config: TrainingConfig, *, tune_backbone: bool, steps: int) -> None:
