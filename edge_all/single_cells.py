@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from edge_all.classifier import Classifier
-from edge_all.errors import ImageError
+from edge_all.errors import InputError
 from edge_all.imaging import read_image
 from edge_all.inputs import ImageSource
 from edge_all.preprocessing import PreprocessingSpec, crop_cell
@@ -87,7 +87,7 @@ def central_cell(segmentation: Segmentation) -> Cell | None:
 def _prepare(source: ImageSource, spec: PreprocessingSpec) -> tuple[CropResult, RgbImage | None]:
     try:
         pixels = read_image(source.path)
-    except ImageError as error:
+    except InputError as error:
         return CropResult(source.image, "error", error=str(error)), None
     quality = assess_quality(pixels)
     if not quality.usable:

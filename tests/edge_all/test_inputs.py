@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_all.errors import InputError, InputNotFoundError, UsageError
@@ -159,6 +159,7 @@ def test_a_folder_that_cannot_be_listed(monkeypatch: pytest.MonkeyPatch) -> None
         find_images(["S1"])
 
 
+@settings(max_examples=30, deadline=None)  # every example makes files
 @given(order=st.permutations([f"Im{number:03}_{label}.jpg" for number in (1, 2, 11) for label in (0, 1)]))
 def test_the_order_does_not_depend_on_the_file_system(
     order: list[str], tmp_path_factory: pytest.TempPathFactory
