@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A slow or busy machine is no fault of the code; the limit on a whole test stands in pyproject.toml.
+settings.register_profile("edge-all", deadline=None)
+settings.load_profile("edge-all")
 
 
 @pytest.fixture(scope="session")
