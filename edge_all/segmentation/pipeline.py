@@ -16,7 +16,7 @@ from edge_all.segmentation.nuclei import refine_nucleus
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, red_cell_radius
 from edge_all.segmentation.separation import separate
 from edge_all.segmentation.shapes import disc
-from edge_all.segmentation.whole_cells import RedCells, grow_cells, red_cell_colour
+from edge_all.segmentation.whole_cells import REACH, RedCells, grow_cells, red_cell_colour
 
 __all__ = ["segment"]
 
@@ -30,10 +30,10 @@ SMALLEST_RADIUS = 0.2
 """Nuclei below this many red-cell radii are specks and not reported."""
 LOBE_GAP = 0.35
 """Nuclei nearer than twice this many red-cell radii are looked at together."""
-MARGIN = 1.8
-"""Width of the surroundings that are looked at, in red-cell radii."""
 LARGEST_NUCLEUS = 1.5
 """Radius that one nucleus hardly exceeds, in red-cell radii."""
+FAR = 1.6
+"""Red cells are looked for further than this many red-cell radii from any nucleus."""
 MAX_OBJECTS = 65535
 """The label images have 16 bits."""
 
@@ -92,7 +92,7 @@ def red_cells_of(
     stride = max(1, math.ceil(math.sqrt(keys.size / SCALE_PIXELS)))
     few_keys, few_nuclei = keys[::stride, ::stride], np.ascontiguousarray(nuclei[::stride, ::stride])
     radius = red_cell_radius(model.stained_table[few_keys], few_nuclei, *largest_nucleus(few_nuclei))
-    far = cv2.dilate(few_nuclei, disc(1.2 * radius)) == 0
+    far = cv2.dilate(few_nuclei, disc(FAR * radius)) == 0
     sample = few_keys[far]
     return radius * stride, red_cell_colour(model.lab_table[sample[:: max(1, len(sample) // 6000)]])
 
@@ -133,13 +133,14 @@ def find_cells(
     count, groups, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(nuclei, disc(LOBE_GAP * red_radius / step)))
     nucleus_area = np.bincount(groups[nuclei > 0], minlength=count)
     least = math.pi * (SMALLEST_RADIUS * red_radius / step) ** 2
-    margin = math.ceil(MARGIN * red_radius / step)
     rows, columns = nuclei.shape
     found: list[Found] = []
     for index in range(1, count):
         if nucleus_area[index] < max(4.0, least):
             continue
         x, y, w, h = (int(value) for value in stats[index, :4])
+        radius = min(math.sqrt(nucleus_area[index] / math.pi), LARGEST_NUCLEUS * red_radius / step)
+        margin = math.ceil(REACH * radius + 2)
         left, top = max(0, x - margin), max(0, y - margin)
         right, bottom = min(columns, x + w + margin), min(rows, y + h + margin)
         here = groups[top:bottom, left:right]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_all.segmentation.colour_clustering import GROUND_LIGHTNESS, LIGHTNESS_WEIGHT, NUCLEUS_CHROMA, FloatArray
 from edge_all.segmentation.shapes import disc, fill_holes
 
-__all__ = ["RedCells", "grow_cells", "red_cell_colour"]
+__all__ = ["REACH", "RedCells", "grow_cells", "red_cell_colour"]
 
 GROUND: FloatArray = np.array([LIGHTNESS_WEIGHT * GROUND_LIGHTNESS, 0, 0], np.float32)
 RED_CELL_STAIN = 12.0
@@ -29,9 +29,9 @@ GROUND_LIMITS = (5.0, 20.0)
 """Bounds of that distance: noise of the glass below, dark cells with pale rims above."""
 LEAST_SEPARATION = 2.0
 """Below this many standard deviations cytoplasm and red cells cannot be told apart by colour."""
-BIAS = -1.5
-"""Log-odds at which a pixel still counts as cytoplasm: pixels near a nucleus rather belong to it."""
-REACH = 1.5
+PRIOR = (4.0, 3.0)
+"""Log-odds of cytoplasm against red cell before the colour is seen: at the nucleus, and the loss per radius of it."""
+REACH = 1.9
 """How far cytoplasm reaches from the nucleus, in radii of the nucleus."""
 CLOSING = 0.06
 OPENING = 0.2
@@ -103,20 +103,23 @@ def grow_cells(
         limit = min(max(GROUND_SHARE * typical, GROUND_LIMITS[0]), GROUND_LIMITS[1])
         cytoplasm = allowed & (from_ground > limit**2)
         if red_cells is not None:
-            cytoplasm &= not_red_cell(lab, lab[ring & (from_ground > limit**2)], red_cells)
+            cytoplasm &= not_red_cell(
+                lab, lab[ring & (from_ground > limit**2)], red_cells, PRIOR[0] - PRIOR[1] / radius * distance
+            )
         whole[cytoplasm] = 1
     whole = cv2.morphologyEx(whole, cv2.MORPH_CLOSE, disc(CLOSING * radius)).astype(np.uint8, copy=False)
     fill_holes(whole, 0.3 * np.pi * radius**2)
     return cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc(OPENING * radius)).astype(np.uint8, copy=False) | nuclei
 
 
-def not_red_cell(lab: FloatArray, ring: FloatArray, red_cells: RedCells) -> NDArray[np.bool_]:
+def not_red_cell(lab: FloatArray, ring: FloatArray, red_cells: RedCells, prior: FloatArray) -> NDArray[np.bool_]:
     """Where a pixel is cytoplasm rather than red cell: ``bool [height, width]``.
 
     Args:
         lab: ``float32 [height, width, 3]`` weighted Lab.
         ring: ``float32 [n, 3]`` stained pixels next to the nucleus: cytoplasm, and red cells where they touch.
         red_cells: colour of the red cells.
+        prior: ``float32 [height, width]``, log-odds of cytoplasm before the colour is seen.
     """
     ring = ring[:: max(1, len(ring) // 600)]
     everywhere = np.ones(lab.shape[:2], np.bool_)
@@ -136,4 +139,4 @@ def not_red_cell(lab: FloatArray, ring: FloatArray, red_cells: RedCells) -> NDAr
         chosen = ring @ direction > threshold
     if float(direction @ difference) < LEAST_SEPARATION**2:
         return everywhere
-    return lab @ direction > threshold + BIAS
+    return lab @ direction + prior > threshold
