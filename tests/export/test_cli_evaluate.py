@@ -147,3 +147,23 @@ def test_a_model_on_normal_cells_reports_its_false_positives(
     assert row["with_band"] == {"ALL": 1, "indeterminate": 1, "non-ALL": 2}
     assert record["cells"]["figures"]["sensitivity"]["value"] is None
     assert (out / "report.html").read_text(encoding="utf-8").count("data:image/jpeg") == 1
+
+
+def test_segmentation_scores_are_shown_and_written(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+    scores = SimpleNamespace(to_json=lambda: {"schema": 1, "dice": 0.97})
+    module = SimpleNamespace(
+        evaluate_segmentation=lambda data: asked.append(data) or scores,
+        render_table=lambda found: f"nucleus Dice {found.to_json()['dice']}",
+    )
+    monkeypatch.setitem(sys.modules, "edge_all_export.segmentation_scores", module)
+    arguments = ["evaluate", "segmentation", "--data", str(tmp_path), "-o", str(tmp_path / "out")]
+    result = run.invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert asked == [tmp_path]
+    assert "nucleus Dice 0.97" in result.output
+    record = json.loads((tmp_path / "out" / "segmentation.json").read_text(encoding="utf-8"))
+    assert record == {"kind": "segmentation", "intended_use": INTENDED_USE, "schema": 1, "dice": 0.97}
+    assert isinstance(run.invoke(app, arguments).exception, OutputError)

@@ -20,6 +20,7 @@ __all__ = ["register"]
 
 LOG_FILE, CONFIGURATION_FILE, SPLIT_FILE, MODEL_FILE = "log.csv", "config.json", "split.json", "model.keras"
 """What a training run leaves in its folder."""
+SEGMENTATION_FILE = "segmentation.json"
 REFERENCE_LAYOUT, NORMAL_LAYOUT = "reference", "normal"
 UNSEEN_SET = "pbc_lymphocytes"
 """Folder beside the reference sets that no training sees: it stands for the hospital that nobody has seen."""
@@ -40,6 +41,33 @@ def register(app: typer.Typer) -> None:
     verb.command("predictions")(evaluate_predictions)
     verb.command("compare")(compare_evaluations)
     app.add_typer(verb, name="evaluate", rich_help_panel="Training side")
+
+
+def evaluate_segmentation(
+    data: DataOption,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="New folder for the figures as JSON.")] = None,
+) -> None:
+    """Score the segmentation against the masks, points and boxes of the reference sets under a folder."""
+    import json
+
+    from rich.console import Console
+
+    from edge_all.outputs.atomic import write_atomically
+    from edge_all.results import INTENDED_USE
+    from edge_all_export.segmentation_scores import evaluate_segmentation as score
+    from edge_all_export.segmentation_scores import render_table
+
+    if output is not None:
+        from edge_all_export.evaluation.document import claim_folder
+
+        claim_folder(output, (SEGMENTATION_FILE,))
+    with Console(stderr=True).status("Segmenting the reference sets"):
+        scores = score(data)
+    if output is not None:
+        record = {"kind": "segmentation", "intended_use": INTENDED_USE, **scores.to_json()}
+        write_atomically(output / SEGMENTATION_FILE, json.dumps(record, indent=1, allow_nan=False).encode())
+    Console().print(render_table(scores))
+    typer.echo(INTENDED_USE)
 
 
 def evaluate_model(
@@ -265,10 +293,3 @@ def _print_comparison(comparison: Comparison) -> None:
         console.print(table)
     for note in comparison.notes:
         console.print(f"Note: {note}", highlight=False, markup=False)
-
-
-def evaluate_segmentation(
-    data: DataOption,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="New folder for the figures as JSON.")] = None,
-) -> None:
-    """Score the segmentation against every set of masks, points and boxes under a folder."""
