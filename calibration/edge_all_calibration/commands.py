@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import typer
 
-from edge_all_calibration.cli import calibrate, gate
+from edge_all_calibration.cli import calibrate, gate, wrap
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
-    for verb in (calibrate, gate):
+    for verb in (calibrate, gate, wrap):
         verb.register(app)

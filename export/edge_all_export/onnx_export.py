@@ -18,7 +18,7 @@ import tensorflow as tf
 import tf2onnx
 from onnx import numpy_helper
 
-from edge_all.errors import ModelIncompatibleError, UsageError
+from edge_all.errors import ModelIncompatibleError, RuntimeSetupError, UsageError
 from edge_all.session import open_session
 from edge_all_export.simplification import simplify
 
@@ -92,11 +92,17 @@ def export_onnx(network: keras.Model, target: Path, *, opset: int = OPSET) -> No
 
     Raises:
         UsageError: an opset that cannot be written.
+        RuntimeSetupError: Keras runs on another backend.
         ModelIncompatibleError: the result is no network of the contract, or this ONNX Runtime cannot run it.
     """
     if opset not in OPSETS:
         raise UsageError(
             f"Opset {opset} cannot be written.", f"Choose {OPSETS.start} to {OPSETS.stop - 1}; {OPSET} runs everywhere."
+        )
+    if keras.backend.backend() != "tensorflow":
+        raise RuntimeSetupError(
+            f"Keras runs on {keras.backend.backend()}, and the export goes through TensorFlow.",
+            "Set KERAS_BACKEND=tensorflow for this command; models trained on any backend load there.",
         )
     side = _input_side(network)
     signature = [tf.TensorSpec((None, side, side, 3), tf.uint8, name="image")]

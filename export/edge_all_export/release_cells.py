@@ -10,13 +10,15 @@ import numpy as np
 
 from edge_all.errors import InputError, UsageError
 from edge_all.preprocessing import PreprocessingSpec
+from edge_all.results import RgbImage
 from edge_all_calibration.cells import LabelledCells, without_copies
 from edge_all_calibration.release import CellParts
 from edge_all_export.crops import extract_crops
 from edge_all_export.datasets.samples import Sample
+from edge_all_export.leaks import join_copies
 from edge_all_export.splits import assign_folds
 
-__all__ = ["cells_of", "parts_of_run"]
+__all__ = ["parts_of_run"]
 
 SPLIT_FILE = "split.json"
 
@@ -24,8 +26,10 @@ SPLIT_FILE = "split.json"
 def parts_of_run(run: Path, samples: Sequence[Sample], spec: PreprocessingSpec) -> CellParts:
     """Cut the cells of a run: those trained on, and those held out, half for calibration and half for the gate.
 
+    Sides are told by block, not by cell: a newer segmentation may find a few cells more or fewer in the same images.
+
     Args:
-        run: folder of the run; its ``split.json`` says which cells were held out.
+        run: folder of the run; its ``split.json`` says which blocks were held out.
         samples: all labelled cells of the data that it was trained on.
         spec: how its crops are cut.
 
@@ -34,44 +38,48 @@ def parts_of_run(run: Path, samples: Sequence[Sample], spec: PreprocessingSpec) 
         UsageError: the data are not those of the run, or too little was held out.
         ImageError: an image is no longer readable.
     """
-    sides = _read_split(run / SPLIT_FILE)
-    known = {sample.id: sample for sample in samples}
-    missing = [name for names in sides.values() for name in names if name not in known]
-    if missing:
-        raise UsageError(
-            f"{len(missing)} cells of the run are not in the data, {missing[0]} among them.",
-            "Point --data at the folder that the run was trained on.",
-        )
-    held_out = [known[name] for name in sides["held_out"]]
+    trained, held_out = _read_blocks(run / SPLIT_FILE)
+    crops = extract_crops(samples, spec)
+    # As training does: copies of one picture under two names belong to one block.
+    samples = join_copies(samples, crops)
+    unseen = [index for index, sample in enumerate(samples) if sample.block in held_out - trained]
+    seen = [index for index, sample in enumerate(samples) if sample.block in trained]
     if not held_out:
         raise UsageError(
             f"The run {run} held nothing out, so nothing can be calibrated or tested.",
             "Train with a held-out part, or give --cells and --test-cells.",
         )
-    halves = assign_folds(held_out, 2)
+    if not unseen or not seen:
+        raise UsageError(
+            f"The data hold {len(seen)} cells that the run was trained on, and {len(unseen)} that it held out.",
+            "Point --data (and --layout) at what the run was trained on.",
+        )
+    halves = assign_folds([samples[index] for index in unseen], 2)
     calibration, test = (
-        cells_of([sample for sample, half in zip(held_out, halves, strict=True) if half == side], spec)
+        _labelled([index for index, half in zip(unseen, halves, strict=True) if half == side], samples, crops)
         for side in (0, 1)
     )
-    training = cells_of([known[name] for name in sides["train"]], spec)
-    return CellParts(calibration, without_copies(test, calibration), training)
+    return CellParts(calibration, without_copies(test, calibration), _labelled(seen, samples, crops))
 
 
-def cells_of(samples: Sequence[Sample], spec: PreprocessingSpec) -> LabelledCells:
-    """Cut samples into a cell set. A sample's block is its group, its field or patient its slide."""
+def _labelled(indices: list[int], samples: Sequence[Sample], crops: RgbImage) -> LabelledCells:
+    """Some of the samples as a cell set: the block is the group, the field or patient the slide."""
+    chosen = [samples[index] for index in indices]
     return LabelledCells(
-        extract_crops(samples, spec),
-        np.array([sample.label == 1 for sample in samples], np.bool_),
-        np.array([sample.block for sample in samples], np.str_),
-        np.array([sample.group for sample in samples], np.str_),
+        crops[indices],
+        np.array([sample.label == 1 for sample in chosen], np.bool_),
+        np.array([sample.block for sample in chosen], np.str_),
+        np.array([sample.group for sample in chosen], np.str_),
     )
 
 
-def _read_split(file: Path) -> dict[str, list[str]]:
+def _read_blocks(file: Path) -> tuple[set[str], set[str]]:
+    """Blocks trained on, and blocks held out."""
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
-        return {side: [str(name) for name in record[side]["samples"]] for side in ("train", "held_out")}
+        trained, held_out = ({str(name) for name in record[side]["blocks"]} for side in ("train", "held_out"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{file} does not say which cells were held out ({error}).", "Give the folder of a finished run."
         ) from error
+    return trained, held_out

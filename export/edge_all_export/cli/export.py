@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,9 @@ def export(
         Path | None,
         typer.Option("--data", help="The labelled images that the run was trained on; its held-out cells are used."),
     ] = None,
+    layout: Annotated[
+        str, typer.Option("--layout", help="How the data are laid out, as for `edge-all train`.")
+    ] = "reference",
     cells: Annotated[Path | None, typer.Option("--cells", help="Calibration cells (npz), instead of --data.")] = None,
     test_cells: Annotated[Path | None, typer.Option("--test-cells", help="Cells for the gate alone (npz).")] = None,
     training_cells: Annotated[
@@ -69,6 +73,9 @@ def export(
     policy = parse_policy(sensitivity, threshold)
     if output.exists() and not replace:
         raise OutputError(f"{output} exists already.", "Name another folder, or pass --replace.")
+    # TensorFlow would print a page about the processor; without oneDNN it also rounds alike everywhere.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     with step_progress() as progress:
         progress("Opening the network")
         from edge_all_calibration.gate import GateLimits
@@ -79,7 +86,7 @@ def export(
         trained = open_trained(source, input_size=input_size, input_range=input_range)
         spec = _spec_of(source, trained.input_size, factor)
         progress("Cutting the cells")
-        parts = _parts(source, spec, data, cells, test_cells, training_cells)
+        parts = _parts(source, spec, data, layout, cells, test_cells, training_cells)
         release = package_network(
             trained,
             output,
@@ -112,6 +119,7 @@ def _parts(
     source: Path,
     spec: PreprocessingSpec,
     data: Path | None,
+    layout: str,
     cells: Path | None,
     test: Path | None,
     training: Path | None,
@@ -121,10 +129,10 @@ def _parts(
     from edge_all_calibration.release import CellParts
 
     if data is not None and cells is None and test is None:
-        from edge_all_export.datasets import load_training_samples
+        from edge_all_export.datasets import read_layout
         from edge_all_export.release_cells import parts_of_run
 
-        return parts_of_run(source if source.is_dir() else source.parent, load_training_samples(data), spec)
+        return parts_of_run(source if source.is_dir() else source.parent, read_layout(layout, data).samples, spec)
     if data is not None or cells is None or test is None:
         raise UsageError(
             "A package needs labelled cells that the network was not trained on.",

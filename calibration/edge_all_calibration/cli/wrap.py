@@ -1,0 +1,83 @@
+"""``edge-all wrap``: a user's own ONNX classifier to a model package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_all_calibration.cli.options import CellsOption, SensitivityOption, ThresholdOption
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("wrap", rich_help_panel="Training side")(wrap)
+
+
+def wrap(
+    network: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="A classifier of single cells.")],
+    cells: CellsOption,
+    test_cells: Annotated[
+        Path, typer.Option("--test-cells", help="Other labelled cells, for the gate alone.", show_default=False)
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New folder of the package.", show_default=False)],
+    name: Annotated[str, typer.Option("--name", help="Name of the package.")] = "wrapped",
+    version: Annotated[str, typer.Option("--model-version", help="Version of the package.")] = "1.0.0",
+    mean: Annotated[str, typer.Option(help="Subtracted after division by 255: R,G,B.")] = "0,0,0",
+    deviation: Annotated[str, typer.Option(help="Divides each channel after that: R,G,B.")] = "1,1,1",
+    logits: Annotated[bool, typer.Option("--logits", help="The network ends in logits, not in probabilities.")] = False,
+    positive: Annotated[int, typer.Option(help="Index of ALL among its classes.")] = 1,
+    factor: Annotated[float, typer.Option(help="Side of a crop as a multiple of the nucleus.")] = 2.0,
+    blank: Annotated[bool, typer.Option("--blank", help="Whiten the neighbours of a cell in its crop.")] = False,
+    variants: Annotated[str, typer.Option("--variants", help="Precisions, FP32 always among them.")] = "fp32,fp16,int8",
+    sensitivity: SensitivityOption = None,
+    threshold: ThresholdOption = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
+) -> None:
+    """Make a model package of your own ONNX classifier: calibrated, in three precisions, with its card.
+
+    Exit status: 0 all variants passed the gate, 1 one was rejected, 2 nothing was published.
+    """
+    from edge_all_calibration.cli.reporting import (
+        parse_policy,
+        parse_variants,
+        print_release,
+        print_skipped,
+        step_progress,
+    )
+    from edge_all_calibration.wrapping import Wrapping, wrap_package
+
+    wrapping = Wrapping(
+        _three(mean), _three(deviation), outputs="logits" if logits else "probabilities", positive=positive
+    )
+    with step_progress() as progress:
+        release = wrap_package(
+            network,
+            output,
+            wrapping,
+            (cells, test_cells),
+            name=name,
+            version=version,
+            factor=factor,
+            background="blank" if blank else "keep",
+            variants=parse_variants(variants),
+            policy=parse_policy(sensitivity, threshold),
+            replace=replace,
+            skipped=print_skipped,
+            progress=progress,
+        )
+    print_release(output, release)
+    raise typer.Exit(1 if release.rejected else 0)
+
+
+def _three(text: str) -> tuple[float, float, float]:
+    from edge_all.errors import UsageError
+
+    try:
+        red, green, blue = (float(word) for word in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not three numbers.", "Write them as R,G,B.") from error
+    return red, green, blue

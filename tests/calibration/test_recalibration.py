@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from edge_all.errors import InputNotFoundError, UsageError
+from edge_all.model.package import load_package
+from edge_all.preprocessing import PreprocessingSpec
+from edge_all_calibration.cell_folder import read_cells
+from edge_all_calibration.cells import LabelledCells
+from edge_all_calibration.gate import GateLimits
+from edge_all_calibration.operating_points import OperatingPolicy
+from edge_all_calibration.publishing import embed_package
+from edge_all_calibration.recalibration import gate_package, recalibrate
+from edge_all_calibration.release import CellParts, Release
+
+SPEC = PreprocessingSpec(32, 2.0)
+
+
+def test_a_gate_on_new_cells_agrees_with_that_of_the_release(released: tuple[Path, Release], parts: CellParts) -> None:
+    reports = gate_package(load_package(released[0]), parts.test, GateLimits())
+    assert [report.variant for report in reports] == ["fp16", "int8"]
+    for report in reports:
+        assert report.to_json() == released[1].card.variants[report.variant].gate  # type: ignore[index]
+
+
+def test_a_package_without_fp32_cannot_be_gated(
+    tmp_path: Path, released: tuple[Path, Release], parts: CellParts
+) -> None:
+    embed_package(released[0], tmp_path / "int8")
+    with pytest.raises(UsageError, match="compares variants with FP32"):
+        gate_package(load_package(tmp_path / "int8"), parts.test, GateLimits())
+
+
+def test_recalibration_changes_the_card_and_no_network(
+    tmp_path: Path, released: tuple[Path, Release], draw: Callable[..., LabelledCells]
+) -> None:
+    package = load_package(released[0])
+    ours, test = draw(range(60, 70)), draw(range(70, 80))
+    reports = recalibrate(package, tmp_path, ours, OperatingPolicy("sensitivity", 0.98), test=test)
+    again = load_package(tmp_path)
+    assert [report.variant for report in reports] == ["fp16", "int8"]
+    for name, variant in again.card.variants.items():
+        assert variant.sha256 == package.card.variants[name].sha256
+        assert variant.thresholds != package.card.variants[name].thresholds
+    assert again.card.evaluation["recalibrated_on"]["cells"] == len(ours)
+    assert again.card.variants["int8"].gate == reports[1].to_json()
+
+
+def test_a_package_of_int8_alone_can_be_recalibrated(
+    tmp_path: Path, released: tuple[Path, Release], draw: Callable[..., LabelledCells]
+) -> None:
+    embed_package(released[0], tmp_path / "int8")
+    (tmp_path / "ours").mkdir()
+    reports = recalibrate(load_package(tmp_path / "int8"), tmp_path / "ours", draw(range(60, 70)), OperatingPolicy())
+    assert reports == ()
+    assert load_package(tmp_path / "ours").card.variants["int8"].gate is None
+
+
+def test_cells_that_calibrate_do_not_test(
+    tmp_path: Path, released: tuple[Path, Release], draw: Callable[..., LabelledCells]
+) -> None:
+    with pytest.raises(UsageError, match="share 1 group"):
+        recalibrate(
+            load_package(released[0]), tmp_path, draw(range(60, 70)), OperatingPolicy(), test=draw(range(69, 75))
+        )
+
+
+def test_cells_of_another_size_are_refused(released: tuple[Path, Release]) -> None:
+    other = LabelledCells(
+        np.zeros((2, 16, 16, 3), np.uint8), np.array([True, False]), np.array(["a", "b"]), np.array(["a", "b"])
+    )
+    with pytest.raises(UsageError, match="16 pixels"):
+        gate_package(load_package(released[0]), other, GateLimits())
+
+
+def write_cell(file: Path) -> None:
+    """A purple nucleus on pale ground, soft enough to look like a picture."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    picture = np.full((160, 160, 3), (232, 224, 230), np.uint8)
+    cv2.circle(picture, (80, 80), 42, (200, 180, 215), -1)
+    cv2.circle(picture, (80, 80), 32, (105, 50, 140), -1)
+    picture = cv2.GaussianBlur(picture, (5, 5), 0)
+    cv2.imwrite(str(file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+
+def test_a_folder_of_pictures_is_read_by_class_and_patient(tmp_path: Path) -> None:
+    for name in ("ALL/anna/1.png", "ALL/anna/2.png", "non-ALL/anna/3.png", "non-ALL/lone.png"):
+        write_cell(tmp_path / name)
+    (tmp_path / "ALL" / "anna" / "broken.png").write_bytes(b"no picture")
+    empty = np.random.default_rng(0).integers(222, 238, (160, 160, 3), dtype=np.uint8)
+    cv2.imwrite(str(tmp_path / "ALL" / "empty.png"), empty)
+    skipped: list[str] = []
+    cells = read_cells(tmp_path, SPEC, lambda path, _: skipped.append(path.name))
+    assert sorted(zip(cells.labels.tolist(), cells.groups.tolist(), strict=True)) == [
+        (False, "anna"),
+        (False, "lone.png"),
+        (True, "anna"),
+        (True, "anna"),
+    ]
+    assert cells.crops.shape == (4, 32, 32, 3)
+    assert sorted(skipped) == ["broken.png", "empty.png"]
+
+
+def test_a_folder_of_another_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputNotFoundError, match="ALL and non-ALL"):
+        read_cells(tmp_path, SPEC, lambda *_: None)
+    for name in ("ALL", "non-ALL"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(InputNotFoundError, match="could be used"):
+        read_cells(tmp_path, SPEC, lambda *_: None)

@@ -1,0 +1,227 @@
+"""Keras to ONNX; needs TensorFlow."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from edge_all.errors import InputError, InputNotFoundError, ModelIncompatibleError, UsageError
+from edge_all.session import open_session
+
+if TYPE_CHECKING:
+    import keras
+
+pytestmark = [
+    pytest.mark.training,
+    # TensorFlow and its companions warn of one another.
+    pytest.mark.filterwarnings("default"),
+]
+
+
+def functional(outputs: int = 2) -> keras.Model:
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(3)
+    image = keras.Input((24, 24, 3))
+    maps = layers.Conv2D(6, 3, use_bias=False)(image)
+    maps = layers.BatchNormalization()(maps)
+    maps = layers.Activation("relu")(maps)
+    features = layers.GlobalAveragePooling2D()(maps)
+    return keras.Model(image, layers.Dense(outputs, activation="softmax" if outputs > 1 else "sigmoid")(features))
+
+
+def sequential() -> keras.Model:
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(4)
+    return keras.Sequential(
+        [
+            keras.Input((24, 24, 3)),
+            layers.Conv2D(6, 3, activation="relu"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+
+
+def pictures(side: int, count: int = 9) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["functional", "one output", "sequential"])
+@pytest.mark.parametrize("input_range", ["0..255", "-1..1"])
+def test_every_kind_of_model_keeps_its_answers(tmp_path: Path, kind: str, input_range: str) -> None:
+    from edge_all_export.onnx_export import contract_network, export_onnx
+    from edge_all_export.parity import PARITY_GOAL, measure_parity
+
+    model = {"functional": functional, "one output": lambda: functional(1), "sequential": sequential}[kind]()
+    network = contract_network(model, input_range=input_range)
+    export_onnx(network, tmp_path / "model.onnx")
+    parity = measure_parity(network, tmp_path / "model.onnx", pictures(24))
+    assert parity["cells"] == 9
+    assert parity["label_flips"] == 0
+    assert parity["max_abs_difference"]["probability"] <= PARITY_GOAL
+    session = open_session(tmp_path / "model.onnx", device="cpu")
+    assert set(session.outputs) == {"probability", "features"}
+    # By the model itself, not by the wrapped one: the last output is ALL, pixels are scaled as asked.
+    scaled = pictures(24).astype(np.float32) * (1 / 127.5 if input_range == "-1..1" else 1)
+    expected = np.asarray(model(scaled - (1 if input_range == "-1..1" else 0), training=False))[:, -1]
+    assert np.allclose(session.run(pictures(24))["probability"], expected, atol=1e-5)
+
+
+def test_the_batch_axis_has_its_name_and_all_others_their_size(tmp_path: Path) -> None:
+    import onnx
+
+    from edge_all_export.onnx_export import contract_network, export_onnx
+
+    export_onnx(contract_network(functional()), tmp_path / "model.onnx")
+    model = onnx.load(tmp_path / "model.onnx")
+    shapes = {
+        value.name: [axis.dim_param or axis.dim_value for axis in value.type.tensor_type.shape.dim]
+        for value in (*model.graph.input, *model.graph.output)
+    }
+    assert shapes == {"image": ["batch", 24, 24, 3], "probability": ["batch"], "features": ["batch", 6]}
+    assert "BatchNormalization" not in {node.op_type for node in model.graph.node}
+
+
+def test_a_conversion_that_answers_differently_is_not_published(tmp_path: Path) -> None:
+    from edge_all_export.onnx_export import contract_network, export_onnx
+    from edge_all_export.parity import measure_parity
+
+    export_onnx(contract_network(functional()), tmp_path / "model.onnx")
+    other = functional()
+    other.set_weights([weight * 1.1 for weight in other.get_weights()])
+    with pytest.raises(ModelIncompatibleError, match="differs from the Keras model"):
+        measure_parity(contract_network(other), tmp_path / "model.onnx", pictures(24))
+
+
+@pytest.mark.parametrize("opset", [11, 99])
+def test_an_opset_that_cannot_be_written_is_refused(tmp_path: Path, opset: int) -> None:
+    from edge_all_export.onnx_export import contract_network, export_onnx
+
+    with pytest.raises(UsageError, match=str(opset)):
+        export_onnx(contract_network(sequential()), tmp_path / "model.onnx", opset=opset)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_networks_of_another_kind_are_refused() -> None:
+    from edge_all_export.onnx_export import contract_network
+
+    with pytest.raises(ModelIncompatibleError, match="outputs"):
+        contract_network(functional(5))
+    with pytest.raises(UsageError, match="input range"):
+        contract_network(functional(), input_range="imagenet")
+
+
+def test_what_is_no_trained_network_is_refused(tmp_path: Path) -> None:
+    from edge_all_export.trained import open_trained
+
+    with pytest.raises(InputNotFoundError):
+        open_trained(tmp_path)
+    broken = tmp_path / "model.keras"
+    broken.write_bytes(b"no archive")
+    with pytest.raises(ModelIncompatibleError, match="no Keras model"):
+        open_trained(broken)
+
+
+def test_weights_need_an_input_size_and_the_right_architecture(tmp_path: Path) -> None:
+    from edge_all_export.trained import open_trained
+
+    file = tmp_path / "foreign.weights.h5"
+    functional().save_weights(file)
+    with pytest.raises(UsageError, match="weights alone"):
+        open_trained(file)
+    with pytest.raises(ModelIncompatibleError, match="do not match"):
+        open_trained(file, input_size=75)
+
+
+def write_run(folder: Path) -> list[Any]:
+    """A run folder with its split, and the samples of its data."""
+    import cv2
+
+    from edge_all_export.datasets.samples import Sample
+
+    generator = np.random.default_rng(1)
+    samples = []
+    for number in range(40):
+        image = folder / f"{number:02d}.png"
+        cv2.imwrite(str(image), generator.integers(0, 256, (40, 40, 3), dtype=np.uint8))
+        samples.append(
+            Sample(f"set/{number}", "set", f"field {number // 2}", f"block {number // 4}", number % 2, image, None, "")  # type: ignore[arg-type]
+        )
+    blocks = {"train": [f"block {n}" for n in range(4)], "held_out": [f"block {n}" for n in range(4, 10)]}
+    (folder / "split.json").write_text(json.dumps({side: {"blocks": names} for side, names in blocks.items()}))
+    return samples
+
+
+def test_the_held_out_blocks_of_a_run_are_dealt_to_calibration_and_gate(tmp_path: Path) -> None:
+    from edge_all.preprocessing import PreprocessingSpec
+    from edge_all_export.release_cells import parts_of_run
+
+    spec = PreprocessingSpec(24, 2.0)
+    parts = parts_of_run(tmp_path, write_run(tmp_path), spec)
+    parts.check(24)
+    assert parts.training is not None
+    assert set(parts.training.groups) == {f"block {n}" for n in range(4)}
+    assert len(parts.calibration) == len(parts.test) == 12
+
+
+def test_a_run_without_held_out_cells_or_with_other_data_is_refused(tmp_path: Path) -> None:
+    from edge_all.preprocessing import PreprocessingSpec
+    from edge_all_export.release_cells import parts_of_run
+
+    spec = PreprocessingSpec(24, 2.0)
+    samples = write_run(tmp_path)
+    with pytest.raises(UsageError, match="--data"):
+        parts_of_run(tmp_path, samples[:8], spec)
+    (tmp_path / "split.json").write_text(json.dumps({"train": {"blocks": ["block 1"]}, "held_out": {"blocks": []}}))
+    with pytest.raises(UsageError, match="held nothing out"):
+        parts_of_run(tmp_path, samples, spec)
+    (tmp_path / "split.json").write_text("{")
+    with pytest.raises(InputError, match="does not say"):
+        parts_of_run(tmp_path, samples, spec)
+
+
+def test_the_real_network_leaves_as_one_package(tmp_path: Path) -> None:
+    """InceptionV3 at its smallest input, untrained: export, parity, all variants, gate, runtime."""
+    from edge_all.classifier import Classifier
+    from edge_all.model.package import load_package
+    from edge_all.preprocessing import PreprocessingSpec
+    from edge_all_calibration.cells import LabelledCells
+    from edge_all_calibration.gate import GateLimits
+    from edge_all_calibration.operating_points import OperatingPolicy
+    from edge_all_calibration.release import CellParts
+    from edge_all_export.network import build_network
+    from edge_all_export.packaging import package_network, read_description
+    from edge_all_export.trained import open_trained
+
+    def cells(first: int, count: int) -> LabelledCells:
+        generator = np.random.default_rng(first)
+        crops = generator.integers(0, 256, (count, 75, 75, 3), dtype=np.uint8)
+        names = np.array([f"{first + index // 4}" for index in range(count)], np.str_)
+        return LabelledCells(crops, np.arange(count) % 2 == 0, names, names)
+
+    build_network(75, "none").save(tmp_path / "model.keras")
+    release = package_network(
+        open_trained(tmp_path / "model.keras"),
+        tmp_path / "package",
+        CellParts(cells(0, 24), cells(1000, 60), cells(2000, 40)),
+        PreprocessingSpec(75, 2.0),
+        read_description(None, name="untrained", version="0.1"),
+        variants=("fp32", "fp16", "int8"),
+        policy=OperatingPolicy(),
+        # An untrained network decides by chance, and rounding may turn each of its decisions.
+        limits=GateLimits(0.0, 1.0, 1.0, 1.0, 1000),
+    )
+    package = load_package(tmp_path / "package")
+    assert tuple(package.card.variants) == ("fp32", "fp16", "int8")
+    assert release.card.variants["fp32"].parity["max_abs_difference"]["probability"] <= 1e-5
+    assert package.variant_file("int8").stat().st_size <= 25_000_000
+    for variant in package.card.variants:
+        assert len(Classifier(package, variant=variant, device="cpu").judge(cells(3000, 3).crops)) == 3
