@@ -107,7 +107,7 @@ def export_onnx(network: keras.Model, target: Path, *, opset: int = OPSET) -> No
     side = _input_side(network)
     signature = [tf.TensorSpec((None, side, side, 3), tf.uint8, name="image")]
 
-    @tf.function(input_signature=signature)  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
     def run(image: Any) -> Any:  # noqa: ANN401 - TensorFlow carries no types
         return network(image, training=False)
 

@@ -85,6 +85,8 @@ def write_cell(file: Path) -> None:
     cv2.circle(picture, (80, 80), 42, (200, 180, 215), -1)
     cv2.circle(picture, (80, 80), 32, (105, 50, 140), -1)
     picture = cv2.GaussianBlur(picture, (5, 5), 0)
+    grain = np.random.default_rng(0).normal(0, 3, picture.shape)
+    picture = np.clip(picture + grain, 0, 255).astype(np.uint8)
     cv2.imwrite(str(file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
 
