@@ -63,9 +63,6 @@ def export(
 
     Exit status: 0 all variants passed the gate, 1 one was rejected (it lies under rejected/), 2 nothing was published.
     """
-    from edge_all_export.cli.training_side import require_calibration
-
-    require_calibration()
     from edge_all.errors import OutputError
     from edge_all_calibration.cli.reporting import parse_policy, parse_variants, print_release, step_progress
 
