@@ -46,7 +46,8 @@ def build_network(
 
     Args:
         input_size: side of the square input in pixels, from `MIN_INPUT_SIZE`.
-        weights: ``imagenet`` (downloaded by Keras), ``none``, or a weights file of InceptionV3 without its top.
+        weights: ``imagenet`` (downloaded by Keras), ``none``, a weights file of InceptionV3 without its top, or the
+            ``model.keras`` of an earlier run, whose head is taken over too.
         dropout: share of features dropped before the softmax while training.
         features: width of the feature layer.
 
@@ -63,7 +64,8 @@ def build_network(
         raise UsageError(
             f"An input of {input_size} pixels is too small for InceptionV3.", f"Use {MIN_INPUT_SIZE} or more."
         )
-    backbone = _backbone(input_size, weights)
+    earlier_run = Path(weights) if str(weights).endswith(".keras") else None
+    backbone = _backbone(input_size, weights if earlier_run is None else "none")
     for layer in _batch_norms(backbone):
         layer.momentum = BATCH_NORM_MOMENTUM
     pixels = keras.Input((input_size, input_size, 3), dtype="uint8", name="image")
@@ -81,7 +83,10 @@ def build_network(
     hidden = layers.Dropout(dropout, name="dropout")(hidden)
     # float32 whatever the precision policy: a softmax in 16 bits cannot say 0.999.
     probabilities = layers.Dense(2, activation="softmax", dtype="float32", name="probabilities")(hidden)
-    return keras.Model(pixels, probabilities, name="edge_all")
+    network = keras.Model(pixels, probabilities, name="edge_all")
+    if earlier_run is not None:
+        _take_over(network, earlier_run)
+    return network
 
 
 def set_backbone_trainable(network: keras.Model, trainable: bool, *, train_batch_norm: bool = True) -> None:
@@ -92,11 +97,10 @@ def set_backbone_trainable(network: keras.Model, trainable: bool, *, train_batch
         trainable: False trains the head alone, and keeps batch-norm in inference mode.
         train_batch_norm: False keeps batch-norm in inference mode while the rest is trained.
     """
-    backbone = network.get_layer(BACKBONE)
-    backbone.trainable = trainable
-    if trainable and not train_batch_norm:
-        for layer in _batch_norms(backbone):
-            layer.trainable = False
+    # Layer by layer: setting it on the nested model alone leaves batch-norm in training mode.
+    for layer in network.get_layer(BACKBONE).layers:
+        frozen_norm = isinstance(layer, layers.BatchNormalization) and not train_batch_norm
+        layer.trainable = trainable and not frozen_norm
 
 
 def settle_batch_norm(network: keras.Model, batches: Iterable[RgbImage]) -> None:
@@ -184,9 +188,24 @@ def _backbone(input_size: int, weights: str | Path) -> keras.Model:
     return keras.Model(whole.input, maps, name=BACKBONE)
 
 
-def _load(backbone: keras.Model, weights: Path) -> None:
+def _take_over(network: keras.Model, earlier_run: Path) -> None:
+    _require_file(earlier_run)
+    try:
+        network.set_weights(keras.models.load_model(earlier_run).get_weights())
+    except (ValueError, OSError, TypeError) as error:
+        raise ModelIncompatibleError(
+            f"{earlier_run} is not the network of an earlier run ({str(error).splitlines()[0]}).",
+            "Name the model.keras that edge-all train wrote.",
+        ) from error
+
+
+def _require_file(weights: Path) -> None:
     if not weights.is_file():
         raise InputNotFoundError(f"There is no weights file {weights}.", "Name imagenet, none, or a file that exists.")
+
+
+def _load(backbone: keras.Model, weights: Path) -> None:
+    _require_file(weights)
     try:
         backbone.load_weights(weights)
     except (ValueError, OSError, KeyError) as error:

@@ -95,6 +95,9 @@ def test_batch_norm_settles_to_the_means_of_the_batches() -> None:
 def test_freezing(network: keras.Model) -> None:
     set_backbone_trainable(network, False)
     assert len(network.trainable_weights) == 4
+    before = network.get_weights()
+    network(noise(4), training=True)
+    assert all((old == new).all() for old, new in zip(before, network.get_weights(), strict=True))
     set_backbone_trainable(network, True, train_batch_norm=False)
     without_norm = len(network.trainable_weights)
     set_backbone_trainable(network, True)

@@ -8,6 +8,7 @@ a cell and its copy in the other set can never stand on two sides of a split.
 from __future__ import annotations
 
 import csv
+import math
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,9 +33,9 @@ def read_allidb1(folder: Path) -> CellSet:
     """Cells of the fields, labelled by the marked points.
 
     A segmented object that holds a blast point is ALL. Non-ALL are: every object of a healthy field; in a field of a
-    patient with ALL, objects that hold a point of another kind, and platelets and debris by their size. Left out are,
-    in fields of patients, objects cut by the border (the experts marked cut blasts as ``other``) and large objects
-    without any point.
+    patient with ALL, objects that hold a point of another kind, platelets and debris by their size, and large objects
+    far from any point: smudges, which no expert marked. Left out are, in fields of patients, objects cut by the border
+    (the experts marked cut blasts as ``other``) and large objects beside a point, which may be pieces of a blast.
 
     Args:
         folder: with ``fields/ImNNN_[01].jpg`` and ``points.csv`` (``field,x,y,label``).
@@ -141,4 +142,11 @@ def _kind(
         return "white cell" if cell.kind == "candidate" else "small object"
     if cell.nucleus_area < small:
         return "small object"
-    return "white cell" if "other" in found else None
+    if "other" in found:
+        return "white cell"
+    return None if _beside_a_mark(cell, marks) else "smudge"
+
+
+def _beside_a_mark(cell: Cell, marks: Sequence[_Point]) -> bool:
+    reach = max(cell.nucleus_bbox[2:])
+    return any(math.dist(cell.nucleus_centroid, (mark.x, mark.y)) < reach for mark in marks)

@@ -26,7 +26,7 @@ class TrainingConfig:
         input_size: side of the network's input in pixels.
         factor: side of the crop as a multiple of the nucleus's box.
         background: ``keep`` or ``blank`` the neighbours.
-        weights: ``imagenet``, ``none``, or a weights file.
+        weights: ``imagenet``, ``none``, a weights file, or the ``model.keras`` of an earlier run to go on from.
         head_epochs: epochs with the backbone frozen.
         epochs: epochs of fine-tuning after them.
         samples_per_epoch: training crops drawn in an epoch; None draws as many as there are.
