@@ -28,6 +28,8 @@ SCALE_PIXELS = 100_000
 """Red cells are measured at this size."""
 SMALLEST_RADIUS = 0.2
 """Nuclei below this many red-cell radii are specks and not reported."""
+RIVAL_RADIUS = 0.6
+"""Nuclei below this many red-cell radii, platelets and specks, have no cytoplasm to be kept from their neighbours."""
 LOBE_GAP = 0.35
 """Nuclei nearer than twice this many red-cell radii are looked at together."""
 LARGEST_NUCLEUS = 1.5
@@ -134,6 +136,8 @@ def find_cells(
     nucleus_area = np.bincount(groups[nuclei > 0], minlength=count)
     least = math.pi * (SMALLEST_RADIUS * red_radius / step) ** 2
     rows, columns = nuclei.shape
+    rival = nucleus_area > math.pi * (RIVAL_RADIUS * red_radius / step) ** 2
+    rival[0] = False
     found: list[Found] = []
     for index in range(1, count):
         if nucleus_area[index] < max(4.0, least):
@@ -146,7 +150,7 @@ def find_cells(
         here = groups[top:bottom, left:right]
         seed = nuclei[top:bottom, left:right]
         own = seed * (here == index).astype(np.uint8)
-        other = seed - own
+        other = seed * (rival[here] & (here != index)).astype(np.uint8)
         # The last rows and columns of the working image may not fill a coarse pixel.
         window = work[
             top * step : bottom * step if bottom < rows else work.shape[0],

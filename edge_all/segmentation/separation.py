@@ -16,15 +16,23 @@ from edge_all.segmentation.shapes import disc
 
 __all__ = ["separate"]
 
-SMALL_PART = 0.55
-LARGE_PART = 0.95
-"""Radii of a nucleus part, in red cells, below which it is a lobe rather than a nucleus and above which a nucleus."""
-LOBE_NECK = 0.45
-NUCLEUS_NECK = 0.86
-"""Neck of the whole cell over the radius of the thinner side, above which two parts are one cell: for lobes and for
-full-sized nuclei, linear between."""
-NUCLEUS_WAIST = 0.88
-"""The same for the neck of the nucleus itself: a shallower waist is no boundary."""
+ONE_CELL = {
+    "thinner": -6.13,
+    "thicker": -3.78,
+    "cell neck": 3.54,
+    "nucleus waist": 2.26,
+    "nucleus solidity": -8.43,
+    "cell solidity": 13.11,
+    "cell radius": 4.75,
+}
+"""Log-odds that two neighbouring parts of a nucleus are one cell, by what is measured of the pair (`likeness`).
+Logistic regression on 67 pairs of marked blasts and 191 pairs within one masked or boxed cell, from every second image
+of ALL-IDB1, ALL-IDB2, segmentation_wbc 1 and 2 and BCCD: area under the curve 0.981 in tenfold cross-validation."""
+ONE_CELL_OFFSET = -6.15
+FRAGMENT = 0.6
+"""A part below this radius that touches another is a piece of it, whatever its shape."""
+LARGEST_THINNER = 1.5
+"""Above this radius a part is as large as any."""
 
 
 def separate(
@@ -44,17 +52,40 @@ def separate(
     parts, count = cut_at_necks(nuclei, depth, red_radius)
     if count <= 1:
         return nuclei.astype(np.int32), whole.astype(np.int32)
+    count = absorb_fragments(parts, depth, count, red_radius)
     cells = nearest_part(parts, whole)
+    whole_depth = cv2.distanceTransform(whole, cv2.DIST_L2, 5)
     while count > 1:
-        pair = most_alike(parts, cells, depth, cv2.distanceTransform(whole, cv2.DIST_L2, 5), count, red_radius)
+        pair = most_alike(parts, cells, depth, whole_depth, count, red_radius)
         if pair is None:
             break
-        keep, drop = pair
         for labels in (parts, cells):
-            labels[labels == drop] = keep
-            labels[labels == count] = drop
+            join(labels, *pair, count)
         count -= 1
     return parts, cells
+
+
+def join(labels: NDArray[np.int32], keep: int, drop: int, count: int) -> None:
+    """Give one part the number of another, in place; the last number takes the place of the one that is free."""
+    labels[labels == drop] = keep
+    labels[labels == count] = drop
+
+
+def absorb_fragments(parts: NDArray[np.int32], depth: FloatArray, count: int, red_radius: float) -> int:
+    """Join small parts to the neighbour that they touch most broadly, the smallest first, in place; the new count."""
+    while count > 1:
+        area = np.bincount(parts.ravel(), minlength=count + 1)
+        neck = saddles(parts, depth, count)
+        small = [
+            number
+            for number in np.argsort(area[1:], kind="stable") + 1
+            if area[number] < np.pi * (FRAGMENT * red_radius) ** 2 and neck[number].max() > 0
+        ]
+        if not small:
+            break
+        join(parts, int(neck[small[0]].argmax()), int(small[0]), count)
+        count -= 1
+    return count
 
 
 def cut_at_necks(
@@ -66,11 +97,30 @@ def cut_at_necks(
     count, markers = cv2.connectedComponents(peaks.astype(np.uint8))
     if count <= 2:
         return nuclei.astype(np.int32), count - 1
-    relief = np.clip(255 - depth * (250 / max(1.0, float(depth.max()))), 0, 255).astype(np.uint8)
-    markers[nuclei == 0] = count
-    flooded = cv2.watershed(cv2.merge([relief, relief, relief]), markers)
-    flooded[(flooded == count) | (flooded < 0)] = 0
-    return nearest_part(flooded, nuclei), count - 1
+    return by_power(nuclei, markers, depth, count - 1), count - 1
+
+
+def by_power(
+    nuclei: NDArray[np.uint8], markers: NDArray[np.int32], depth: FloatArray, count: int
+) -> NDArray[np.int32]:
+    """Give each pixel of the nuclei to the peak of least power distance.
+
+    Around each peak lies a disc as large as the nucleus is deep there; the line of equal power of two overlapping discs
+    runs through their two crossings, which is where the neck is (Laguerre-Voronoi diagram).
+    """
+    rows, columns = np.nonzero(nuclei)
+    best = np.full(len(rows), np.inf, np.float32)
+    owner = np.zeros(len(rows), np.int32)
+    for number in range(1, count + 1):
+        peak_rows, peak_columns = np.nonzero(markers == number)
+        row, column = peak_rows.mean(), peak_columns.mean()
+        power = (rows - row) ** 2 + (columns - column) ** 2 - float(depth[peak_rows, peak_columns].max()) ** 2
+        nearer = power < best
+        best[nearer] = power[nearer]
+        owner[nearer] = number
+    parts = np.zeros(nuclei.shape, np.int32)
+    parts[rows, columns] = owner
+    return parts
 
 
 def nearest_part(parts: NDArray[np.int32], mask: NDArray[np.uint8]) -> NDArray[np.int32]:
@@ -116,18 +166,33 @@ def most_alike(
     cell_neck = saddles(cells, whole_depth, count)
     nucleus_radius = deepest(parts, depth, count)
     cell_radius = deepest(cells, whole_depth, count)
-    size = np.sqrt(np.bincount(parts.ravel(), minlength=count + 1) / np.pi) / red_radius
+    area = np.bincount(parts.ravel(), minlength=count + 1)
+    size = np.sqrt(area / np.pi) / red_radius
     best, pair = 0.0, None
     for first in range(1, count + 1):
         for second in range(first + 1, count + 1):
             if cell_neck[first, second] <= 0:
                 continue
-            smaller = min(size[first], size[second])
-            fullness = min(max((smaller - SMALL_PART) / (LARGE_PART - SMALL_PART), 0.0), 1.0)
-            needed = LOBE_NECK + (NUCLEUS_NECK - LOBE_NECK) * fullness
-            cell_ratio = cell_neck[first, second] / max(1.0, min(cell_radius[first], cell_radius[second]))
-            waist_ratio = nucleus_neck[first, second] / max(1.0, min(nucleus_radius[first], nucleus_radius[second]))
-            likeness = max(cell_ratio / needed, waist_ratio / NUCLEUS_WAIST)
-            if likeness > max(1.0, best):
+            measured = {
+                "thinner": min(size[first], size[second], LARGEST_THINNER),
+                "thicker": max(size[first], size[second]),
+                "cell neck": cell_neck[first, second] / max(1.0, min(cell_radius[first], cell_radius[second])),
+                "nucleus waist": nucleus_neck[first, second]
+                / max(1.0, min(nucleus_radius[first], nucleus_radius[second])),
+                "nucleus solidity": solidity(parts, first, second),
+                "cell solidity": solidity(cells, first, second),
+                "cell radius": min(cell_radius[first], cell_radius[second]) / red_radius,
+            }
+            likeness = ONE_CELL_OFFSET + sum(weight * measured[name] for name, weight in ONE_CELL.items())
+            if likeness > best:
                 best, pair = likeness, (first, second)
     return pair
+
+
+def solidity(labels: NDArray[np.int32], first: int, second: int) -> float:
+    """Area of two parts together over that of their convex hull."""
+    both = ((labels == first) | (labels == second)).astype(np.uint8)
+    points = cv2.findNonZero(both)
+    if points is None:
+        return 1.0
+    return len(points) / max(1.0, float(cv2.contourArea(cv2.convexHull(points))))

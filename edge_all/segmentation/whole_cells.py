@@ -29,6 +29,10 @@ GROUND_LIMITS = (5.0, 20.0)
 """Bounds of that distance: noise of the glass below, dark cells with pale rims above."""
 LEAST_SEPARATION = 2.0
 """Below this many standard deviations cytoplasm and red cells cannot be told apart by colour."""
+BLUER = 0.5
+"""Radians of hue by which cytoplasm is bluer than red cells."""
+ENOUGH = 0.3
+"""Share of the ring that has to be so; otherwise the bluest 60 % start as cytoplasm."""
 PRIOR = (4.0, 3.0)
 """Log-odds of cytoplasm against red cell before the colour is seen: at the nucleus, and the loss per radius of it."""
 REACH = 1.9
@@ -125,9 +129,11 @@ def not_red_cell(lab: FloatArray, ring: FloatArray, red_cells: RedCells, prior: 
     everywhere = np.ones(lab.shape[:2], np.bool_)
     if len(ring) < 10:
         return everywhere
-    # Blue dye is what cytoplasm has and red cells have not: the bluest 60 % start as cytoplasm.
+    # Blue dye is what cytoplasm has and red cells have not: the bluer part of the ring starts as cytoplasm.
     hue = np.arctan2(-ring[:, 2], ring[:, 1])
-    chosen = hue > np.percentile(hue, 40)
+    chosen = hue > np.arctan2(-red_cells.mean[2], red_cells.mean[1]) + BLUER
+    if np.count_nonzero(chosen) < ENOUGH * len(ring):
+        chosen = hue > np.percentile(hue, 40)
     direction, threshold = np.zeros(3, np.float32), 0.0
     for _ in range(4):
         if np.count_nonzero(chosen) < 10:
