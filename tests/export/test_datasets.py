@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -38,7 +39,7 @@ def write_image(path: Path, pixels: np.ndarray) -> None:
     assert cv2.imwrite(str(path), pixels[..., ::-1])
 
 
-def write_table(path: Path, rows: list[dict[str, object]]) -> None:
+def write_table(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0].keys())
@@ -94,6 +95,23 @@ def test_allidb1_healthy_fields_hold_no_blast(allidb1: Path) -> None:
     healthy = [sample for sample in read_allidb1(allidb1).samples if sample.group == "allidb/Im041_0"]
     assert sum(sample.kind == "white cell" for sample in healthy) >= 2
     assert all(sample.label == NON_ALL for sample in healthy)
+
+
+def test_allidb1_large_objects_that_no_expert_marked_are_smudges(allidb1: Path, blast_field: RenderedField) -> None:
+    (lymphocyte,) = (cell for cell in blast_field.cells if cell.kind == "lymphocyte")
+    rows = [
+        {"field": "Im003_1.png", "x": round(cell.centroid[0]), "y": round(cell.centroid[1]), "label": "blast"}
+        for cell in blast_field.cells
+        if cell.kind == "blast"
+    ]
+    write_table(allidb1 / "points.csv", rows)
+    found = [sample for sample in read_allidb1(allidb1).samples if sample.kind == "smudge"]
+    assert all(sample.label == NON_ALL and sample.group == "allidb/Im003_1" for sample in found)
+    near = [
+        sample.cell is not None and np.hypot(*np.subtract(sample.cell.centroid, lymphocyte.centroid)) < 20
+        for sample in found
+    ]
+    assert near == [True]
 
 
 def test_allidb1_blocks_are_runs_of_numbers(allidb1: Path) -> None:
