@@ -95,6 +95,8 @@ def crop_window(image: NDArray[Any], nucleus_bbox: BoundingBox, factor: float) -
     side = max(1, round(factor * max(box_width, box_height)))
     left, top = round(x + box_width / 2 - side / 2), round(y + box_height / 2 - side / 2)
     height, width = image.shape[:2]
+    if left >= 0 and top >= 0 and left + side <= width and top + side <= height:
+        return image[top : top + side, left : left + side].copy()
     columns = np.clip(np.arange(left, left + side), 0, width - 1)
     rows = np.clip(np.arange(top, top + side), 0, height - 1)
     window: NDArray[Any] = image[rows[:, None], columns[None, :]]

@@ -21,7 +21,7 @@ def jpeg_bytes(pixels: RgbImage, quality: int) -> bytes:
         pixels: ``uint8 [height, width, 3]`` RGB.
         quality: 0 to 100, as libjpeg counts.
     """
-    encoded, buffer = cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    encoded, buffer = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not encoded:
         raise ValueError(f"cannot encode a picture of shape {pixels.shape} as JPEG")
     return buffer.tobytes()
@@ -51,7 +51,7 @@ def write_png(path: Path, pixels: RgbImage) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    _write_png(path, np.ascontiguousarray(pixels[..., ::-1]))
+    _write_png(path, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False))
 
 
 def write_label_png(path: Path, labels: LabelImage) -> None:

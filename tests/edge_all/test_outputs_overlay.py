@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_all.outputs.overlay import READABLE_SIDE, draw_overlay, overlay_scale, save_overlay
+from edge_all.outputs.overlay import LARGEST_SIDE, READABLE_SIDE, draw_overlay, overlay_scale, save_overlay
 from edge_all.outputs.palette import PALETTE, CellClass, cell_class
 from edge_all.results import Cell, CellLabel, FieldResult, RgbImage
 
@@ -45,20 +45,24 @@ def has(picture: RgbImage, name: CellClass) -> bool:
     return bool((picture == PALETTE[name]).all(-1).any())
 
 
-@pytest.mark.parametrize(("width", "height"), [(120, 120), (64, 200), (640, 480), (1226, 652), (2592, 1944)])
+@pytest.mark.parametrize(
+    ("width", "height"), [(120, 120), (64, 200), (640, 480), (1226, 652), (2592, 1944), (700, 5200)]
+)
 def test_every_size_becomes_readable(width: int, height: int) -> None:
     pixels = ground(width, height)
     side = min(width, height) // 3
     picture = draw_overlay(pixels, field(pixels, cell(1, side, side, side)))
     scale = overlay_scale(width, height)
     assert picture.dtype == np.uint8
-    assert picture.shape[1] == width * scale
-    assert max(width, height) * scale >= READABLE_SIDE
-    strip = picture[height * scale :]
+    assert picture.shape[1] == round(width * scale)
+    assert READABLE_SIDE <= round(max(width, height) * scale) <= LARGEST_SIDE
+    strip = picture[round(height * scale) :]
     assert 0 < len(strip) < max(picture.shape) // 3
     assert has(strip, "ALL")
-    low, high = (side - 2) * scale, (2 * side + 2) * scale
-    for edge in (picture[low:high, low : low + 4 * scale], picture[low:high, high - 4 * scale : high]):
+    reach = max(2.0, 2 * scale)
+    low, high = round(side * scale - reach), round(2 * side * scale + reach)
+    wide = round(2 * reach)
+    for edge in (picture[low:high, low : low + wide], picture[low:high, high - wide : high]):
         assert (edge == PALETTE["ALL"]).all(-1).any(1).mean() > 0.6, "an outline is not where the cell is"
     assert (strip < 100).all(-1).any(), "no text in the strip"
     assert (pixels == GROUND).all(), "the input was drawn on"
