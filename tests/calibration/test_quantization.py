@@ -4,11 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_all.errors import ModelIncompatibleError
-from edge_all_calibration.quantization import METHODS, quantise
+from edge_all_calibration.quantization import quantise
 from edge_all_calibration.release import CellParts
 from edge_all_calibration.scores import Score
 
@@ -28,21 +29,53 @@ def named(network: Path, target: Path) -> Path:
     return target
 
 
-def test_the_method_that_decides_best_is_chosen(tmp_path: Path, network: Path, parts: CellParts) -> None:
-    wanted = {"minmax": Score(0.003, 0.2), "entropy": Score(0.001, 0.3), "percentile": Score(0.001, 0.4)}
+def test_the_way_that_decides_best_is_chosen(tmp_path: Path, network: Path, parts: CellParts) -> None:
+    scores = iter([Score(0.003, 0.2), Score(0.002, 0.5), Score(0.001, 0.3), Score(0.001, 0.2), Score(0.1, 0.1)])
     said: list[str] = []
     result = quantise(
         named(network, tmp_path / "fp32.onnx"),
         tmp_path / "int8.onnx",
         parts.calibration.crops[:16],
-        lambda file: wanted[file.stem],
+        lambda _: next(scores),
         said.append,
     )
-    assert result.method == "entropy"
-    assert result.methods == wanted
+    # A network of three blocks has no five ways to reduce: weights or activations; entropy with weights alone.
+    assert list(result.methods) == [
+        "minmax, 7-bit weights",
+        "minmax, 7-bit activations",
+        "entropy, 7-bit weights",
+        "percentile, 7-bit weights",
+        "percentile, 7-bit activations",
+    ]
+    assert result.method == "percentile, 7-bit weights"
     assert result.float_blocks == ()
-    assert len(said) == len(METHODS)
+    assert len(said) == 5
     assert float_convolutions(tmp_path / "int8.onnx") == 0
+
+
+@pytest.mark.parametrize("reduced", ["weights", "activations"])
+def test_no_two_products_overflow_16_bits(tmp_path: Path, network: Path, parts: CellParts, reduced: str) -> None:
+    """What a processor without VNNI adds in 16 bits: two products of an activation and a weight."""
+    crops = parts.calibration.crops[:16]
+    wanted = 0 if reduced == "weights" else 1
+    order = iter([Score(0.0, float(index != wanted)) for index in range(5)])
+    source = named(network, tmp_path / "fp32.onnx")
+    result = quantise(source, tmp_path / "int8.onnx", crops, lambda _: next(order), lambda _: None)
+    assert result.method == f"minmax, 7-bit {reduced}"
+    model = onnx.load(tmp_path / "int8.onnx")
+    quantised = [node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"]
+    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    makers = {name: node for node in model.graph.node for name in node.output}
+    model.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.UINT8, None) for name in quantised)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    seen = dict(zip(quantised, session.run(quantised, {"image": crops}), strict=True))
+    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+    assert len(convolutions) == 2
+    for node in convolutions:
+        activation = int(seen[makers[node.input[0]].input[0]].max())
+        weight = int(np.abs(tensors[makers[node.input[1]].input[0]].astype(int)).max())
+        assert 2 * activation * weight < 2**15
+        assert (weight > 64) is (reduced == "activations")
 
 
 def test_the_worst_block_stays_in_float_when_decisions_differ(tmp_path: Path, network: Path, parts: CellParts) -> None:

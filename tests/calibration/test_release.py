@@ -59,14 +59,13 @@ def test_every_file_meets_its_golden_answers_and_names_itself(released: tuple[Pa
         assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
 
 
-def test_int8_is_static_per_channel_with_unsigned_activations_in_reduced_range(released: tuple[Path, Release]) -> None:
+def test_int8_is_static_and_per_channel_with_unsigned_activations(released: tuple[Path, Release]) -> None:
     model = onnx.load(released[0] / "model.int8.onnx")
     tensors = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     operators = {node.op_type for node in model.graph.node}
     assert "DynamicQuantizeLinear" not in operators
     weights = [value for value in tensors.values() if value.dtype == np.int8 and value.ndim == 4]
     assert len(weights) == 2
-    assert all(np.abs(value.astype(int)).max() <= 64 for value in weights)
     scales = [
         tensors[node.input[1]]
         for node in model.graph.node

@@ -68,7 +68,7 @@ def step_progress() -> Iterator[Callable[[str], None]]:
     with console.status("Starting") as status:
 
         def step(text: str) -> None:
-            console.print(Text(f"{time.monotonic() - start:6.0f} s  {text}"))
+            console.print(Text(f"{time.monotonic() - start:6.0f} s  {text}"), soft_wrap=True)
             status.update(Text(text))
 
         yield step
