@@ -162,7 +162,9 @@ def _decided(cell: Cell, judgements: Iterator[Judgement]) -> Cell:
 
 def _ahead(prepare: Callable[[ImageSource], PreparedField], sources: Iterable[ImageSource]) -> Iterator[PreparedField]:
     """``map(prepare, sources)`` on background threads, in order, with a bounded number of fields under way."""
-    workers = max(1, available_cores() - 1)
+    # As many as there are cores, although the network wants these as well: whoever waits for a disk leaves its core to
+    # the others, and preparing a field takes longer than judging its cells.
+    workers = available_cores()
     executor = ThreadPoolExecutor(workers, thread_name_prefix="edge-all-prepare")
     under_way: deque[Future[PreparedField]] = deque()
     try:

@@ -7,7 +7,11 @@ are taken from ``fields.jsonl``, those that had failed are tried again.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import dataclasses
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +27,12 @@ from edge_all.outputs.overlay import save_overlay
 from edge_all.outputs.run_folder import claimed_folder
 from edge_all.outputs.slides_json import write_slides
 from edge_all.outputs.thumbnails import save_thumbnails, thumbnail_path
+from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import FieldResult, SlideResult
 from edge_all.screening import ScreenedField, screen_fields
 from edge_all.verdict import judge_slide
 
-__all__ = ["REPORT_FILE", "RunSummary", "screen_to_folder"]
+__all__ = ["REPORT_FILE", "RunSummary", "screen_to_folder", "summarise", "write_pictures", "write_summary"]
 
 FIELDS_FILE = "fields.jsonl"
 CELLS_FILE = "cells.csv"
@@ -36,6 +41,9 @@ REPORT_FILE = "report.html"
 OVERLAYS_FOLDER = "overlays"
 CROPS_FOLDER = "crops"
 GEOJSON_FOLDER = "geojson"
+
+FIELDS_BEING_DRAWN = 2
+"""Fields whose pictures are written behind the network's back at a time; a 5-megapixel field is 15 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +97,13 @@ def screen_to_folder(
             FieldsWriter(out / FIELDS_FILE) as fields_file,
             _closing_pipeline(screen_fields(remaining, classifier, microns_per_pixel=microns_per_pixel)) as screened,
         ):
-            for field in screened:
-                _write_pictures(out, stems[field.result.image], field, classifier)
+            for result in _with_pictures(screened, out, stems, classifier.spec):
                 # Last, so that a line in the file means that the field's pictures are there too.
-                fields_file.write(field.result)
-                results[field.result.image] = field.result
-                on_field(field.result)
-        summary = _summarise(list(results.values()), classifier)
-        _write_summary(out, summary, stems, classifier)
+                fields_file.write(result)
+                results[result.image] = result
+                on_field(result)
+        summary = summarise(list(results.values()), classifier)
+        write_summary(out, summary, stems, classifier)
     return summary
 
 
@@ -130,15 +137,51 @@ def _closing_pipeline(fields: Iterator[ScreenedField]) -> Iterator[Iterator[Scre
             close()
 
 
-def _write_pictures(out: Path, stem: str, field: ScreenedField, classifier: Classifier) -> None:
+def _with_pictures(
+    screened: Iterable[ScreenedField], out: Path, stems: dict[str, str], spec: PreprocessingSpec
+) -> Iterator[FieldResult]:
+    """The results in their order, each when its pictures are on disk; they are drawn on a background thread."""
+    writer = ThreadPoolExecutor(1, thread_name_prefix="edge-all-draw")
+    under_way: deque[Future[FieldResult]] = deque()
+    try:
+        for field in screened:
+            under_way.append(writer.submit(write_pictures, out, stems[field.result.image], field, spec))
+            while under_way and (len(under_way) > FIELDS_BEING_DRAWN or under_way[0].done()):
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        # The picture that is being written is waited for: after this the folder belongs to nobody.
+        writer.shutdown(wait=True, cancel_futures=True)
+
+
+def write_pictures(out: Path, stem: str, field: ScreenedField, spec: PreprocessingSpec) -> FieldResult:
+    """Write the overlay, the pictures of the cells and the GeoJSON of one field.
+
+    Args:
+        out: the run's folder.
+        stem: the field's, from `edge_all.outputs.naming.unique_stems`.
+        field: the judged field; one that could not be read has no pictures.
+        spec: how the model's crops are cut.
+
+    Returns:
+        The result, with the time that this took.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
     if field.pixels is None:
-        return
+        return field.result
+    started = time.perf_counter()
     save_overlay(out / OVERLAYS_FOLDER, stem, field.pixels, field.result)
-    save_thumbnails(out / CROPS_FOLDER, stem, field.pixels, field.result, classifier.spec)
+    save_thumbnails(out / CROPS_FOLDER, stem, field.pixels, field.result, spec)
     write_geojson(out / GEOJSON_FOLDER, stem, field.result)
+    timings = {**field.result.timings_ms, "outputs": (time.perf_counter() - started) * 1e3}
+    return dataclasses.replace(field.result, timings_ms=timings)
 
 
-def _summarise(fields: Sequence[FieldResult], classifier: Classifier) -> RunSummary:
+def summarise(fields: Sequence[FieldResult], classifier: Classifier) -> RunSummary:
+    """The verdict of each slide that the fields belong to."""
     slides = dict.fromkeys(field.slide for field in fields)
     return RunSummary(
         fields=tuple(fields),
@@ -149,7 +192,18 @@ def _summarise(fields: Sequence[FieldResult], classifier: Classifier) -> RunSumm
     )
 
 
-def _write_summary(out: Path, summary: RunSummary, stems: dict[str, str], classifier: Classifier) -> None:
+def write_summary(out: Path, summary: RunSummary, stems: dict[str, str], classifier: Classifier) -> None:
+    """Write the tables and the report, which are about all fields together.
+
+    Args:
+        out: the run's folder, which holds the pictures.
+        summary: the run.
+        stems: file name by image, from `edge_all.outputs.naming.unique_stems`.
+        classifier: the one that judged.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
     write_cells(out / CELLS_FILE, summary.fields)
     write_slides(out / SLIDES_FILE, summary.slides, summary.fields)
     write_report(

@@ -15,7 +15,12 @@ def json_text(record: Any, *, indent: int | None = None) -> str:  # noqa: ANN401
     Python would write ``NaN`` and ``Infinity``, which JSON does not have and other readers refuse; they become
     ``null``. ASCII keeps file names whose bytes are no valid text readable and restorable.
     """
-    return json.dumps(_finite(record), indent=indent, allow_nan=False, separators=None if indent else (",", ":"))
+    separators = None if indent else (",", ":")
+    try:
+        return json.dumps(record, indent=indent, allow_nan=False, separators=separators)
+    except ValueError:
+        # Rare, and looking for it beforehand took five times as long as writing.
+        return json.dumps(_finite(record), indent=indent, allow_nan=False, separators=separators)
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401 - walks whatever JSON can hold
