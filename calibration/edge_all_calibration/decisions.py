@@ -16,7 +16,7 @@ from edge_all_calibration.operating_points import OperatingPolicy, fit_threshold
 from edge_all_calibration.out_of_distribution import FeatureStatistics, distance_limit, distances
 from edge_all_calibration.temperature import fit_temperature
 
-__all__ = ["DecisionRule", "Decisions", "decide", "fit_reference", "fit_variant"]
+__all__ = ["DecisionRule", "Decisions", "OutOfFold", "decide", "fit_reference", "fit_variant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,28 @@ class Decisions:
     label: NDArray[np.str_]
 
 
+@dataclass(frozen=True, slots=True)
+class OutOfFold:
+    """What the networks of a cross-validation said of cells that they had not seen.
+
+    They are many more cells than one held-out part has, so the few numbers that are fitted to them are steadier. The
+    network that ships was made by the same recipe from more data, so they err on the side of caution.
+
+    Attributes:
+        probabilities: ``float64 [n]``, as the networks gave them.
+        labels: ``bool [n]``, True for ALL.
+    """
+
+    probabilities: NDArray[np.float64]
+    labels: NDArray[np.bool_]
+
+
 def fit_reference(
     outputs: NetworkOutputs,
     labels: NDArray[np.bool_],
     policy: OperatingPolicy,
     statistics: FeatureStatistics | None,
+    out_of_fold: OutOfFold | None = None,
 ) -> DecisionRule:
     """The rule of the FP32 network, from labelled calibration cells.
 
@@ -58,9 +75,11 @@ def fit_reference(
         labels: ``bool [n]`` truth, both classes present.
         policy: how the thresholds are chosen.
         statistics: of the features; None where the network offers none.
+        out_of_fold: predictions that fix temperature and thresholds instead of the calibration cells.
     """
-    temperature = fit_temperature(outputs.probability, labels)
-    thresholds = fit_thresholds(calibrated_probability(outputs.probability, temperature), labels, policy)
+    known = out_of_fold or OutOfFold(outputs.probability.astype(np.float64), labels)
+    temperature = fit_temperature(known.probabilities, known.labels)
+    thresholds = fit_thresholds(calibrated_probability(known.probabilities, temperature), known.labels, policy)
     if statistics is not None and outputs.features is not None:
         limit = distance_limit(outputs.features, statistics)
         thresholds = dataclasses.replace(thresholds, out_of_distribution=limit)

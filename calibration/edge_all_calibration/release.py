@@ -25,7 +25,7 @@ from edge_all.model.card import ModelCard, Variant, VariantName
 from edge_all.model.golden import golden_crops
 from edge_all.model.package import load_package, sha256_of, write_card
 from edge_all_calibration.cells import LabelledCells, balanced_choice, require_both_classes, require_disjoint
-from edge_all_calibration.decisions import DecisionRule, Decisions, decide, fit_reference, fit_variant
+from edge_all_calibration.decisions import DecisionRule, Decisions, OutOfFold, decide, fit_reference, fit_variant
 from edge_all_calibration.gate import GateLimits, GateReport, examine, figures_json, figures_of
 from edge_all_calibration.half_precision import CPU_WARNING, halve
 from edge_all_calibration.inference import NetworkOutputs, run_network
@@ -68,11 +68,14 @@ class CellParts:
         test: seen by the gate alone.
         training: what the network was trained on; None where it is not known, and then half of the calibration cells
             say what is ordinary.
+        out_of_fold: predictions of a cross-validation that fix temperature and thresholds of FP32 in place of the
+            calibration cells; None where there was none.
     """
 
     calibration: LabelledCells
     test: LabelledCells
     training: LabelledCells | None = None
+    out_of_fold: OutOfFold | None = None
 
     def check(self, input_size: int) -> None:
         """Refuse parts that overlap, lack a class, or were cut for another network.
@@ -153,7 +156,9 @@ def build_release(
         save_statistics(folder / STATISTICS_FILE, statistics)
     progress("FP32: temperature and thresholds")
     reference = run_network(files["fp32"], parts.calibration.crops)
-    rules: dict[VariantName, DecisionRule] = {"fp32": fit_reference(reference, truth, policy, statistics)}
+    rules: dict[VariantName, DecisionRule] = {
+        "fp32": fit_reference(reference, truth, policy, statistics, parts.out_of_fold)
+    }
     expected = decide(reference, rules["fp32"], statistics)
 
     def fitted(outputs: NetworkOutputs) -> DecisionRule:
@@ -267,7 +272,12 @@ def _set_aside(folder: Path, file: Path, block: Variant, report: GateReport) -> 
 
 
 def _evaluation(parts: CellParts, policy: OperatingPolicy, found: Decisions) -> dict[str, Any]:
+    fitted_to: dict[str, Any] = {}
+    if parts.out_of_fold is not None:
+        labels = parts.out_of_fold.labels
+        fitted_to = {"fitted_to_out_of_fold_cells": {"ALL": int(labels.sum()), "non-ALL": int((~labels).sum())}}
     return {
+        **fitted_to,
         "calibration_cells": parts.calibration.counts(),
         "operating_point": dataclasses.asdict(policy),
         "test_cells": parts.test.counts(),

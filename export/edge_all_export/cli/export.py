@@ -37,6 +37,13 @@ def export(
     training_cells: Annotated[
         Path | None, typer.Option("--training-cells", help="Cells trained on (npz): what is ordinary, and the overlap.")
     ] = None,
+    out_of_fold: Annotated[
+        Path | None,
+        typer.Option(
+            "--out-of-fold",
+            help="predictions.csv of a cross-validation with the same recipe: fixes temperature and thresholds.",
+        ),
+    ] = None,
     about: Annotated[
         Path | None,
         typer.Option("--about", help="JSON for the card: name, version, training, evaluation, limitations."),
@@ -84,6 +91,8 @@ def export(
         spec = _spec_of(source, trained.input_size, factor)
         progress("Cutting the cells")
         parts = _parts(source, spec, data, layout, cells, test_cells, training_cells)
+        if out_of_fold is not None:
+            parts = _with_out_of_fold(parts, out_of_fold)
         release = package_network(
             trained,
             output,
@@ -136,3 +145,13 @@ def _parts(
             "Give --data DATA (for a run with a held-out part), or both --cells and --test-cells.",
         )
     return CellParts(load_cells(cells), load_cells(test), None if training is None else load_cells(training))
+
+
+def _with_out_of_fold(parts: CellParts, file: Path) -> CellParts:
+    import dataclasses
+
+    from edge_all_calibration.decisions import OutOfFold
+    from edge_all_export.evaluation.predictions import read_csv
+
+    predictions = read_csv(file)
+    return dataclasses.replace(parts, out_of_fold=OutOfFold(predictions.probability, predictions.label == 1))
