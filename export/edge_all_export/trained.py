@@ -52,6 +52,7 @@ def open_trained(source: Path, *, input_size: int | None = None, input_range: st
             f"There is no trained network at {file}.", "Give a finished run folder, a .keras model or .weights.h5 file."
         )
     network = _from_weights(file, input_size) if file.name.endswith(WEIGHTS_SUFFIX) else _from_model(file)
+    _compute_in_float32(network)
     if BACKBONE in {layer.name for layer in network.layers}:
         return TrainedNetwork(inference_network(network), "InceptionV3", int(network.input_shape[1]))
     exported = contract_network(network, input_range=input_range)
@@ -80,6 +81,14 @@ def _from_weights(file: Path, input_size: int | None) -> keras.Model:
             "Export the whole model as a .keras file instead.",
         ) from error
     return network
+
+
+def _compute_in_float32(network: keras.Model) -> None:
+    """Undo mixed precision: it is a matter of training, and ONNX Runtime has no bfloat16 for processors."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            _compute_in_float32(layer)
+        layer.dtype_policy = keras.DTypePolicy("float32")
 
 
 def _first_line(error: Exception) -> str:

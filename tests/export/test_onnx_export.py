@@ -130,6 +130,26 @@ def test_what_is_no_trained_network_is_refused(tmp_path: Path) -> None:
         open_trained(broken)
 
 
+def test_a_network_trained_in_mixed_precision_leaves_in_float32(tmp_path: Path) -> None:
+    import keras
+    import onnx
+
+    from edge_all_export.onnx_export import export_onnx
+    from edge_all_export.parity import measure_parity
+    from edge_all_export.trained import open_trained
+
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        functional().save(tmp_path / "model.keras")
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    network = open_trained(tmp_path / "model.keras").network
+    export_onnx(network, tmp_path / "model.onnx")
+    measure_parity(network, tmp_path / "model.onnx", pictures(24))
+    kinds = {tensor.data_type for tensor in onnx.load(tmp_path / "model.onnx").graph.initializer}
+    assert kinds <= {onnx.TensorProto.FLOAT, onnx.TensorProto.INT64, onnx.TensorProto.INT32}
+
+
 def test_weights_need_an_input_size_and_the_right_architecture(tmp_path: Path) -> None:
     from edge_all_export.trained import open_trained
 
