@@ -10,6 +10,9 @@ PLATELET_RADIUS = 0.6
 """Nuclei below this many red-cell radii are platelets."""
 LARGEST_RADIUS = 3.5
 """Nuclei above this many red-cell radii are clumps or smears that could not be separated."""
+VISIBLE = 0.4
+"""Depth over width, along the border, below which a cell at the border is not judged. BCCD's annotators box white cells
+down to 0.4."""
 
 
 def rejection_reason(
@@ -26,9 +29,9 @@ def rejection_reason(
 
 
 def cut_by_border(box: BoundingBox, field_size: tuple[int, int], nucleus_box: BoundingBox) -> bool:
-    """Less than half of the cell is in the field."""
+    """So little of the cell is in the field that it cannot be judged."""
     x, y, width, height = box
     field_width, field_height = field_size
     at_side = x <= 0 or x + width >= field_width
     at_top = y <= 0 or y + height >= field_height
-    return (at_side and width < 0.6 * height) or (at_top and height < 0.6 * width)
+    return (at_side and width < VISIBLE * height) or (at_top and height < VISIBLE * width)

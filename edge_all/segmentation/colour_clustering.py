@@ -145,9 +145,9 @@ def weighted_kmeans(points: FloatArray, weights: FloatArray, centres: FloatArray
 
 def nearest_centre(points: FloatArray, centres: FloatArray) -> NDArray[np.intp]:
     """Index of the nearest centre for each of ``float32 [n, d]`` points."""
-    distance = points @ (-2 * centres.T)
-    distance += (centres**2).sum(axis=1)
-    return distance.argmin(axis=1)
+    distance = (-2 * centres) @ points.T
+    distance += (centres**2).sum(axis=1)[:, None]
+    return distance.argmin(axis=0)
 
 
 def colour_keys(pixels: RgbImage) -> NDArray[np.uint16]:

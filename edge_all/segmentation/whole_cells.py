@@ -94,39 +94,38 @@ def grow_cells(
     """
     area = float(np.count_nonzero(nuclei))
     radius = min((area / np.pi) ** 0.5, cell_radius)
-    distance = cv2.distanceTransform(1 - nuclei, cv2.DIST_L2, 3)
-    allowed = distance < REACH * radius
+    distance_map = cv2.distanceTransform(1 - nuclei, cv2.DIST_L2, 3)
+    allowed = (distance_map < REACH * radius) & (nuclei == 0)
     if others.any():
-        allowed &= cv2.distanceTransform(1 - others, cv2.DIST_L2, 3) > distance
-    from_ground = ((lab - GROUND) ** 2).sum(axis=2)
-    ring = (distance > 1) & (distance < max(3.0, CYTOPLASM_RING * radius)) & allowed
-    ring &= from_ground > GROUND_LIMITS[0] ** 2
+        allowed &= cv2.distanceTransform(1 - others, cv2.DIST_L2, 3) > distance_map
+    points, distance = lab[allowed], distance_map[allowed]
+    from_ground = np.square(points - GROUND).sum(axis=1)
+    ring = (distance > 1) & (distance < max(3.0, CYTOPLASM_RING * radius)) & (from_ground > GROUND_LIMITS[0] ** 2)
     whole = nuclei.copy()
     if np.count_nonzero(ring) > 20:
         typical = float(np.median(from_ground[ring])) ** 0.5
         limit = min(max(GROUND_SHARE * typical, GROUND_LIMITS[0]), GROUND_LIMITS[1])
-        cytoplasm = allowed & (from_ground > limit**2)
+        cytoplasm = from_ground > limit**2
         if red_cells is not None:
-            cytoplasm &= not_red_cell(
-                lab, lab[ring & (from_ground > limit**2)], red_cells, PRIOR[0] - PRIOR[1] / radius * distance
-            )
-        whole[cytoplasm] = 1
+            prior = PRIOR[0] - PRIOR[1] / radius * distance
+            cytoplasm &= not_red_cell(points, points[ring & cytoplasm], red_cells, prior)
+        whole[allowed] = cytoplasm
     whole = cv2.morphologyEx(whole, cv2.MORPH_CLOSE, disc(CLOSING * radius)).astype(np.uint8, copy=False)
     fill_holes(whole, 0.3 * np.pi * radius**2)
     return cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc(OPENING * radius)).astype(np.uint8, copy=False) | nuclei
 
 
 def not_red_cell(lab: FloatArray, ring: FloatArray, red_cells: RedCells, prior: FloatArray) -> NDArray[np.bool_]:
-    """Where a pixel is cytoplasm rather than red cell: ``bool [height, width]``.
+    """Which pixels are cytoplasm rather than red cell: ``bool [n]``.
 
     Args:
-        lab: ``float32 [height, width, 3]`` weighted Lab.
-        ring: ``float32 [n, 3]`` stained pixels next to the nucleus: cytoplasm, and red cells where they touch.
+        lab: ``float32 [n, 3]`` weighted Lab of the pixels in question.
+        ring: ``float32 [m, 3]`` stained pixels next to the nucleus: cytoplasm, and red cells where they touch.
         red_cells: colour of the red cells.
-        prior: ``float32 [height, width]``, log-odds of cytoplasm before the colour is seen.
+        prior: ``float32 [n]``, log-odds of cytoplasm before the colour is seen.
     """
     ring = ring[:: max(1, len(ring) // 600)]
-    everywhere = np.ones(lab.shape[:2], np.bool_)
+    everywhere = np.ones(len(lab), np.bool_)
     if len(ring) < 10:
         return everywhere
     # Blue dye is what cytoplasm has and red cells have not: the bluer part of the ring starts as cytoplasm.
