@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from edge_all import __version__
-from edge_all.cli import classify, demo, doctor, model, screen, segment
+from edge_all.cli import benchmark, classify, demo, doctor, model, screen, segment
 from edge_all.errors import EdgeAllError, MissingPackageError
 from edge_all.results import INTENDED_USE
 
@@ -44,7 +44,7 @@ def build_app() -> typer.Typer:
         add_completion=False,
     )
     app.callback()(_root)
-    for verb in (screen, segment, classify, demo, model, doctor):
+    for verb in (screen, segment, classify, demo, model, doctor, benchmark):
         verb.register(app)
     for plugin in entry_points(group=PLUGIN_GROUP):
         # A damaged training side must not keep a station from screening: its verbs then say what to install.

@@ -32,8 +32,8 @@ ROOMS = [
     "segmentation_run",
     "screening_run",
     "rendering",
-    "benchmark",
     "doctor",
+    "benchmark",
     "cli",
 ]
 TRAINING_SIDE = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "edge_all_export", "edge_all_calibration"}

@@ -1,0 +1,193 @@
+"""A whole benchmark: every combination of variant, device and threads that was asked for."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from edge_all.benchmark.machine import describe_machine
+from edge_all.benchmark.processes import measure_processes
+from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
+from edge_all.benchmark.timing import Samples, timed
+from edge_all.benchmark.workload import BenchmarkImages, Workload, prepare_workload
+from edge_all.benchmark.yardsticks import BareNetwork, other_yardsticks
+from edge_all.classifier import Classifier
+from edge_all.errors import UsageError
+from edge_all.model.card import VARIANTS, VariantName
+from edge_all.model.package import ModelPackage
+from edge_all.model.store import find_package
+from edge_all.outputs.naming import unique_stems
+from edge_all.screening import screen_fields
+from edge_all.screening_run import screen_to_folder, summarise, write_pictures, write_summary
+from edge_all.session.providers import DEVICES, choose_provider
+
+__all__ = ["Plan", "run_benchmark"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to measure: the product of these lists.
+
+    Attributes:
+        model: an installed package's name, or a folder; the embedded package where None.
+        variants: precisions; empty for the one that the pipeline itself would choose.
+        devices: as the user names them.
+        threads: intra-op threads; empty for as many as there are cores.
+        batches: batch sizes of the bare network that are compared; empty for the pipeline's own.
+        rounds: how often whole runs are repeated.
+    """
+
+    model: str | None = None
+    variants: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ("auto",)
+    threads: tuple[int, ...] = ()
+    batches: tuple[int, ...] = ()
+    rounds: int = 3
+
+
+def run_benchmark(
+    images: BenchmarkImages, plan: Plan, *, on_step: Callable[[str], None] = lambda _: None
+) -> BenchmarkReport:
+    """Measure.
+
+    Args:
+        images: from `edge_all.benchmark.workload`.
+        plan: what to measure.
+        on_step: told what is being measured now.
+
+    Raises:
+        UsageError: no such variant, or no image holds a cell.
+        ModelError: no such package or variant.
+        RuntimeSetupError: a device does not start.
+    """
+    for variant in plan.variants:
+        if variant not in VARIANTS:
+            raise UsageError(f"There is no variant {variant!r}.", f"Choose one of: {', '.join(VARIANTS)}.")
+    package = find_package(plan.model)
+    on_step("finding the cells")
+    workload = prepare_workload(images, package.card.preprocessing)
+    others, missing = other_yardsticks(workload)
+    configurations: list[ConfigurationFigures] = []
+    names: Sequence[VariantName | None] = [name for name in VARIANTS if name in plan.variants] or [None]
+    for wanted, device, threads in itertools.product(names, plan.devices or ("auto",), plan.threads or (None,)):
+        classifier = Classifier(package, variant=wanted, device=device, threads=threads)
+        # The other ways know neither variants nor devices: once is enough, and they are slow.
+        beside = {} if configurations else others
+        configurations.append(_measure(workload, package, classifier, plan, beside, on_step))
+    return BenchmarkReport(
+        machine=describe_machine(),
+        images=workload.to_json(),
+        rounds=plan.rounds,
+        configurations=tuple(configurations),
+        missing=missing,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _measure(
+    workload: Workload,
+    package: ModelPackage,
+    classifier: Classifier,
+    plan: Plan,
+    others: dict[str, Callable[[], object]],
+    on_step: Callable[[str], None],
+) -> ConfigurationFigures:
+    variant, provider = classifier.variant, classifier.provider
+    label = f"{variant}, {provider.obtained}, {provider.threads} threads"
+    with tempfile.TemporaryDirectory(prefix="edge-all-benchmark-") as scratch:
+        on_step(f"{label}: processes")
+        processes = measure_processes(
+            [source.path for source in workload.images.sources],
+            package=package.path,
+            variant=variant,
+            device=provider.requested,
+            threads=provider.threads,
+        )
+        on_step(f"{label}: stages")
+        stages = _stages(workload, classifier, Path(scratch) / "stages")
+        on_step(f"{label}: whole runs")
+        own_outputs = (
+            ("probability",) if classifier.thresholds.out_of_distribution is None else ("probability", "features")
+        )
+        bare = BareNetwork(package.variant_file(variant), provider.obtained, provider.threads, own_outputs)
+        sizes = _own_batch_sizes(provider.obtained)
+        folders = (Path(scratch) / f"run{number}" for number in itertools.count())
+        runs, computing = _take_turns(
+            {
+                WHOLE: lambda: screen_to_folder(workload.images.sources, classifier, next(folders)),
+                BARE: bare.work(workload.crops, sizes),
+                **others,
+            },
+            plan.rounds,
+        )
+        on_step(f"{label}: batch sizes")
+        batches, _ = _take_turns(
+            {str(size): bare.work(workload.crops, (size,)) for size in plan.batches or sizes}, plan.rounds
+        )
+    cells = len(workload.crops)
+    return ConfigurationFigures(
+        model=classifier.identity,
+        provider=provider,
+        processes=processes,
+        stages=stages,
+        runs=runs,
+        computing=computing,
+        batches={
+            int(size): Samples.of(value / cells for value in samples.milliseconds) for size, samples in batches.items()
+        },
+    )
+
+
+def _own_batch_sizes(provider: str) -> tuple[int, ...]:
+    device = next(name for name, candidate in DEVICES.items() if candidate == provider)
+    return choose_provider(device, [provider]).batch_sizes
+
+
+def _take_turns(works: dict[str, Callable[[], object]], rounds: int) -> tuple[dict[str, Samples], dict[str, Samples]]:
+    """Time works side by side: what disturbs the machine for a while disturbs all of them.
+
+    Args:
+        works: by name; each is done once uncounted.
+        rounds: how often each is timed.
+
+    Returns:
+        Milliseconds by the clock, and computed by all threads.
+    """
+    for work in works.values():
+        work()
+    wall: dict[str, list[float]] = {name: [] for name in works}
+    computing: dict[str, list[float]] = {name: [] for name in works}
+    for number in range(rounds):
+        for name in reversed(works) if number % 2 else works:
+            elapsed, computed = timed(works[name])
+            wall[name].append(elapsed)
+            computing[name].append(computed)
+    return (
+        {name: Samples.of(values) for name, values in wall.items()},
+        {name: Samples.of(values) for name, values in computing.items()},
+    )
+
+
+def _stages(workload: Workload, classifier: Classifier, out: Path) -> dict[str, Samples]:
+    """Every stage by itself, field by field, in the calling thread."""
+    stages: dict[str, list[float]] = {}
+    results = []
+    stems = unique_stems([source.image for source in workload.images.sources])
+    classifier.judge(workload.crops[: min(len(workload.crops), 15)])
+    for source in (workload.images.sources[0], *workload.images.sources):
+        # One field at a time leaves the pipeline nothing to overlap.
+        (field,) = screen_fields([source], classifier)
+        result = write_pictures(out, stems[source.image], field, classifier.spec)
+        results.append(result)
+    for result in results[1:]:
+        for stage, milliseconds in result.timings_ms.items():
+            stages.setdefault(stage, []).append(milliseconds)
+    samples = {stage: Samples.of(values) for stage, values in stages.items()}
+    aggregation, _ = timed(lambda: summarise(results[1:], classifier))
+    summary = summarise(results[1:], classifier)
+    tables, _ = timed(lambda: write_summary(out, summary, stems, classifier))
+    return {**samples, "aggregation (run)": Samples((aggregation,)), "tables and report (run)": Samples((tables,))}

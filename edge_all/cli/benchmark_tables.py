@@ -1,0 +1,82 @@
+"""The figures of a benchmark as tables in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from edge_all.benchmark.compare import Change
+from edge_all.benchmark.report import BARE, BenchmarkReport, ConfigurationFigures
+from edge_all.benchmark.timing import Samples
+from edge_all.results import INTENDED_USE
+
+__all__ = ["print_changes", "print_report"]
+
+
+def print_report(report: BenchmarkReport) -> None:
+    """Print the machine, and for each configuration whole runs, stages, processes and batch sizes."""
+    console = Console()
+    hardware, software, images = report.machine["hardware"], report.machine["software"], report.images
+    vnni = {True: "VNNI", False: "no VNNI", None: "VNNI unknown"}[hardware["vnni"]]
+    console.print(Text(f"{hardware['processor']}, {hardware['cores_usable']} usable cores, {vnni}", style="bold"))
+    console.print(Text(", ".join(f"{name.replace('_', ' ')} {version}" for name, version in software.items())))
+    console.print(
+        Text(f"{images['fields']} {images['kind']} fields, {images['megapixels']} megapixels, {images['cells']} cells")
+    )
+    for figures in report.configurations:
+        console.print(Text(f"\n{figures.model.name} {figures.model.version}: {figures.name}", style="bold"))
+        _print_runs(console, figures, images["fields"], images["cells"])
+        _print_samples(console, "stages by themselves, ms", figures.stages, images["fields"], images["cells"])
+        _print_samples(console, "start of a process, ms", figures.processes.startup)
+        _print_samples(console, "commands from process start to exit, ms", figures.processes.commands)
+        batches = {f"batches of {size}": samples for size, samples in figures.batches.items()}
+        _print_samples(console, "bare ONNX Runtime, ms a cell", batches)
+        memory = figures.processes.peak_memory_mb
+        console.print(Text(f"peak memory over all images: {'unknown' if memory is None else f'{memory:.0f} MB'}"))
+    for name, reason in report.missing.items():
+        console.print(Text(f"Not measured: {name} ({reason})"))
+    console.print(Text(INTENDED_USE, style="bold"))
+
+
+def print_changes(changes: Sequence[Change], allowed: float) -> None:
+    """Print what changed since an earlier benchmark, on standard error so that JSON stays whole."""
+    table = Table("configuration", "figure", "before", "now", "change", title=f"allowed: +{allowed:.0%}")
+    for change in changes:
+        words = Text(f"{change.ratio - 1:+.1%}", style="bold red" if change.slower else "")
+        table.add_row(change.configuration, change.figure, f"{change.before:.1f}", f"{change.now:.1f}", words)
+    Console(stderr=True).print(table)
+
+
+def _print_runs(console: Console, figures: ConfigurationFigures, fields: int, cells: int) -> None:
+    table = Table("all images", "median s", "range s", "fields/s", "cells/s", "x the floor", "computed s")
+    floor = figures.runs[BARE].median
+    for name, samples in figures.runs.items():
+        values = samples.milliseconds
+        table.add_row(
+            name,
+            f"{samples.median / 1e3:.2f}",
+            f"{min(values) / 1e3:.2f} to {max(values) / 1e3:.2f}",
+            f"{fields / samples.median * 1e3:.2f}",
+            f"{cells / samples.median * 1e3:.1f}",
+            f"{samples.median / floor:.2f}",
+            f"{figures.computing[name].median / 1e3:.2f}",
+        )
+    console.print(table)
+
+
+def _print_samples(
+    console: Console, title: str, rows: dict[str, Samples], fields: int | None = None, cells: int | None = None
+) -> None:
+    table = Table(title, "n", "p50", "p90", "p95", "p99")
+    if fields is not None:
+        table.add_column("fields/s")
+        table.add_column("cells/s")
+    for name, samples in rows.items():
+        figures = [f"{samples.percentile(percent):.1f}" for percent in (50, 90, 95, 99)]
+        if fields is not None and cells is not None:
+            figures += [f"{number / max(samples.total, 1e-6) * 1e3:.1f}" for number in (fields, cells)]
+        table.add_row(name, str(len(samples.milliseconds)), *figures)
+    console.print(table)
