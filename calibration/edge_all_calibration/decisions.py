@@ -14,7 +14,7 @@ from edge_all.model.card import Thresholds
 from edge_all_calibration.inference import NetworkOutputs
 from edge_all_calibration.operating_points import OperatingPolicy, fit_thresholds, match_cut, match_thresholds
 from edge_all_calibration.out_of_distribution import FeatureStatistics, distance_limit, distances
-from edge_all_calibration.temperature import fit_temperature
+from edge_all_calibration.temperature import fit_temperature, match_temperature
 
 __all__ = ["DecisionRule", "Decisions", "OutOfFold", "decide", "fit_reference", "fit_variant"]
 
@@ -88,7 +88,6 @@ def fit_reference(
 
 def fit_variant(
     outputs: NetworkOutputs,
-    labels: NDArray[np.bool_],
     reference: NetworkOutputs,
     rule: DecisionRule,
     statistics: FeatureStatistics | None,
@@ -97,17 +96,14 @@ def fit_variant(
 
     Args:
         outputs: of the variant on the calibration cells.
-        labels: ``bool [n]`` truth, both classes present.
         reference: of FP32 on the same cells.
         rule: of FP32.
         statistics: of the features; None where the network offers none.
     """
-    temperature = fit_temperature(outputs.probability, labels)
-    thresholds = match_thresholds(
-        calibrated_probability(outputs.probability, temperature),
-        calibrated_probability(reference.probability, rule.temperature),
-        rule.thresholds,
-    )
+    expected = calibrated_probability(reference.probability, rule.temperature)
+    # To FP32 and not to the labels anew: what they say is in its rule already, perhaps from many more cells than these.
+    temperature = match_temperature(outputs.probability, expected)
+    thresholds = match_thresholds(calibrated_probability(outputs.probability, temperature), expected, rule.thresholds)
     limit = rule.thresholds.out_of_distribution
     if limit is not None and statistics is not None and outputs.features is not None and reference.features is not None:
         unlike = distances(reference.features, statistics) > limit

@@ -111,7 +111,7 @@ def recalibrate(
         progress(f"{name.upper()}: temperature and thresholds")
         if name != leader:
             outputs = run_network(package.variant_file(name), cells.crops)
-            rules[name] = fit_variant(outputs, cells.labels, reference, rules[leader], statistics)
+            rules[name] = fit_variant(outputs, reference, rules[leader], statistics)
     blocks = {
         name: dataclasses.replace(
             variant, temperature=rules[name].temperature, thresholds=rules[name].thresholds, gate=None

@@ -162,7 +162,7 @@ def build_release(
     expected = decide(reference, rules["fp32"], statistics)
 
     def fitted(outputs: NetworkOutputs) -> DecisionRule:
-        return fit_variant(outputs, truth, reference, rules["fp32"], statistics)
+        return fit_variant(outputs, reference, rules["fp32"], statistics)
 
     def score(file: Path) -> Score:
         outputs = run_network(file, parts.calibration.crops)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_all.classifier import SMALLEST_PROBABILITY
 
-__all__ = ["fit_temperature"]
+__all__ = ["fit_temperature", "match_temperature"]
 
 LIMITS = (0.05, 20.0)
 """Beyond these the network separates the cells perfectly or not at all, and neither is believed of so few cells."""
@@ -38,7 +38,16 @@ def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.bool
     negatives = len(labels) - positives
     if not positives or not negatives:
         raise ValueError("temperature scaling needs cells of both classes")
-    targets = np.where(labels, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    return match_temperature(probabilities, np.where(labels, (positives + 1) / (positives + 2), 1 / (negatives + 2)))
+
+
+def match_temperature(probabilities: NDArray[np.floating], targets: NDArray[np.float64]) -> float:
+    """The temperature that brings probabilities closest to others, in the mean cross-entropy.
+
+    Args:
+        probabilities: ``float [n]`` of the network, uncalibrated.
+        targets: ``float64 [n]``, what they should be, for example the calibrated probabilities of FP32.
+    """
     logits = _logit(probabilities)
 
     def loss(log_temperature: float) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,9 +23,15 @@ from edge_all_export.splits import assign_folds
 __all__ = ["parts_of_run"]
 
 SPLIT_FILE = "split.json"
+ENOUGH = 15
+"""Cells of each class that calibration and gate have at least."""
+SHARED_BLOCKS = (
+    "Calibration and gate used different fields of the held-out part, which may be neighbours from one patient; the "
+    "network was trained on neither."
+)
 
 
-def parts_of_run(run: Path, samples: Sequence[Sample], spec: PreprocessingSpec) -> CellParts:
+def parts_of_run(run: Path, samples: Sequence[Sample], spec: PreprocessingSpec) -> tuple[CellParts, tuple[str, ...]]:
     """Cut the cells of a run: those trained on, and those held out, half for calibration and half for the gate.
 
     Sides are told by block, not by cell: a newer segmentation may find a few cells more or fewer in the same images.
@@ -32,6 +40,9 @@ def parts_of_run(run: Path, samples: Sequence[Sample], spec: PreprocessingSpec) 
         run: folder of the run; its ``split.json`` says which blocks were held out.
         samples: all labelled cells of the data that it was trained on.
         spec: how its crops are cut.
+
+    Returns:
+        The parts, and what a card must say of them.
 
     Raises:
         InputError: the split is missing or damaged.
@@ -54,12 +65,35 @@ def parts_of_run(run: Path, samples: Sequence[Sample], spec: PreprocessingSpec) 
             f"The data hold {len(seen)} cells that the run was trained on, and {len(unseen)} that it held out.",
             "Point --data (and --layout) at what the run was trained on.",
         )
-    halves = assign_folds([samples[index] for index in unseen], 2)
+    halves = _halves([samples[index] for index in unseen])
+    if halves is None:
+        # The few ALL cells may lie in one block of neighbouring fields; then whole fields are dealt.
+        samples = tuple(dataclasses.replace(sample, block=sample.group) for sample in samples)
+        halves = _halves([samples[index] for index in unseen])
+        notes: tuple[str, ...] = (SHARED_BLOCKS,)
+    else:
+        notes = ()
+    if halves is None:
+        raise UsageError(
+            f"The {len(unseen)} cells that the run held out cannot be divided into halves with {ENOUGH} cells of each "
+            "class, not even field by field.",
+            "Hold out more (--folds), or give --cells and --test-cells.",
+        )
     calibration, test = (
         _labelled([index for index, half in zip(unseen, halves, strict=True) if half == side], samples, crops)
         for side in (0, 1)
     )
-    return CellParts(calibration, without_copies(test, calibration), _labelled(seen, samples, crops))
+    return CellParts(calibration, without_copies(test, calibration), _labelled(seen, samples, crops)), notes
+
+
+def _halves(unseen: Sequence[Sample]) -> list[int] | None:
+    """The half of each sample, no block in both; None where a half would lack a class, or nearly."""
+    try:
+        halves = assign_folds(unseen, 2).tolist()
+    except UsageError:
+        return None
+    found = Counter((half, sample.label) for half, sample in zip(halves, unseen, strict=True))
+    return halves if all(found[half, label] >= ENOUGH for half in (0, 1) for label in (0, 1)) else None
 
 
 def _labelled(indices: list[int], samples: Sequence[Sample], crops: RgbImage) -> LabelledCells:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -169,11 +170,11 @@ def write_run(folder: Path) -> list[Any]:
 
     generator = np.random.default_rng(1)
     samples = []
-    for number in range(40):
+    for number in range(160):
         image = folder / f"{number:02d}.png"
         cv2.imwrite(str(image), generator.integers(0, 256, (40, 40, 3), dtype=np.uint8))
         samples.append(
-            Sample(f"set/{number}", "set", f"field {number // 2}", f"block {number // 4}", number % 2, image, None, "")  # type: ignore[arg-type]
+            Sample(f"set/{number}", "set", f"field {number // 4}", f"block {number // 16}", number % 2, image, None, "")  # type: ignore[arg-type]
         )
     blocks = {"train": [f"block {n}" for n in range(4)], "held_out": [f"block {n}" for n in range(4, 10)]}
     (folder / "split.json").write_text(json.dumps({side: {"blocks": names} for side, names in blocks.items()}))
@@ -185,11 +186,28 @@ def test_the_held_out_blocks_of_a_run_are_dealt_to_calibration_and_gate(tmp_path
     from edge_all_export.release_cells import parts_of_run
 
     spec = PreprocessingSpec(24, 2.0)
-    parts = parts_of_run(tmp_path, write_run(tmp_path), spec)
+    parts, notes = parts_of_run(tmp_path, write_run(tmp_path), spec)
     parts.check(24)
+    assert notes == ()
     assert parts.training is not None
     assert set(parts.training.groups) == {f"block {n}" for n in range(4)}
-    assert len(parts.calibration) == len(parts.test) == 12
+    assert len(parts.calibration) == len(parts.test) == 48
+    assert not set(parts.calibration.groups) & set(parts.test.groups)
+
+
+def test_all_cells_of_one_block_are_dealt_by_field_and_the_card_says_so(tmp_path: Path) -> None:
+    from edge_all.preprocessing import PreprocessingSpec
+    from edge_all_export.release_cells import SHARED_BLOCKS, parts_of_run
+
+    samples = write_run(tmp_path)
+    lone = [
+        dataclasses.replace(sample, block="block 4") if sample.label == 1 and sample.block > "block 3" else sample
+        for sample in samples
+    ]
+    parts, notes = parts_of_run(tmp_path, lone, PreprocessingSpec(24, 2.0))
+    parts.check(24)
+    assert notes == (SHARED_BLOCKS,)
+    assert not set(parts.calibration.slides) & set(parts.test.slides)
 
 
 def test_a_run_without_held_out_cells_or_with_other_data_is_refused(tmp_path: Path) -> None:
@@ -199,7 +217,7 @@ def test_a_run_without_held_out_cells_or_with_other_data_is_refused(tmp_path: Pa
     spec = PreprocessingSpec(24, 2.0)
     samples = write_run(tmp_path)
     with pytest.raises(UsageError, match="--data"):
-        parts_of_run(tmp_path, samples[:8], spec)
+        parts_of_run(tmp_path, samples[:32], spec)
     (tmp_path / "split.json").write_text(json.dumps({"train": {"blocks": ["block 1"]}, "held_out": {"blocks": []}}))
     with pytest.raises(UsageError, match="held nothing out"):
         parts_of_run(tmp_path, samples, spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -90,7 +91,7 @@ def export(
         trained = open_trained(source, input_size=input_size, input_range=input_range)
         spec = _spec_of(source, trained.input_size, factor)
         progress("Cutting the cells")
-        parts = _parts(source, spec, data, layout, cells, test_cells, training_cells)
+        parts, notes = _parts(source, spec, data, layout, cells, test_cells, training_cells)
         if out_of_fold is not None:
             parts = _with_out_of_fold(parts, out_of_fold)
         release = package_network(
@@ -98,7 +99,7 @@ def export(
             output,
             parts,
             spec,
-            description,
+            dataclasses.replace(description, limitations=(*description.limitations, *notes)),
             variants=chosen,
             policy=policy,
             limits=GateLimits(),
@@ -129,7 +130,7 @@ def _parts(
     cells: Path | None,
     test: Path | None,
     training: Path | None,
-) -> CellParts:
+) -> tuple[CellParts, tuple[str, ...]]:
     from edge_all.errors import UsageError
     from edge_all_calibration.cells import load_cells
     from edge_all_calibration.release import CellParts
@@ -144,12 +145,10 @@ def _parts(
             "A package needs labelled cells that the network was not trained on.",
             "Give --data DATA (for a run with a held-out part), or both --cells and --test-cells.",
         )
-    return CellParts(load_cells(cells), load_cells(test), None if training is None else load_cells(training))
+    return CellParts(load_cells(cells), load_cells(test), None if training is None else load_cells(training)), ()
 
 
 def _with_out_of_fold(parts: CellParts, file: Path) -> CellParts:
-    import dataclasses
-
     from edge_all_calibration.decisions import OutOfFold
     from edge_all_export.evaluation.predictions import read_csv
 
