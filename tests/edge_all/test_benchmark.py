@@ -1,0 +1,290 @@
+"""A benchmark measures everything that it promises, and compares like with like."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+from xml.etree import ElementTree as ET
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from edge_all.benchmark import processes, yardsticks
+from edge_all.benchmark.compare import compare_reports, share_of
+from edge_all.benchmark.machine import processor_name
+from edge_all.benchmark.memory import peak_memory_mb
+from edge_all.benchmark.report import BARE, WHOLE, read_report
+from edge_all.benchmark.timing import Samples
+from edge_all.benchmark.workload import Workload, own_images, prepare_workload
+from edge_all.benchmark.yardsticks import BareNetwork, other_yardsticks
+from edge_all.classifier import Classifier
+from edge_all.cli.main import build_app
+from edge_all.errors import InputError, MissingPackageError, RuntimeSetupError, UsageError
+from edge_all.model.package import load_package
+from edge_all.rendering import SmearSpec, render_field
+from edge_all.results import INTENDED_USE
+
+
+@pytest.fixture(scope="module")
+def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("patient-name")
+    for seed in range(2):
+        field = render_field(seed, width=480, height=480, spec=SmearSpec(blasts=3, platelets=1))
+        cv2.imwrite(str(folder / f"field{seed}.png"), field.pixels[..., ::-1])
+    (folder / "torn.png").write_bytes(b"no image")
+    return folder
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(build_app(), ["benchmark", *map(str, arguments)])
+
+
+@pytest.fixture
+def measured(slide: Path, tiny_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Result, Path]:
+    monkeypatch.setattr(processes, "STARTS", 1)
+    out = tmp_path / "out"
+    options = ("--model", tiny_package, "--threads", 1, "--batch", 1, "--batch", 8, "--rounds", 2, "--json")
+    return run(slide, "-o", out, *options), out
+
+
+def test_a_run_says_all_that_it_promises(measured: tuple[Result, Path]) -> None:
+    result, out = measured
+    assert result.exit_code == 0, result.output
+    record = read_report(out / "benchmark.json")
+    assert json.loads(result.stdout) == record
+    assert record["schema"] == 1
+    assert record["intended_use"] == INTENDED_USE
+    assert record["machine"]["hardware"].keys() >= {"processor", "cores_usable", "vnni", "operating_system"}
+    assert record["machine"]["software"].keys() >= {"python", "numpy", "opencv", "onnxruntime", "edge-all"}
+    assert record["images"]["fields"] == 2, "an image that cannot be judged is no work to be timed"
+    assert record["images"]["cells"] >= 4
+    assert "patient" not in json.dumps(record)
+    (one,) = record["configurations"]
+    assert (one["variant"], one["provider"], one["threads"]) == ("fp32", "CPUExecutionProvider", 1)
+    steps = ["process start", "import", "model load", "first inference", "warm inference"]
+    assert list(one["startup_ms"]) == steps
+    assert all(step["min"] > 0 for step in one["startup_ms"].values())
+    assert one["startup_ms"]["import"]["p50"] > one["startup_ms"]["warm inference"]["p50"]
+    stages = {"decode", "quality", "segmentation", "preprocessing", "inference", "outputs", "aggregation (run)"}
+    assert one["stages_ms"].keys() >= stages
+    for stage in stages - {"aggregation (run)"}:
+        samples = one["stages_ms"][stage]
+        assert samples["n"] == 2
+        assert samples["min"] <= samples["p50"] <= samples["p90"] <= samples["p95"] <= samples["p99"] <= samples["max"]
+    assert one["runs_ms"].keys() >= {WHOLE, BARE}
+    assert one["runs_ms"][WHOLE]["n"] == 2
+    assert one["runs_ms"][BARE]["times_the_floor"] == 1
+    assert one["runs_ms"][WHOLE]["times_the_floor"] > 1, "a whole screen cannot be faster than its network alone"
+    assert one["runs_ms"][WHOLE]["fields_per_s"] == pytest.approx(2e3 / one["runs_ms"][WHOLE]["p50"], rel=0.01)
+    assert list(one["batches_ms_per_cell"]) == ["1", "8"]
+    assert one["commands_ms"]["help"]["p50"] < one["commands_ms"]["one image"]["p50"]
+    assert one["peak_memory_mb"] is None or 20 < one["peak_memory_mb"] < 2000
+
+
+def test_the_chart_is_a_picture_of_these_figures(measured: tuple[Result, Path]) -> None:
+    _, out = measured
+    svg = (out / "benchmark.svg").read_text(encoding="utf-8")
+    root = ET.fromstring(svg)  # noqa: S314 - our own text
+    texts = "".join(root.itertext())
+    assert root.tag.endswith("svg")
+    for words in (WHOLE, BARE, "segmentation", "inference", INTENDED_USE):
+        assert words in texts
+    widths = [float(bar.get("width", "0")) for bar in root.iter() if bar.tag.endswith("rect") and bar.get("x")]
+    assert len(widths) > 8
+    assert min(widths) >= 0
+    assert all(
+        float(bar.get("x", "0")) + float(bar.get("width", "0")) < 960
+        for bar in root.iter()
+        if bar.tag.endswith("rect") and bar.get("x")
+    )
+
+
+def test_a_run_is_compared_and_never_written_over(
+    measured: tuple[Result, Path], slide: Path, tiny_package: Path, tmp_path: Path
+) -> None:
+    _, out = measured
+    options = ("--model", tiny_package, "--threads", 1, "--rounds", 1)
+    kept = (out / "benchmark.json").read_bytes()
+    assert run(slide, "-o", out, *options).exception is not None
+    assert (out / "benchmark.json").read_bytes() == kept
+    record = json.loads(kept)
+    record["configurations"][0]["commands_ms"]["one image"]["p50"] /= 50
+    faster = tmp_path / "faster.json"
+    faster.write_text(json.dumps(record))
+    result = run(slide, *options, "--compare", faster, "--fail-over", "400%")
+    assert result.exit_code == 1, result.output
+    assert "one image" in result.stderr
+    assert "segmentation" in result.stdout
+    assert INTENDED_USE in result.stdout
+
+
+def configuration(milliseconds: float, memory: float | None = 300.0, **changes: object) -> dict[str, Any]:
+    return {
+        "variant": "int8",
+        "model": {"name": "m", "version": "1", "sha256": "ab"},
+        "provider": "CPUExecutionProvider",
+        "threads": 2,
+        "runs_ms": {WHOLE: {"p50": milliseconds}},
+        "commands_ms": {"one image": {"p50": 1000.0}, "help": {"p50": 300.0}},
+        "peak_memory_mb": memory,
+    } | changes
+
+
+def document(*configurations: dict[str, Any], processor: str = "one", images: str = "x") -> dict[str, Any]:
+    hardware = {"processor": processor, "cores_usable": 2}
+    return {
+        "schema": 1,
+        "machine": {"hardware": hardware, "software": {"python": "3.11"}},
+        "images": {"sha256": images},
+        "configurations": list(configurations),
+    }
+
+
+def test_only_what_grew_by_more_than_is_allowed_is_slower() -> None:
+    before = document(configuration(1000.0))
+    for now, slower in ((900.0, False), (1099.0, False), (1101.0, True)):
+        changes = compare_reports(before, document(configuration(now)), 0.1)
+        assert {change.figure: change.slower for change in changes if change.slower} == (
+            {"whole screen, ms": True} if slower else {}
+        )
+        assert len(changes) == 4
+    (memory,) = [
+        change for change in compare_reports(before, document(configuration(1000.0, 400.0)), 0.1) if change.slower
+    ]
+    assert memory.figure == "peak memory, MB"
+    assert memory.ratio == pytest.approx(4 / 3)
+    assert len(compare_reports(before, document(configuration(1000.0, None)), 0.1)) == 3
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        (document(configuration(1.0), processor="another"), "processor was 'another' and is 'one'"),
+        (document(configuration(1.0), images="y"), "the images are others"),
+        (document(configuration(1.0, threads=1)), "no model, variant, provider and number of threads is in both"),
+        (document(configuration(1.0, model={"sha256": "cd"})), "no model"),
+    ],
+)
+def test_unlike_things_are_not_compared(other: dict[str, Any], reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        compare_reports(other, document(configuration(1.0)), 0.1)
+
+
+def test_newer_software_is_compared_for_that_is_the_question() -> None:
+    newer = copy.deepcopy(document(configuration(1.0)))
+    newer["machine"]["software"]["python"] = "3.12"
+    assert compare_reports(document(configuration(1.0)), newer, 0.1)
+
+
+@pytest.mark.parametrize(("text", "share"), [("10%", 0.1), (" 10 % ", 0.1), ("0", 0.0), ("2.5%", 0.025)])
+def test_shares_are_read(text: str, share: float) -> None:
+    assert share_of(text) == pytest.approx(share)
+
+
+@pytest.mark.parametrize("text", ["", "ten", "-1%", "nan", "%"])
+def test_what_is_no_share_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        share_of(text)
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"schema": 99, "configurations": []}', '{"schema": 1}'])
+def test_what_is_no_benchmark_is_refused_before_anything_is_measured(content: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "old.json"
+    if content is not None:
+        file.write_text(content)
+    result = run(tmp_path / "no such images", "--compare", file)
+    assert isinstance(result.exception, InputError)
+    assert "old.json" in str(result.exception)
+
+
+def test_percentiles_are_those_of_numpy() -> None:
+    values = np.random.default_rng(1).gamma(2, 30, 200)
+    record = Samples.of(values).to_json()
+    assert record["n"] == 200
+    for percent in (50, 90, 95, 99):
+        assert record[f"p{percent}"] == pytest.approx(np.percentile(values, percent), abs=1e-3)
+
+
+def test_the_bare_network_sees_every_cell(slide: Path, tiny_package: Path) -> None:
+    package = load_package(tiny_package)
+    workload = prepare_workload(own_images([str(slide)]), package.card.preprocessing)
+    assert sum(workload.cells_per_field) == len(workload.crops)
+    bare = BareNetwork(package.variant_file("fp32"), "CPUExecutionProvider", 1, ("probability",))
+    seen: list[np.ndarray] = []
+
+    class Spy:
+        def __init__(self, session: Runs) -> None:
+            self.session = session
+
+        def run(self, outputs: list[str], feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+            answers = self.session.run(outputs, feed)
+            seen.append(answers[0])
+            return answers
+
+    bare._session = Spy(bare._session)
+    bare.work(workload.crops, (4, 1))()
+    expected = Classifier(package, threads=1).network_probability(workload.crops)
+    assert np.concatenate(seen) == pytest.approx(expected, abs=1e-6)
+    assert {len(answers) for answers in seen} <= {4, 1}
+
+
+def test_images_without_a_cell_are_no_work(tmp_path: Path, tiny_package: Path) -> None:
+    cv2.imwrite(str(tmp_path / "empty.png"), np.full((200, 200, 3), 230, np.uint8))
+    with pytest.raises(UsageError, match="cell"):
+        prepare_workload(own_images([str(tmp_path)]), load_package(tiny_package).card.preprocessing)
+
+
+class Runs(Protocol):
+    def run(self, outputs: list[str], feed: dict[str, np.ndarray]) -> list[np.ndarray]: ...
+
+
+class _Entry:
+    def __init__(self, name: str, factory: Callable[[Workload], object]) -> None:
+        self.name, self._factory = name, factory
+
+    def load(self) -> Callable[[Workload], object]:
+        return self._factory
+
+
+def test_yardsticks_of_others_join_in_and_missing_ones_say_why(
+    slide: Path, tiny_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: Workload) -> None:
+        raise MissingPackageError("It needs something.", "Install it.")
+
+    done: list[int] = []
+    entries = [_Entry("mine", lambda workload: lambda: done.append(len(workload.crops))), _Entry("broken", broken)]
+    monkeypatch.setattr(yardsticks, "entry_points", lambda group: entries if "yardsticks" in group else [])
+    workload = prepare_workload(own_images([str(slide)]), load_package(tiny_package).card.preprocessing)
+    usable, missing = other_yardsticks(workload)
+    usable["mine"]()
+    assert done == [len(workload.crops)]
+    assert missing == {"broken": "It needs something. Install it."}
+
+
+def test_a_process_that_fails_is_an_error_and_no_figure(slide: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeSetupError, match="timed"):
+        processes.measure_processes([slide / "field0.png"], package=tmp_path, variant="int8", device="cpu", threads=1)
+
+
+def test_the_processor_is_named(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor\t: 0\nmodel name\t: Example 3000 @ 2.5GHz\nflags\t: avx2\n")
+    assert processor_name(cpuinfo) == "Example 3000 @ 2.5GHz"
+    assert processor_name(tmp_path / "none")
+
+
+def test_memory_only_grows() -> None:
+    before = peak_memory_mb()
+    held = np.ones(40_000_000, np.uint8)
+    after = peak_memory_mb()
+    if before is None or after is None:
+        pytest.skip("this system does not tell")
+    assert after >= before
+    assert after > 40
+    assert held.nbytes == 40_000_000
