@@ -36,6 +36,10 @@ LARGEST_NUCLEUS = 1.5
 """Radius that one nucleus hardly exceeds, in red-cell radii."""
 FAR = 1.6
 """Red cells are looked for further than this many red-cell radii from any nucleus."""
+LOBE_SPREAD = 1.0
+"""Lobes of one nucleus lie nearer than twice this many lobe radii."""
+LOBED = 2.2
+"""Radius of a whole nucleus, at most, over that of the largest disc that fits into it."""
 MAX_OBJECTS = 65535
 """The label images have 16 bits."""
 
@@ -103,15 +107,15 @@ def largest_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:
     """How large the largest nucleus is.
 
     The radius of the disc of the same area, the lobes of one nucleus taken together, and that of the largest disc
-    that fits into it. The former is at most twice the radius of the disc that fits into it, so that a clump of nuclei does not pass for one.
+    that fits into it. The former is bounded by the latter, so that a clump of nuclei does not pass for one.
     """
     depth = float(cv2.distanceTransform(nuclei, cv2.DIST_L2, 5).max())
-    closed = cv2.dilate(nuclei, disc(0.5 * depth))
+    closed = cv2.dilate(nuclei, disc(LOBE_SPREAD * depth))
     count, groups = cv2.connectedComponents(closed)
     if count <= 1:
         return 1.0, 1.0
     area = np.bincount(groups[nuclei > 0], minlength=count)
-    return max(1.0, min(2.0 * depth, math.sqrt(float(area.max()) / math.pi))), depth
+    return max(1.0, min(LOBED * depth, math.sqrt(float(area.max()) / math.pi))), depth
 
 
 def find_cells(
