@@ -52,7 +52,7 @@ FLOAT_BLOCKS = 4
 """Blocks kept in float at most: each costs speed."""
 METHODS: dict[str, tuple[CalibrationMethod, dict[str, Any]]] = {
     "minmax": (CalibrationMethod.MinMax, {}),
-    "entropy": (CalibrationMethod.Entropy, {"num_bins": 512, "num_quantized_bins": 128}),
+    "entropy": (CalibrationMethod.Entropy, {"num_bins": 128, "num_quantized_bins": 128}),
     "percentile": (CalibrationMethod.Percentile, {"num_bins": 2048, "percentile": 99.99, "symmetric": False}),
 }
 
