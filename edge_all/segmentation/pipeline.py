@@ -15,7 +15,7 @@ from edge_all.segmentation.colour_clustering import ColourModel, cluster_colours
 from edge_all.segmentation.nuclei import refine_nucleus
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, red_cell_radius
 from edge_all.segmentation.separation import separate
-from edge_all.segmentation.shapes import disc
+from edge_all.segmentation.shapes import disc, fill_holes
 from edge_all.segmentation.whole_cells import REACH, RedCells, grow_cells, red_cell_colour
 
 __all__ = ["segment"]
@@ -24,6 +24,8 @@ WORK_PIXELS = 1_500_000
 """Outlines are found at this size, or the next whole fraction below it: a 5-megapixel field at half its size."""
 COARSE_PIXELS = 350_000
 """Nuclei are found at this size."""
+FINE_ENOUGH = 8.0
+"""Where a red cell's radius has this many pixels at that size, outlines are found at it, too."""
 SCALE_PIXELS = 100_000
 """Red cells are measured at this size."""
 SMALLEST_RADIUS = 0.2
@@ -77,6 +79,8 @@ def segment(pixels: RgbImage, *, microns_per_pixel: float | None = None) -> Segm
         red_radius, red_cells = red_cells_of(model, keys, nuclei)
         if microns_per_pixel is not None:
             red_radius = RED_CELL_RADIUS_MICRONS / (microns_per_pixel * factor * step)
+        if red_radius >= FINE_ENOUGH:
+            work, factor, step = coarse, factor * step, 1
         red_radius *= step
         found = find_cells(work, nuclei, step, model, red_cells, red_radius)
     return assemble(found, factor, red_radius * factor, (height, width))
@@ -109,6 +113,8 @@ def largest_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:
     The radius of the disc of the same area, the lobes of one nucleus taken together, and that of the largest disc
     that fits into it. The former is bounded by the latter, so that a clump of nuclei does not pass for one.
     """
+    nuclei = nuclei.copy()
+    fill_holes(nuclei, 0.05 * nuclei.size)
     depth = float(cv2.distanceTransform(nuclei, cv2.DIST_L2, 5).max())
     closed = cv2.dilate(nuclei, disc(LOBE_SPREAD * depth))
     count, groups = cv2.connectedComponents(closed)
@@ -291,7 +297,7 @@ def enlarge(mask: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     if factor == 1:
         return mask
     size = (mask.shape[1] * factor, mask.shape[0] * factor)
-    return (cv2.resize(mask * np.uint8(255), size, interpolation=cv2.INTER_LINEAR) > 127).astype(np.uint8)
+    return (cv2.resize(mask * np.uint8(255), size, interpolation=cv2.INTER_CUBIC) > 127).astype(np.uint8)
 
 
 def measure(mask: NDArray[np.uint8], x: int, y: int) -> tuple[BoundingBox, Point, int]:

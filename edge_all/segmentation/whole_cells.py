@@ -33,12 +33,12 @@ BLUER = 0.5
 """Radians of hue by which cytoplasm is bluer than red cells."""
 ENOUGH = 0.3
 """Share of the ring that has to be so; otherwise the bluest 60 % start as cytoplasm."""
-PRIOR = (4.0, 3.0)
+PRIOR = (5.0, 3.0)
 """Log-odds of cytoplasm against red cell before the colour is seen: at the nucleus, and the loss per radius of it."""
 REACH = 1.9
 """How far cytoplasm reaches from the nucleus, in radii of the nucleus."""
 CLOSING = 0.06
-OPENING = 0.2
+OPENING = 0.3
 """Radii of the closing and the opening of the whole cell, in radii of the nucleus; the opening cuts leaks."""
 REGULARISATION = 4.0
 """Added to each variance (weighted Lab), so that few pixels do not make a certain answer."""
