@@ -14,7 +14,7 @@ __all__ = ["refine_nucleus"]
 REACH = 0.25
 """Width of the ring that is clustered with the nucleus, as a share of the root of its area. Nucleus Dice on
 160 + 150 + 50 masked crops: 0.15 -> 0.962 0.955 0.975; 0.25 -> 0.9605 0.9605 0.983; 0.4 -> 0.958 0.958 0.985."""
-SAMPLE = 1500
+SAMPLE = 600
 """Pixels that are enough to find three centres."""
 HOLE = 0.05
 """Holes up to this share of the nucleus are filled: nucleoli, not the middle of a ring."""
@@ -59,7 +59,9 @@ def refine_nucleus(lab: FloatArray, seed: NDArray[np.uint8], cell_radius: float)
     result = np.zeros_like(seed)
     result[chosen] = alike[nearest]
     fill_holes(result, HOLE * area)
-    result = cv2.morphologyEx(result, cv2.MORPH_OPEN, disc(SMOOTHING * (area / np.pi) ** 0.5)).astype(np.uint8, copy=False)
+    result = cv2.morphologyEx(result, cv2.MORPH_OPEN, disc(SMOOTHING * (area / np.pi) ** 0.5)).astype(
+        np.uint8, copy=False
+    )
     return without_rims(result)
 
 

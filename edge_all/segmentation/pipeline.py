@@ -30,6 +30,8 @@ SCALE_PIXELS = 100_000
 """Red cells are measured at this size."""
 SMALLEST_RADIUS = 0.2
 """Nuclei below this many red-cell radii are specks and not reported."""
+SPECK_RADIUS = 0.45
+"""Nuclei below this many red-cell radii cannot be candidates (`candidates.PLATELET_RADIUS`) and are not outlined."""
 RIVAL_RADIUS = 0.6
 """Nuclei below this many red-cell radii, platelets and specks, have no cytoplasm to be kept from their neighbours."""
 LOBE_GAP = 0.35
@@ -82,7 +84,7 @@ def segment(pixels: RgbImage, *, microns_per_pixel: float | None = None) -> Segm
         if red_radius >= FINE_ENOUGH:
             work, factor, step = coarse, factor * step, 1
         red_radius *= step
-        found = find_cells(work, nuclei, step, model, red_cells, red_radius)
+        found = find_cells(work, nuclei, step, model, red_cells, red_radius, grain=factor == 1)
     return assemble(found, factor, red_radius * factor, (height, width))
 
 
@@ -131,6 +133,8 @@ def find_cells(
     model: ColourModel,
     red_cells: RedCells | None,
     red_radius: float,
+    *,
+    grain: bool,
 ) -> list[Found]:
     """Outline each cell; nuclei that could belong together are looked at together.
 
@@ -141,6 +145,7 @@ def find_cells(
         model: colours of the field.
         red_cells: colour of the red cells.
         red_radius: radius of a red cell in pixels of the working image.
+        grain: whether the grain of the camera is still in the working image; shrinking takes it out.
     """
     count, groups, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(nuclei, disc(LOBE_GAP * red_radius / step)))
     nucleus_area = np.bincount(groups[nuclei > 0], minlength=count)
@@ -161,6 +166,9 @@ def find_cells(
         seed = nuclei[top:bottom, left:right]
         own = seed * (here == index).astype(np.uint8)
         other = seed * (rival[here] & (here != index)).astype(np.uint8)
+        if nucleus_area[index] < math.pi * (SPECK_RADIUS * red_radius / step) ** 2:
+            found.append(speck(own, left, top, step))
+            continue
         # The last rows and columns of the working image may not fill a coarse pixel.
         window = work[
             top * step : bottom * step if bottom < rows else work.shape[0],
@@ -168,9 +176,15 @@ def find_cells(
         ]
         found.extend(
             Found(nucleus, whole, left * step + dx, top * step + dy)
-            for nucleus, whole, dx, dy in cells_of_group(window, own, other, model, red_cells, red_radius)
+            for nucleus, whole, dx, dy in cells_of_group(window, own, other, model, red_cells, red_radius, grain=grain)
         )
     return found
+
+
+def speck(own: NDArray[np.uint8], left: int, top: int, step: int) -> Found:
+    """An object so small that its outline does not matter: as found, with a rim."""
+    whole = cv2.dilate(own, disc(1)).astype(np.uint8, copy=False)
+    return Found(*(enlarge(mask, step) for mask in (own, whole)), left * step, top * step)
 
 
 def cells_of_group(
@@ -180,13 +194,17 @@ def cells_of_group(
     model: ColourModel,
     red_cells: RedCells | None,
     red_radius: float,
+    *,
+    grain: bool,
 ) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8], int, int]]:
     """Nucleus, whole cell, x and y of each cell of one group."""
     size = (window.shape[1], window.shape[0])
     if own.shape != window.shape[:2]:
         own = cv2.resize(own, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
         other = cv2.resize(other, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
-    lab = lab_of(cv2.LUT(cv2.GaussianBlur(window, (0, 0), BLUR), model.balance).astype(np.uint8, copy=False))
+    if grain:
+        window = cv2.GaussianBlur(window, (0, 0), BLUR).astype(np.uint8, copy=False)
+    lab = lab_of(cv2.LUT(window, model.balance).astype(np.uint8, copy=False))
     nuclei = refine_nucleus(lab, own, LARGEST_NUCLEUS * red_radius)
     if not nuclei.any():
         return []

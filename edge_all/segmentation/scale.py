@@ -19,7 +19,9 @@ FEWEST_RED_CELLS = 40
 """Fewer red cells than this do not outvote the white cells."""
 
 
-def red_cell_radius(stained: NDArray[np.uint8], nuclei: NDArray[np.uint8], white_radius: float, white_depth: float) -> float:
+def red_cell_radius(
+    stained: NDArray[np.uint8], nuclei: NDArray[np.uint8], white_radius: float, white_depth: float
+) -> float:
     """Radius of the red cells, measured where the field shows enough of them, else inferred from the white cells.
 
     The maxima of the distance transform of what is stained and no nucleus are the radii of red cells, also where they

@@ -121,16 +121,16 @@ def measure_parts(
 
 def touching_fragment(parts: Parts, red_radius: float) -> tuple[int, int] | None:
     """The smallest part that is no nucleus by itself, and before it the one that it touches most broadly."""
-    small = np.flatnonzero(parts.alive & (parts.area < np.pi * (FRAGMENT * red_radius) ** 2) & (parts.neck.max(axis=1) > 0))
+    small = np.flatnonzero(
+        parts.alive & (parts.area < np.pi * (FRAGMENT * red_radius) ** 2) & (parts.neck.max(axis=1) > 0)
+    )
     if not small.size:
         return None
     fragment = int(small[parts.area[small].argmin()])
     return int(parts.neck[fragment].argmax()), fragment
 
 
-def cut_at_necks(
-    nuclei: NDArray[np.uint8], depth: FloatArray, red_radius: float
-) -> tuple[NDArray[np.int32], int]:
+def cut_at_necks(nuclei: NDArray[np.uint8], depth: FloatArray, red_radius: float) -> tuple[NDArray[np.int32], int]:
     """Cut nuclei into parts, one for each maximum of the distance transform."""
     smooth = cv2.GaussianBlur(depth, (0, 0), max(0.8, 0.08 * red_radius))
     peaks = (smooth >= cv2.dilate(smooth, disc(0.3 * red_radius))) & (depth > 0.2 * red_radius)
@@ -140,9 +140,7 @@ def cut_at_necks(
     return by_power(nuclei, markers, depth, count - 1), count - 1
 
 
-def by_power(
-    nuclei: NDArray[np.uint8], markers: NDArray[np.int32], depth: FloatArray, count: int
-) -> NDArray[np.int32]:
+def by_power(nuclei: NDArray[np.uint8], markers: NDArray[np.int32], depth: FloatArray, count: int) -> NDArray[np.int32]:
     """Give each pixel of the nuclei to the peak of least power distance.
 
     Around each peak lies a disc as large as the nucleus is deep there; the line of equal power of two overlapping discs
