@@ -103,9 +103,9 @@ def match_cut(values: NDArray[np.float64], above: NDArray[np.bool_], start: floa
         start: where the cut would be by itself.
     """
     distinct = np.unique(values)
-    cuts = np.concatenate(
-        [[start, distinct[0]], (distinct[1:] + distinct[:-1]) / 2.0, [np.nextafter(distinct[-1], np.inf)]]
-    )
+    # Right at a cell and right behind it, so that the cut moves no further than it must: among few cells the middle of a
+    # gap can be far away, and unseen cells in the gap would be decided otherwise.
+    cuts = np.concatenate([[start], distinct, np.nextafter(distinct, np.inf)])
     disagreements = np.array([np.count_nonzero((values >= cut) != above) for cut in cuts])
     best = cuts[disagreements == disagreements.min()]
     return float(best[np.abs(best - start).argmin()])

@@ -69,7 +69,12 @@ def test_a_threshold_stays_where_no_cell_changes_sides() -> None:
     reference = np.array([0.1, 0.4, 0.6, 0.9])
     thresholds = Thresholds(0.3, 0.7, None, 0.05)
     assert match_thresholds(reference + 0.01, reference, thresholds) == thresholds
-    assert match_cut(reference, np.array([False, True, True, True]), 0.5) == pytest.approx(0.25)
+
+
+def test_a_threshold_moves_no_further_than_it_must() -> None:
+    values = np.array([0.1, 0.4, 0.6, 0.9])
+    assert match_cut(values, np.array([False, True, True, True]), 0.5) == 0.4
+    assert match_cut(values, np.array([False, False, False, True]), 0.5) == pytest.approx(0.6, abs=1e-9)
 
 
 def test_shares_outside_0_to_1_are_refused() -> None:
