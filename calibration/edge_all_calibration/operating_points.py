@@ -103,8 +103,8 @@ def match_cut(values: NDArray[np.float64], above: NDArray[np.bool_], start: floa
         start: where the cut would be by itself.
     """
     distinct = np.unique(values)
-    # Right at a cell and right behind it, so that the cut moves no further than it must: among few cells the middle of a
-    # gap can be far away, and unseen cells in the gap would be decided otherwise.
+    # Right at a cell and right behind it, so that the cut moves no further than it must: among few cells the middle of
+    # a gap can be far away, and unseen cells in the gap would be decided otherwise.
     cuts = np.concatenate([[start], distinct, np.nextafter(distinct, np.inf)])
     disagreements = np.array([np.count_nonzero((values >= cut) != above) for cut in cuts])
     best = cuts[disagreements == disagreements.min()]
