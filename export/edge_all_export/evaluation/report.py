@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -47,7 +47,7 @@ GALLERY_LENGTH = 24
 TILE_SIDE = 248
 """Pixels of a gallery picture: twice what is shown, for dense screens."""
 
-ImageOf = Callable[[str], RgbImage | None]
+ImageOf = Callable[[str], "RgbImage | None"]
 """Sample name -> its ``uint8 [height, width, 3]`` RGB crop; None where there is none."""
 
 
