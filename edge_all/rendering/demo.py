@@ -64,14 +64,14 @@ def demo_slides() -> tuple[DemoSlide, ...]:
     )
     blurred = SmearSpec(blasts=4, lymphocytes=2, platelets=4, stain="beige", defocus=1.3)
     return (
-        DemoSlide("demo-healthy", _numbered(100, healthy)),
-        DemoSlide("demo-leukaemia", _numbered(200, leukaemic)),
-        DemoSlide("demo-out-of-focus", _numbered(300, (blurred,))),
+        DemoSlide("demo-healthy", _numbered("healthy", 100, healthy)),
+        DemoSlide("demo-leukaemia", _numbered("leukaemia", 200, leukaemic)),
+        DemoSlide("demo-out-of-focus", _numbered("out-of-focus", 300, (blurred,))),
     )
 
 
-def _numbered(seed: int, specs: tuple[SmearSpec, ...]) -> tuple[DemoField, ...]:
-    return tuple(DemoField(f"field-{number}", seed + number, spec) for number, spec in enumerate(specs, start=1))
+def _numbered(name: str, seed: int, specs: tuple[SmearSpec, ...]) -> tuple[DemoField, ...]:
+    return tuple(DemoField(f"{name}-{number}", seed + number, spec) for number, spec in enumerate(specs, start=1))
 
 
 def write_demo_fields(folder: Path) -> tuple[Path, ...]:

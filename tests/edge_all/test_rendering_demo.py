@@ -33,10 +33,10 @@ def test_writing_again_changes_nothing(written: tuple[Path, tuple[Path, ...]]) -
 
 
 def test_a_file_of_the_user_is_not_overwritten(tmp_path: Path) -> None:
-    mine = tmp_path / "demo-healthy" / "field-1.jpg"
+    mine = tmp_path / "demo-healthy" / "healthy-1.jpg"
     mine.parent.mkdir()
     mine.write_bytes(b"mine")
-    with pytest.raises(OutputError, match="field-1"):
+    with pytest.raises(OutputError, match="healthy-1"):
         write_demo_fields(tmp_path)
     assert mine.read_bytes() == b"mine"
 
