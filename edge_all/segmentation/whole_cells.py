@@ -128,7 +128,7 @@ def not_red_cell(lab: FloatArray, ring: FloatArray, red_cells: RedCells, prior: 
         red_cells: colour of the red cells.
         prior: ``float32 [n]``, log-odds of cytoplasm before the colour is seen.
     """
-    ring = ring[:: max(1, len(ring) // 300)]
+    ring = ring[:: max(1, len(ring) // 600)]
     everywhere = np.ones(len(lab), np.bool_)
     if len(ring) < 10:
         return everywhere
@@ -138,7 +138,7 @@ def not_red_cell(lab: FloatArray, ring: FloatArray, red_cells: RedCells, prior: 
     if np.count_nonzero(chosen) < ENOUGH * len(ring):
         chosen = hue > np.percentile(hue, 40)
     direction, threshold = np.zeros(3, np.float32), 0.0
-    for _ in range(3):
+    for _ in range(4):
         if np.count_nonzero(chosen) < 10:
             chosen = np.ones(len(ring), np.bool_)
         mean, covariance = moments_of(ring[chosen])
