@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.results import BoundingBox, Cell, LabelImage, Point, RgbImage, Segmentation
-from edge_all.segmentation.candidates import rejection_reason
-from edge_all.segmentation.colour_clustering import ColourModel, cluster_colours, lab_of
+from edge_all.results import RgbImage, Segmentation
+from edge_all.segmentation.colour_clustering import ColourModel, FloatArray, cluster_colours, lab_of
 from edge_all.segmentation.nuclei import refine_nucleus
+from edge_all.segmentation.painting import Found, assemble, enlarge
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, red_cell_radius
 from edge_all.segmentation.separation import separate
 from edge_all.segmentation.shapes import disc, fill_holes
@@ -44,18 +43,6 @@ LOBE_SPREAD = 1.0
 """Lobes of one nucleus lie nearer than twice this many lobe radii."""
 LOBED = 2.2
 """Radius of a whole nucleus, at most, over that of the largest disc that fits into it."""
-MAX_OBJECTS = 65535
-"""The label images have 16 bits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One object in pixels of the working image: masks ``uint8`` and the place of their corner."""
-
-    nucleus: NDArray[np.uint8]
-    whole: NDArray[np.uint8]
-    left: int
-    top: int
 
 
 def segment(pixels: RgbImage, *, microns_per_pixel: float | None = None) -> Segmentation:
@@ -93,6 +80,8 @@ def shrink(pixels: RgbImage, factor: int) -> RgbImage:
     if factor == 1:
         return np.ascontiguousarray(pixels)
     size = (max(1, pixels.shape[1] // factor), max(1, pixels.shape[0] // factor))
+    # Whole blocks only, so that a pixel here is exactly a block there.
+    pixels = pixels[: size[1] * factor, : size[0] * factor]
     smaller: RgbImage = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     return smaller
 
@@ -174,21 +163,20 @@ def find_cells(
             top * step : bottom * step if bottom < rows else work.shape[0],
             left * step : right * step if right < columns else work.shape[1],
         ]
-        found.extend(
-            Found(nucleus, whole, left * step + dx, top * step + dy)
-            for nucleus, whole, dx, dy in cells_of_group(window, own, other, model, red_cells, red_radius, grain=grain)
-        )
+        corner = (left * step, top * step)
+        found.extend(cells_of_group(window, corner, own, other, model, red_cells, red_radius, grain=grain))
     return found
 
 
 def speck(own: NDArray[np.uint8], left: int, top: int, step: int) -> Found:
     """An object so small that its outline does not matter: as found, with a rim."""
     whole = cv2.dilate(own, disc(1)).astype(np.uint8, copy=False)
-    return Found(*(enlarge(mask, step) for mask in (own, whole)), left * step, top * step)
+    return Found(enlarge(own, step), enlarge(whole, step), left * step, top * step, None)
 
 
 def cells_of_group(
     window: RgbImage,
+    corner: tuple[int, int],
     own: NDArray[np.uint8],
     other: NDArray[np.uint8],
     model: ColourModel,
@@ -196,8 +184,8 @@ def cells_of_group(
     red_radius: float,
     *,
     grain: bool,
-) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8], int, int]]:
-    """Nucleus, whole cell, x and y of each cell of one group."""
+) -> list[Found]:
+    """Outline the cells of one group; its window has its corner at x, y in the working image."""
     size = (window.shape[1], window.shape[0])
     if own.shape != window.shape[:2]:
         own = cv2.resize(own, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
@@ -217,8 +205,16 @@ def cells_of_group(
         x, y, w, h = cv2.boundingRect(cell)
         if w:
             inside = (slice(y, y + h), slice(x, x + w))
-            result.append((nucleus[inside], cell[inside], columns.start + x, rows.start + y))
+            hue = nucleus_hue(lab[rows, columns][nucleus > 0])
+            place = (corner[0] + columns.start + x, corner[1] + rows.start + y)
+            result.append(Found(nucleus[inside], cell[inside], *place, hue))
     return result
+
+
+def nucleus_hue(lab: FloatArray) -> float:
+    """Angle from magenta (0) towards blue of the median colour of ``float32 [n, 3]`` pixels, in radians."""
+    red, blue = np.median(lab[:, 1]), -np.median(lab[:, 2])
+    return math.atan2(float(blue), float(red))
 
 
 def boxes(labels: NDArray[np.int32], count: int) -> list[tuple[slice, slice]]:
@@ -247,80 +243,3 @@ def connected_to(nucleus: NDArray[np.uint8], cell: NDArray[np.uint8]) -> NDArray
     keep[labels[nucleus > 0]] = 1
     keep[0] = 0
     return keep[labels]
-
-
-def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[int, int]) -> Segmentation:
-    """Number the cells from top to bottom and paint them at the field's size."""
-    cell_labels: LabelImage = np.zeros(shape, np.uint16)
-    nucleus_labels: LabelImage = np.zeros(shape, np.uint16)
-    cells: list[Cell] = []
-    for item in sorted(found, key=centre_of)[:MAX_OBJECTS]:
-        cell = paint(item, len(cells) + 1, factor, red_radius, cell_labels, nucleus_labels)
-        if cell is not None:
-            cells.append(cell)
-    return Segmentation(tuple(cells), cell_labels, nucleus_labels)
-
-
-def centre_of(item: Found) -> tuple[float, float]:
-    """Row and column of the centroid of the whole cell."""
-    _, (x, y), _ = measure(item.whole, item.left, item.top)
-    return y, x
-
-
-def paint(
-    item: Found,
-    number: int,
-    factor: int,
-    red_radius: float,
-    cell_labels: LabelImage,
-    nucleus_labels: LabelImage,
-) -> Cell | None:
-    """Enlarge one object to the field's size and enter it; None where nothing of it is left."""
-    height, width = cell_labels.shape
-    x, y = item.left * factor, item.top * factor
-    whole, nucleus = (enlarge(mask, factor)[: height - y, : width - x] for mask in (item.whole, item.nucleus))
-    rows, columns = slice(y, y + whole.shape[0]), slice(x, x + whole.shape[1])
-    cell_window, nucleus_window = cell_labels[rows, columns], nucleus_labels[rows, columns]
-    whole = whole & (cell_window == 0)
-    nucleus = nucleus & whole
-    if not nucleus.any():
-        return None
-    cell_window[whole > 0] = number
-    nucleus_window[nucleus > 0] = number
-    contours, _ = cv2.findContours(whole, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(x, y))
-    outline = cv2.approxPolyDP(max(contours, key=len), OUTLINE_TOLERANCE, closed=True)[:, 0]
-    box, centroid, area = measure(whole, x, y)
-    nucleus_box, nucleus_centroid, nucleus_area = measure(nucleus, x, y)
-    reason = rejection_reason(math.sqrt(nucleus_area / math.pi), red_radius, box, (width, height), nucleus_box)
-    return Cell(
-        id=number,
-        bbox=box,
-        centroid=centroid,
-        area=area,
-        nucleus_bbox=nucleus_box,
-        nucleus_centroid=nucleus_centroid,
-        nucleus_area=nucleus_area,
-        contour=tuple((int(px), int(py)) for px, py in outline),
-        kind="candidate" if reason is None else "rejected",
-        reason=reason,
-    )
-
-
-OUTLINE_TOLERANCE = 1.0
-"""Pixels by which the polygon of a contour may miss the mask."""
-
-
-def enlarge(mask: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """Enlarge a 0/1 mask by a whole number, rounding its corners."""
-    if factor == 1:
-        return mask
-    size = (mask.shape[1] * factor, mask.shape[0] * factor)
-    return (cv2.resize(mask * np.uint8(255), size, interpolation=cv2.INTER_CUBIC) > 127).astype(np.uint8)
-
-
-def measure(mask: NDArray[np.uint8], x: int, y: int) -> tuple[BoundingBox, Point, int]:
-    """Box, centroid and area of a 0/1 mask whose corner lies at x, y."""
-    moments = cv2.moments(mask, binaryImage=True)
-    left, top, width, height = cv2.boundingRect(mask)
-    area = moments["m00"]
-    return (left + x, top + y, width, height), (moments["m10"] / area + x, moments["m01"] / area + y), int(area)
