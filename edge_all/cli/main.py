@@ -27,6 +27,7 @@ PLUGIN_VERBS = {
     "export": "edge-all-export",
     "calibrate": "edge-all-calibration",
     "gate": "edge-all-calibration",
+    "wrap": "edge-all-calibration",
 }
 """Verbs that live in another distribution, and which one."""
 
