@@ -94,7 +94,7 @@ def ground_colour(pixels: RgbImage) -> FloatArray:
     modes = np.flatnonzero((smooth == highest) & (share >= GROUND_SHARE))
     mode = int(modes[-1]) if modes.size else int(smooth.argmax())
     near = np.abs(sample[:, 1].astype(np.int16) - mode) <= 6
-    return np.median(sample[near], axis=0).astype(np.float32)
+    return np.asarray(np.median(sample[near], axis=0), np.float32)
 
 
 GROUND_SAMPLE = 40_000
@@ -147,16 +147,16 @@ def nearest_centre(points: FloatArray, centres: FloatArray) -> NDArray[np.intp]:
     """Index of the nearest centre for each of ``float32 [n, d]`` points."""
     distance = (-2 * centres) @ points.T
     distance += (centres**2).sum(axis=1)[:, None]
-    return distance.argmin(axis=0)
+    return np.asarray(distance.argmin(axis=0), np.intp)
 
 
 def colour_keys(pixels: RgbImage) -> NDArray[np.uint16]:
     """Bin number of each pixel in the colour histogram, red in the highest bits: ``uint16 [height, width]``."""
-    red, green, blue = cv2.split(pixels)
+    red, green, blue = (np.asarray(channel, np.uint8) for channel in cv2.split(pixels))
     keys = (red & 0xF8).astype(np.uint16) << 7
     keys |= (green & 0xF8).astype(np.uint16) << 2
     keys |= blue >> 3
-    return keys
+    return np.asarray(keys, np.uint16)
 
 
 def cluster_colours(pixels: RgbImage) -> tuple[ColourModel, NDArray[np.uint16]]:
@@ -175,11 +175,11 @@ def cluster_colours(pixels: RgbImage) -> tuple[ColourModel, NDArray[np.uint16]]:
     used = np.flatnonzero(counts)
     levels = np.stack([used >> (2 * BITS), (used >> BITS) & 31, used & 31], axis=1)
     rgb = ((levels << (8 - BITS)) + (1 << (7 - BITS))).astype(np.uint8)[None]
-    points = lab_of(cv2.LUT(rgb, balance))[0]
+    points = lab_of(np.asarray(cv2.LUT(rgb, balance), np.uint8))[0]
     weights = (counts[used] ** COUNT_EXPONENT).astype(np.float32)
     centres = weighted_kmeans(points, weights, PROTOTYPES)
     is_nucleus = (nearest_centre(points, centres) == 0) & (points[:, 1] - points[:, 2] > NUCLEUS_CHROMA)
-    from_ground = points - np.float32([LIGHTNESS_WEIGHT * GROUND_LIGHTNESS, 0, 0])
+    from_ground = points - np.array([LIGHTNESS_WEIGHT * GROUND_LIGHTNESS, 0, 0], np.float32)
     nucleus_table = np.zeros(BINS, np.uint8)
     nucleus_table[used[is_nucleus]] = 1
     stained_table = np.zeros(BINS, np.uint8)

@@ -67,12 +67,13 @@ def refine_nucleus(lab: FloatArray, seed: NDArray[np.uint8], cell_radius: float)
 
 def without_rims(nuclei: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Leave out pieces that are thin beside the thickest: dark rims of cytoplasm."""
-    count, labels = cv2.connectedComponents(nuclei)
+    count, found = cv2.connectedComponents(nuclei)
+    labels = np.asarray(found, np.int32)
     if count <= 2:
         return nuclei
-    depth = cv2.distanceTransform(nuclei, cv2.DIST_L2, 3)
+    depth = np.asarray(cv2.distanceTransform(nuclei, cv2.DIST_L2, 3), np.float32)
     thickness = np.zeros(count, np.float32)
     np.maximum.at(thickness, labels[nuclei > 0], depth[nuclei > 0])
     keep = (thickness >= RIM * thickness.max()).astype(np.uint8)
     keep[0] = 0
-    return keep[labels]
+    return np.asarray(keep[labels], np.uint8)

@@ -64,7 +64,7 @@ def segment(pixels: RgbImage, *, microns_per_pixel: float | None = None) -> Segm
     found: list[Found] = []
     red_radius = 1.0
     if model.has_nuclei:
-        nuclei = cv2.medianBlur(model.nucleus_table[keys], 3)
+        nuclei = np.asarray(cv2.medianBlur(model.nucleus_table[keys], 3), np.uint8)
         red_radius, red_cells = red_cells_of(model, keys, nuclei)
         if microns_per_pixel is not None:
             red_radius = RED_CELL_RADIUS_MICRONS / (microns_per_pixel * factor * step)
@@ -107,7 +107,7 @@ def largest_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:
     nuclei = nuclei.copy()
     fill_holes(nuclei, 0.05 * nuclei.size)
     depth = float(cv2.distanceTransform(nuclei, cv2.DIST_L2, 5).max())
-    closed = cv2.dilate(nuclei, disc(LOBE_SPREAD * depth))
+    closed = cv2.dilate(nuclei, disc(min(LOBE_SPREAD * depth, 0.1 * max(nuclei.shape))))
     count, groups = cv2.connectedComponents(closed)
     if count <= 1:
         return 1.0, 1.0
@@ -242,4 +242,4 @@ def connected_to(nucleus: NDArray[np.uint8], cell: NDArray[np.uint8]) -> NDArray
     keep = np.zeros(count, np.uint8)
     keep[labels[nucleus > 0]] = 1
     keep[0] = 0
-    return keep[labels]
+    return np.asarray(keep[labels], np.uint8)

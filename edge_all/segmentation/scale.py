@@ -44,7 +44,7 @@ def red_cell_radius(
         Pixels.
     """
     inferred = white_radius / NUCLEUS_IN_RED_CELLS
-    mask = fill_pallor(cv2.medianBlur(stained, 3))
+    mask = fill_pallor(np.asarray(cv2.medianBlur(stained, 3), np.uint8))
     mask[cv2.dilate(nuclei, np.ones((5, 5), np.uint8)) > 0] = 0
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     peaks = (distance == cv2.dilate(distance, np.ones((7, 7), np.uint8))) & (distance > 2.5)
@@ -82,5 +82,5 @@ def fill_pallor(stained: NDArray[np.uint8]) -> NDArray[np.uint8]:
     hole = (area < 0.004 * stained.size) & (roundness > 0.55)
     hole[0] = False
     if count > 1 and hole.any():
-        return stained | hole[labels].astype(np.uint8)
+        return np.asarray(stained | hole[labels], np.uint8)
     return stained.copy()

@@ -85,12 +85,13 @@ def separate(
     Returns:
         Nuclei and whole cells, ``int32 [height, width]`` each, the same number for the same cell, from 1; and how many.
     """
-    depth = cv2.distanceTransform(nuclei, cv2.DIST_L2, 5)
+    depth = np.asarray(cv2.distanceTransform(nuclei, cv2.DIST_L2, 5), np.float32)
     labels, count = cut_at_necks(nuclei, depth, red_radius)
     if count <= 1:
         return nuclei.astype(np.int32), whole.astype(np.int32), 1
     cell_labels = nearest_part(labels, whole)
-    parts = measure_parts(labels, cell_labels, depth, cv2.distanceTransform(whole, cv2.DIST_L2, 5), count)
+    whole_depth = np.asarray(cv2.distanceTransform(whole, cv2.DIST_L2, 5), np.float32)
+    parts = measure_parts(labels, cell_labels, depth, whole_depth, count)
     owner = np.arange(count + 1)
     while pair := touching_fragment(parts, red_radius) or most_alike(parts, red_radius):
         keep, drop = pair
@@ -137,7 +138,7 @@ def cut_at_necks(nuclei: NDArray[np.uint8], depth: FloatArray, red_radius: float
     count, markers = cv2.connectedComponents(peaks.astype(np.uint8))
     if count <= 2:
         return nuclei.astype(np.int32), count - 1
-    return by_power(nuclei, markers, depth, count - 1), count - 1
+    return by_power(nuclei, np.asarray(markers, np.int32), depth, count - 1), count - 1
 
 
 def by_power(nuclei: NDArray[np.uint8], markers: NDArray[np.int32], depth: FloatArray, count: int) -> NDArray[np.int32]:
