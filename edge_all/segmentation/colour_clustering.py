@@ -88,10 +88,10 @@ def ground_colour(pixels: RgbImage) -> FloatArray:
     stride = max(1, round((pixels.shape[0] * pixels.shape[1] / GROUND_SAMPLE) ** 0.5))
     sample = pixels[::stride, ::stride].reshape(-1, 3)
     counts = np.bincount(sample[:, 1], minlength=256).astype(np.float64)
-    smooth = np.convolve(counts, np.ones(9) / 9, "same")
+    smooth = np.convolve(counts, GROUND_KERNEL, "same")
     share = np.convolve(smooth, np.ones(21), "same") / len(sample)
     highest = np.lib.stride_tricks.sliding_window_view(np.pad(smooth, 8), 17).max(axis=1)
-    modes = np.flatnonzero((smooth == highest) & (share >= GROUND_SHARE))
+    modes = np.flatnonzero((smooth == highest) & (smooth > 0) & (share >= GROUND_SHARE))
     mode = int(modes[-1]) if modes.size else int(smooth.argmax())
     near = np.abs(sample[:, 1].astype(np.int16) - mode) <= 6
     return np.asarray(np.median(sample[near], axis=0), np.float32)
@@ -99,6 +99,8 @@ def ground_colour(pixels: RgbImage) -> FloatArray:
 
 GROUND_SAMPLE = 40_000
 """Pixels that are enough to find the ground."""
+GROUND_KERNEL = np.convolve(np.ones(7), np.ones(7)) / 49
+"""Smooths the histogram of green; a triangle, so that a single level keeps one peak."""
 GROUND_SHARE = 0.05
 """Smallest share of the pixels that can be ground: between crowded red cells little glass is left."""
 

@@ -14,7 +14,7 @@ from edge_all.segmentation.nuclei import refine_nucleus
 from edge_all.segmentation.painting import Found, assemble, enlarge
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, red_cell_radius
 from edge_all.segmentation.separation import separate
-from edge_all.segmentation.shapes import disc, fill_holes
+from edge_all.segmentation.shapes import depth_inside, disc, fill_holes
 from edge_all.segmentation.whole_cells import REACH, RedCells, grow_cells, red_cell_colour
 
 __all__ = ["segment"]
@@ -106,7 +106,7 @@ def largest_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:
     """
     nuclei = nuclei.copy()
     fill_holes(nuclei, 0.05 * nuclei.size)
-    depth = float(cv2.distanceTransform(nuclei, cv2.DIST_L2, 5).max())
+    depth = float(depth_inside(nuclei).max())
     closed = cv2.dilate(nuclei, disc(min(LOBE_SPREAD * depth, 0.1 * max(nuclei.shape))))
     count, groups = cv2.connectedComponents(closed)
     if count <= 1:

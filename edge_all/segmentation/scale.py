@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.segmentation.shapes import depth_inside
+
 __all__ = ["RED_CELL_RADIUS_MICRONS", "red_cell_radius"]
 
 RED_CELL_RADIUS_MICRONS = 3.7
@@ -46,7 +48,7 @@ def red_cell_radius(
     inferred = white_radius / NUCLEUS_IN_RED_CELLS
     mask = fill_pallor(np.asarray(cv2.medianBlur(stained, 3), np.uint8))
     mask[cv2.dilate(nuclei, np.ones((5, 5), np.uint8)) > 0] = 0
-    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    distance = depth_inside(mask)
     peaks = (distance == cv2.dilate(distance, np.ones((7, 7), np.uint8))) & (distance > 2.5)
     radii = np.sort(distance[peaks])
     if not radii.size:
@@ -78,7 +80,7 @@ def fill_pallor(stained: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Fill the pale centres of red cells: small round holes."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - stained, connectivity=4)
     area = stats[:, cv2.CC_STAT_AREA]
-    roundness = area / (stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT])
+    roundness = area / np.maximum(1, stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT])
     hole = (area < 0.004 * stained.size) & (roundness > 0.55)
     hole[0] = False
     if count > 1 and hole.any():

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.segmentation.colour_clustering import FloatArray
-from edge_all.segmentation.shapes import disc
+from edge_all.segmentation.shapes import depth_inside, disc
 
 __all__ = ["separate"]
 
@@ -85,12 +85,12 @@ def separate(
     Returns:
         Nuclei and whole cells, ``int32 [height, width]`` each, the same number for the same cell, from 1; and how many.
     """
-    depth = np.asarray(cv2.distanceTransform(nuclei, cv2.DIST_L2, 5), np.float32)
+    depth = depth_inside(nuclei)
     labels, count = cut_at_necks(nuclei, depth, red_radius)
     if count <= 1:
         return nuclei.astype(np.int32), whole.astype(np.int32), 1
     cell_labels = nearest_part(labels, whole)
-    whole_depth = np.asarray(cv2.distanceTransform(whole, cv2.DIST_L2, 5), np.float32)
+    whole_depth = depth_inside(whole)
     parts = measure_parts(labels, cell_labels, depth, whole_depth, count)
     owner = np.arange(count + 1)
     while pair := touching_fragment(parts, red_radius) or most_alike(parts, red_radius):

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["disc", "fill_holes"]
+__all__ = ["depth_inside", "disc", "fill_holes"]
 
 
 @functools.lru_cache(maxsize=64)
@@ -33,3 +33,12 @@ def fill_holes(mask: NDArray[np.uint8], largest: float) -> None:
         if links[3] >= 0 and cv2.contourArea(contour) <= largest
     ]
     cv2.drawContours(mask, holes, -1, 1, -1)
+
+
+def depth_inside(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Distance of each pixel of a 0/1 mask from the nearest 0: ``float32 [height, width]``.
+
+    At most half the larger side, also where the mask has no 0 at all.
+    """
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    return np.asarray(np.minimum(distance, np.float32(max(mask.shape) / 2)), np.float32)

@@ -1,0 +1,112 @@
+"""The single steps of the segmentation."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from edge_all.segmentation.candidates import more_magenta, rejection_reason
+from edge_all.segmentation.colour_clustering import ground_colour, weighted_kmeans
+from edge_all.segmentation.scale import red_cell_radius
+from edge_all.segmentation.separation import separate
+from edge_all.segmentation.shapes import fill_holes
+
+
+@given(
+    hnp.arrays(np.float32, (40, 3), elements=st.floats(0, 100, width=32)),
+    hnp.arrays(np.float32, 40, elements=st.floats(0.125, 8, width=32)),
+)
+@settings(deadline=None)
+def test_kmeans_does_not_increase_the_weighted_error(
+    points: np.ndarray[tuple[int, int], np.dtype[np.float32]], weights: np.ndarray[tuple[int], np.dtype[np.float32]]
+) -> None:
+    start = np.array([[0, 0, 0], [50, 50, 50], [100, 100, 100]], np.float32)
+
+    def error(centres: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> float:
+        squared = ((points[:, None] - centres[None]) ** 2).sum(axis=2).min(axis=1)
+        return float((squared * weights).sum())
+
+    assert error(weighted_kmeans(points, weights, start)) <= error(start) * 1.001 + 0.1
+
+
+def test_kmeans_keeps_a_centre_that_has_no_points() -> None:
+    points = np.zeros((5, 3), np.float32)
+    centres = weighted_kmeans(points, np.ones(5, np.float32), np.array([[1, 1, 1], [90, 90, 90]], np.float32))
+    assert centres.tolist() == [[0, 0, 0], [90, 90, 90]]
+
+
+def test_ground_is_the_brightest_colour_of_some_extent() -> None:
+    image = np.full((100, 100, 3), (200, 120, 110), np.uint8)
+    image[:30] = (230, 225, 160)
+    image[0, :20] = 255
+    assert ground_colour(image).tolist() == [230, 225, 160]
+
+
+def test_red_cells_set_the_scale_where_there_are_many() -> None:
+    stained = np.zeros((300, 300), np.uint8)
+    for x in range(20, 290, 30):
+        for y in range(20, 290, 30):
+            cv2.circle(stained, (x, y), 12, 1, -1)
+            cv2.circle(stained, (x, y), 3, 0, -1)
+    nuclei = np.zeros_like(stained)
+    assert red_cell_radius(stained, nuclei, 30.0, 25.0) == pytest.approx(12, rel=0.12)
+
+
+def test_white_cells_set_the_scale_where_there_are_no_red_ones() -> None:
+    nothing = np.zeros((100, 100), np.uint8)
+    assert red_cell_radius(nothing, nothing, 25.0, 25.0) == pytest.approx(20)
+
+
+def test_a_dumb_bell_is_cut_at_its_waist() -> None:
+    nuclei = np.zeros((120, 200), np.uint8)
+    cv2.circle(nuclei, (65, 60), 32, 1, -1)
+    cv2.circle(nuclei, (132, 60), 32, 1, -1)
+    parts, cells, count = separate(nuclei, nuclei, 24.0)
+    assert count == 2
+    assert parts[60, 65] != parts[60, 132]
+    columns = np.flatnonzero(np.diff(parts[60, 40:160])) + 40
+    assert abs(int(columns[0]) - 98) <= 2
+    assert ((parts > 0) == (nuclei > 0)).all()
+    assert (parts == cells).all()
+
+
+def test_a_bean_is_not_cut() -> None:
+    nuclei = np.zeros((120, 200), np.uint8)
+    cv2.ellipse(nuclei, (100, 60), (44, 30), 0, 0, 360, 1, -1)
+    cv2.circle(nuclei, (100, 20), 14, 0, -1)
+    assert separate(nuclei, nuclei, 30.0)[2] == 1
+
+
+def test_small_holes_are_filled_and_large_ones_are_not() -> None:
+    mask = np.ones((60, 60), np.uint8)
+    mask[5:8, 5:8] = 0
+    mask[20:40, 20:40] = 0
+    fill_holes(mask, 50)
+    assert mask[6, 6] == 1
+    assert mask[30, 30] == 0
+
+
+@pytest.mark.parametrize(
+    ("radius", "box", "reason"),
+    [
+        (1.2, (100, 100, 60, 60), None),
+        (0.4, (100, 100, 20, 20), "platelet"),
+        (0.2, (100, 100, 8, 8), "debris"),
+        (4.0, (100, 100, 200, 200), "too large"),
+        (1.2, (0, 100, 15, 60), "cut by the border"),
+        (1.2, (0, 100, 50, 60), None),
+        (1.2, (100, 385, 60, 15), "cut by the border"),
+    ],
+)
+def test_reasons(radius: float, box: tuple[int, int, int, int], reason: str | None) -> None:
+    assert rejection_reason(radius, box, (500, 400), 1) == reason
+
+
+def test_magenta_is_relative_to_the_field() -> None:
+    assert more_magenta([0.84, 0.83, 0.70, None, 0.85]) == [2]
+    assert more_magenta([0.70, 0.71, 0.70]) == []
+    assert more_magenta([0.84, 0.70]) == []
