@@ -49,6 +49,9 @@ three sets. They order the clusters by colour."""
 NUCLEUS_CHROMA = 48.0
 """The absolute test: a nucleus has a - b above this. Median over nuclei of three sets 110, 84, 96, lowest of 360
 nuclei 51; red cells 4 to 40."""
+PALE_SHARE = 0.75
+"""Colours above this share of the nuclei's chroma are nuclei, too, however pale. Dice with 0.65, 0.75, 0.85 on every
+second mask of ALL-IDB2: 0.952, 0.953, 0.952; of segmentation_wbc 1: 0.942, 0.954, 0.956."""
 STAINED = 7.0
 """Distance from the ground's colour above which something lies there. Noise of empty glass stays below 4."""
 
@@ -61,6 +64,7 @@ class ColourModel:
         ground: RGB of the empty glass.
         balance: ``uint8 [1, 256, 3]``, table for `cv2.LUT` that puts the ground at the same grey in every field.
         has_nuclei: whether any colour passes the absolute test.
+        nucleus_chroma: a - b of the centre of the nuclei.
         nucleus_table: ``uint8``: 1 where a colour is a nucleus.
         stained_table: ``uint8``: 1 where a colour is not the ground.
         lab_table: ``float32 [32768, 3]``: weighted Lab of the colours that occur.
@@ -69,6 +73,7 @@ class ColourModel:
     ground: FloatArray
     balance: NDArray[np.uint8]
     has_nuclei: bool
+    nucleus_chroma: float
     nucleus_table: NDArray[np.uint8]
     stained_table: NDArray[np.uint8]
     lab_table: FloatArray
@@ -180,7 +185,11 @@ def cluster_colours(pixels: RgbImage) -> tuple[ColourModel, NDArray[np.uint16]]:
     points = lab_of(np.asarray(cv2.LUT(rgb, balance), np.uint8))[0]
     weights = (counts[used] ** COUNT_EXPONENT).astype(np.float32)
     centres = weighted_kmeans(points, weights, PROTOTYPES)
-    is_nucleus = (nearest_centre(points, centres) == 0) & (points[:, 1] - points[:, 2] > NUCLEUS_CHROMA)
+    chroma = points[:, 1] - points[:, 2]
+    is_nucleus = nearest_centre(points, centres) == 0
+    nucleus_chroma = float(centres[0, 1] - centres[0, 2])
+    is_nucleus |= chroma > PALE_SHARE * nucleus_chroma
+    is_nucleus &= chroma > NUCLEUS_CHROMA
     from_ground = points - np.array([LIGHTNESS_WEIGHT * GROUND_LIGHTNESS, 0, 0], np.float32)
     nucleus_table = np.zeros(BINS, np.uint8)
     nucleus_table[used[is_nucleus]] = 1
@@ -188,5 +197,7 @@ def cluster_colours(pixels: RgbImage) -> tuple[ColourModel, NDArray[np.uint16]]:
     stained_table[used[(from_ground**2).sum(axis=1) > STAINED**2]] = 1
     lab_table = np.zeros((BINS, 3), np.float32)
     lab_table[used] = points
-    model = ColourModel(ground, balance, bool(is_nucleus.any()), nucleus_table, stained_table, lab_table)
+    model = ColourModel(
+        ground, balance, bool(is_nucleus.any()), nucleus_chroma, nucleus_table, stained_table, lab_table
+    )
     return model, keys

@@ -95,7 +95,8 @@ def red_cells_of(
     radius = red_cell_radius(model.stained_table[few_keys], few_nuclei, *largest_nucleus(few_nuclei))
     far = cv2.distanceTransform(1 - few_nuclei, cv2.DIST_L2, 3) > FAR * radius
     sample = few_keys[far]
-    return radius * stride, red_cell_colour(model.lab_table[sample[:: max(1, len(sample) // 6000)]])
+    lab = model.lab_table[sample[:: max(1, len(sample) // 6000)]]
+    return radius * stride, red_cell_colour(lab, model.nucleus_chroma)
 
 
 def largest_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:

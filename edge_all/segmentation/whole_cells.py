@@ -21,6 +21,8 @@ __all__ = ["REACH", "RedCells", "grow_cells", "red_cell_colour"]
 GROUND: FloatArray = np.array([LIGHTNESS_WEIGHT * GROUND_LIGHTNESS, 0, 0], np.float32)
 RED_CELL_STAIN = 12.0
 """Distance from the ground above which a pixel can stand for red cells; leaves out their blurred rims."""
+RED_CELL_CHROMA = 0.6
+"""Share of the nuclei's chroma (a - b) up to which a pixel can be red cell: in some stains they are purple."""
 CYTOPLASM_RING = 0.35
 """Width of the ring around the nucleus that is searched for cytoplasm, in radii of the nucleus."""
 GROUND_SHARE = 0.4
@@ -38,7 +40,7 @@ PRIOR = (5.0, 3.0)
 REACH = 1.9
 """How far cytoplasm reaches from the nucleus, in radii of the nucleus."""
 CLOSING = 0.06
-OPENING = 0.3
+OPENING = 0.5
 """Radii of the closing and the opening of the whole cell, in radii of the nucleus; the opening cuts leaks."""
 REGULARISATION = 4.0
 """Added to each variance (weighted Lab), so that few pixels do not make a certain answer."""
@@ -52,17 +54,18 @@ class RedCells:
     covariance: FloatArray
 
 
-def red_cell_colour(lab: FloatArray) -> RedCells | None:
+def red_cell_colour(lab: FloatArray, nucleus_chroma: float) -> RedCells | None:
     """Colour of the red cells.
 
     Args:
         lab: ``float32 [n, 3]`` weighted Lab of pixels far from any nucleus.
+        nucleus_chroma: a - b of the field's nuclei.
 
     Returns:
         None where too few of the pixels are stained.
     """
     stained = ((lab - GROUND) ** 2).sum(axis=1) > RED_CELL_STAIN**2
-    stained &= lab[:, 1] - lab[:, 2] < NUCLEUS_CHROMA
+    stained &= lab[:, 1] - lab[:, 2] < max(NUCLEUS_CHROMA, RED_CELL_CHROMA * nucleus_chroma)
     chosen = lab[stained]
     if len(chosen) < max(50, 0.02 * len(lab)):
         return None
