@@ -4,7 +4,8 @@ A bare percentage misleads: 0 ALL cells in 200 still allow 1.9 %, and 20 % of 10
 therefore carries its Wilson interval, and the verdict asks two questions of the counts:
 
 * Are there more ALL cells than the classifier's own false positives explain? Then the slide is ``suspicious``.
-* If not, does the interval exclude the share of blasts that defines the disease? Only then is it ``not detected``.
+* If not, does the interval exclude the share of blasts that defines the disease, even if every undecided cell were one?
+  Only then is it ``not detected``.
 
 Everything between is ``indeterminate``, and says why.
 """
@@ -26,8 +27,6 @@ SIGNIFICANCE = 0.01
 """A slide is suspicious when false positives alone give as many ALL cells less often than this."""
 CUSTOMARY_COUNT = 100
 """A differential counts 100 or 200 white cells; under 100 the result carries a warning."""
-MANY_INDETERMINATE = 0.25
-"""Above this share of indeterminate cells the slide cannot be called ``not detected``."""
 Z_95 = 1.959963984540054
 
 
@@ -105,10 +104,10 @@ def _decide(fields: int, blasts: int, judged: int, indeterminate: int, rate: flo
     counted = f"{blasts} of {judged} cells are ALL ({low:.1%} to {high:.1%})"
     if blasts and chance_of_at_least(blasts, judged, rate) < SIGNIFICANCE:
         return "suspicious", f"{counted}, more than the classifier's false positives (up to {rate:.1%}) explain."
-    if indeterminate > MANY_INDETERMINATE * judged:
-        return "indeterminate", f"{counted}, and {indeterminate} more could not be decided: look at them."
     if high > DEFINING_BLAST_SHARE:
         return "indeterminate", f"{counted}: too few cells to exclude {DEFINING_BLAST_SHARE:.0%}. Capture more fields."
+    if wilson_interval(blasts + indeterminate, judged)[1] > DEFINING_BLAST_SHARE:
+        return "indeterminate", f"{counted}, but {indeterminate} more could not be decided: look at them."
     return "not detected", f"{counted}, no more than the classifier's false positives (up to {rate:.1%}) explain."
 
 

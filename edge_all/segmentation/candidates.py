@@ -19,7 +19,8 @@ PLATELET_RADIUS = 0.6
 every second ALL-IDB1 field none is smaller; the smallest has 0.9."""
 LARGEST_RADIUS = 5.0
 """Nuclei above this many red-cell radii are clumps or smears that could not be separated. The largest blast has 2.4,
-but in a crop with few red cells these may be taken too small: at 3.5 three cells of 360 masked crops were lost, at 5 none."""
+but in a crop with few red cells these may be taken too small: 3.5 lost three
+cells of 360 masked crops, 5 none."""
 VISIBLE = 0.4
 """Depth over width, along the border, below which a cell at the border is not judged. BCCD's annotators box white cells
 down to 0.4: at 0.6 recall is 0.97, at 0.4 it is 0.99."""

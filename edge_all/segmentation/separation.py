@@ -20,8 +20,8 @@ __all__ = ["separate"]
 
 NO_WAIST = 0.8
 """Neck of the nucleus over the depth of its thinner side above which two parts are one nucleus. Of 84 pairs of marked
-blasts 3 lie above 0.7, of 351 pairs within one cell 104; over all images 0.7, 0.78 and 0.82 leave 0.948, 0.957 and 0.960 of
-349 blasts a candidate of their own."""
+blasts 3 lie above 0.7, of 351 pairs within one cell 104; over all images 0.7, 0.78 and 0.82 leave 0.948, 0.957 and
+0.960 of 349 blasts a candidate of their own."""
 ONE_CELL = {"thinner": -11.11, "nucleus waist": 1.60, "nucleus share": -6.91, "cell radius": 4.28}
 """Log-odds that two neighbouring parts of a nucleus are one cell, by what is measured of the pair (`most_alike`).
 Logistic regression on 81 pairs of marked blasts and 247 pairs within one masked or boxed cell, from every second image

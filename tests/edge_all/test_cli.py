@@ -153,6 +153,8 @@ def test_ctrl_c_keeps_what_was_judged_and_resume_goes_on(tiny_package: Path, tmp
     process = subprocess.Popen(
         [COMMAND, "screen", fields, "-o", out, "--model", tiny_package],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell that runs the tests in the background has told its children to ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
     )  # fmt: skip
     lines = out / "fields.jsonl"
     deadline = time.monotonic() + 60

@@ -87,7 +87,10 @@ def test_few_cells_exclude_nothing() -> None:
 
 
 def test_many_undecided_cells_leave_the_slide_undecided() -> None:
-    assert judge_slide("s", [field(0, 100, doubtful=60)], THRESHOLDS).verdict == "indeterminate"
+    slide = judge_slide("s", [field(0, 60, doubtful=10)], THRESHOLDS)
+    assert slide.verdict == "indeterminate"
+    assert "10 more could not be decided" in slide.reason
+    assert judge_slide("s", [field(0, 68, doubtful=2)], THRESHOLDS).verdict == "not detected"
 
 
 def test_nothing_judged_is_never_negative() -> None:
