@@ -96,7 +96,7 @@ def test_small_holes_are_filled_and_large_ones_are_not() -> None:
         (1.2, (100, 100, 60, 60), None),
         (0.4, (100, 100, 20, 20), "platelet"),
         (0.2, (100, 100, 8, 8), "debris"),
-        (4.0, (100, 100, 200, 200), "too large"),
+        (6.0, (100, 100, 200, 200), "too large"),
         (1.2, (0, 100, 15, 60), "cut by the border"),
         (1.2, (0, 100, 50, 60), None),
         (1.2, (100, 385, 60, 15), "cut by the border"),
