@@ -86,10 +86,7 @@ def refine_nucleus(
     result = np.zeros_like(seed)
     result[chosen] = alike[nearest]
     fill_holes(result, HOLE * area)
-    result = cv2.morphologyEx(result, cv2.MORPH_OPEN, disc(SMOOTHING * (area / np.pi) ** 0.5)).astype(
-        np.uint8, copy=False
-    )
-    return result
+    return np.asarray(cv2.morphologyEx(result, cv2.MORPH_OPEN, disc(SMOOTHING * (area / np.pi) ** 0.5)), np.uint8)
 
 
 def without_rims(nuclei: NDArray[np.uint8]) -> NDArray[np.uint8]:
