@@ -26,7 +26,8 @@ RED_CELL_CHROMA = 0.6
 CYTOPLASM_RING = 0.35
 """Width of the ring around the nucleus that is searched for cytoplasm, in radii of the nucleus."""
 GROUND_SHARE = 0.4
-"""Cytoplasm begins at this share of its own distance from the ground."""
+"""Cytoplasm begins at this share of its own distance from the ground. Whole-cell Dice on every second mask of
+segmentation_wbc 1 and 2, grown from the true nuclei: 0.3 -> 0.943 0.962; 0.4 -> 0.951 0.957; 0.5 -> 0.955 0.950."""
 GROUND_LIMITS = (5.0, 20.0)
 """Bounds of that distance: noise of the glass below, dark cells with pale rims above."""
 LEAST_SEPARATION = 2.0
@@ -36,12 +37,15 @@ BLUER = 0.5
 ENOUGH = 0.3
 """Share of the ring that has to be so; otherwise the bluest 60 % start as cytoplasm."""
 PRIOR = (5.0, 3.0)
-"""Log-odds of cytoplasm against red cell before the colour is seen: at the nucleus, and the loss per radius of it."""
+"""Log-odds of cytoplasm against red cell before the colour is seen: at the nucleus, and the loss per radius of it.
+Whole-cell Dice on those masks: (4, 3) -> 0.952 0.924; (5, 3) -> 0.963 0.923; (5, 4) -> 0.962 0.924."""
 REACH = 1.9
 """How far cytoplasm reaches from the nucleus, in radii of the nucleus."""
 CLOSING = 0.06
 OPENING = 0.5
-"""Radii of the closing and the opening of the whole cell, in radii of the nucleus; the opening cuts leaks."""
+"""Radii of the closing and the opening of the whole cell, in radii of the nucleus; the opening cuts leaks. Whole-cell Dice
+on those masks with an opening of 0.3, 0.5, 0.6: 0.963 0.936; 0.963 0.934; 0.964 0.940; mean overlap with BCCD's boxes
+0.800, 0.799, 0.794."""
 REGULARISATION = 4.0
 """Added to each variance (weighted Lab), so that few pixels do not make a certain answer."""
 
