@@ -47,14 +47,14 @@ PROTOTYPES: FloatArray = np.array([[21.0, 48.0, -55.0], [52.0, 14.0, -4.0], [65.
 """Where k-means starts (weighted Lab after balancing): nucleus, red cell, ground, near the medians over the masked
 crops of three sets. They order the clusters by colour."""
 NUCLEUS_CHROMA = 48.0
-"""The absolute test: a nucleus has a - b above this. Every second mask of ALL-IDB2, segmentation_wbc 1 and 2: medians of
-the nuclei 114, 86, 97, lowest nucleus 53; what else is stained there has medians of 13, 21, 29, at most 40."""
+"""The absolute test: a nucleus has a - b above this. Every second mask of ALL-IDB2, segmentation_wbc 1 and 2: medians
+of the nuclei 114, 86, 97, lowest nucleus 53; what else is stained there has medians of 13, 21, 29, at most 40."""
 PALE_SHARE = 0.75
 """Colours above this share of the nuclei's chroma are nuclei, too, however pale. Dice with 0.65, 0.75, 0.85 on every
 second mask of ALL-IDB2: 0.952, 0.953, 0.952; of segmentation_wbc 1: 0.942, 0.954, 0.956."""
 STAINED = 7.0
-"""Distance from the ground's colour above which something lies there. In the median image of those sets 95 % of the pale
-pixels lie within 6.7, 6.3 and 4.5."""
+"""Distance from the ground's colour above which something lies there. In the median image of those sets 95 % of the
+pale pixels lie within 6.7, 6.3 and 4.5."""
 
 
 @dataclass(frozen=True, slots=True)

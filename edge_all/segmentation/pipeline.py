@@ -25,7 +25,8 @@ COARSE_PIXELS = 350_000
 """Nuclei are found at this size."""
 FINE_ENOUGH = 8.0
 """Where a red cell's radius has this many pixels at that size, outlines are found at it, too.
-Nucleus Dice on every second ALL-IDB2 crop is 0.953 at full size and 0.952 at a quarter of it; fields take half the time."""
+Nucleus Dice on every second ALL-IDB2 crop is 0.953 at full size and 0.952 at a quarter of it; fields take half
+the time."""
 SCALE_PIXELS = 100_000
 """Red cells are measured at this size."""
 SMALLEST_RADIUS = 0.2
