@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edge_all.segmentation.colour_clustering import FloatArray, nearest_centre, weighted_kmeans
 from edge_all.segmentation.shapes import disc, fill_holes
 
-__all__ = ["refine_nuclei"]
+__all__ = ["refine_nucleus"]
 
 REACH = 0.25
 """Width of the ring that is clustered with the nucleus, as a share of the root of its area. Nucleus Dice on every
@@ -19,8 +19,6 @@ SAMPLE = 600
 """Pixels that are enough to find three centres."""
 HOLE = 0.05
 """Holes up to this share of the nucleus are filled: nucleoli, not the middle of a ring."""
-LARGE_PIECE = 0.2
-"""Share of the area of the largest single nucleus above which a piece is clustered by itself."""
 TEXTURE = 0.25
 """A centre nearer to the nucleus's than this share of the way to the ground is texture of the nucleus."""
 RIM = 0.35
@@ -29,30 +27,7 @@ SMOOTHING = 0.06
 """Radius of the opening that removes threads, as a share of the nucleus's radius."""
 
 
-def refine_nuclei(lab: FloatArray, seed: NDArray[np.uint8], cell_radius: float) -> NDArray[np.uint8]:
-    """`refine_nucleus` for each large piece of a first guess, and for the small ones together.
-
-    Nuclei that touch nothing else can be of different colour, say a blast beside a neutrophil; the lobes of one nucleus
-    are not. Arguments and result are those of `refine_nucleus`.
-    """
-    count, found = cv2.connectedComponents(seed)
-    labels = np.asarray(found, np.int32)
-    area = np.bincount(labels.ravel(), minlength=count)
-    large = [number for number in range(1, count) if area[number] > LARGE_PIECE * np.pi * cell_radius**2]
-    if len(large) <= 1:
-        return without_rims(refine_nucleus(lab, seed, np.zeros_like(seed), cell_radius))
-    result = np.zeros_like(seed)
-    small = np.isin(labels, [0, *large], invert=True)
-    for piece in (*(labels == number for number in large), small):
-        if piece.any():
-            own = piece.astype(np.uint8)
-            result |= refine_nucleus(lab, own, seed - own, cell_radius)
-    return without_rims(result)
-
-
-def refine_nucleus(
-    lab: FloatArray, seed: NDArray[np.uint8], others: NDArray[np.uint8], cell_radius: float
-) -> NDArray[np.uint8]:
+def refine_nucleus(lab: FloatArray, seed: NDArray[np.uint8], cell_radius: float) -> NDArray[np.uint8]:
     """Cluster nuclei against their own surroundings: k-means with k = 3 near the first guess.
 
     The field's clusters find a nucleus; where it ends depends on how dark its own cytoplasm is.
@@ -60,7 +35,6 @@ def refine_nucleus(
     Args:
         lab: ``float32 [height, width, 3]`` weighted Lab.
         seed: ``uint8 [height, width]`` first guess, 1 on nuclei.
-        others: ``uint8 [height, width]``, 1 on nuclei that are clustered by themselves.
         cell_radius: radius that one nucleus hardly exceeds; bounds the ring around a clump.
 
     Returns:
@@ -68,7 +42,6 @@ def refine_nucleus(
     """
     area = min(float(np.count_nonzero(seed)), np.pi * cell_radius**2)
     chosen = cv2.distanceTransform(1 - seed, cv2.DIST_L2, 3) <= max(3.0, REACH * area**0.5)
-    chosen &= others == 0
     points = lab[chosen]
     inside = seed[chosen] > 0
     outside = points[~inside]
@@ -87,7 +60,8 @@ def refine_nucleus(
     result = np.zeros_like(seed)
     result[chosen] = alike[nearest]
     fill_holes(result, HOLE * area)
-    return np.asarray(cv2.morphologyEx(result, cv2.MORPH_OPEN, disc(SMOOTHING * (area / np.pi) ** 0.5)), np.uint8)
+    opened = cv2.morphologyEx(result, cv2.MORPH_OPEN, disc(SMOOTHING * (area / np.pi) ** 0.5))
+    return without_rims(np.asarray(opened, np.uint8))
 
 
 def without_rims(nuclei: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge_all.results import RgbImage, Segmentation
 from edge_all.segmentation.colour_clustering import ColourModel, FloatArray, cluster_colours, lab_of
-from edge_all.segmentation.nuclei import refine_nuclei
+from edge_all.segmentation.nuclei import refine_nucleus
 from edge_all.segmentation.painting import Found, assemble, enlarge
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, red_cell_radius
 from edge_all.segmentation.separation import separate
@@ -196,7 +196,7 @@ def cells_of_group(
     if grain:
         window = cv2.GaussianBlur(window, (0, 0), BLUR).astype(np.uint8, copy=False)
     lab = lab_of(cv2.LUT(window, model.balance).astype(np.uint8, copy=False))
-    nuclei = refine_nuclei(lab, own, LARGEST_NUCLEUS * red_radius)
+    nuclei = refine_nucleus(lab, own, LARGEST_NUCLEUS * red_radius)
     if not nuclei.any():
         return []
     whole = grow_cells(lab, nuclei, other, red_cells, LARGEST_NUCLEUS * red_radius)
