@@ -21,7 +21,10 @@ __all__ = [
     "cluster_colours",
     "ground_colour",
     "lab_of",
+    "mean_of",
+    "median_of",
     "nearest_centre",
+    "squared_distance",
     "weighted_kmeans",
 ]
 
@@ -42,6 +45,8 @@ LIGHTNESS_WEIGHT = 0.7
 LAB_SCALE: FloatArray = np.array([LIGHTNESS_WEIGHT * 100 / 255, 1, 1], np.float32)
 """From OpenCV's 8-bit Lab to the space in which colours are compared."""
 LAB_ORIGIN: FloatArray = np.array([0, 128, 128], np.float32)
+LAB_LEVELS: FloatArray = ((np.arange(256, dtype=np.float32)[:, None] - LAB_ORIGIN) * LAB_SCALE)[None]
+"""The same as a table for `cv2.LUT`: one pass over the pixels where the arithmetic takes three."""
 
 PROTOTYPES: FloatArray = np.array([[21.0, 48.0, -55.0], [52.0, 14.0, -4.0], [65.0, 0.0, 0.0]], np.float32)
 """Where k-means starts (weighted Lab after balancing): nucleus, red cell, ground, near the medians over the masked
@@ -92,15 +97,23 @@ def ground_colour(pixels: RgbImage) -> FloatArray:
         ``float32 [3]`` RGB.
     """
     stride = max(1, round((pixels.shape[0] * pixels.shape[1] / GROUND_SAMPLE) ** 0.5))
-    sample = pixels[::stride, ::stride].reshape(-1, 3)
-    counts = np.bincount(sample[:, 1], minlength=256).astype(np.float64)
+    channels = [np.ascontiguousarray(pixels[::stride, ::stride, channel]).ravel() for channel in range(3)]
+    green = channels[1]
+    counts = np.bincount(green, minlength=256).astype(np.float64)
     smooth = np.convolve(counts, GROUND_KERNEL, "same")
-    share = np.convolve(smooth, np.ones(21), "same") / len(sample)
+    share = np.convolve(smooth, np.ones(21), "same") / len(green)
     highest = np.lib.stride_tricks.sliding_window_view(np.pad(smooth, 8), 17).max(axis=1)
     modes = np.flatnonzero((smooth == highest) & (smooth > 0) & (share >= GROUND_SHARE))
     mode = int(modes[-1]) if modes.size else int(smooth.argmax())
-    near = np.abs(sample[:, 1].astype(np.int16) - mode) <= 6
-    return np.asarray(np.median(sample[near], axis=0), np.float32)
+    near = (green >= mode - 6) & (green <= mode + 6)
+    return np.array([median_level(channel[near]) for channel in channels], np.float32)
+
+
+def median_level(levels: NDArray[np.uint8]) -> float:
+    """Median of grey levels, by counting them."""
+    below = np.cumsum(np.bincount(levels, minlength=256))
+    middle = (len(levels) - 1) // 2, len(levels) // 2
+    return float(np.searchsorted(below, middle, side="right").mean())
 
 
 GROUND_SAMPLE = 40_000
@@ -120,10 +133,27 @@ def balance_table(ground: FloatArray) -> NDArray[np.uint8]:
 
 def lab_of(balanced: NDArray[np.uint8]) -> FloatArray:
     """Weighted CIE Lab of balanced RGB ``uint8 [height, width, 3]``: the space in which colours are compared."""
-    lab = cv2.cvtColor(balanced, cv2.COLOR_RGB2LAB).astype(np.float32)
-    lab -= LAB_ORIGIN
-    lab *= LAB_SCALE
-    return lab
+    return np.asarray(cv2.LUT(cv2.cvtColor(balanced, cv2.COLOR_RGB2LAB), LAB_LEVELS), np.float32)
+
+
+def squared_distance(points: FloatArray, centre: FloatArray) -> FloatArray:
+    """From each of ``float32 [n, 3]`` points to one colour."""
+    # Column by column: a sum along rows of three takes three times as long.
+    square = points - centre
+    square *= square
+    return np.asarray(square[:, 0] + square[:, 1] + square[:, 2], np.float32)
+
+
+def mean_of(points: FloatArray) -> FloatArray:
+    """Mean of ``float32 [n, d]`` points, n not 0: what ``points.mean(axis=0)`` gives, in a fifth of the time."""
+    return np.asarray(cv2.reduce(points, 0, cv2.REDUCE_SUM)[0] / len(points), np.float32)
+
+
+def median_of(values: FloatArray) -> float:
+    """Median of ``float32 [n]``, n not 0: what `numpy.median` gives, in a third of the time."""
+    low, high = (len(values) - 1) // 2, len(values) // 2
+    ordered = np.partition(values, (low, high))
+    return float((ordered[low] + ordered[high]) / 2)
 
 
 def weighted_kmeans(points: FloatArray, weights: FloatArray, centres: FloatArray, rounds: int = 20) -> FloatArray:
@@ -139,10 +169,13 @@ def weighted_kmeans(points: FloatArray, weights: FloatArray, centres: FloatArray
         ``float32 [k, d]``; a centre that no point is nearest to stays where it is.
     """
     weighted = np.concatenate([points * weights[:, None], weights[:, None]], axis=1)
-    numbers = np.arange(len(centres))
+    numbers = np.arange(len(centres))[:, None]
     for _ in range(rounds):
-        member = (nearest_centre(points, centres)[None, :] == numbers[:, None]).astype(np.float32)
-        sums = member @ weighted
+        distance = power_distance(points, centres)
+        member = distance == distance.min(axis=0)
+        if np.count_nonzero(member) > len(points):  # equally near to two: the first
+            member = distance.argmin(axis=0)[None, :] == numbers
+        sums = member.astype(np.float32) @ weighted
         moved = np.where(sums[:, -1:] > 0, sums[:, :-1] / np.maximum(sums[:, -1:], 1e-6), centres)
         shift = float(np.abs(moved - centres).max())
         centres = moved
@@ -153,9 +186,21 @@ def weighted_kmeans(points: FloatArray, weights: FloatArray, centres: FloatArray
 
 def nearest_centre(points: FloatArray, centres: FloatArray) -> NDArray[np.intp]:
     """Index of the nearest centre for each of ``float32 [n, d]`` points."""
-    distance = (-2 * centres) @ points.T
+    distance = power_distance(points, centres)
+    best = distance[0].copy()
+    nearest = np.zeros(len(points), np.intp)
+    # Centre by centre, which is twice as fast as argmin across the centres; of equally near ones the first.
+    for number in range(1, len(centres)):
+        nearest[distance[number] < best] = number
+        np.minimum(best, distance[number], out=best)
+    return nearest
+
+
+def power_distance(points: FloatArray, centres: FloatArray) -> FloatArray:
+    """Squared distance of each point from each centre, less the point's own square: ``float32 [k, n]``."""
+    distance: FloatArray = (-2 * centres) @ points.T
     distance += (centres**2).sum(axis=1)[:, None]
-    return np.asarray(distance.argmin(axis=0), np.intp)
+    return distance
 
 
 def colour_keys(pixels: RgbImage) -> NDArray[np.uint16]:
@@ -191,11 +236,11 @@ def cluster_colours(pixels: RgbImage) -> tuple[ColourModel, NDArray[np.uint16]]:
     nucleus_chroma = float(centres[0, 1] - centres[0, 2])
     is_nucleus |= chroma > PALE_SHARE * nucleus_chroma
     is_nucleus &= chroma > NUCLEUS_CHROMA
-    from_ground = points - np.array([LIGHTNESS_WEIGHT * GROUND_LIGHTNESS, 0, 0], np.float32)
+    from_ground = squared_distance(points, np.array([LIGHTNESS_WEIGHT * GROUND_LIGHTNESS, 0, 0], np.float32))
     nucleus_table = np.zeros(BINS, np.uint8)
     nucleus_table[used[is_nucleus]] = 1
     stained_table = np.zeros(BINS, np.uint8)
-    stained_table[used[(from_ground**2).sum(axis=1) > STAINED**2]] = 1
+    stained_table[used[from_ground > STAINED**2]] = 1
     lab_table = np.zeros((BINS, 3), np.float32)
     lab_table[used] = points
     model = ColourModel(

@@ -6,7 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.segmentation.colour_clustering import FloatArray, nearest_centre, weighted_kmeans
+from edge_all.segmentation.colour_clustering import (
+    FloatArray,
+    mean_of,
+    median_of,
+    nearest_centre,
+    weighted_kmeans,
+)
 from edge_all.segmentation.shapes import disc, fill_holes
 
 __all__ = ["refine_nucleus"]
@@ -41,24 +47,32 @@ def refine_nucleus(lab: FloatArray, seed: NDArray[np.uint8], cell_radius: float)
         ``uint8 [height, width]``, 1 on nuclei.
     """
     area = min(float(np.count_nonzero(seed)), np.pi * cell_radius**2)
-    chosen = cv2.distanceTransform(1 - seed, cv2.DIST_L2, 3) <= max(3.0, REACH * area**0.5)
-    points = lab[chosen]
-    inside = seed[chosen] > 0
-    outside = points[~inside]
+    # Indices, not masks: a mask over pixels of three values takes four times as long.
+    near = cv2.distanceTransform(1 - seed, cv2.DIST_L2, 3) <= max(3.0, REACH * area**0.5)
+    chosen = np.flatnonzero(near)
+    points = lab.reshape(-1, 3).take(chosen, axis=0)
+    inside = seed.ravel().take(chosen) > 0
+    outside = points.compress(~inside, axis=0)
     if not len(outside) or not inside.any():
         return seed
-    brighter = outside[:, 0] > np.median(outside[:, 0])
+    brighter = outside[:, 0] > median_of(outside[:, 0])
     if not brighter.any():
         brighter[0] = True
     darker = ~brighter if not brighter.all() else brighter
-    start = np.stack([points[inside].mean(axis=0), outside[brighter].mean(axis=0), outside[darker].mean(axis=0)])
+    start = np.stack(
+        [
+            mean_of(points.compress(inside, axis=0)),
+            mean_of(outside.compress(brighter, axis=0)),
+            mean_of(outside.compress(darker, axis=0)),
+        ]
+    )
     sample = points[:: max(1, len(points) // SAMPLE)]
     centres = weighted_kmeans(sample, np.ones(len(sample), np.float32), start)
     nearest = nearest_centre(points, centres)
     to_ground = float(np.linalg.norm(centres[0] - centres[1]))
     alike = np.linalg.norm(centres - centres[0], axis=1) < TEXTURE * to_ground
     result = np.zeros_like(seed)
-    result[chosen] = alike[nearest]
+    np.put(result, chosen, alike.take(nearest))
     fill_holes(result, HOLE * area)
     opened = cv2.morphologyEx(result, cv2.MORPH_OPEN, disc(SMOOTHING * (area / np.pi) ** 0.5))
     return without_rims(np.asarray(opened, np.uint8))
@@ -75,4 +89,4 @@ def without_rims(nuclei: NDArray[np.uint8]) -> NDArray[np.uint8]:
     np.maximum.at(thickness, labels[nuclei > 0], depth[nuclei > 0])
     keep = (thickness >= RIM * thickness.max()).astype(np.uint8)
     keep[0] = 0
-    return np.asarray(keep[labels], np.uint8)
+    return np.asarray(keep.take(labels), np.uint8)

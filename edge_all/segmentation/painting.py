@@ -89,8 +89,8 @@ def paint(
     nucleus = nucleus & whole
     if not nucleus.any():
         return None
-    cell_window[whole > 0] = number
-    nucleus_window[nucleus > 0] = number
+    np.copyto(cell_window, number, where=whole.view(np.bool_))
+    np.copyto(nucleus_window, number, where=nucleus.view(np.bool_))
     contours, _ = cv2.findContours(whole, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(x, y))
     outline = cv2.approxPolyDP(max(contours, key=len), OUTLINE_TOLERANCE, closed=True)[:, 0]
     box, centroid, area = measure(whole, x, y)
@@ -104,7 +104,7 @@ def paint(
         nucleus_bbox=nucleus_box,
         nucleus_centroid=nucleus_centroid,
         nucleus_area=nucleus_area,
-        contour=tuple((int(px), int(py)) for px, py in outline.tolist()),
+        contour=tuple((px, py) for px, py in outline.tolist()),
         kind="candidate" if reason is None else "rejected",
         reason=reason,
     )
@@ -115,12 +115,13 @@ def enlarge(mask: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     if factor == 1:
         return mask
     size = (mask.shape[1] * factor, mask.shape[0] * factor)
-    return (cv2.resize(mask * np.uint8(255), size, interpolation=cv2.INTER_CUBIC) > 127).astype(np.uint8)
+    smooth = cv2.resize(mask * np.uint8(255), size, interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.threshold(smooth, 127, 1, cv2.THRESH_BINARY)[1], np.uint8)
 
 
 def measure(mask: NDArray[np.uint8], x: int, y: int) -> tuple[BoundingBox, Point, int]:
     """Box, centroid and area of a 0/1 mask whose corner lies at x, y."""
-    moments = cv2.moments(mask, binaryImage=True)
+    moments = cv2.moments(mask)
     left, top, width, height = (int(value) for value in cv2.boundingRect(mask))
     area = moments["m00"]
     return (left + x, top + y, width, height), (moments["m10"] / area + x, moments["m01"] / area + y), int(area)

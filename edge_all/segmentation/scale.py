@@ -78,11 +78,12 @@ def typical_radius(radii: NDArray[np.float32]) -> float:
 
 def fill_pallor(stained: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Fill the pale centres of red cells: small round holes."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - stained, connectivity=4)
+    # Numbers of 16 bits, enough for `pipeline.SCALE_PIXELS`: several times as fast as 32.
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - stained, connectivity=4, ltype=cv2.CV_16U)
     area = stats[:, cv2.CC_STAT_AREA]
     roundness = area / np.maximum(1, stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT])
     hole = (area < 0.004 * stained.size) & (roundness > 0.55)
     hole[0] = False
     if count > 1 and hole.any():
-        return np.asarray(stained | hole[labels], np.uint8)
+        return np.asarray(stained | hole.take(labels), np.uint8)
     return stained.copy()

@@ -103,17 +103,18 @@ def separate(
     numbers = np.zeros(count + 1, np.int32)
     numbers[parts.alive] = np.arange(1, np.count_nonzero(parts.alive) + 1)
     table = numbers[owner]
-    return table[labels], table[cell_labels], int(numbers.max())
+    return table.take(labels), table.take(cell_labels), int(numbers.max())
 
 
 def measure_parts(
     labels: NDArray[np.int32], cell_labels: NDArray[np.int32], depth: FloatArray, cell_depth: FloatArray, count: int
 ) -> Parts:
     """Measure the parts of a group."""
-    alive = np.bincount(labels.ravel(), minlength=count + 1) > 0
+    area = np.bincount(labels.ravel(), minlength=count + 1).astype(np.float64)
+    alive = area > 0
     alive[0] = False
     return Parts(
-        area=np.bincount(labels.ravel(), minlength=count + 1).astype(np.float64),
+        area=area,
         cell_area=np.bincount(cell_labels.ravel(), minlength=count + 1).astype(np.float64),
         depth=deepest(labels, depth, count),
         cell_depth=deepest(cell_labels, cell_depth, count),
@@ -150,11 +151,14 @@ def by_power(nuclei: NDArray[np.uint8], markers: NDArray[np.int32], depth: Float
     Around each peak lies a disc as large as the nucleus is deep there; the line of equal power of two overlapping discs
     runs through their two crossings, which is where the neck is (Laguerre-Voronoi diagram).
     """
-    rows, columns = np.nonzero(nuclei)
+    rows, columns = np.nonzero(nuclei > 0)
+    at_rows, at_columns = np.nonzero(markers > 0)
+    of_peak = markers[at_rows, at_columns]
     best = np.full(len(rows), np.inf, np.float32)
     owner = np.zeros(len(rows), np.int32)
     for number in range(1, count + 1):
-        peak_rows, peak_columns = np.nonzero(markers == number)
+        this = of_peak == number
+        peak_rows, peak_columns = at_rows[this], at_columns[this]
         row, column = peak_rows.mean(), peak_columns.mean()
         power = (rows - row) ** 2 + (columns - column) ** 2 - float(depth[peak_rows, peak_columns].max()) ** 2
         nearer = power < best
@@ -172,18 +176,19 @@ def nearest_part(parts: NDArray[np.int32], mask: NDArray[np.uint8]) -> NDArray[n
     table = np.zeros(int(nearest.max()) + 1, np.int32)
     inside = empty == 0
     table[nearest[inside]] = parts[inside]
-    return np.where(mask > 0, table[nearest], 0).astype(np.int32)
+    return table.take(nearest) * (mask > 0)
 
 
 def saddles(labels: NDArray[np.int32], depth: FloatArray, count: int) -> FloatArray:
     """Largest depth on the common boundary of each two parts: ``float32 [count + 1, count + 1]``, 0 where none."""
     result = np.zeros((count + 1, count + 1), np.float32)
-    for first, second, low in (
-        (labels[:, :-1], labels[:, 1:], np.minimum(depth[:, :-1], depth[:, 1:])),
-        (labels[:-1], labels[1:], np.minimum(depth[:-1], depth[1:])),
-    ):
-        border = (first != second) & (first > 0) & (second > 0)
-        np.maximum.at(result, (first[border], second[border]), low[border])
+    for one, next_one in (((slice(None), slice(-1)), (slice(None), slice(1, None))), (slice(-1), slice(1, None))):
+        # Few pixels lie on a border, and only there the depths matter.
+        border = np.nonzero(labels[one] != labels[next_one])
+        first, second = labels[one][border], labels[next_one][border]
+        low = np.minimum(depth[one][border], depth[next_one][border])
+        low[(first == 0) | (second == 0)] = 0
+        np.maximum.at(result, (first, second), low)
     return np.maximum(result, result.T)
 
 

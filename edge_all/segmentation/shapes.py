@@ -27,11 +27,8 @@ def fill_holes(mask: NDArray[np.uint8], largest: float) -> None:
     contours, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if hierarchy is None:
         return
-    holes = [
-        contour
-        for contour, links in zip(contours, hierarchy[0], strict=True)
-        if links[3] >= 0 and cv2.contourArea(contour) <= largest
-    ]
+    inner = [contours[index] for index in np.flatnonzero(np.asarray(hierarchy)[0, :, 3] >= 0).tolist()]
+    holes = [contour for contour in inner if cv2.contourArea(contour) <= largest]
     cv2.drawContours(mask, holes, -1, 1, -1)
 
 

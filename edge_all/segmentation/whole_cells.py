@@ -13,7 +13,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.segmentation.colour_clustering import GROUND_LIGHTNESS, LIGHTNESS_WEIGHT, NUCLEUS_CHROMA, FloatArray
+from edge_all.segmentation.colour_clustering import (
+    GROUND_LIGHTNESS,
+    LIGHTNESS_WEIGHT,
+    NUCLEUS_CHROMA,
+    FloatArray,
+    mean_of,
+    median_of,
+    squared_distance,
+)
 from edge_all.segmentation.shapes import disc, fill_holes
 
 __all__ = ["REACH", "RedCells", "grow_cells", "red_cell_colour"]
@@ -46,7 +54,7 @@ OPENING = 0.5
 """Radii of the closing and the opening of the whole cell, in radii of the nucleus; the opening cuts leaks. Whole-cell
 Dice on those masks with an opening of 0.3, 0.5, 0.6: 0.963 0.936; 0.963 0.934; 0.964 0.940; mean overlap with BCCD's
 boxes 0.800, 0.799, 0.794."""
-REGULARISATION = 4.0
+REGULARISATION: FloatArray = 4.0 * np.eye(3, dtype=np.float32)
 """Added to each variance (weighted Lab), so that few pixels do not make a certain answer."""
 
 
@@ -68,7 +76,7 @@ def red_cell_colour(lab: FloatArray, nucleus_chroma: float) -> RedCells | None:
     Returns:
         None where too few of the pixels are stained.
     """
-    stained = ((lab - GROUND) ** 2).sum(axis=1) > RED_CELL_STAIN**2
+    stained = squared_distance(lab, GROUND) > RED_CELL_STAIN**2
     stained &= lab[:, 1] - lab[:, 2] < max(NUCLEUS_CHROMA, RED_CELL_CHROMA * nucleus_chroma)
     chosen = lab[stained]
     if len(chosen) < max(50, 0.02 * len(lab)):
@@ -78,9 +86,9 @@ def red_cell_colour(lab: FloatArray, nucleus_chroma: float) -> RedCells | None:
 
 def moments_of(points: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean and regularised covariance of ``float32 [n, 3]`` points."""
-    mean = points.mean(axis=0)
+    mean = mean_of(points)
     centred = points - mean
-    covariance = centred.T @ centred / len(points) + REGULARISATION * np.eye(3, dtype=np.float32)
+    covariance = centred.T @ centred / len(points) + REGULARISATION
     return mean, covariance.astype(np.float32)
 
 
@@ -106,21 +114,22 @@ def grow_cells(
     area = float(np.count_nonzero(nuclei))
     radius = min((area / np.pi) ** 0.5, cell_radius)
     distance_map = cv2.distanceTransform(1 - nuclei, cv2.DIST_L2, 3)
-    allowed = (distance_map < REACH * radius) & (nuclei == 0)
+    within = (distance_map < REACH * radius) & (nuclei == 0)
     if others.any():
-        allowed &= cv2.distanceTransform(1 - others, cv2.DIST_L2, 3) > distance_map
-    points, distance = lab[allowed], distance_map[allowed]
-    from_ground = np.square(points - GROUND).sum(axis=1)
+        within &= cv2.distanceTransform(1 - others, cv2.DIST_L2, 3) > distance_map
+    allowed = np.flatnonzero(within)
+    points, distance = lab.reshape(-1, 3).take(allowed, axis=0), distance_map.ravel().take(allowed)
+    from_ground = squared_distance(points, GROUND)
     ring = (distance > 1) & (distance < max(3.0, CYTOPLASM_RING * radius)) & (from_ground > GROUND_LIMITS[0] ** 2)
     whole = nuclei.copy()
     if np.count_nonzero(ring) > 20:
-        typical = float(np.median(from_ground[ring])) ** 0.5
+        typical = median_of(from_ground[ring]) ** 0.5
         limit = min(max(GROUND_SHARE * typical, GROUND_LIMITS[0]), GROUND_LIMITS[1])
         cytoplasm = from_ground > limit**2
         if red_cells is not None:
             prior = PRIOR[0] - PRIOR[1] / radius * distance
-            cytoplasm &= not_red_cell(points, points[ring & cytoplasm], red_cells, prior)
-        whole[allowed] = cytoplasm
+            cytoplasm &= not_red_cell(points, points.compress(ring & cytoplasm, axis=0), red_cells, prior)
+        np.put(whole, allowed, cytoplasm)
     whole = cv2.morphologyEx(whole, cv2.MORPH_CLOSE, disc(CLOSING * radius)).astype(np.uint8, copy=False)
     fill_holes(whole, 0.3 * np.pi * radius**2)
     return cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc(OPENING * radius)).astype(np.uint8, copy=False) | nuclei
@@ -148,7 +157,7 @@ def not_red_cell(lab: FloatArray, ring: FloatArray, red_cells: RedCells, prior: 
     for _ in range(4):
         if np.count_nonzero(chosen) < 10:
             chosen = np.ones(len(ring), np.bool_)
-        mean, covariance = moments_of(ring[chosen])
+        mean, covariance = moments_of(ring.compress(chosen, axis=0))
         difference = mean - red_cells.mean
         direction = np.linalg.solve((covariance + red_cells.covariance) / 2, difference).astype(np.float32)
         threshold = float(direction @ (mean + red_cells.mean)) / 2

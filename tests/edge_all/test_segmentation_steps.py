@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from edge_all.segmentation.candidates import more_magenta, rejection_reason
-from edge_all.segmentation.colour_clustering import ground_colour, weighted_kmeans
+from edge_all.segmentation.colour_clustering import (
+    ground_colour,
+    mean_of,
+    median_of,
+    nearest_centre,
+    squared_distance,
+    weighted_kmeans,
+)
 from edge_all.segmentation.scale import red_cell_radius
 from edge_all.segmentation.separation import separate
 from edge_all.segmentation.shapes import fill_holes
@@ -37,6 +44,33 @@ def test_kmeans_keeps_a_centre_that_has_no_points() -> None:
     points = np.zeros((5, 3), np.float32)
     centres = weighted_kmeans(points, np.ones(5, np.float32), np.array([[1, 1, 1], [90, 90, 90]], np.float32))
     assert centres.tolist() == [[0, 0, 0], [90, 90, 90]]
+
+
+def test_of_equally_near_centres_the_first_has_the_point() -> None:
+    points = np.array([[0, 0, 0], [2, 0, 0], [1, 0, 0]], np.float32)
+    start = np.array([[0, 0, 0], [2, 0, 0], [2, 0, 0]], np.float32)
+    assert nearest_centre(points, start).tolist() == [0, 1, 0]
+    # The point in the middle pulls the first centre; the third, twin of the second, has none.
+    centres = weighted_kmeans(points, np.ones(3, np.float32), start, rounds=1)
+    assert centres.tolist() == [[0.5, 0, 0], [2, 0, 0], [2, 0, 0]]
+
+
+@given(hnp.arrays(np.float32, st.tuples(st.integers(1, 300), st.just(3)), elements=st.floats(-100, 100, width=32)))
+@settings(deadline=None)
+def test_short_ways_give_what_numpy_gives_to_the_bit(
+    points: np.ndarray[tuple[int, int], np.dtype[np.float32]],
+) -> None:
+    assert mean_of(points).tolist() == points.mean(axis=0).tolist()
+    assert median_of(points[:, 1]) == float(np.median(points[:, 1]))
+    centre = np.array([60, 1, -2], np.float32)
+    assert squared_distance(points, centre).tolist() == ((points - centre) ** 2).sum(axis=1).tolist()
+
+
+@pytest.mark.parametrize("levels", [(200, 120, 110), (201, 90, 31)])
+def test_ground_is_a_median(levels: tuple[int, int, int]) -> None:
+    noise = np.random.default_rng(1).integers(-3, 4, (90, 80, 3))
+    image = (np.array(levels) + noise).astype(np.uint8)
+    assert ground_colour(image).tolist() == np.median(image.reshape(-1, 3), axis=0).tolist()
 
 
 def test_ground_is_the_brightest_colour_of_some_extent() -> None:
