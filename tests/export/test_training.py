@@ -157,6 +157,28 @@ def test_cross_validation_judges_every_cell_once(samples: list[Sample], crops: C
         assert archive["ids"].tolist() == [row["sample"] for row in rows]
 
 
+def test_folds_go_on_from_an_earlier_cross_validation_at_another_size(
+    samples: list[Sample], crops: CropStore, tmp_path: Path
+) -> None:
+    brief = dataclasses.replace(CONFIG, head_epochs=0, epochs=1, samples_per_epoch=4)
+    small = cross_validate(brief, samples, tmp_path / "small", folds=2, crops=crops)
+    larger = CropStore(np.stack([cv2.resize(crop, (SIZE + 16, SIZE + 16)) for crop in crops.exact]), crops.wide)
+    # A learning rate of almost nothing shows whose weights the second run started from.
+    onward = dataclasses.replace(
+        brief, input_size=SIZE + 16, weights=str(tmp_path / "small"), learning_rate=1e-12, label_smoothing=0.0
+    )
+    large = cross_validate(onward, samples, tmp_path / "large", folds=2, crops=larger)
+    for before, after in zip(small, large, strict=True):
+        assert after.config.weights == str(before.model_file)
+        kernels = [
+            keras.models.load_model(run.model_file).get_layer("probabilities").get_weights()[0]
+            for run in (before, after)
+        ]
+        np.testing.assert_allclose(*kernels, atol=1e-6)
+    with pytest.raises(UsageError, match="held out now"):
+        cross_validate(onward.changed(weights=str(small[0].folder)), samples, tmp_path / "mixed", folds=2, crops=larger)
+
+
 def test_batches_depend_on_seed_and_epoch_alone(samples: list[Sample], crops: CropStore) -> None:
     first = TrainingBatches(crops.wide, samples, CONFIG, 3)
     second = TrainingBatches(crops.wide, samples, CONFIG, 2)

@@ -27,7 +27,10 @@ def train(
     config: Annotated[
         Path | None, typer.Option(help="config.json of another run; the options below override it.")
     ] = None,
-    weights: Annotated[str | None, typer.Option(help="imagenet, none, or a weights file. [default: imagenet]")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="imagenet, none, a weights file, or an earlier run to go on from. [default: imagenet]"),
+    ] = None,
     input_size: Annotated[int | None, typer.Option(help="Side of the network's input in pixels.")] = None,
     factor: Annotated[float | None, typer.Option(help="Side of a crop, in widths of its nucleus.")] = None,
     head_epochs: Annotated[int | None, typer.Option(help="Epochs with the backbone frozen.")] = None,

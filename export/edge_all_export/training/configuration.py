@@ -26,7 +26,8 @@ class TrainingConfig:
         input_size: side of the network's input in pixels.
         factor: side of the crop as a multiple of the nucleus's box.
         background: ``keep`` or ``blank`` the neighbours.
-        weights: ``imagenet``, ``none``, a weights file, or the ``model.keras`` of an earlier run to go on from.
+        weights: ``imagenet``, ``none``, a weights file, or the folder or ``model.keras`` of an earlier run to go on
+            from, perhaps at another input size; of a cross-validation each fold goes on from its own network.
         head_epochs: epochs with the backbone frozen.
         epochs: epochs of fine-tuning after them.
         samples_per_epoch: training crops drawn in an epoch; None draws as many as there are.

@@ -15,6 +15,7 @@ from edge_all_export.datasets.samples import Sample
 from edge_all_export.leaks import join_copies
 from edge_all_export.splits import Split, assign_folds, fold_splits
 from edge_all_export.training.configuration import TrainingConfig
+from edge_all_export.training.earlier_run import earlier_network
 from edge_all_export.training.recording import EpochReport
 from edge_all_export.training.run import TrainingRun, train
 
@@ -57,7 +58,7 @@ def cross_validate(
     for fold, split in enumerate(splits):
         runs.append(
             train(
-                config,
+                config.changed(weights=earlier_network(config.weights, fold)),
                 samples,
                 split,
                 folder / f"fold-{fold}",
@@ -106,7 +107,7 @@ def train_on_data(
     everything = Split(tuple(range(len(samples))), ())
     split = fold_splits(assign_folds(samples, folds))[0] if folds else everything
     run = train(
-        config,
+        config.changed(weights=earlier_network(config.weights, 0 if folds else None)),
         samples,
         split,
         folder,

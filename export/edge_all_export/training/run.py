@@ -22,6 +22,7 @@ from edge_all_export.leaks import LeakReport, find_leaks
 from edge_all_export.network import build_network, inference_network, set_backbone_trainable, settle_batch_norm
 from edge_all_export.splits import Split, require_both_classes
 from edge_all_export.training.configuration import TrainingConfig
+from edge_all_export.training.earlier_run import refuse_seen_cells
 from edge_all_export.training.feeding import TrainingBatches, drawing_weights
 from edge_all_export.training.recording import (
     JUDGING_BATCH,
@@ -104,6 +105,7 @@ def train(
     leaks = find_leaks(samples, split, crops.exact)
     _write_json(folder / "leaks.json", leaks.to_json())
     refuse_leaks(leaks, allow=allow_leaks)
+    refuse_seen_cells(config.weights, samples, split, allow=allow_leaks)
     _write_json(folder / "config.json", config.to_json())
     _write_json(folder / "split.json", _split_record(samples, split))
     held_out = crops.exact[list(split.held_out)]

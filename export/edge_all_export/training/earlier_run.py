@@ -1,0 +1,76 @@
+"""Going on from an earlier run: which network to start from, and whether it has seen what is held out now.
+
+Training on small pictures first and on larger ones afterwards is several times cheaper than on large ones alone
+(Howard and others, DAWNBench 2018, "progressive resizing"), but only honest if both runs hold the same cells out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge_all.errors import InputError, UsageError
+from edge_all_export.datasets.samples import Sample
+from edge_all_export.splits import Split
+
+__all__ = ["earlier_network", "refuse_seen_cells"]
+
+NETWORK = "model.keras"
+
+
+def earlier_network(weights: str, fold: int | None) -> str:
+    """The file to start from where ``weights`` names the folder of an earlier run; other values are handed back.
+
+    Args:
+        weights: as in `edge_all_export.training.TrainingConfig`.
+        fold: the fold that is held out; None where nothing is.
+
+    Raises:
+        UsageError: a folder without a finished network for this fold.
+    """
+    folder = Path(weights)
+    if not folder.is_dir():
+        return weights
+    candidates = [folder / NETWORK] if fold is None else [folder / f"fold-{fold}" / NETWORK, folder / NETWORK]
+    for file in candidates:
+        if file.is_file():
+            return str(file)
+    wanted = "the whole data" if fold is None else f"fold {fold}"
+    raise UsageError(
+        f"{folder} holds no finished network for {wanted}.",
+        "Name the folder of a finished run, or of a cross-validation with the same --folds.",
+    )
+
+
+def refuse_seen_cells(weights: str, samples: Sequence[Sample], split: Split, *, allow: bool) -> None:
+    """Stop where the network to start from was trained on cells that are held out now.
+
+    Args:
+        weights: as in the configuration; only the ``model.keras`` of a run can be looked into, by the ``split.json``
+            beside it.
+        samples: all labelled cells.
+        split: which of them are held out.
+        allow: go on all the same.
+
+    Raises:
+        UsageError: it was, and that is not allowed.
+        InputError: its ``split.json`` is damaged.
+    """
+    record = Path(weights).with_name("split.json")
+    if allow or not weights.endswith(".keras") or not record.is_file():
+        return
+    try:
+        trained = json.loads(record.read_text(encoding="utf-8"))["train"]
+        blocks, names = set(trained["blocks"]), set(trained["samples"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{record} does not say what the earlier run was trained on ({error}).", "Start from an undamaged run."
+        ) from error
+    held_out = [samples[index] for index in split.held_out]
+    seen = sum(sample.id in names or sample.block in blocks for sample in held_out)
+    if seen:
+        raise UsageError(
+            f"{weights} was trained on {seen} of the {len(held_out)} cells that are held out now.",
+            "Start from a run with the same --folds, or pass --allow-leaks and do not trust the figures.",
+        )
