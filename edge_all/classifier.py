@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -51,11 +51,14 @@ class Judgement:
         label: the decision.
         out_of_distribution: squared Mahalanobis distance of the cell's features from the training cells, divided by the
             package's limit: above 1.0 the label is ``indeterminate``. None where the package offers no such score.
+        activation: class activation map ``float32 [h, w]`` over the crop: how much each place adds to the calibrated
+            logit of ALL, 0 where it speaks against it. None unless it was asked for.
     """
 
     probability: float
     label: CellLabel
     out_of_distribution: float | None
+    activation: NDArray[np.float32] | None = field(default=None, compare=False)
 
 
 class Classifier:
@@ -115,16 +118,21 @@ class Classifier:
         self.variant: VariantName = name
         self.variant_reason = reason
 
-    def judge(self, crops: NDArray[np.uint8]) -> tuple[Judgement, ...]:
+    def judge(self, crops: NDArray[np.uint8], *, activations: bool = False) -> tuple[Judgement, ...]:
         """Judge cells; the answer for one does not depend on the others, on their number or on the threads.
 
         Args:
             crops: ``uint8 [n, input_size, input_size, 3]`` RGB, cut by `edge_all.preprocessing` with `spec`.
+            activations: whether class activation maps are wanted too.
 
         Raises:
             ModelError: the network failed, or answered with something that is no probability.
+            UsageError: activation maps are wanted of a package that computes none.
         """
-        outputs = self._session.run(crops, self._outputs)
+        if activations:
+            self.require_activations()
+        names = (*self._outputs, "activation") if activations else self._outputs
+        outputs = self._session.run(crops, names)
         raw = outputs["probability"]
         if ((raw < 0) | (raw > 1)).any():
             raise ModelIncompatibleError(
@@ -136,10 +144,24 @@ class Classifier:
             distances: list[float | None] = [None] * len(probabilities)
         else:
             distances = list(self._statistics.relative_distance(outputs["features"]))
+        # The logit is divided by the temperature, and so is what adds up to it.
+        maps = list(outputs["activation"] / np.float32(self._temperature)) if activations else [None] * len(raw)
         return tuple(
-            Judgement(float(probability), decide(float(probability), distance, self.thresholds), distance)
-            for probability, distance in zip(probabilities, distances, strict=True)
+            Judgement(float(probability), decide(float(probability), distance, self.thresholds), distance, activation)
+            for probability, distance, activation in zip(probabilities, distances, maps, strict=True)
         )
+
+    def require_activations(self) -> None:
+        """See to it, before a run, that the network computes class activation maps.
+
+        Raises:
+            UsageError: it does not.
+        """
+        if "activation" not in self._session.outputs:
+            raise UsageError(
+                f"Model package {self.identity.name} computes no class activation maps.",
+                "Leave out --activation-maps, or use a package made by `edge-all export`.",
+            )
 
     def network_probability(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The network's own probability ``float32 [n]``, before the temperature; what golden answers are about."""

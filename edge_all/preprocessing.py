@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from edge_all.errors import ModelIncompatibleError
 from edge_all.results import BoundingBox, Cell, LabelImage, RgbImage
 
-__all__ = ["PREPROCESSING_VERSION", "PreprocessingSpec", "crop_cell", "crop_cells", "crop_window"]
+__all__ = ["PREPROCESSING_VERSION", "PreprocessingSpec", "crop_cell", "crop_cells", "crop_square", "crop_window"]
 
 PREPROCESSING_VERSION = 1
 """Raised whenever the same image would give another network input."""
@@ -80,6 +80,21 @@ class PreprocessingSpec:
         return spec
 
 
+def crop_square(nucleus_bbox: BoundingBox, factor: float) -> tuple[int, int, int]:
+    """Where the crop of a cell lies; parts of it may lie outside the image.
+
+    Args:
+        nucleus_bbox: box of the nucleus.
+        factor: side of the square as a multiple of the longer side of the box.
+
+    Returns:
+        Left, top and side in whole pixels of the image.
+    """
+    x, y, box_width, box_height = nucleus_bbox
+    side = max(1, round(factor * max(box_width, box_height)))
+    return round(x + box_width / 2 - side / 2), round(y + box_height / 2 - side / 2), side
+
+
 def crop_window(image: NDArray[Any], nucleus_bbox: BoundingBox, factor: float) -> NDArray[Any]:
     """The square around a nucleus at the image's own resolution; border pixels are repeated outside the image.
 
@@ -91,9 +106,7 @@ def crop_window(image: NDArray[Any], nucleus_bbox: BoundingBox, factor: float) -
     Returns:
         ``[side, side, ...]``, a copy.
     """
-    x, y, box_width, box_height = nucleus_bbox
-    side = max(1, round(factor * max(box_width, box_height)))
-    left, top = round(x + box_width / 2 - side / 2), round(y + box_height / 2 - side / 2)
+    left, top, side = crop_square(nucleus_bbox, factor)
     height, width = image.shape[:2]
     if left >= 0 and top >= 0 and left + side <= width and top + side <= height:
         return image[top : top + side, left : left + side].copy()

@@ -10,11 +10,12 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_all.classifier import Classifier, Judgement
 from edge_all.errors import EdgeAllError
@@ -43,10 +44,12 @@ class ScreenedField:
     Attributes:
         result: what was found.
         pixels: ``uint8 [height, width, 3]`` RGB, for the writers that draw; None where the image could not be read.
+        activations: class activation map ``float32 [h, w]`` of each candidate by its id; empty unless asked for.
     """
 
     result: FieldResult
     pixels: RgbImage | None
+    activations: Mapping[int, NDArray[np.float32]] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,11 @@ class PreparedField:
 
 
 def screen_fields(
-    sources: Iterable[ImageSource], classifier: Classifier, *, microns_per_pixel: float | None = None
+    sources: Iterable[ImageSource],
+    classifier: Classifier,
+    *,
+    microns_per_pixel: float | None = None,
+    activations: bool = False,
 ) -> Iterator[ScreenedField]:
     """Judge fields one after the other, in their order.
 
@@ -75,6 +82,7 @@ def screen_fields(
         sources: the images.
         classifier: judges the cells.
         microns_per_pixel: physical size of a pixel, where it is known.
+        activations: whether class activation maps are wanted too.
     """
 
     def prepare(source: ImageSource) -> PreparedField:
@@ -84,9 +92,9 @@ def screen_fields(
     for prepared in _ahead(prepare, sources):
         waiting.append(prepared)
         if sum(len(field.crops) for field in waiting) >= CELLS_PER_ROUND or len(waiting) >= FIELDS_PER_ROUND:
-            yield from _judge_together(waiting, classifier)
+            yield from _judge_together(waiting, classifier, activations=activations)
             waiting = []
-    yield from _judge_together(waiting, classifier)
+    yield from _judge_together(waiting, classifier, activations=activations)
 
 
 def prepare_field(
@@ -130,30 +138,33 @@ def _prepare(
     return PreparedField(result, pixels, crops)
 
 
-def _judge_together(fields: Sequence[PreparedField], classifier: Classifier) -> Iterator[ScreenedField]:
+def _judge_together(
+    fields: Sequence[PreparedField], classifier: Classifier, *, activations: bool
+) -> Iterator[ScreenedField]:
     if not fields:
         return
     started = time.perf_counter()
     crops = np.concatenate([field.crops for field in fields])
-    judgements = iter(classifier.judge(crops) if len(crops) else ())
+    judgements = iter(classifier.judge(crops, activations=activations) if len(crops) else ())
     per_cell_ms = (time.perf_counter() - started) * 1e3 / max(1, len(crops))
     for field in fields:
         result = field.result
+        own = {cell.id: next(judgements) for cell in result.candidates}
         if result.status == "ok":
             result = dataclasses.replace(
                 result,
-                cells=tuple(_decided(cell, judgements) for cell in result.cells),
+                cells=tuple(_decided(cell, own.get(cell.id)) for cell in result.cells),
                 timings_ms={**result.timings_ms, "inference": per_cell_ms * len(field.crops)},
                 model=classifier.identity,
                 provider=classifier.provider,
             )
-        yield ScreenedField(result, field.pixels)
+        maps = {number: judged.activation for number, judged in own.items() if judged.activation is not None}
+        yield ScreenedField(result, field.pixels, maps)
 
 
-def _decided(cell: Cell, judgements: Iterator[Judgement]) -> Cell:
-    if cell.kind == "rejected":
+def _decided(cell: Cell, judgement: Judgement | None) -> Cell:
+    if judgement is None:
         return cell
-    judgement = next(judgements)
     return dataclasses.replace(
         cell,
         probability=judgement.probability,

@@ -18,6 +18,7 @@ from pathlib import Path
 from edge_all.classifier import Classifier
 from edge_all.errors import OutputError
 from edge_all.inputs import ImageSource
+from edge_all.outputs.activation_maps import activation_path, save_activation_maps
 from edge_all.outputs.csv_table import write_cells
 from edge_all.outputs.geojson import write_geojson
 from edge_all.outputs.html_report import write_report
@@ -71,6 +72,7 @@ def screen_to_folder(
     *,
     resume: bool = False,
     microns_per_pixel: float | None = None,
+    activations: bool = False,
     on_field: Callable[[FieldResult], None] = lambda _: None,
 ) -> RunSummary:
     """Judge images and write everything about them into a folder.
@@ -81,12 +83,17 @@ def screen_to_folder(
         out: the folder, see the module's constants for what goes into it.
         resume: go on with the run that the folder holds.
         microns_per_pixel: physical size of a pixel, where it is known.
+        activations: whether to show, with each cell, where the network saw what speaks for ALL. Fields that a resumed
+            run takes from an earlier one keep the maps that they have, or have none.
         on_field: called with each result, those of an earlier run included, as soon as it is on disk.
 
     Raises:
         OutputError: the folder is in use, holds another run, or cannot be written. What was judged before stays.
         ModelError: the network fails.
+        UsageError: activation maps are wanted of a package that computes none.
     """
+    if activations:
+        classifier.require_activations()
     with claimed_folder(out, marker=FIELDS_FILE, resume=resume):
         results = _earlier_results(out, classifier) if resume else {}
         for result in results.values():
@@ -95,7 +102,9 @@ def screen_to_folder(
         stems = unique_stems([*results, *(source.image for source in remaining)])
         with (
             FieldsWriter(out / FIELDS_FILE) as fields_file,
-            _closing_pipeline(screen_fields(remaining, classifier, microns_per_pixel=microns_per_pixel)) as screened,
+            _closing_pipeline(
+                screen_fields(remaining, classifier, microns_per_pixel=microns_per_pixel, activations=activations)
+            ) as screened,
         ):
             for result in _with_pictures(screened, out, stems, classifier.spec):
                 # Last, so that a line in the file means that the field's pictures are there too.
@@ -175,6 +184,7 @@ def write_pictures(out: Path, stem: str, field: ScreenedField, spec: Preprocessi
     started = time.perf_counter()
     save_overlay(out / OVERLAYS_FOLDER, stem, field.pixels, field.result)
     save_thumbnails(out / CROPS_FOLDER, stem, field.pixels, field.result, spec)
+    save_activation_maps(out / CROPS_FOLDER, stem, field.pixels, field.result, field.activations, spec)
     write_geojson(out / GEOJSON_FOLDER, stem, field.result)
     timings = {**field.result.timings_ms, "outputs": (time.perf_counter() - started) * 1e3}
     return dataclasses.replace(field.result, timings_ms=timings)
@@ -219,6 +229,12 @@ def write_summary(out: Path, summary: RunSummary, stems: dict[str, str], classif
             (field.image, cell.id): thumbnail_path(out / CROPS_FOLDER, stems[field.image], cell.id)
             for field in summary.fields
             for cell in field.candidates
+        },
+        activations={
+            (field.image, cell.id): path
+            for field in summary.fields
+            for cell in field.candidates
+            if (path := activation_path(out / CROPS_FOLDER, stems[field.image], cell.id)).exists()
         },
         card=classifier.card,
     )

@@ -31,6 +31,10 @@ def screen(
     microns_per_pixel: Annotated[
         float | None, typer.Option(min=0.01, max=10.0, help="Physical size of a pixel, where it is known.")
     ] = None,
+    activation_maps: Annotated[
+        bool,
+        typer.Option("--activation-maps", help="Show beside each cell where the network saw what speaks for ALL."),
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run in the folder.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the slide results as JSON instead of a table.")
@@ -53,7 +57,13 @@ def screen(
     try:
         with field_progress(len(sources), quiet=as_json) as on_field:
             summary = screen_to_folder(
-                sources, classifier, out, resume=resume, microns_per_pixel=microns_per_pixel, on_field=on_field
+                sources,
+                classifier,
+                out,
+                resume=resume,
+                microns_per_pixel=microns_per_pixel,
+                activations=activation_maps,
+                on_field=on_field,
             )
     except KeyboardInterrupt:
         typer.secho(f"Interrupted. What was judged is in {out}; go on with --resume.", err=True)

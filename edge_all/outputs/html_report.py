@@ -49,7 +49,8 @@ def write_report(
         overlays: from the name of an image to its overlay, as `edge_all.outputs.overlay` makes it. A picture that is
             missing here, or on disk, is left out of the report.
         thumbnails: from the name of an image and the id of a cell to its picture.
-        activations: likewise to a picture of the class activation map.
+        activations: likewise to a picture of the class activation map; where there is any, all cells have a place for
+            theirs.
         card: of the model package; its figures and limitations are shown.
         created: date of the report; now, where none is given.
 
@@ -97,7 +98,7 @@ def _document(
         of_slide = [field for field in fields if field.result.slide == slide.slide]
         yield from _slide(number, slide, of_slide, pictures, len(slides))
     yield "</div>"
-    yield how_to_read()
+    yield how_to_read(with_maps=bool(pictures.activations))
     yield method([field.result for field in fields], card)
     yield "</main>"
     yield f'<p class="banner" role="note">{text(INTENDED_USE)}</p>'

@@ -97,6 +97,8 @@ def gallery(kind: Gallery, fields: Iterable[NumberedField], pictures: Pictures, 
     left_out = len(cells) - limit
     yield f'<details class="gallery {CSS_NAMES[kind.label]}" open>'
     yield f"<summary><h3>{kind.title} ({len(cells)})</h3></summary><p>{kind.explanation}</p>"
+    if pictures.activations:
+        yield '<p>Below each cell its <a href="#maps">class activation map</a>.</p>'
     if left_out > 0:
         yield (
             f'<p class="left-out">The first {limit} are shown; {left_out} more are left out here. '
@@ -110,10 +112,12 @@ def gallery(kind: Gallery, fields: Iterable[NumberedField], pictures: Pictures, 
 
 def _tile(field: NumberedField, cell: Cell, pictures: Pictures) -> str:
     words = f"cell {cell.id} of {image_file_name(field.result.image)}"
-    images = _thumbnail(embedded_file(pictures.thumbnails, field.result.image, cell), f"Picture of {words}")
-    activation = embedded_file(pictures.activations, field.result.image, cell)
-    if activation is not None:
-        images += _thumbnail(activation, f"Class activation map of {words}")
+    thumbnail = embedded_file(pictures.thumbnails, field.result.image, cell)
+    images = _thumbnail(thumbnail, f"Picture of {words}", "no picture")
+    if pictures.activations:
+        # Said where one is missing: a resumed run may have judged some fields without maps.
+        activation = embedded_file(pictures.activations, field.result.image, cell)
+        images += _thumbnail(activation, f"Class activation map of {words}", "no map")
     unlike = ' <em title="Unlike the cells that the model was trained on">unlike training</em>' * _is_unlike(cell)
     return (
         f'<li><a href="#{field.anchor(cell)}">{images}<span class="probability">{text(probability_words(cell))}</span>'
@@ -121,9 +125,9 @@ def _tile(field: NumberedField, cell: Cell, pictures: Pictures) -> str:
     )
 
 
-def _thumbnail(address: str | None, description: str) -> str:
+def _thumbnail(address: str | None, description: str, missing: str) -> str:
     if address is None:
-        return '<span class="no-picture">no picture</span>'
+        return f'<span class="no-picture">{missing}</span>'
     return f'<img src="{address}" alt="{text(description)}" width="112" height="112">'
 
 

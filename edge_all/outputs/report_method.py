@@ -18,8 +18,14 @@ from edge_all.results import FieldResult, ModelIdentity, ProviderReport
 __all__ = ["how_to_read", "method", "model_words", "models_of"]
 
 
-def how_to_read() -> str:
-    """The words of the report explained."""
+def how_to_read(*, with_maps: bool) -> str:
+    """The words of the report explained, class activation maps too where it shows some."""
+    maps = (
+        '<dt id="maps">Class activation map</dt><dd>The cell without its colours; the more orange a place, the more of '
+        "what the network saw there speaks for ALL. Grey places say nothing, or speak against it. The map is coarse: "
+        "each place sees a good part of the picture, so that colour spreads beyond the cell. It shows what the network "
+        "went by, not what is there, and is no second opinion.</dd>"
+    )
     return (
         '<section><h2>How to read this</h2><dl class="explanations">'
         "<dt>Probability</dt><dd>The model's calibrated probability that this one cell is a lymphoblast of ALL. It is "
@@ -29,7 +35,7 @@ def how_to_read() -> str:
         "<dt>Indeterminate</dt><dd>The model does not decide; a person should. Such cells count in the total and never "
         "as ALL.</dd>"
         "<dt>Rejected</dt><dd>Objects that are no whole white cell, each with its reason. They are not classified and "
-        "not counted.</dd></dl></section>"
+        f"not counted.</dd>{maps * with_maps}</dl></section>"
     )
 
 

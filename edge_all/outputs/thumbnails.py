@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_all.outputs.pictures import write_jpeg
-from edge_all.preprocessing import PreprocessingSpec, crop_cell
-from edge_all.results import FieldResult, RgbImage
+import numpy as np
 
-__all__ = ["THUMBNAIL_SIDE", "save_thumbnails", "thumbnail_path"]
+from edge_all.outputs.pictures import write_jpeg
+from edge_all.preprocessing import PreprocessingSpec, crop_cell, crop_square
+from edge_all.results import Cell, FieldResult, RgbImage
+
+__all__ = ["JPEG_QUALITY", "THUMBNAIL_SIDE", "cell_picture", "save_thumbnails", "thumbnail_path"]
 
 THUMBNAIL_SIDE = 144
 """Pixels. Shown 112 wide, chromatin is still sharp; about 6 kB each."""
 JPEG_QUALITY = 85
+OUTSIDE = 225
+"""Grey of what lies outside the field, which the network is given as repeated border pixels."""
 
 
 def save_thumbnails(
@@ -33,12 +37,33 @@ def save_thumbnails(
     Raises:
         OutputError: a file cannot be written.
     """
-    looks = PreprocessingSpec(input_size=THUMBNAIL_SIDE, factor=spec.factor, background="keep")
     paths = {}
     for cell in field.candidates:
         paths[cell.id] = thumbnail_path(folder, stem, cell.id)
-        write_jpeg(paths[cell.id], crop_cell(pixels, cell, None, looks), JPEG_QUALITY)
+        write_jpeg(paths[cell.id], cell_picture(pixels, cell, spec), JPEG_QUALITY)
     return paths
+
+
+def cell_picture(pixels: RgbImage, cell: Cell, spec: PreprocessingSpec) -> RgbImage:
+    """The square that the network sees of a cell, for people: neighbours left in, plain grey where the field ends.
+
+    Args:
+        pixels: ``uint8 [height, width, 3]`` RGB field.
+        cell: the cell.
+        spec: how the model's crops are cut; only the size and the background are replaced.
+
+    Returns:
+        ``uint8 [THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3]`` RGB.
+    """
+    looks = PreprocessingSpec(input_size=THUMBNAIL_SIDE, factor=spec.factor, background="keep")
+    picture = crop_cell(pixels, cell, None, looks)
+    left, top, side = crop_square(cell.nucleus_bbox, spec.factor)
+    # Where the middle of each column and row of the picture lies in the field.
+    places = (np.arange(THUMBNAIL_SIDE) + 0.5) * side / THUMBNAIL_SIDE
+    height, width = pixels.shape[:2]
+    picture[:, (left + places < 0) | (left + places > width)] = OUTSIDE
+    picture[(top + places < 0) | (top + places > height)] = OUTSIDE
+    return picture
 
 
 def thumbnail_path(folder: Path, stem: str, cell_id: int) -> Path:

@@ -206,6 +206,22 @@ def tiny_outputs_function() -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarr
 
 
 @pytest.fixture(scope="session")
+def without_activation() -> Callable[[Path], None]:
+    """Take the activation map from a network file; its card needs ``edit_card`` afterwards."""
+
+    def remove(file: Path) -> None:
+        import onnx
+
+        model = onnx.load(file)
+        kept = [output for output in model.graph.output if output.name != "activation"]
+        del model.graph.output[:]
+        model.graph.output.extend(kept)
+        file.write_bytes(model.SerializeToString())
+
+    return remove
+
+
+@pytest.fixture(scope="session")
 def edit_card() -> Callable[[Path, Callable[[dict[str, Any]], object]], None]:
     """Change the card of a package as a program could that writes wrong cards with right checksums.
 

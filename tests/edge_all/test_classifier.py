@@ -73,6 +73,33 @@ def test_a_cell_is_judged_alike_alone_and_in_any_company(tiny_package: Path, dev
     assert load_classifier(str(tiny_package), device=device, threads=1).judge(crops) == together
 
 
+def test_activation_maps_add_up_to_the_calibrated_logit_and_change_no_judgement(
+    tiny_package_factory: Callable[..., Path],
+) -> None:
+    classifier = load_classifier(str(tiny_package_factory(temperature=2.0)), device="cpu")
+    crops = purple_crops(13)
+    plain, mapped = classifier.judge(crops), classifier.judge(crops, activations=True)
+    assert mapped == plain
+    assert all(one.activation is None for one in plain)
+    maps = np.stack([one.activation for one in mapped if one.activation is not None])
+    assert maps.shape == (13, 15, 15)
+    probability = np.array([one.probability for one in plain])
+    logits = np.log(probability / (1 - probability))
+    assert np.ptp(maps.mean((1, 2)) - logits) < 1e-4, "what is left is the network's bias, the same for all cells"
+
+
+def test_activation_maps_of_a_package_without_any_are_a_mistake_of_the_user(
+    edit_card: EditCard, tiny_package_factory: Callable[..., Path], without_activation: Callable[[Path], None]
+) -> None:
+    folder = tiny_package_factory(name="plain")
+    without_activation(folder / "model.fp32.onnx")
+    edit_card(folder)
+    classifier = load_classifier(str(folder))
+    assert len(classifier.judge(purple_crops(2))) == 2
+    with pytest.raises(UsageError, match=r"plain computes no class activation maps.*--activation-maps"):
+        classifier.judge(purple_crops(2), activations=True)
+
+
 def test_no_cells_are_no_judgements(tiny_package: Path) -> None:
     assert load_classifier(str(tiny_package)).judge(np.empty((0, 32, 32, 3), np.uint8)) == ()
 

@@ -88,6 +88,13 @@ def test_two_runs_are_identical_but_for_the_timings(slide: Path, tiny_package: P
     assert runs[0] == runs[1]
 
 
+def test_screen_shows_activation_maps_on_request(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+    done = run("screen", slide, "-o", tmp_path / "out", "--model", tiny_package, "--activation-maps")
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "out" / "crops").glob("*.activation.jpg"))
+    assert "Class activation map" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
 def test_bad_images_end_with_1_and_the_rest_is_written(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
     text = tmp_path / "notes.jpg"
     text.write_text("this is no image")

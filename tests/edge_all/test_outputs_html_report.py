@@ -292,12 +292,29 @@ def test_lost_pictures_do_not_cost_the_report(tmp_path: Path) -> None:
 
 
 def test_activation_maps_stand_beside_the_cell(tmp_path: Path) -> None:
+    for number in (1, 2):
+        cv2.imwrite(str(tmp_path / f"map{number}.png"), np.full((8, 8, 3), number, np.uint8))
+    maps = {("a.jpg", number): tmp_path / f"map{number}.png" for number in (1, 2)}
+    field = judged("a.jpg", "s", cell(1, 0.8, "ALL"), cell(2, 0.9, "ALL"))
+    page = Page(report(tmp_path, [field], activations=maps))
+    words = [image["alt"] for image in page.images()][:4]
+    assert words == [f"{kind} of cell {n} of a.jpg" for n in (2, 1) for kind in ("Picture", "Class activation map")]
+    shown = [image["src"] for image in page.images() if "activation" in image["alt"]]
+    assert shown == [
+        f"data:image/png;base64,{base64.b64encode(maps['a.jpg', n].read_bytes()).decode()}" for n in (2, 1)
+    ]
+    assert "#maps" in page.links()
+    assert "maps" in page.ids(), "what they mean is explained"
+
+
+def test_a_missing_map_is_said_and_nothing_is_said_without_maps(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "map.png"), np.zeros((8, 8, 3), np.uint8))
-    page = Page(
-        report(tmp_path, [judged("a.jpg", "s", cell(1, 0.9, "ALL"))], activations={("a.jpg", 1): tmp_path / "map.png"})
-    )
-    (image,) = [image for image in page.images() if "activation" in image["alt"]]
-    assert image["src"].startswith("data:image/png;base64,")
+    field = judged("a.jpg", "s", cell(1, 0.8, "ALL"), cell(2, 0.9, "non-ALL"))
+    some = Page(report(tmp_path, [field], activations={("a.jpg", 1): tmp_path / "map.png"}))
+    assert some.text.count("no map") == 1
+    none = Page(report(tmp_path, [field]))
+    assert "no map" not in none.text
+    assert "activation" not in none.text
 
 
 def test_a_resumed_run_with_another_model_is_said(tmp_path: Path) -> None:

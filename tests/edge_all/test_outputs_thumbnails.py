@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
-from edge_all.outputs.thumbnails import THUMBNAIL_SIDE, save_thumbnails, thumbnail_path
-from edge_all.preprocessing import PreprocessingSpec
+from edge_all.outputs.thumbnails import OUTSIDE, THUMBNAIL_SIDE, cell_picture, save_thumbnails, thumbnail_path
+from edge_all.preprocessing import PreprocessingSpec, crop_cell, crop_window
 from edge_all.results import Cell, FieldResult
 
 
@@ -33,3 +35,27 @@ def test_each_candidate_has_its_square(tmp_path: Path) -> None:
     assert np.abs(corner.astype(int) - 220).max() < 12
     purple = (picture[..., 1] < 130).mean()
     assert abs(purple - 0.25) < 0.03, "a factor of 2 shows the nucleus in a quarter of the picture"
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "nucleus"),
+    [(-7, 30, 41), (0, 0, 40), (266, 150, 33), (259, 161, 39), (120, 90, 40), (-20, 185, 37)],
+)
+def test_grey_is_what_lies_outside_the_field_and_nothing_else(x: int, y: int, nucleus: int) -> None:
+    pixels = np.random.default_rng(2).integers(90, 160, (200, 300, 3)).astype(np.uint8)
+    one = dataclasses.replace(cell(1, x, y), nucleus_bbox=(x, y, nucleus, nucleus))
+    spec = PreprocessingSpec(32, 2.5)
+    # The truth: the same square of an image that is 1 inside the field and, all around it, 0.
+    inside = np.zeros((400, 500), np.uint8)
+    inside[100:300, 100:400] = 1
+    window = crop_window(inside, (x + 100, y + 100, nucleus, nucleus), spec.factor)
+    expected = cv2.resize(window, (THUMBNAIL_SIDE, THUMBNAIL_SIDE), interpolation=cv2.INTER_NEAREST_EXACT)
+    picture = cell_picture(pixels, one, spec)
+    assert np.array_equal((picture == OUTSIDE).all(2), expected == 0)
+
+
+def test_a_cell_inside_the_field_is_shown_as_it_is_cut() -> None:
+    pixels = np.random.default_rng(3).integers(0, 255, (200, 300, 3)).astype(np.uint8)
+    spec = PreprocessingSpec(THUMBNAIL_SIDE, 2.0)
+    one = cell(1, 120, 90)
+    assert np.array_equal(cell_picture(pixels, one, spec), crop_cell(pixels, one, None, spec))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import pytest
 
 from edge_all.classifier import Classifier
-from edge_all.errors import OutputError
+from edge_all.errors import OutputError, UsageError
 from edge_all.inputs import find_images
 from edge_all.model.package import load_package
 from edge_all.outputs.run_folder import claimed_folder
@@ -67,6 +68,60 @@ def test_an_interrupted_run_keeps_what_it_judged_and_goes_on(
     summary = screen_to_folder(find_images([slide]), classifier, out, resume=True)
     assert lines(out)[0] == first[0]
     assert [Path(field.image).name for field in summary.fields] == ["field0.png", "field1.png", "field2.png"]
+
+
+def test_activation_maps_lie_beside_the_crops_and_change_no_result(
+    slide: Path, classifier: Classifier, tmp_path: Path
+) -> None:
+    plain, mapped = tmp_path / "plain", tmp_path / "mapped"
+    screen_to_folder(find_images([slide]), classifier, plain)
+    screen_to_folder(find_images([slide]), classifier, mapped, activations=True)
+    assert [{**line, "timings_ms": 0} for line in lines(mapped)] == [{**line, "timings_ms": 0} for line in lines(plain)]
+    for name in ("cells.csv", "slides.json"):
+        assert (mapped / name).read_bytes() == (plain / name).read_bytes()
+    crops = {path.name: path.read_bytes() for path in (plain / "crops").iterdir()}
+    beside = {path.name: path.read_bytes() for path in (mapped / "crops").iterdir()}
+    maps = {name for name in beside if name.endswith(".activation.jpg")}
+    assert maps == {name.replace(".jpg", ".activation.jpg") for name in crops}
+    assert {name: beside[name] for name in beside.keys() - maps} == crops
+    report = (mapped / "report.html").read_text(encoding="utf-8")
+    assert report.count('alt="Class activation map of') == len(maps) > 0
+    assert "activation" not in (plain / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("first", "then"), [(False, True), (True, False)])
+def test_a_resumed_run_shows_the_maps_that_there_are(
+    slide: Path, classifier: Classifier, tmp_path: Path, first: bool, then: bool
+) -> None:
+    out = tmp_path / "out"
+    good = (slide / "field1.png").read_bytes()
+    (slide / "field1.png").write_bytes(good[: len(good) // 3])
+    screen_to_folder(find_images([slide]), classifier, out, activations=first)
+    (slide / "field1.png").write_bytes(good)
+    summary = screen_to_folder(find_images([slide]), classifier, out, activations=then, resume=True)
+    cells = {Path(field.image).stem: len(field.candidates) for field in summary.fields}
+    again = cells.pop("field1")
+    assert again
+    with_maps = again if then else sum(cells.values())
+    assert len(list((out / "crops").glob("*.activation.jpg"))) == with_maps
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert report.count('alt="Class activation map of') == with_maps
+    assert report.count("no map") == again + sum(cells.values()) - with_maps
+
+
+def test_maps_that_the_package_cannot_give_are_refused_before_anything_is_written(
+    slide: Path,
+    tiny_package: Path,
+    tmp_path: Path,
+    edit_card: Callable[..., None],
+    without_activation: Callable[[Path], None],
+) -> None:
+    without_activation(tiny_package / "model.fp32.onnx")
+    edit_card(tiny_package)
+    classifier = Classifier(load_package(tiny_package))
+    with pytest.raises(UsageError, match="no class activation maps"):
+        screen_to_folder(find_images([slide]), classifier, tmp_path / "out", activations=True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_failed_is_tried_again(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
