@@ -17,14 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.errors import UsageError
-from edge_all.model.card import Thresholds
-from edge_all.results import Cell, CellLabel, FieldResult
-from edge_all.verdict import judge_slide
 from edge_all_calibration.cells import LabelledCells, require_both_classes
 from edge_all_calibration.decisions import DecisionRule, Decisions
-from edge_all_calibration.metrics import Estimate, auc, bootstrap, expected_calibration_error, proportion
+from edge_all_calibration.intervals import Estimate, bootstrap, proportion
+from edge_all_calibration.metrics import CALIBRATION_METHOD, auc, expected_calibration_error
+from edge_all_calibration.slide_verdicts import slide_verdicts
 
-__all__ = ["GateCheck", "GateLimits", "GateReport", "examine", "figures_json", "figures_of", "slide_verdicts"]
+__all__ = ["GateCheck", "GateLimits", "GateReport", "examine", "figures_json", "figures_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +112,7 @@ class GateReport:
             },
             "flips": self.flips,
             "differing_verdicts": list(self.differing),
+            "calibration_error": CALIBRATION_METHOD,
             "fp32": figures_json(self.reference),
             "variant": figures_json(self.figures),
         }
@@ -203,28 +203,13 @@ def figures_json(figures: dict[str, Estimate]) -> dict[str, dict[str, float | No
     return {name: _rounded(figure) for name, figure in figures.items()}
 
 
-def slide_verdicts(cells: LabelledCells, decisions: Decisions, thresholds: Thresholds) -> dict[str, str]:
-    """The verdict on each slide, by `edge_all.verdict.judge_slide`."""
-    verdicts: dict[str, str] = {}
-    for slide in np.unique(cells.slides).tolist():
-        labels: list[CellLabel] = decisions.label[cells.slides == slide].tolist()
-        field = FieldResult(
-            slide, slide, "ok", cells=tuple(_labelled(number, label) for number, label in enumerate(labels, 1))
-        )
-        verdicts[slide] = judge_slide(slide, [field], thresholds).verdict
-    return verdicts
-
-
-def _labelled(number: int, label: CellLabel) -> Cell:
-    # A verdict asks nothing of a cell but its label.
-    return Cell(number, (0, 0, 1, 1), (0.0, 0.0), 1, (0, 0, 1, 1), (0.0, 0.0), 1, (), "candidate", label=label)
-
-
 def _differing_verdicts(
     cells: LabelledCells, reference: tuple[Decisions, DecisionRule], candidate: tuple[Decisions, DecisionRule]
 ) -> tuple[str, ...]:
-    before = slide_verdicts(cells, reference[0], reference[1].thresholds)
-    after = slide_verdicts(cells, candidate[0], candidate[1].thresholds)
+    before, after = (
+        slide_verdicts(cells.slides.tolist(), decisions.label.tolist(), rule.thresholds)
+        for decisions, rule in (reference, candidate)
+    )
     return tuple(f"{slide}: {before[slide]}, {after[slide]}" for slide in before if before[slide] != after[slide])
 
 

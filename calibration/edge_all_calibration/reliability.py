@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from edge_all.results import INTENDED_USE
-from edge_all_calibration.metrics import CALIBRATION_BINS, Estimate, expected_calibration_error, proportion
+from edge_all_calibration.intervals import Estimate, proportion
+from edge_all_calibration.metrics import CALIBRATION_BINS, calibration_bins, expected_calibration_error
 
 __all__ = ["ReliabilityBin", "draw_reliability", "reliability_bins"]
 
@@ -31,11 +32,11 @@ class ReliabilityBin:
 
 
 def reliability_bins(probabilities: NDArray[np.float64], labels: NDArray[np.bool_]) -> tuple[ReliabilityBin, ...]:
-    """Equally filled bins, as the expected calibration error uses them, in the order of the probability."""
-    order = np.argsort(probabilities, kind="stable")
-    parts = np.array_split(order, min(CALIBRATION_BINS, len(order)))
+    """The bins of the expected calibration error that hold a cell, in the order of the probability."""
     return tuple(
-        ReliabilityBin(float(probabilities[part].mean()), proportion(labels[part]), len(part)) for part in parts
+        ReliabilityBin(float(total / cells), proportion(np.arange(cells) < positive), int(cells))
+        for cells, total, positive in zip(*calibration_bins(probabilities, labels), strict=True)
+        if cells
     )
 
 
@@ -60,5 +61,7 @@ def draw_reliability(file: Path, variants: dict[str, NDArray[np.float64]], label
         axes.set_title(f"{name.upper()}: calibration error {expected_calibration_error(probabilities, labels):.3f}")
         axes.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="predicted probability of ALL", aspect="equal")
     panels[0].set_ylabel("observed share of ALL (95 % interval)")
-    figure.supxlabel(f"{len(labels)} held-out cells in bins of equal number. {INTENDED_USE}", fontsize=8)
+    figure.supxlabel(
+        f"{len(labels)} held-out cells in {CALIBRATION_BINS} bins of equal width. {INTENDED_USE}", fontsize=8
+    )
     figure.savefig(file, dpi=130, format="png")

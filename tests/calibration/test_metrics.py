@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from edge_all_calibration.metrics import auc, bootstrap, expected_calibration_error, proportion
+from edge_all_calibration.intervals import bootstrap, proportion
+from edge_all_calibration.metrics import auc, expected_calibration_error
+from edge_all_calibration.reliability import reliability_bins
 
 scored = st.lists(st.tuples(st.sampled_from([0.0, 0.2, 0.5, 0.7, 1.0]), st.booleans()), min_size=2, max_size=50).filter(
     lambda cells: len({label for _, label in cells}) == 2
@@ -27,6 +29,24 @@ def test_calibration_error_is_the_distance_from_what_is_observed() -> None:
     labels = np.arange(1000) % 5 == 0
     assert expected_calibration_error(np.full(1000, 0.2), labels) == pytest.approx(0.0, abs=1e-9)
     assert expected_calibration_error(np.full(1000, 0.5), labels) == pytest.approx(0.3)
+
+
+def test_calibration_error_weighs_each_bin_by_its_cells() -> None:
+    # Two bins: 10 cells at 0.8 of which 6 are ALL, 30 at 0.1 of which none is.
+    labels = np.arange(40) < 6
+    probabilities = np.array([0.8] * 10 + [0.1] * 30)
+    expected = (10 * abs(0.8 - 0.6) + 30 * abs(0.1 - 0.0)) / 40
+    assert expected_calibration_error(probabilities, labels) == pytest.approx(expected)
+
+
+@given(scored)
+def test_a_reliability_plot_shows_the_bins_of_the_calibration_error(cells: list[tuple[float, bool]]) -> None:
+    values, labels = np.array([value for value, _ in cells]), np.array([label for _, label in cells])
+    bins = reliability_bins(values, labels)
+    assert sum(one.cells for one in bins) == len(cells)
+    assert all(one.observed.low <= one.observed.value <= one.observed.high for one in bins)
+    apart = sum(abs(one.predicted - one.observed.value) * one.cells for one in bins) / len(cells)
+    assert apart == pytest.approx(expected_calibration_error(values, labels))
 
 
 def test_a_bootstrap_over_groups_is_wider_than_one_over_cells() -> None:

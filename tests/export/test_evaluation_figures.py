@@ -20,6 +20,8 @@ from sklearn.metrics import (
 
 from edge_all.errors import InputError, InputNotFoundError, UsageError
 from edge_all.verdict import wilson_interval
+from edge_all_calibration import intervals
+from edge_all_calibration.metrics import calibration_bins, expected_calibration_error
 from edge_all_export.evaluation import bootstrap, metrics, slides
 from edge_all_export.evaluation.predictions import Band, Predictions, read_csv, write_csv
 
@@ -70,28 +72,39 @@ def test_every_figure_is_the_one_of_scikit_learn(sample: tuple[np.ndarray, np.nd
         assert np.isnan(found["auc"])
 
 
-def test_calibration_error_is_the_distance_of_stated_and_observed_share() -> None:
-    # Two bins: 10 cells at 0.8 of which 6 are ALL, 30 at 0.1 of which none is.
-    label = np.array([1] * 6 + [0] * 34, np.int64)
-    probability = np.array([0.8] * 10 + [0.1] * 30)
-    expected = (10 * abs(0.8 - 0.6) + 30 * abs(0.1 - 0.0)) / 40
-    assert metrics.expected_calibration_error(label, probability) == pytest.approx(expected)
-
-
 @given(labelled)
 @settings(max_examples=60, deadline=None)
-def test_calibration_bins_lose_no_cell(sample: tuple[np.ndarray, np.ndarray]) -> None:
+def test_gate_and_evaluation_mean_the_same_by_a_figure(sample: tuple[np.ndarray, np.ndarray]) -> None:
     label, probability = sample
-    count, total, positive = metrics.calibration_bins(label, probability)
+    count, total, positive = calibration_bins(probability, label == 1)
     assert count.sum() == len(label)
     assert total.sum() == pytest.approx(probability.sum())
     assert positive.sum() == label.sum()
-    assert 0 <= metrics.expected_calibration_error(label, probability) <= 1
+    # Equal width and in no order of the rows: what the gate reports of these cells is what the evaluation reports.
+    backwards = expected_calibration_error(probability[::-1], label[::-1] == 1)
+    assert metrics.measure(label, probability)["calibration_error"] == pytest.approx(backwards)
+    assert 0 <= backwards <= 1
+
+
+def test_gate_and_evaluation_draw_the_same_intervals() -> None:
+    generator = np.random.default_rng(2)
+    label = generator.integers(0, 2, 120)
+    probability = np.clip(0.3 + 0.4 * label + generator.normal(0, 0.25, 120), 0, 1)
+    groups = np.array([f"g{i // 6}" for i in range(120)])
+    ours = bootstrap.estimate(groups.tolist(), lambda rows: metrics.measure(label[rows], probability[rows]))
+    for name in ("auc", "calibration_error"):
+        gate = intervals.bootstrap(
+            lambda rows, name=name: metrics.measure(label[rows], probability[rows])[name], groups
+        )
+        assert gate.value == ours[name].value
+        # The evaluation widens an interval, where need be, to hold the figure itself.
+        assert ours[name].low == pytest.approx(min(gate.low, gate.value))
+        assert ours[name].high == pytest.approx(max(gate.high, gate.value))
 
 
 def test_resamples_bring_whole_groups() -> None:
     groups = ["a"] * 3 + ["b"] * 5 + ["c"]
-    for rows in bootstrap.resample_rows(groups, 50, seed=3):
+    for rows in intervals.resample_rows(groups, 50, seed=3):
         drawn = np.bincount(rows, minlength=9)
         assert drawn[:3].min() == drawn[:3].max()
         assert drawn[3:8].min() == drawn[3:8].max()
@@ -100,7 +113,7 @@ def test_resamples_bring_whole_groups() -> None:
 
 def test_the_same_seed_gives_the_same_resamples() -> None:
     groups = [f"g{i // 4}" for i in range(40)]
-    first, second, other = (bootstrap.resample_rows(groups, 5, seed) for seed in (1, 1, 2))
+    first, second, other = (intervals.resample_rows(groups, 5, seed) for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from edge_all.results import INTENDED_USE
 from edge_all.verdict import wilson_interval
-from edge_all_export.evaluation.bootstrap import CONFIDENCE, FEW_GROUPS, RESAMPLES, Figure, estimate
+from edge_all_calibration.intervals import CONFIDENCE, RESAMPLES
+from edge_all_calibration.metrics import CALIBRATION_METHOD
+from edge_all_export.evaluation.bootstrap import FEW_GROUPS, Figure, estimate
 from edge_all_export.evaluation.metrics import (
-    CALIBRATION_BINS,
     CUTOFF,
     METRICS,
     confusion,
@@ -188,8 +189,7 @@ class Evaluation:
             **_plain(record),
             "methods": {
                 "interval": f"{CONFIDENCE:.0%} percentile bootstrap over groups (cluster bootstrap)",
-                "calibration_error": f"{CALIBRATION_BINS} bins of equal width on the probability of ALL "
-                "(Naeini et al. 2015, Guo et al. 2017)",
+                "calibration_error": f"{CALIBRATION_METHOD} (Naeini et al. 2015, Guo et al. 2017)",
                 "slide_score": SLIDE_SCORE,
             },
             "groups": [dataclasses.asdict(row) for row in self.group_rows],

@@ -1,7 +1,7 @@
 """Intervals that know that the cells of one patient resemble each other.
 
-Cells are drawn by whole groups (Field and Welsh, J. R. Stat. Soc. B 69, 2007: the cluster bootstrap). Drawing single
-cells would treat the two hundred cells of one smear as two hundred patients and give intervals far too narrow.
+Cells are drawn by whole groups, as `edge_all_calibration.intervals` draws them for the gate. Drawing single cells would
+treat the two hundred cells of one smear as two hundred patients and give intervals far too narrow.
 """
 
 from __future__ import annotations
@@ -14,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.verdict import wilson_interval
+from edge_all_calibration.intervals import RESAMPLES, percentile_interval, resample_rows
 
-__all__ = ["CONFIDENCE", "FEW_GROUPS", "RESAMPLES", "Figure", "estimate", "resample_rows", "summarise"]
+__all__ = ["FEW_GROUPS", "Figure", "estimate", "summarise"]
 
-RESAMPLES = 1000
-"""Enough that the ends of a 95 % interval rest on 25 resamples each (Efron and Tibshirani 1993, chapter 14)."""
-CONFIDENCE = 0.95
 FEW_GROUPS = 20
 """With fewer groups of a class the cluster bootstrap's intervals are too narrow
 (Cameron, Gelbach and Miller, Rev. Econ. Stat. 90, 2008); reports say so."""
@@ -55,27 +53,6 @@ class Figure:
     def to_json(self) -> dict[str, Any]:
         """The figure as JSON-ready values."""
         return asdict(self)
-
-
-def resample_rows(groups: Sequence[str], resamples: int, seed: int) -> list[NDArray[np.intp]]:
-    """Draw groups with replacement, as many as there are; each drawn group brings all its rows.
-
-    Args:
-        groups: group of each row.
-        resamples: how many draws.
-        seed: the same seed and groups give the same draws, which is what pairs two evaluations.
-
-    Returns:
-        Row indices of each draw, with repetition.
-    """
-    _, member = np.unique(np.asarray(groups), return_inverse=True)
-    count = int(member.max()) + 1
-    order = np.argsort(member, kind="stable")
-    rows_of = np.split(order, np.cumsum(np.bincount(member))[:-1])
-    generator = np.random.default_rng(seed)
-    return [
-        np.concatenate([rows_of[drawn] for drawn in generator.integers(count, size=count)]) for _ in range(resamples)
-    ]
 
 
 def estimate(
@@ -140,7 +117,7 @@ def summarise(value: float, draws: NDArray[np.float64], *, samples: int, groups:
         return Figure(value, None, None, "no interval: one group only", samples, groups)
     if len(defined) <= (1 - MOST_UNDEFINED) * len(draws):
         return Figure(value, None, None, "no interval: most resamples hold one class only", samples, groups)
-    low, high = np.quantile(defined, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]).tolist()
+    low, high = percentile_interval(defined)
     if np.isclose(low, high, rtol=0, atol=1e-9):
         return Figure(value, None, None, "no interval: all resamples agree", samples, groups)
     return Figure(value, min(low, value), max(high, value), BOOTSTRAP, samples, groups)

@@ -1,9 +1,9 @@
 """The figures by which a classifier of cells is judged.
 
-Curves, areas, confusion matrix and classification report are scikit-learn's. What is a plain mean or ratio (accuracy,
-sensitivity, specificity, F1, Brier score) is taken as one, because a bootstrap asks for it a thousand times and
-scikit-learn's checks of its input cost far more than the sum; the tests hold each against scikit-learn's own value. The
-expected calibration error is not in scikit-learn.
+Confusion matrix, classification report and precision-recall curve are scikit-learn's. AUC and expected calibration error
+are those of the release gate (`edge_all_calibration.metrics`). What is a plain mean or ratio (accuracy, sensitivity,
+specificity, F1, Brier score) is taken as one, because a bootstrap asks for it a thousand times and scikit-learn's checks
+of its input cost far more than the sum. The tests hold each against scikit-learn's own value, where it has one.
 """
 
 from __future__ import annotations
@@ -15,22 +15,19 @@ import numpy as np
 import sklearn
 from numpy.typing import NDArray
 from sklearn.metrics import (
-    auc,
     classification_report,
     confusion_matrix,
     precision_recall_curve,
-    roc_curve,
 )
 
+from edge_all_calibration.metrics import CALIBRATION_METHOD, auc, expected_calibration_error
+
 __all__ = [
-    "CALIBRATION_BINS",
     "CLASS_NAMES",
     "CUTOFF",
     "METRICS",
     "Metric",
-    "calibration_bins",
     "confusion",
-    "expected_calibration_error",
     "measure",
     "report_table",
     "report_text",
@@ -38,8 +35,6 @@ __all__ = [
 
 CUTOFF = 0.5
 """Where a decision is forced although no threshold was given, a cell is ALL from this probability on."""
-CALIBRATION_BINS = 15
-"""Bins of the calibration error: 15 of equal width, as in Guo et al., ICML 2017."""
 CLASS_NAMES = ("non-ALL", "ALL")
 """Of label 0 and label 1."""
 
@@ -73,7 +68,7 @@ METRICS: dict[str, Metric] = {
         "Calibration error",
         False,
         False,
-        f"expected calibration error of the probability of ALL, {CALIBRATION_BINS} bins of equal width",
+        f"expected calibration error, {CALIBRATION_METHOD}",
     ),
 }
 """The figures of `measure`, in the order in which they are shown."""
@@ -94,51 +89,22 @@ def measure(label: NDArray[np.int64], probability: NDArray[np.float64], cutoff: 
     true_positives = int((called & truth).sum())
     # Predictions has checked the values; scikit-learn's own checks would be most of a bootstrap's time.
     with sklearn.config_context(skip_parameter_validation=True, assume_finite=True):
-        area = float(auc(*roc_curve(truth, probability)[:2])) if has_all and has_non_all else nan
         average_precision = _average_precision(truth, probability) if has_all else nan
     return {
         "accuracy": float(right.mean()),
         "sensitivity": float(right[truth].mean()) if has_all else nan,
         "specificity": float(right[~truth].mean()) if has_non_all else nan,
         "f1": 2 * true_positives / (positives + int(called.sum())) if has_all else nan,
-        "auc": area,
+        "auc": auc(probability, truth),
         "average_precision": average_precision,
         "brier": float(np.square(probability - label).mean()),
-        "calibration_error": expected_calibration_error(label, probability),
+        "calibration_error": expected_calibration_error(probability, truth),
     }
 
 
 def _average_precision(truth: NDArray[np.bool_], probability: NDArray[np.float64]) -> float:
     precision, recall, _ = precision_recall_curve(truth, probability)
     return float(-(np.diff(recall) * precision[:-1]).sum())
-
-
-def calibration_bins(
-    label: NDArray[np.int64], probability: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """Sort samples into `CALIBRATION_BINS` bins of equal width by their probability of ALL.
-
-    Returns:
-        Samples ``int64 [bins]``, sum of their probabilities ``float64 [bins]`` and number of ALL ``int64 [bins]``.
-    """
-    index = np.minimum((probability * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
-    count = np.bincount(index, minlength=CALIBRATION_BINS)
-    total = np.bincount(index, weights=probability, minlength=CALIBRATION_BINS).astype(np.float64)
-    positive = np.bincount(index[label == 1], minlength=CALIBRATION_BINS)
-    return count.astype(np.int64), total, positive.astype(np.int64)
-
-
-def expected_calibration_error(label: NDArray[np.int64], probability: NDArray[np.float64]) -> float:
-    """Mean distance of stated probability and observed share over bins, weighted by their samples.
-
-    ``sum_b |sum of p in b - number of ALL in b| / n``, over the bins of `calibration_bins`: the binary form of Naeini,
-    Cooper and Hauskrecht, AAAI 2015 (on the probability of ALL, not on the confidence of the decision), with the 15
-    bins of Guo et al., ICML 2017. It is biased upwards in small sets, where chance alone moves each bin. Equally filled
-    bins flatter: a run's 584 held-out cells got 0.084 with equal width and 0.051 with ten equally filled bins, which
-    average the doubtful cells with one another.
-    """
-    _, total, positive = calibration_bins(label, probability)
-    return float(np.abs(total - positive).sum() / len(label))
 
 
 def confusion(label: NDArray[np.int64], called: NDArray[np.int64]) -> list[list[int]]:

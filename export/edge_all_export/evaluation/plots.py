@@ -12,18 +12,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Plot
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from sklearn.metrics import auc, precision_recall_curve, roc_curve
+from sklearn.metrics import precision_recall_curve, roc_curve
 
 from edge_all.outputs.palette import PALETTE
 from edge_all.verdict import wilson_interval
-from edge_all_export.evaluation.bootstrap import resample_rows
-from edge_all_export.evaluation.metrics import (
-    CALIBRATION_BINS,
-    CLASS_NAMES,
-    calibration_bins,
-    confusion,
-    expected_calibration_error,
-)
+from edge_all_calibration.intervals import resample_rows
+from edge_all_calibration.metrics import CALIBRATION_BINS, auc, calibration_bins, expected_calibration_error
+from edge_all_export.evaluation.metrics import CLASS_NAMES, confusion
 from edge_all_export.evaluation.predictions import Band, Predictions
 from edge_all_export.evaluation.training_log import TrainingLog
 
@@ -118,9 +113,9 @@ def comparison_plots(
         plots["reliability"], axes = _square("Reliability", "Stated probability of ALL", "Observed share of ALL")
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=":")
         for name, side, colour in sides:
-            count, total, positive = calibration_bins(side.label, side.probability)
+            count, total, positive = calibration_bins(side.probability, side.label == 1)
             filled = count > 0
-            error = expected_calibration_error(side.label, side.probability)
+            error = expected_calibration_error(side.probability, side.label == 1)
             axes.plot(
                 total[filled] / count[filled],
                 positive[filled] / count[filled],
@@ -206,7 +201,7 @@ def _roc(predictions: Predictions, cutoff: float, seed: int) -> Plot:
     called = probability >= cutoff
     at = float(called[label == 0].mean()), float(called[label == 1].mean())
     axes.plot(*at, "o", color=INK, markersize=7, markeredgecolor="white", label=f"cut-off {cutoff:g}", zorder=4)
-    if float(auc(false_positive, true_positive)) > GOOD_AUC:
+    if auc(probability, label == 1) > GOOD_AUC:
         corner = axes.inset_axes((0.38, 0.3, 0.56, 0.5), xlim=(-0.005, 0.2), ylim=(0.8, 1.005))
         if band is not None:
             corner.fill_between(*band, color=ALL_COLOUR, alpha=0.15, linewidth=0)
@@ -242,8 +237,8 @@ def _reliability(predictions: Predictions) -> Plot:
     plot = Plot(figsize=SQUARE)
     FigureCanvasAgg(plot)
     axes, below = plot.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-    count, total, positive = calibration_bins(predictions.label, predictions.probability)
-    error = expected_calibration_error(predictions.label, predictions.probability)
+    count, total, positive = calibration_bins(predictions.probability, predictions.label == 1)
+    error = expected_calibration_error(predictions.probability, predictions.label == 1)
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=":", label="perfect calibration")
     for cells, stated, hits in zip(count, total, positive, strict=True):
         if cells:

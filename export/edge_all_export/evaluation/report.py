@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.results import RgbImage
+from edge_all_calibration.metrics import CALIBRATION_METHOD
 from edge_all_export.evaluation.assessment import (
     BAND_METRICS,
     BandAssessment,
@@ -33,7 +34,7 @@ from edge_all_export.evaluation.document import (
     table,
     write_output,
 )
-from edge_all_export.evaluation.metrics import CALIBRATION_BINS, METRICS
+from edge_all_export.evaluation.metrics import METRICS
 from edge_all_export.evaluation.plots import evaluation_plots, learning_curves
 from edge_all_export.evaluation.predictions import Predictions, write_csv
 from edge_all_export.evaluation.slides import SLIDE_SCORE
@@ -318,8 +319,8 @@ def _method(evaluation: Evaluation) -> str:
         "Intervals": f"95 % percentile bootstrap of {evaluation.resamples} draws of whole groups (seed "
         f"{evaluation.seed}); draws in which a figure is undefined are left out. A share of all or none gets a Wilson "
         "interval with each group as one trial, because a bootstrap is blind there.",
-        "Calibration error": f"{CALIBRATION_BINS} bins of equal width on the probability of ALL (Naeini et al., AAAI "
-        "2015; Guo et al., ICML 2017); biased upwards in small sets.",
+        "Calibration error": f"{CALIBRATION_METHOD} (Naeini et al., AAAI 2015; Guo et al., ICML 2017); biased upwards "
+        "in small sets.",
         "Pooled figures": "weigh every cell alike, so that large groups and sources count more.",
     }
     items = "".join(f"<dt>{escaped(name)}</dt><dd>{escaped(value)}</dd>" for name, value in facts.items())

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.model.card import Thresholds
-from edge_all.results import Cell, CellLabel, FieldResult
-from edge_all.verdict import DEFINING_BLAST_SHARE, judge_slide
+from edge_all.verdict import DEFINING_BLAST_SHARE
+from edge_all_calibration.slide_verdicts import slide_verdicts
 from edge_all_export.evaluation.predictions import Band, Predictions
 
 __all__ = ["SLIDE_SCORE", "chance_of_share", "slide_predictions", "verdict_table"]
@@ -73,22 +73,11 @@ def verdict_table(predictions: Predictions, band: Band) -> dict[str, dict[str, i
     if slides is None or band.false_positive_rate is None:
         return None
     thresholds = Thresholds(band.non_all_below, band.all_from, None, band.false_positive_rate)
-    labels: dict[str, list[CellLabel]] = {}
-    for slide, label in zip(predictions.slide, predictions.decisions(band), strict=True):
-        labels.setdefault(slide, []).append(label)
-    counts: Counter[tuple[int, str]] = Counter()
-    for slide, truth in zip(slides.sample, slides.label.tolist(), strict=True):
-        counts[truth, judge_slide(slide, [_field(slide, labels[slide])], thresholds).verdict] += 1
+    verdicts = slide_verdicts(predictions.slide, predictions.decisions(band), thresholds)
+    counts = Counter(
+        (truth, verdicts[slide]) for slide, truth in zip(slides.sample, slides.label.tolist(), strict=True)
+    )
     return {
         name: {verdict: counts[truth, verdict] for verdict in ("suspicious", "indeterminate", "not detected")}
         for truth, name in ((1, "ALL"), (0, "non-ALL"))
     }
-
-
-def _field(slide: str, labels: list[CellLabel]) -> FieldResult:
-    # The verdict counts labels; where the cells lie does not enter it.
-    cells = tuple(
-        Cell(number, (0, 0, 1, 1), (0.0, 0.0), 1, (0, 0, 1, 1), (0.0, 0.0), 1, (), "candidate", label=label)
-        for number, label in enumerate(labels, start=1)
-    )
-    return FieldResult(image=slide, slide=slide, status="ok", cells=cells)
