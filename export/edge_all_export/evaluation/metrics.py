@@ -1,9 +1,10 @@
 """The figures by which a classifier of cells is judged.
 
-Confusion matrix, classification report and precision-recall curve are scikit-learn's. AUC and expected calibration error
-are those of the release gate (`edge_all_calibration.metrics`). What is a plain mean or ratio (accuracy, sensitivity,
-specificity, F1, Brier score) is taken as one, because a bootstrap asks for it a thousand times and scikit-learn's checks
-of its input cost far more than the sum. The tests hold each against scikit-learn's own value, where it has one.
+Confusion matrix, classification report and precision-recall curve are scikit-learn's. AUC and expected calibration
+error are those of the release gate (`edge_all_calibration.metrics`). What is a plain mean or ratio (accuracy,
+sensitivity, specificity, F1, Brier score) is taken as one, because a bootstrap asks for it a thousand times and
+scikit-learn's checks of its input cost far more than the sum. The tests hold each against scikit-learn's own value,
+where it has one.
 """
 
 from __future__ import annotations
