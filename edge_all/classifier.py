@@ -51,8 +51,8 @@ class Judgement:
         label: the decision.
         out_of_distribution: squared Mahalanobis distance of the cell's features from the training cells, divided by the
             package's limit: above 1.0 the label is ``indeterminate``. None where the package offers no such score.
-        activation: class activation map ``float32 [h, w]`` over the crop: how much each place adds to the calibrated
-            logit of ALL, 0 where it speaks against it. None unless it was asked for.
+        activation: class activation map ``float32 [h, w]``, evenly over the crop: how much each place adds to the
+            calibrated logit of ALL, 0 where it speaks against it. None unless it was asked for.
     """
 
     probability: float

@@ -134,9 +134,9 @@ def inference_network(network: keras.Model) -> keras.Model:
 
     Returns:
         Model from ``image`` ``uint8 [batch, s, s, 3]`` to a dictionary of ``float32``: ``probability`` ``[batch]`` of
-        ALL, ``features`` ``[batch, d]``, and ``activation`` ``[batch, h, w]``: how much each place adds to the logit of
-        ALL, 0 where it speaks against it. Before that cut at 0 it is the gradient-weighted sum of Grad-CAM (Selvaraju
-        et al., ICCV 2017), written out for this head, so that it needs no gradient.
+        ALL, ``features`` ``[batch, d]``, and ``activation`` ``[batch, h, w]``, evenly over the image: how much each place
+        adds to the logit of ALL, 0 where it speaks against it. Before that cut at 0 it is the gradient-weighted sum of
+        Grad-CAM (Selvaraju et al., ICCV 2017), written out for this head, so that it needs no gradient.
     """
     pixels = keras.Input(network.input_shape[1:], dtype="uint8", name="image")
     earlier, last = network.get_layer(BACKBONE)(network.get_layer("scale")(pixels))
@@ -157,7 +157,7 @@ def inference_network(network: keras.Model) -> keras.Model:
 def _class_activation(
     network: keras.Model, earlier: KerasTensor, last: KerasTensor, features: KerasTensor
 ) -> KerasTensor:
-    """How much each place adds to the logit of ALL, at the size of the earlier block: ``[batch, h, w]``."""
+    """How much each place adds to the logit of ALL: the places of the earlier block with a rim, ``[batch, h, w]``."""
     feature_kernel = ops.convert_to_numpy(network.get_layer("features").kernel).astype("float32")
     class_kernel = ops.convert_to_numpy(network.get_layer("probabilities").kernel).astype("float32")
     slope = ops.where(features > 0, 1.0, LEAK)
@@ -167,7 +167,12 @@ def _class_activation(
     coarse = ops.einsum("bhwc,bc->bhw", last, weights[:, width:])
     # Both maps are means over their places, so the smaller one is spread over the larger.
     spread = ops.image.resize(ops.expand_dims(coarse, -1), earlier.shape[1:3], interpolation="bilinear")
-    return ops.relu(fine + ops.squeeze(spread, -1))
+    positive = ops.relu(fine + ops.squeeze(spread, -1))
+    # InceptionV3's first convolutions are not padded: the places of `mixed7` lie 16 pixels apart from pixel 21.5 on, at
+    # any input size, and leave a place's width free on every side. Stretched over the whole image they would show a cell
+    # 1.4 times too far from the middle at 112 pixels. The rim repeats the outermost places.
+    rows = ops.concatenate([positive[:, :1], positive, positive[:, -1:]], axis=1)
+    return ops.concatenate([rows[:, :, :1], rows, rows[:, :, -1:]], axis=2)
 
 
 def _backbone(input_size: int, weights: str | Path) -> keras.Model:

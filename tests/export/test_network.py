@@ -70,9 +70,21 @@ def test_activation_is_the_gradient_weighted_map(network: keras.Model) -> None:
     step = 1e-3
     slope_earlier = (logit(first * (1 + step), second) - logit(first * (1 - step), second)) / (2 * step)
     slope_last = (logit(first, second * (1 + step)) - logit(first, second * (1 - step))) / (2 * step)
-    positive = inference_network(network).predict(noise(2), verbose=0)["activation"]
+    positive = inference_network(network).predict(noise(2), verbose=0)["activation"][:, 1:-1, 1:-1]
+    assert positive.shape[1:] == first.shape[1:3]
     # The map is cut at 0, so that its mean is no smaller than the whole derivative.
     assert (positive.mean(axis=(1, 2)) >= slope_earlier + slope_last - 1e-2).all()
+
+
+@pytest.mark.parametrize("size", [80, 112])
+def test_activation_covers_the_image_evenly(size: int) -> None:
+    """InceptionV3 shrinks by 16 up to that block; the rim is the outermost places again."""
+    keras.utils.set_random_seed(2)
+    made = inference_network(build_network(size, "none"))
+    activation = made.predict(np.zeros((1, size, size, 3), np.uint8), verbose=0)["activation"][0]
+    assert size / len(activation) == pytest.approx(16, abs=1)
+    assert np.array_equal(activation[0], activation[1])
+    assert np.array_equal(activation[:, -1], activation[:, -2])
 
 
 def test_scaling_lives_inside_the_network(network: keras.Model) -> None:
