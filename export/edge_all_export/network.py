@@ -134,9 +134,9 @@ def inference_network(network: keras.Model) -> keras.Model:
 
     Returns:
         Model from ``image`` ``uint8 [batch, s, s, 3]`` to a dictionary of ``float32``: ``probability`` ``[batch]`` of
-        ALL, ``features`` ``[batch, d]``, and ``activation`` ``[batch, h, w]``, evenly over the image: how much each place
-        adds to the logit of ALL, 0 where it speaks against it. Before that cut at 0 it is the gradient-weighted sum of
-        Grad-CAM (Selvaraju et al., ICCV 2017), written out for this head, so that it needs no gradient.
+        ALL, ``features`` ``[batch, d]``, and ``activation`` ``[batch, h, w]``, evenly over the image: how much each
+        place adds to the logit of ALL, 0 where it speaks against it. Before that cut at 0 it is the gradient-weighted
+        sum of Grad-CAM (Selvaraju et al., ICCV 2017), written out for this head, so that it needs no gradient.
     """
     pixels = keras.Input(network.input_shape[1:], dtype="uint8", name="image")
     earlier, last = network.get_layer(BACKBONE)(network.get_layer("scale")(pixels))
@@ -169,8 +169,8 @@ def _class_activation(
     spread = ops.image.resize(ops.expand_dims(coarse, -1), earlier.shape[1:3], interpolation="bilinear")
     positive = ops.relu(fine + ops.squeeze(spread, -1))
     # InceptionV3's first convolutions are not padded: the places of `mixed7` lie 16 pixels apart from pixel 21.5 on, at
-    # any input size, and leave a place's width free on every side. Stretched over the whole image they would show a cell
-    # 1.4 times too far from the middle at 112 pixels. The rim repeats the outermost places.
+    # any input size, and leave a place's width free on every side. Stretched over the whole image they would show what
+    # they mark 1.4 times too far from the middle at 112 pixels. The rim repeats the outermost places.
     rows = ops.concatenate([positive[:, :1], positive, positive[:, -1:]], axis=1)
     return ops.concatenate([rows[:, :, :1], rows, rows[:, :, -1:]], axis=2)
 
