@@ -30,6 +30,7 @@ from edge_all_calibration.gate import GateLimits, GateReport, examine, figures_j
 from edge_all_calibration.half_precision import CPU_WARNING, halve
 from edge_all_calibration.inference import NetworkOutputs, run_network
 from edge_all_calibration.operating_points import OperatingPolicy
+from edge_all_calibration.operator_sets import drop_unused_operator_sets
 from edge_all_calibration.out_of_distribution import (
     FeatureStatistics,
     condense_features,
@@ -258,6 +259,7 @@ def _name_nodes(model: onnx.ModelProto) -> None:
 def _finish(file: Path, metadata: dict[str, str]) -> None:
     """Write the metadata into a network file, and check it as a whole."""
     model = onnx.load(file)
+    drop_unused_operator_sets(model)
     helper.set_model_props(model, metadata)
     onnx.save(model, file)
     onnx.checker.check_model(file, full_check=True)

@@ -10,6 +10,8 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
+from edge_all_calibration.operator_sets import drop_unused_operator_sets
+
 __all__ = ["simplify"]
 
 _ERRORS_ONLY = 3
@@ -23,21 +25,42 @@ def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
     with tempfile.TemporaryDirectory(prefix="edge-all-simplify-") as scratch:
         before, after = Path(scratch) / "before.onnx", Path(scratch) / "after.onnx"
         onnx.save(model, before)
+        # Both: what ONNX Runtime says of the graph goes to its default logger, past that of the session.
+        onnxruntime.set_default_logger_severity(_ERRORS_ONLY)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _ERRORS_ONLY
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.optimized_model_filepath = str(after)
         onnxruntime.InferenceSession(before, options, providers=["CPUExecutionProvider"])
         simplified = onnx.load(after)
-    # ONNX Runtime declares every domain that it knows; other tools warn of those they do not.
-    used = {node.domain for node in simplified.graph.node}
-    kept = [opset for opset in simplified.opset_import if opset.domain in used]
-    del simplified.opset_import[:]
-    simplified.opset_import.extend(kept)
+    drop_unused_operator_sets(simplified)
     simplified.ir_version = model.ir_version
+    _drop_idle(simplified)
     simplified = onnx.shape_inference.infer_shapes(simplified)
     _share_transposed(simplified)
     return simplified
+
+
+def _drop_idle(model: onnx.ModelProto) -> None:
+    """Take out every Unsqueeze over no axes.
+
+    tf2onnx leaves them where it took an einsum apart. They do nothing, but OpenVINO 2026.4 loses the rank of what lies
+    behind one, and cannot convert the network.
+    """
+    graph = model.graph
+    no_axes = {tensor.name for tensor in graph.initializer if list(tensor.dims) == [0]}
+    outputs = {output.name for output in graph.output}
+    idle: dict[str, str] = {}
+    nodes = []
+    for node in graph.node:
+        node.input[:] = [idle.get(name, name) for name in node.input]
+        is_idle = node.op_type == "Unsqueeze" and len(node.input) == 2 and node.input[1] in no_axes
+        if is_idle and node.output[0] not in outputs:
+            idle[node.output[0]] = node.input[0]
+        else:
+            nodes.append(node)
+    del graph.node[:]
+    graph.node.extend(nodes)
 
 
 def _share_transposed(model: onnx.ModelProto) -> None:

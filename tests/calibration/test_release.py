@@ -56,6 +56,7 @@ def test_every_file_meets_its_golden_answers_and_names_itself(released: tuple[Pa
         onnx.checker.check_model(model, full_check=True)
         metadata = {entry.key: entry.value for entry in model.metadata_props}
         assert metadata == package.card.network_metadata(variant)
+        assert [operators.domain for operators in model.opset_import] == [""]
         assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
 
 

@@ -64,6 +64,37 @@ def test_the_graph_shrinks_and_answers_as_before(tmp_path: Path) -> None:
     assert np.allclose(*answers, atol=1e-5)
 
 
+def test_what_unsqueezes_nothing_is_taken_out(tmp_path: Path) -> None:
+    """As tf2onnx leaves it of an einsum; OpenVINO cannot convert it."""
+    nothing = numpy_helper.from_array(np.array([], np.int64), "nothing")
+    graph = helper.make_graph(
+        [
+            helper.make_node("Relu", ["image"], ["positive"]),
+            helper.make_node("Unsqueeze", ["positive", "nothing"], ["same"]),
+            helper.make_node("Unsqueeze", ["same", "nothing"], ["again"]),
+            helper.make_node("Unsqueeze", ["again", "last"], ["wider"]),
+            helper.make_node("Unsqueeze", ["positive", "nothing"], ["plain"]),
+        ],
+        "idle",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 4])],
+        [
+            helper.make_tensor_value_info("wider", TensorProto.FLOAT, ["batch", 4, 1]),
+            helper.make_tensor_value_info("plain", TensorProto.FLOAT, ["batch", 4]),
+        ],
+        [nothing, numpy_helper.from_array(np.array([2], np.int64), "last")],
+    )
+    after = simplify(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8))
+    onnx.checker.check_model(after, full_check=True)
+    # An output keeps its name, and with it the node that makes it.
+    assert sorted(node.output[0] for node in after.graph.node if node.op_type == "Unsqueeze") == ["plain", "wider"]
+    onnx.save(after, tmp_path / "after.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "after.onnx", providers=["CPUExecutionProvider"])
+    image = np.array([[-1, 2, -3, 4]], np.float32)
+    wider, plain = session.run(["wider", "plain"], {"image": image})
+    assert wider.tolist() == [[[0], [2], [0], [4]]]
+    assert plain.tolist() == [[0, 2, 0, 4]]
+
+
 def test_a_matrix_and_its_transpose_are_stored_once() -> None:
     after = simplify(network())
     stored = [tensor for tensor in after.graph.initializer if sorted(tensor.dims) == [4, 6]]
