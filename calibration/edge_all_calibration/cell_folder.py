@@ -56,8 +56,9 @@ def read_cells(source: Path, spec: PreprocessingSpec, skipped: Callable[[Path, s
             crops.append(crop_cell(pixels, cell, found.cell_labels, spec))
             labels.append(label)
             inside = image.relative_to(source / name)
-            # One patient may have cells of both classes, so the class is no part of the group's name.
-            groups.append(inside.parts[0])
+            # One patient may have cells of both classes, so the class is no part of a patient's name. Of an image by
+            # itself it is: ALL/1.png and non-ALL/1.png are two.
+            groups.append(inside.parts[0] if len(inside.parts) > 1 else f"{name}/{inside.name}")
     if not crops:
         raise InputNotFoundError(f"No image under {source} could be used.", "Give images with one stained cell each.")
     return LabelledCells(np.stack(crops), np.array(labels), np.array(groups, np.str_), np.array(groups, np.str_))

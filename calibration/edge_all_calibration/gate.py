@@ -23,7 +23,7 @@ from edge_all_calibration.intervals import Estimate, bootstrap, proportion
 from edge_all_calibration.metrics import CALIBRATION_METHOD, auc, expected_calibration_error
 from edge_all_calibration.slide_verdicts import slide_verdicts
 
-__all__ = ["GateCheck", "GateLimits", "GateReport", "examine", "figures_json", "figures_of"]
+__all__ = ["GateCheck", "GateLimits", "GateReport", "examine", "figures_json", "figures_of", "require_enough"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +137,7 @@ def examine(
     Raises:
         UsageError: too few cells, or all of one class.
     """
-    require_both_classes(cells, "the gate")
-    if len(cells) < limits.cells:
-        raise UsageError(f"{len(cells)} cells prove nothing about a variant.", f"Give at least {limits.cells}.")
+    require_enough(cells, limits)
     before, after, truth = reference[0], candidate[0], cells.labels
 
     def lost(drawn: NDArray[np.intp]) -> float:
@@ -178,6 +176,17 @@ def examine(
         ),
         differing=differing,
     )
+
+
+def require_enough(cells: LabelledCells, limits: GateLimits) -> None:
+    """Refuse cells that prove nothing about a variant.
+
+    Raises:
+        UsageError: too few cells, or all of one class.
+    """
+    require_both_classes(cells, "the gate")
+    if len(cells) < limits.cells:
+        raise UsageError(f"{len(cells)} cells prove nothing about a variant.", f"Give at least {limits.cells}.")
 
 
 def figures_of(decisions: Decisions, cells: LabelledCells) -> dict[str, Estimate]:

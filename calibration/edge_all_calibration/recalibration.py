@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -18,20 +18,32 @@ from edge_all.model.card import VariantName
 from edge_all.model.package import ModelPackage, load_package, write_card
 from edge_all_calibration.cells import LabelledCells, require_both_classes, require_disjoint
 from edge_all_calibration.decisions import DecisionRule, Decisions, decide, fit_reference, fit_variant
-from edge_all_calibration.gate import GateLimits, GateReport, examine, figures_json, figures_of
+from edge_all_calibration.gate import GateLimits, GateReport, examine, figures_json, figures_of, require_enough
 from edge_all_calibration.inference import run_network
+from edge_all_calibration.intervals import Estimate
 from edge_all_calibration.operating_points import OperatingPolicy
 from edge_all_calibration.out_of_distribution import FeatureStatistics
 
-__all__ = ["gate_package", "judge_package", "recalibrate"]
+__all__ = ["gate_package", "judge_package", "package_figures", "recalibrate"]
 
 
 def judge_package(
-    package: ModelPackage, cells: LabelledCells, progress: Callable[[str], None] = lambda _: None
+    package: ModelPackage,
+    cells: LabelledCells,
+    progress: Callable[[str], None] = lambda _: None,
+    *,
+    variants: Collection[VariantName] | None = None,
 ) -> dict[VariantName, tuple[Decisions, DecisionRule]]:
-    """What each variant of a package decides about cells, and the rule it follows.
+    """What the variants of a package decide about cells, and the rule that each follows.
+
+    Args:
+        package: verified.
+        cells: cut for its network.
+        progress: told each step.
+        variants: which; all where None.
 
     Raises:
+        ModelNotFoundError: the package lacks a variant.
         UsageError: the cells were cut for another network.
     """
     size = package.card.preprocessing.input_size
@@ -42,7 +54,8 @@ def judge_package(
         )
     statistics = read_statistics(package)
     judged = {}
-    for name, variant in package.card.variants.items():
+    for name in package.card.variants if variants is None else variants:
+        variant = package.variant(name)
         progress(f"{name.upper()}: judging {len(cells)} cells")
         rule = DecisionRule(variant.temperature, variant.thresholds)
         judged[name] = decide(run_network(package.variant_file(name), cells.crops), rule, statistics), rule
@@ -54,21 +67,57 @@ def gate_package(
     cells: LabelledCells,
     limits: GateLimits,
     progress: Callable[[str], None] = lambda _: None,
+    *,
+    reference: ModelPackage | None = None,
 ) -> tuple[GateReport, ...]:
-    """Hold every variant of a package against its FP32 on new cells.
+    """Hold every variant of a package against FP32 on new cells.
+
+    Args:
+        package: verified.
+        cells: that neither trained nor calibrated it.
+        limits: of the gate.
+        progress: told each step.
+        reference: another package of the same model, that holds the FP32; the package itself where None.
 
     Raises:
-        UsageError: the package has no FP32, or nothing to hold against it; too few cells, or all of one class.
+        UsageError: no FP32, that of another model, or nothing to hold against it; too few cells, or all of one class.
     """
-    names = set(package.card.variants)
-    if "fp32" not in names or len(names) < 2:
+    source = package if reference is None else reference
+    names = [name for name in package.card.variants if name != "fp32"]
+    if "fp32" not in source.card.variants or not names:
         raise UsageError(
-            f"Package {package.path} holds {', '.join(sorted(names))}.", "The gate compares variants with FP32."
+            f"Package {source.path} holds {', '.join(source.card.variants)}.",
+            "The gate compares variants with FP32: give the package as it was exported, as the reference.",
         )
-    judged = judge_package(package, cells, progress)
-    return tuple(
-        examine(name, cells, judged["fp32"], found, limits) for name, found in judged.items() if name != "fp32"
-    )
+    _require_same_model(package, source)
+    # Before the minutes that judging takes.
+    require_enough(cells, limits)
+    judged = judge_package(package, cells, progress, variants=names)
+    fp32 = judge_package(source, cells, progress, variants=["fp32"])["fp32"]
+    return tuple(examine(name, cells, fp32, found, limits) for name, found in judged.items())
+
+
+def package_figures(
+    package: ModelPackage, cells: LabelledCells, progress: Callable[[str], None] = lambda _: None
+) -> dict[VariantName, dict[str, Estimate]]:
+    """How good each variant is on cells, held against nothing; see `edge_all_calibration.gate.figures_of`.
+
+    Raises:
+        UsageError: the cells were cut for another network.
+    """
+    return {name: figures_of(found, cells) for name, (found, _) in judge_package(package, cells, progress).items()}
+
+
+def _require_same_model(package: ModelPackage, reference: ModelPackage) -> None:
+    def identity(one: ModelPackage) -> tuple[object, ...]:
+        return one.card.name, one.card.version, one.card.preprocessing
+
+    if identity(package) != identity(reference):
+        raise UsageError(
+            f"{reference.path} is {reference.card.name} {reference.card.version}, and {package.path} is "
+            f"{package.card.name} {package.card.version}.",
+            "Give the FP32 of the same model, with the same preprocessing.",
+        )
 
 
 def recalibrate(

@@ -20,6 +20,7 @@ from edge_all.model.card import ModelCard, VariantName
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.session import open_session
 from edge_all_calibration.cell_folder import read_cells
+from edge_all_calibration.gate import GateLimits
 from edge_all_calibration.operating_points import OperatingPolicy
 from edge_all_calibration.publishing import published_folder
 from edge_all_calibration.release import CellParts, Release, build_release
@@ -126,6 +127,7 @@ def wrap_package(
     background: Literal["keep", "blank"],
     variants: tuple[VariantName, ...],
     policy: OperatingPolicy,
+    limits: GateLimits,
     replace: bool,
     skipped: Callable[[Path, str], None],
     progress: Callable[[str], None],
@@ -143,6 +145,7 @@ def wrap_package(
         background: ``keep`` or ``blank``.
         variants: which precisions to make.
         policy: how thresholds are chosen.
+        limits: of the gate.
         replace: whether a package at the target may be replaced.
         skipped: told of each image that could not be used, and why.
         progress: told each step.
@@ -175,6 +178,7 @@ def wrap_package(
             CellParts(calibration, test),
             variants=variants,
             policy=policy,
+            limits=limits,
             progress=progress,
         )
 

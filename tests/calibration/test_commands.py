@@ -18,6 +18,7 @@ from edge_all_calibration.cells import LabelledCells, save_cells
 from edge_all_calibration.cli.reporting import parse_policy, parse_variants
 from edge_all_calibration.commands import register
 from edge_all_calibration.operating_points import OperatingPolicy
+from edge_all_calibration.publishing import embed_package
 from edge_all_calibration.release import CellParts, Release
 
 
@@ -54,6 +55,37 @@ def test_a_gate_that_is_passed_and_one_that_is_not(
     refused = CliRunner().invoke(app, [*command, "--agreement", "1.01"])
     assert refused.exit_code == 1
     assert "REJECTED" in refused.stdout
+
+
+def test_a_gate_without_fp32_says_that_nothing_has_passed(
+    app: typer.Typer, tmp_path: Path, released: tuple[Path, Release], cells_files: tuple[Path, Path]
+) -> None:
+    embed_package(released[0], tmp_path / "int8")
+    command = ["gate", str(tmp_path / "int8"), "--cells", str(cells_files[1])]
+    shown = CliRunner().invoke(app, command)
+    assert shown.exit_code == 1
+    assert "not gated" in shown.stdout
+    assert "--reference" in shown.stdout
+    assert "passed:" not in shown.stdout
+    record = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)["int8"]
+    assert record["passed"] is None
+    assert 0.9 < record["variant"]["auc"]["value"] <= 1
+    judged = CliRunner().invoke(app, [*command, "--reference", str(released[0])])
+    assert judged.exit_code == 0
+    assert "int8 passed" in judged.stdout
+
+
+def test_cells_of_one_class_give_figures_but_no_gate(
+    app: typer.Typer, tmp_path: Path, released: tuple[Path, Release], parts: CellParts
+) -> None:
+    embed_package(released[0], tmp_path / "int8")
+    save_cells(tmp_path / "normal.npz", parts.test.subset(~parts.test.labels))
+    command = ["gate", str(tmp_path / "int8"), "--cells", str(tmp_path / "normal.npz")]
+    shown = CliRunner().invoke(app, command)
+    assert shown.exit_code == 1
+    assert "unknown" in shown.stdout
+    refused = CliRunner().invoke(app, [*command, "--reference", str(released[0])])
+    assert isinstance(refused.exception, UsageError)
 
 
 def test_calibrating_publishes_a_package(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,10 +13,10 @@ from edge_all.model.package import load_package
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all_calibration.cell_folder import read_cells
 from edge_all_calibration.cells import LabelledCells
-from edge_all_calibration.gate import GateLimits
+from edge_all_calibration.gate import GateLimits, figures_json
 from edge_all_calibration.operating_points import OperatingPolicy
 from edge_all_calibration.publishing import embed_package
-from edge_all_calibration.recalibration import gate_package, recalibrate
+from edge_all_calibration.recalibration import gate_package, package_figures, recalibrate
 from edge_all_calibration.release import CellParts, Release
 
 SPEC = PreprocessingSpec(32, 2.0)
@@ -32,8 +33,25 @@ def test_a_package_without_fp32_cannot_be_gated(
     tmp_path: Path, released: tuple[Path, Release], parts: CellParts
 ) -> None:
     embed_package(released[0], tmp_path / "int8")
+    lone = load_package(tmp_path / "int8")
     with pytest.raises(UsageError, match="compares variants with FP32"):
-        gate_package(load_package(tmp_path / "int8"), parts.test, GateLimits())
+        gate_package(lone, parts.test, GateLimits())
+    # Its own figures are known all the same, and are those that the gate saw.
+    gate = released[1].card.variants["int8"].gate
+    assert gate is not None
+    assert figures_json(package_figures(lone, parts.test)["int8"]) == gate["variant"]
+
+
+def test_an_embedded_package_is_gated_by_the_fp32_of_the_exported_one(
+    tmp_path: Path, released: tuple[Path, Release], parts: CellParts
+) -> None:
+    embed_package(released[0], tmp_path / "int8")
+    lone, whole = load_package(tmp_path / "int8"), load_package(released[0])
+    (report,) = gate_package(lone, parts.test, GateLimits(), reference=whole)
+    assert report.to_json() == released[1].card.variants["int8"].gate
+    other = dataclasses.replace(whole, card=dataclasses.replace(whole.card, version="2.0"))
+    with pytest.raises(UsageError, match="same model"):
+        gate_package(lone, parts.test, GateLimits(), reference=other)
 
 
 def test_recalibration_changes_the_card_and_no_network(
@@ -75,7 +93,7 @@ def test_cells_of_another_size_are_refused(released: tuple[Path, Release]) -> No
         np.zeros((2, 16, 16, 3), np.uint8), np.array([True, False]), np.array(["a", "b"]), np.array(["a", "b"])
     )
     with pytest.raises(UsageError, match="16 pixels"):
-        gate_package(load_package(released[0]), other, GateLimits())
+        gate_package(load_package(released[0]), other, GateLimits(cells=2))
 
 
 def write_cell(file: Path) -> None:
@@ -91,7 +109,7 @@ def write_cell(file: Path) -> None:
 
 
 def test_a_folder_of_pictures_is_read_by_class_and_patient(tmp_path: Path) -> None:
-    for name in ("ALL/anna/1.png", "ALL/anna/2.png", "non-ALL/anna/3.png", "non-ALL/lone.png"):
+    for name in ("ALL/anna/1.png", "ALL/anna/2.png", "ALL/lone.png", "non-ALL/anna/3.png", "non-ALL/lone.png"):
         write_cell(tmp_path / name)
     (tmp_path / "ALL" / "anna" / "broken.png").write_bytes(b"no picture")
     empty = np.random.default_rng(0).integers(222, 238, (160, 160, 3), dtype=np.uint8)
@@ -100,11 +118,12 @@ def test_a_folder_of_pictures_is_read_by_class_and_patient(tmp_path: Path) -> No
     cells = read_cells(tmp_path, SPEC, lambda path, _: skipped.append(path.name))
     assert sorted(zip(cells.labels.tolist(), cells.groups.tolist(), strict=True)) == [
         (False, "anna"),
-        (False, "lone.png"),
+        (False, "non-ALL/lone.png"),
+        (True, "ALL/lone.png"),
         (True, "anna"),
         (True, "anna"),
     ]
-    assert cells.crops.shape == (4, 32, 32, 3)
+    assert cells.crops.shape == (5, 32, 32, 3)
     assert sorted(skipped) == ["broken.png", "empty.png"]
 
 

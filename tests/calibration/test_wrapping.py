@@ -12,6 +12,7 @@ from edge_all.classifier import Classifier
 from edge_all.errors import InputNotFoundError, ModelIncompatibleError, UsageError
 from edge_all.model.package import load_package
 from edge_all_calibration.cells import LabelledCells, save_cells
+from edge_all_calibration.gate import GateLimits
 from edge_all_calibration.inference import run_network
 from edge_all_calibration.operating_points import OperatingPolicy
 from edge_all_calibration.release import CellParts
@@ -114,6 +115,7 @@ def test_a_wrapped_network_becomes_a_package(
         background="keep",
         variants=("fp32", "int8"),
         policy=OperatingPolicy(),
+        limits=GateLimits(),
         replace=False,
         skipped=lambda path, reason: said.append(f"{path} {reason}"),
         progress=said.append,

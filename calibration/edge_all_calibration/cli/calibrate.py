@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from edge_all_calibration.cli.options import CellsOption, PackageArgument, SensitivityOption, ThresholdOption
+from edge_all_calibration.cli.options import (
+    AgreementOption,
+    AucOption,
+    CalibrationOption,
+    CellsOption,
+    PackageArgument,
+    SensitivityLossOption,
+    SensitivityOption,
+    ThresholdOption,
+    VerdictsOption,
+)
 
 __all__ = ["register"]
 
@@ -26,6 +36,11 @@ def calibrate(
     ] = None,
     sensitivity: SensitivityOption = None,
     threshold: ThresholdOption = None,
+    agreement: AgreementOption = 0.99,
+    sensitivity_loss: SensitivityLossOption = 0.005,
+    auc_difference: AucOption = 0.003,
+    calibration_difference: CalibrationOption = 0.01,
+    differing_verdicts: VerdictsOption = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
 ) -> None:
     """Fit temperature and thresholds of a model package to labelled cells of your own; the network stays as it is.
@@ -35,17 +50,19 @@ def calibrate(
     from edge_all.model.store import find_package
     from edge_all_calibration.cell_folder import read_cells
     from edge_all_calibration.cli.reporting import parse_policy, print_gate, print_skipped, step_progress
+    from edge_all_calibration.gate import GateLimits
     from edge_all_calibration.publishing import published_folder
     from edge_all_calibration.recalibration import recalibrate
 
     policy = parse_policy(sensitivity, threshold)
+    limits = GateLimits(agreement, sensitivity_loss, auc_difference, calibration_difference, differing_verdicts)
     package = find_package(model)
     spec = package.card.preprocessing
     with step_progress() as progress, published_folder(output, replace=replace) as stage:
         progress("Cutting the cells")
         fitting = read_cells(cells, spec, print_skipped)
         test = None if test_cells is None else read_cells(test_cells, spec, print_skipped)
-        reports = recalibrate(package, stage, fitting, policy, test=test, progress=progress)
+        reports = recalibrate(package, stage, fitting, policy, test=test, limits=limits, progress=progress)
     print_gate(reports)
     typer.echo(f"{package.card.name} {package.card.version}, recalibrated: {output}")
     raise typer.Exit(0 if all(report.passed for report in reports) else 1)

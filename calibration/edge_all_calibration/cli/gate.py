@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_all_calibration.cli.options import CellsOption, PackageArgument
+from edge_all_calibration.cli.options import (
+    AgreementOption,
+    AucOption,
+    CalibrationOption,
+    CellsOption,
+    PackageArgument,
+    SensitivityLossOption,
+    VerdictsOption,
+)
+
+if TYPE_CHECKING:
+    from edge_all.model.package import ModelPackage
+    from edge_all_calibration.cells import LabelledCells
 
 __all__ = ["register"]
 
@@ -20,15 +32,22 @@ def register(app: typer.Typer) -> None:
 def gate(
     model: PackageArgument,
     cells: CellsOption,
-    agreement: Annotated[float, typer.Option(help="Share of cells with the same label, at least.")] = 0.99,
-    sensitivity_loss: Annotated[float, typer.Option(help="Sensitivity lost, at most.")] = 0.005,
-    auc_difference: Annotated[float, typer.Option(help="Difference of AUC, at most.")] = 0.003,
-    calibration_difference: Annotated[float, typer.Option(help="Difference of calibration error, at most.")] = 0.01,
+    reference: Annotated[
+        str | None,
+        typer.Option("--reference", help="Package with the FP32 of the same model, where MODEL holds none."),
+    ] = None,
+    agreement: AgreementOption = 0.99,
+    sensitivity_loss: SensitivityLossOption = 0.005,
+    auc_difference: AucOption = 0.003,
+    calibration_difference: CalibrationOption = 0.01,
+    differing_verdicts: VerdictsOption = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Hold each variant of a model package against its FP32, on labelled cells that neither trained nor calibrated it.
 
-    Exit status: 0 all passed, 1 one did not, 2 wrong usage or nothing could run.
+    Without an FP32 nothing can be compared: the variants' own figures are printed, and nothing has passed.
+
+    Exit status: 0 all passed, 1 one did not or there was no FP32 to judge by, 2 wrong usage or nothing could run.
     """
     from edge_all.model.store import find_package
     from edge_all_calibration.cell_folder import read_cells
@@ -36,13 +55,45 @@ def gate(
     from edge_all_calibration.gate import GateLimits
     from edge_all_calibration.recalibration import gate_package
 
-    limits = GateLimits(agreement, sensitivity_loss, auc_difference, calibration_difference)
+    limits = GateLimits(agreement, sensitivity_loss, auc_difference, calibration_difference, differing_verdicts)
     package = find_package(model)
     with step_progress() as progress:
         labelled = read_cells(cells, package.card.preprocessing, print_skipped)
-        reports = gate_package(package, labelled, limits, progress)
+        if reference is None and "fp32" not in package.card.variants:
+            _print_figures(package, labelled, as_json=as_json)
+            raise typer.Exit(1)
+        other = None if reference is None else find_package(reference)
+        reports = gate_package(package, labelled, limits, progress, reference=other)
     if as_json:
         typer.echo(json.dumps({report.variant: report.to_json() for report in reports}, indent=2))
     else:
         print_gate(reports)
     raise typer.Exit(0 if all(report.passed for report in reports) else 1)
+
+
+def _print_figures(package: ModelPackage, cells: LabelledCells, *, as_json: bool) -> None:
+    """Say how good each variant is, and that this is no gate."""
+    from edge_all_calibration.cli.reporting import print_figures
+    from edge_all_calibration.gate import figures_json
+    from edge_all_calibration.metrics import CALIBRATION_METHOD
+    from edge_all_calibration.recalibration import package_figures
+
+    reason = (
+        f"{package.card.name} {package.card.version} at {package.path} holds no FP32, so nothing was compared and "
+        "nothing has passed. Name the package as it was exported with --reference."
+    )
+    found = package_figures(package, cells)
+    if as_json:
+        records = {
+            name: {
+                "passed": None,
+                "reasons": [reason],
+                "cells": cells.counts(),
+                "calibration_error": CALIBRATION_METHOD,
+                "variant": figures_json(figures),
+            }
+            for name, figures in found.items()
+        }
+        typer.echo(json.dumps(records, indent=2))
+    else:
+        print_figures(found, cells.counts(), reason)

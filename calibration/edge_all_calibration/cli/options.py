@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["CellsOption", "PackageArgument", "SensitivityOption", "ThresholdOption"]
+__all__ = [
+    "AgreementOption",
+    "AucOption",
+    "CalibrationOption",
+    "CellsOption",
+    "PackageArgument",
+    "SensitivityLossOption",
+    "SensitivityOption",
+    "ThresholdOption",
+    "VerdictsOption",
+]
+
+_GATE = "Limits of the gate"
 
 PackageArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Installed model's name, or a package folder.")]
 CellsOption = Annotated[
@@ -23,4 +35,20 @@ SensitivityOption = Annotated[
 ]
 ThresholdOption = Annotated[
     float | None, typer.Option("--threshold", help="Fixed operating point, instead of --sensitivity.")
+]
+AgreementOption = Annotated[
+    float, typer.Option("--agreement", rich_help_panel=_GATE, help="Share of cells with the same label, at least.")
+]
+SensitivityLossOption = Annotated[
+    float, typer.Option("--sensitivity-loss", rich_help_panel=_GATE, help="Sensitivity lost, at most.")
+]
+AucOption = Annotated[
+    float, typer.Option("--auc-difference", rich_help_panel=_GATE, help="Difference of AUC, at most.")
+]
+CalibrationOption = Annotated[
+    float,
+    typer.Option("--calibration-difference", rich_help_panel=_GATE, help="Difference of calibration error, at most."),
+]
+VerdictsOption = Annotated[
+    int, typer.Option("--differing-verdicts", rich_help_panel=_GATE, help="Slides with another verdict, at most.")
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +14,19 @@ from edge_all.model.card import VARIANTS, VariantName
 
 if TYPE_CHECKING:
     from edge_all_calibration.gate import GateReport
+    from edge_all_calibration.intervals import Estimate
     from edge_all_calibration.operating_points import OperatingPolicy
     from edge_all_calibration.release import Release
 
-__all__ = ["parse_policy", "parse_variants", "print_gate", "print_release", "print_skipped", "step_progress"]
+__all__ = [
+    "parse_policy",
+    "parse_variants",
+    "print_figures",
+    "print_gate",
+    "print_release",
+    "print_skipped",
+    "step_progress",
+]
 
 
 def parse_variants(text: str, int8: str = "static") -> tuple[VariantName, ...]:
@@ -105,6 +115,33 @@ def print_gate(reports: Sequence[GateReport]) -> None:
         console.print(table)
         for line in report.differing:
             console.print(f"  verdict differs on {line}", markup=False)
+
+
+def print_figures(figures: Mapping[VariantName, Mapping[str, Estimate]], cells: dict[str, int], reason: str) -> None:
+    """Print figures that were held against nothing, and why they were not."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from edge_all.results import INTENDED_USE
+
+    console = Console()
+    for variant, found in figures.items():
+        table = Table(
+            "figure",
+            "value",
+            "95 % interval",
+            title=f"{variant}, not gated: {cells['cells']} cells, {cells['ALL']} of them ALL",
+            caption=INTENDED_USE,
+        )
+        for name, figure in found.items():
+            known = not math.isnan(figure.value)
+            table.add_row(
+                name.replace("_", " "),
+                f"{figure.value:.4f}" if known else "unknown",
+                f"{figure.low:.4f} to {figure.high:.4f}" if known else "",
+            )
+        console.print(table)
+    console.print(reason, style="yellow", markup=False)
 
 
 def print_release(package: Path, release: Release) -> None:

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from edge_all_calibration.cli.options import CellsOption, SensitivityOption, ThresholdOption
+from edge_all_calibration.cli.options import (
+    AgreementOption,
+    AucOption,
+    CalibrationOption,
+    CellsOption,
+    SensitivityLossOption,
+    SensitivityOption,
+    ThresholdOption,
+    VerdictsOption,
+)
 
 __all__ = ["register"]
 
@@ -35,6 +44,11 @@ def wrap(
     variants: Annotated[str, typer.Option("--variants", help="Precisions, FP32 always among them.")] = "fp32,fp16,int8",
     sensitivity: SensitivityOption = None,
     threshold: ThresholdOption = None,
+    agreement: AgreementOption = 0.99,
+    sensitivity_loss: SensitivityLossOption = 0.005,
+    auc_difference: AucOption = 0.003,
+    calibration_difference: CalibrationOption = 0.01,
+    differing_verdicts: VerdictsOption = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
 ) -> None:
     """Make a model package of your own ONNX classifier: calibrated, in three precisions, with its card.
@@ -48,6 +62,7 @@ def wrap(
         print_skipped,
         step_progress,
     )
+    from edge_all_calibration.gate import GateLimits
     from edge_all_calibration.wrapping import Wrapping, wrap_package
 
     wrapping = Wrapping(
@@ -65,6 +80,7 @@ def wrap(
             background="blank" if blank else "keep",
             variants=parse_variants(variants),
             policy=parse_policy(sensitivity, threshold),
+            limits=GateLimits(agreement, sensitivity_loss, auc_difference, calibration_difference, differing_verdicts),
             replace=replace,
             skipped=print_skipped,
             progress=progress,

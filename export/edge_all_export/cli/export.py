@@ -9,6 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_all_calibration.cli.options import (
+    AgreementOption,
+    AucOption,
+    CalibrationOption,
+    SensitivityLossOption,
+    SensitivityOption,
+    ThresholdOption,
+    VerdictsOption,
+)
+
 if TYPE_CHECKING:
     from edge_all.preprocessing import PreprocessingSpec
     from edge_all_calibration.release import CellParts
@@ -33,10 +43,13 @@ def export(
     layout: Annotated[
         str, typer.Option("--layout", help="How the data are laid out, as for `edge-all train`.")
     ] = "reference",
-    cells: Annotated[Path | None, typer.Option("--cells", help="Calibration cells (npz), instead of --data.")] = None,
-    test_cells: Annotated[Path | None, typer.Option("--test-cells", help="Cells for the gate alone (npz).")] = None,
+    cells: Annotated[
+        Path | None,
+        typer.Option("--cells", help="Calibration cells instead of --data: npz, or a folder with ALL/ and non-ALL/."),
+    ] = None,
+    test_cells: Annotated[Path | None, typer.Option("--test-cells", help="Such cells for the gate alone.")] = None,
     training_cells: Annotated[
-        Path | None, typer.Option("--training-cells", help="Cells trained on (npz): what is ordinary, and the overlap.")
+        Path | None, typer.Option("--training-cells", help="Such cells trained on: what is ordinary, and the overlap.")
     ] = None,
     out_of_fold: Annotated[
         Path | None,
@@ -53,18 +66,19 @@ def export(
     version: Annotated[str | None, typer.Option("--model-version", help="Version of the package.")] = None,
     variants: Annotated[str, typer.Option("--variants", help="Precisions, FP32 always among them.")] = "fp32,fp16,int8",
     int8: Annotated[str, typer.Option("--int8", help="static; dynamic is refused, and says why.")] = "static",
-    sensitivity: Annotated[
-        float | None, typer.Option("--sensitivity", help="Operating point with this sensitivity; else Youden's.")
-    ] = None,
-    threshold: Annotated[
-        float | None, typer.Option("--threshold", help="Fixed operating point, instead of --sensitivity.")
-    ] = None,
+    sensitivity: SensitivityOption = None,
+    threshold: ThresholdOption = None,
     opset: Annotated[int, typer.Option("--opset", help="Version of ONNX's operators.")] = 17,
     input_size: Annotated[int | None, typer.Option("--input-size", help="For weights: side of the input.")] = None,
     input_range: Annotated[
         str, typer.Option("--input-range", help="For foreign models: range of pixel values they expect.")
     ] = "0..255",
     factor: Annotated[float, typer.Option("--factor", help="Without a run: crop as a multiple of the nucleus.")] = 2.0,
+    agreement: AgreementOption = 0.99,
+    sensitivity_loss: SensitivityLossOption = 0.005,
+    auc_difference: AucOption = 0.003,
+    calibration_difference: CalibrationOption = 0.01,
+    differing_verdicts: VerdictsOption = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
 ) -> None:
     """Make a model package: ONNX in FP32, FP16 and INT8, calibrated, each proven by the decisions it takes.
@@ -102,7 +116,7 @@ def export(
             dataclasses.replace(description, limitations=(*description.limitations, *notes)),
             variants=chosen,
             policy=policy,
-            limits=GateLimits(),
+            limits=GateLimits(agreement, sensitivity_loss, auc_difference, calibration_difference, differing_verdicts),
             opset=opset,
             replace=replace,
             progress=progress,
@@ -132,7 +146,8 @@ def _parts(
     training: Path | None,
 ) -> tuple[CellParts, tuple[str, ...]]:
     from edge_all.errors import UsageError
-    from edge_all_calibration.cells import load_cells
+    from edge_all_calibration.cell_folder import read_cells
+    from edge_all_calibration.cli.reporting import print_skipped
     from edge_all_calibration.release import CellParts
 
     if data is not None and cells is None and test is None:
@@ -145,7 +160,9 @@ def _parts(
             "A package needs labelled cells that the network was not trained on.",
             "Give --data DATA (for a run with a held-out part), or both --cells and --test-cells.",
         )
-    return CellParts(load_cells(cells), load_cells(test), None if training is None else load_cells(training)), ()
+    calibrating, testing = (read_cells(part, spec, print_skipped) for part in (cells, test))
+    trained_on = None if training is None else read_cells(training, spec, print_skipped)
+    return CellParts(calibrating, testing, trained_on), ()
 
 
 def _with_out_of_fold(parts: CellParts, file: Path) -> CellParts:
