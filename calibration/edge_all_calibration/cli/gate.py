@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,7 +61,7 @@ def gate(
     with step_progress() as progress:
         labelled = read_cells(cells, package.card.preprocessing, print_skipped)
         if reference is None and "fp32" not in package.card.variants:
-            _print_figures(package, labelled, as_json=as_json)
+            _print_figures(package, labelled, progress, as_json=as_json)
             raise typer.Exit(1)
         other = None if reference is None else find_package(reference)
         reports = gate_package(package, labelled, limits, progress, reference=other)
@@ -71,7 +72,9 @@ def gate(
     raise typer.Exit(0 if all(report.passed for report in reports) else 1)
 
 
-def _print_figures(package: ModelPackage, cells: LabelledCells, *, as_json: bool) -> None:
+def _print_figures(
+    package: ModelPackage, cells: LabelledCells, progress: Callable[[str], None], *, as_json: bool
+) -> None:
     """Say how good each variant is, and that this is no gate."""
     from edge_all_calibration.cli.reporting import print_figures
     from edge_all_calibration.gate import figures_json
@@ -82,7 +85,7 @@ def _print_figures(package: ModelPackage, cells: LabelledCells, *, as_json: bool
         f"{package.card.name} {package.card.version} at {package.path} holds no FP32, so nothing was compared and "
         "nothing has passed. Name the package as it was exported with --reference."
     )
-    found = package_figures(package, cells)
+    found = package_figures(package, cells, progress)
     if as_json:
         records = {
             name: {
