@@ -175,6 +175,23 @@ def test_a_whole_report(tmp_path: Path) -> None:
     assert [page.text.count(f"{title} (") for title in ("Called ALL", "please review", "Called non-ALL")] == [1, 1, 1]
 
 
+def test_the_figures_of_a_card_stand_with_their_intervals(tmp_path: Path) -> None:
+    figures = {
+        "gate": {"value": 0.9167, "low": 0.7415, "high": 0.9768},
+        "folds": [0.948, 0.92, 0.976],
+        "unknown": {"value": 0.5, "low": None, "high": None},
+        "three figures": [0.1, 0.2, 0.3],
+    }
+    page = Page(report(tmp_path, [judged("a.jpg", "s")], card=dataclasses.replace(CARD, evaluation=figures)))
+    for words in (
+        "0.9167 (0.7415 to 0.9768)",
+        "0.948 (0.92 to 0.976)",
+        "0.5 (not known to not known)",
+        "0.1, 0.2, 0.3",
+    ):
+        assert words in page.text, words
+
+
 def test_needs_no_network_and_runs_no_script(tmp_path: Path) -> None:
     text = report(tmp_path, [judged("a.jpg", "s", cell(1, 0.9, "ALL"))])
     page = Page(text)
