@@ -139,23 +139,28 @@ def _facts(record: Mapping[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:  # noqa: ANN401 - a card holds whatever JSON can hold
+    with_interval = _with_interval(value)
+    if with_interval is not None:
+        return text("{} ({} to {})".format(*map(number_words, with_interval)))
     if isinstance(value, Mapping):
-        if value.keys() == {"value", "low", "high"}:
-            return _with_interval(value["value"], value["low"], value["high"])
         return _facts(value)
     if isinstance(value, list | tuple):
         if len(value) == 2 and all(isinstance(bound, float) for bound in value):
             return f"{number_words(value[0])} to {number_words(value[1])}"
-        if len(value) == 3 and all(isinstance(item, float) for item in value) and value[1] <= value[0] <= value[2]:
-            return _with_interval(*value)
         if any(isinstance(item, Mapping) for item in value):
             return "".join(_value(item) for item in value)
         return text(", ".join(number_words(item) for item in value))
     return text(number_words(value))
 
 
-def _with_interval(figure: Any, low: Any, high: Any) -> str:  # noqa: ANN401 - a card holds whatever JSON can hold
-    return text(f"{number_words(figure)} ({number_words(low)} to {number_words(high)})")
+def _with_interval(value: Any) -> tuple[Any, Any, Any] | None:  # noqa: ANN401 - a card holds whatever JSON can hold
+    """A figure and its two bounds, as the gate writes them or as three numbers; None for anything else."""
+    if isinstance(value, Mapping) and value.keys() == {"value", "low", "high"}:
+        return value["value"], value["low"], value["high"]
+    if isinstance(value, list | tuple) and len(value) == 3 and all(isinstance(item, float) for item in value):
+        figure, low, high = value
+        return (figure, low, high) if low <= figure <= high else None
+    return None
 
 
 def models_of(fields: Iterable[FieldResult]) -> list[ModelIdentity]:
