@@ -20,7 +20,16 @@ from edge_all.outputs.palette import PALETTE, CellClass
 from edge_all.outputs.report_fields import GALLERIES, NumberedField, Pictures, field_article, gallery
 from edge_all.outputs.report_method import how_to_read, method, model_words, models_of
 from edge_all.outputs.report_pictures import cells_per_gallery, chosen_fields
-from edge_all.outputs.report_words import CSS_NAMES, STATUS_WORDS, counted, named, percent, reason_words, text
+from edge_all.outputs.report_words import (
+    CSS_NAMES,
+    STATUS_WORDS,
+    counted,
+    named,
+    percent,
+    reason_words,
+    rejection_words,
+    text,
+)
 from edge_all.results import INTENDED_USE, FieldResult, SlideResult
 from edge_all.verdict import DEFINING_BLAST_SHARE
 
@@ -180,12 +189,9 @@ def _slide(
 
 
 def _counts(slide: SlideResult, fields: Iterable[NumberedField]) -> str:
-    reasons = Counter(
-        cell.reason or "no reason given" for field in fields for cell in field.result.cells if cell.kind == "rejected"
-    )
     classes: tuple[CellClass, ...] = ("ALL", "indeterminate", "non-ALL", "rejected")
     tiles = "".join(f'<li class="{CSS_NAMES[name]}"><b>{slide.cells.get(name, 0)}</b> {name}</li>' for name in classes)
-    detail = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
+    detail = rejection_words(cell for field in fields for cell in field.result.cells)
     rejected = f'<p class="detail">Rejected objects, not classified: {text(detail)}.</p>' if detail else ""
     return f'<ul class="counts" aria-label="Cells by label">{tiles}</ul>{rejected}'
 

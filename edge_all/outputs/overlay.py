@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edge_all.outputs.palette import PALETTE, CellClass, Rgb, cell_class
 from edge_all.outputs.pictures import write_jpeg
-from edge_all.outputs.report_words import probability_words
+from edge_all.outputs.report_words import is_unlike, probability_words
 from edge_all.outputs.tag_placement import Rectangle, place_tags
 from edge_all.results import INTENDED_USE, Cell, FieldResult, RgbImage
 
@@ -174,13 +174,20 @@ def _dashes(outline: NDArray[np.int32], dash: int) -> list[NDArray[np.int32]]:
 def _draw_tags(picture: RgbImage, cells: Sequence[Cell], scale: float, pen: _Pen) -> None:
     """Write number and probability beside each candidate."""
     height, width = picture.shape[:2]
-    texts = [str(cell.id) if cell.probability is None else f"{cell.id}: {probability_words(cell)}" for cell in cells]
+    texts = [_tag(cell) for cell in cells]
     sizes = [(pen.text_width(text) + 2 * pen.margin, pen.capital + 2 * pen.margin) for text in texts]
     tags = place_tags([_scaled_box(cell, scale) for cell in cells], sizes, width, height)
     for cell, text, (left, top, right, bottom) in zip(cells, texts, tags, strict=True):
         colour = PALETTE[cell_class(cell)]
         cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), colour, cv2.FILLED)
         pen.write(picture, text, left + pen.margin, bottom - pen.margin - 1, _ink_on(colour))
+
+
+def _tag(cell: Cell) -> str:
+    if cell.probability is None:
+        return str(cell.id)
+    # Without the word, 0.99 beside an indeterminate cell looks like a mistake.
+    return f"{cell.id}: {probability_words(cell)}" + " unlike" * is_unlike(cell)
 
 
 def _scaled_box(cell: Cell, scale: float) -> Rectangle:

@@ -14,10 +14,12 @@ from edge_all.outputs.report_pictures import embedded_file, embedded_overlay
 from edge_all.outputs.report_words import (
     CSS_NAMES,
     STATUS_WORDS,
+    is_unlike,
     named,
     number_words,
     probability_words,
     reason_words,
+    rejection_words,
     text,
 )
 from edge_all.results import Cell, CellLabel, FieldResult
@@ -118,7 +120,7 @@ def _tile(field: NumberedField, cell: Cell, pictures: Pictures) -> str:
         # Said where one is missing: a resumed run may have judged some fields without maps.
         activation = embedded_file(pictures.activations, field.result.image, cell)
         images += _thumbnail(activation, f"Class activation map of {words}", "no map")
-    unlike = ' <em title="Unlike the cells that the model was trained on">unlike training</em>' * _is_unlike(cell)
+    unlike = ' <em title="Unlike the cells that the model was trained on">unlike training</em>' * is_unlike(cell)
     return (
         f'<li><a href="#{field.anchor(cell)}">{images}<span class="probability">{text(probability_words(cell))}</span>'
         f'<span class="where">{field.name} <span class="id">#{cell.id}</span>{unlike}</span></a></li>'
@@ -145,6 +147,8 @@ def field_article(field: NumberedField, pictures: Pictures, *, embed: bool) -> I
     result = field.result
     labels = Counter(cell_class(cell) for cell in result.cells)
     found = ", ".join(f"{labels[name]} {name}" for name in PALETTE if labels[name]) or "no white cell found"
+    if labels["rejected"]:
+        found += f": {rejection_words(result.cells)}"
     summary = found if result.status == "ok" else STATUS_WORDS[result.status]
     yield (
         f'<article class="field {result.status}" id="f{field.number}"><h4>{field.name} '
@@ -192,6 +196,7 @@ def _frame(field: NumberedField, cell: Cell) -> str:
         words = f"{cell.id}: rejected, {cell.reason or 'no reason given'}"
     else:
         words = f"{cell.id}: {cell.label or 'not classified'}, probability {probability_words(cell)}"
+        words += ", unlike training" * is_unlike(cell)
     return (
         f'<rect id="{field.anchor(cell)}" x="{x - margin:.1f}" y="{y - margin:.1f}" width="{width + 2 * margin:.1f}" '
         f'height="{height + 2 * margin:.1f}"><title>{text(words)}</title></rect>'
@@ -212,8 +217,3 @@ def _field_facts(result: FieldResult) -> str:
     if result.timings_ms:
         facts.append(("time", f"{sum(result.timings_ms.values()):.0f} ms"))
     return "".join(f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in facts)
-
-
-def _is_unlike(cell: Cell) -> bool:
-    """Whether the model has not seen such cells; 1.0 is the limit by definition of the score."""
-    return cell.out_of_distribution is not None and cell.out_of_distribution > 1.0

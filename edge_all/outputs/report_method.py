@@ -33,7 +33,8 @@ def how_to_read(*, with_maps: bool) -> str:
         "<dt>95 % interval</dt><dd>The Wilson interval of the fraction: what a count of so many cells leaves open by "
         "chance alone. It knows nothing of errors of the model, of the smear, or of the choice of fields.</dd>"
         "<dt>Indeterminate</dt><dd>The model does not decide; a person should. Such cells count in the total and never "
-        "as ALL.</dd>"
+        "as ALL. A cell marked <em>unlike training</em> resembles nothing that the model was trained on; its "
+        "probability is not relied upon.</dd>"
         "<dt>Rejected</dt><dd>Objects that are no whole white cell, each with its reason. They are not classified and "
         f"not counted.</dd>{maps * with_maps}</dl></section>"
     )

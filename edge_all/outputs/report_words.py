@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from edge_all.outputs.naming import image_file_name
@@ -13,11 +15,13 @@ __all__ = [
     "CSS_NAMES",
     "STATUS_WORDS",
     "counted",
+    "is_unlike",
     "named",
     "number_words",
     "percent",
     "probability_words",
     "reason_words",
+    "rejection_words",
     "text",
 ]
 
@@ -56,6 +60,17 @@ def probability_words(cell: Cell) -> str:
     if cell.probability < 0.005:
         return "<0.01"
     return f"{cell.probability:.2f}"
+
+
+def is_unlike(cell: Cell) -> bool:
+    """Whether the model has not seen such cells; 1.0 is the limit by definition of the score."""
+    return cell.out_of_distribution is not None and cell.out_of_distribution > 1.0
+
+
+def rejection_words(cells: Iterable[Cell]) -> str:
+    """Why objects were rejected, the commonest reason first, not escaped; empty where none was."""
+    reasons = Counter(cell.reason or "no reason given" for cell in cells if cell.kind == "rejected")
+    return "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
 
 
 def percent(share: float) -> str:

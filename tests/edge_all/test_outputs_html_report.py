@@ -225,6 +225,18 @@ def test_every_cell_links_to_its_place(tmp_path: Path) -> None:
     assert set(targets) <= set(ids)
 
 
+def test_a_field_says_why_objects_were_rejected_and_which_cells_are_unlike_training(tmp_path: Path) -> None:
+    rejected = [
+        dataclasses.replace(cell(n, 0.0, "ALL"), kind="rejected", reason=reason, probability=None, label=None)
+        for n, reason in ((2, "smudge"), (3, "debris"), (4, "smudge"))
+    ]
+    field = judged("a.jpg", "s", cell(1, 0.99, "indeterminate", unlike=1.7), *rejected, cell(5, 0.9, "ALL"))
+    page = Page(report(tmp_path, [field]))
+    assert "1 ALL, 1 indeterminate, 3 rejected: smudge (2); debris (1)" in page.text
+    assert "1: indeterminate, probability 0.99, unlike training" in page.text
+    assert "5: ALL, probability 0.90, unlike training" not in page.text
+
+
 def test_galleries_are_sorted_by_probability(tmp_path: Path) -> None:
     probabilities = [0.91, 0.72, 0.99, 0.85]
     fields = [judged("a.jpg", "s", *(cell(i, p, "ALL") for i, p in enumerate(probabilities, start=1)))]

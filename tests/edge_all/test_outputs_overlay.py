@@ -97,6 +97,16 @@ def test_classes_differ_by_line_as_well_as_colour() -> None:
     assert drawn["ALL"] > 1.3 * drawn["non-ALL"] > 1.3 * 1.2 * drawn["indeterminate"] > 0
 
 
+def test_a_cell_unlike_training_says_so_in_its_tag() -> None:
+    pixels = ground(1200, 800)
+    tags = []
+    for distance in (0.9, 1.1):
+        one = dataclasses.replace(cell(1, 400, 300, 200, "indeterminate"), out_of_distribution=distance)
+        above = draw_overlay(pixels, field(pixels, one))[:295]
+        tags.append(int((above == PALETTE["indeterminate"]).all(-1).any(0).sum()))
+    assert tags[1] > 1.5 * tags[0] > 0, "the tag has no more words"
+
+
 def test_odd_outlines_are_drawn_without_complaint() -> None:
     pixels = ground(300, 200)
     for contour in [((5, 5),), ((5, 5), (9, 5)), ((0, 0), (299, 0), (299, 199), (0, 199))]:
