@@ -114,9 +114,9 @@ def _decide(fields: int, blasts: int, judged: int, indeterminate: int, rate: flo
 def _warnings(errors: int, unusable: int, judged: int) -> tuple[str, ...]:
     warnings = []
     if errors:
-        warnings.append(f"{errors} image(s) could not be read.")
+        warnings.append(f"Images that could not be read: {errors}.")
     if unusable:
-        warnings.append(f"{unusable} field(s) were not fit to be judged.")
+        warnings.append(f"Fields that were not fit to be judged: {unusable}.")
     if 0 < judged < CUSTOMARY_COUNT:
-        warnings.append(f"Only {judged} white cells were judged; a differential counts {CUSTOMARY_COUNT} to 200.")
+        warnings.append(f"White cells judged: only {judged}; a differential counts {CUSTOMARY_COUNT} to 200.")
     return tuple(warnings)

@@ -34,6 +34,7 @@ SMALLEST_TEXT = 9
 """Height of a capital in pixels below which OpenCV's type is no longer legible (looked at)."""
 JPEG_QUALITY = 85
 FONT = cv2.FONT_HERSHEY_SIMPLEX
+NOT_JUDGED = "This field was not judged."
 INK: Rgb = (20, 20, 20)
 PAPER: Rgb = (255, 255, 255)
 
@@ -66,7 +67,7 @@ def draw_overlay(pixels: RgbImage, result: FieldResult) -> RgbImage:
     for cell in sorted(result.cells, key=lambda cell: order.index(cell_class(cell))):
         _draw_outline(picture, cell, scale, pen)
     _draw_tags(picture, result.candidates, scale, pen)
-    return np.vstack([picture, _strip(picture.shape[1], result.cells, pen)])
+    return np.vstack([picture, _strip(picture.shape[1], result, pen)])
 
 
 def save_overlay(folder: Path, stem: str, pixels: RgbImage, result: FieldResult) -> Path:
@@ -201,9 +202,9 @@ def _ink_on(colour: Rgb) -> Rgb:
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else PAPER
 
 
-def _strip(width: int, cells: Sequence[Cell], pen: _Pen) -> RgbImage:
+def _strip(width: int, result: FieldResult, pen: _Pen) -> RgbImage:
     """The legend with the counts, and the intended use, on white: ``uint8 [strip, width, 3]``."""
-    counts = Counter(cell_class(cell) for cell in cells)
+    counts = Counter(cell_class(cell) for cell in result.cells)
     # Before classification there are candidates; after it a count of 0 is a result too.
     labels: tuple[CellClass, ...] = ("candidate",) if counts["candidate"] else ("ALL", "indeterminate", "non-ALL")
     classes: list[CellClass] = [name for name in PALETTE if counts[name] or name in labels]
@@ -219,6 +220,10 @@ def _strip(width: int, cells: Sequence[Cell], pen: _Pen) -> RgbImage:
         rows[-1].append(name)
         used += item
     sentences = _wrapped(INTENDED_USE, width - 2 * pen.capital, pen)
+    if result.status != "ok":
+        # A count of 0 would be a result.
+        rows = []
+        sentences.insert(0, NOT_JUDGED)
     strip = np.full((line_height * (len(rows) + len(sentences)) + pen.capital, width, 3), PAPER, np.uint8)
     base = line_height
     for row in rows:

@@ -122,6 +122,17 @@ def test_no_cells_still_carries_the_legend() -> None:
     assert has(picture[600:], "ALL")
 
 
+def test_a_field_that_was_not_judged_shows_no_counts() -> None:
+    pixels = ground(800, 600)
+    unusable = dataclasses.replace(field(pixels), status="unusable", error="Out of focus.")
+    strip = draw_overlay(pixels, unusable)[600:]
+    assert not any(has(strip, name) for name in ("ALL", "indeterminate", "non-ALL"))
+    legend = draw_overlay(pixels, field(pixels))[600:]
+    assert strip.shape == legend.shape, "the sentence stands in the legend's place"
+    assert not np.array_equal(strip, legend)
+    assert (strip[: len(strip) // 2] < 100).all(-1).any(), "no sentence"
+
+
 def test_is_written_as_jpeg_under_its_stem(tmp_path: Path) -> None:
     pixels = ground(800, 600)
     path = save_overlay(tmp_path / "overlays", "a-1", pixels, field(pixels, cell(1, 100, 100, 50)))

@@ -83,7 +83,7 @@ def test_few_cells_exclude_nothing() -> None:
     slide = judge_slide("s", [field(0, 5)], THRESHOLDS)
     assert slide.verdict == "indeterminate"
     assert "too few" in slide.reason
-    assert any("Only 5" in warning for warning in slide.warnings)
+    assert any("only 5" in warning for warning in slide.warnings)
 
 
 def test_many_undecided_cells_leave_the_slide_undecided() -> None:
