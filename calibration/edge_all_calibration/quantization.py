@@ -5,7 +5,7 @@ there, which has cost networks nearly all their accuracy (onnxruntime issue 1207
 factors keeps to 7 bits: 2 x 127 x 127 and 2 x 255 x 64 both stay under 32768. Usually the weights do. The first blocks
 can bear that least: on InceptionV3, 144 px, 65 cells, weights of 7 bits everywhere moved the logits by 0.086 (standard
 deviation) and the features by 32 % of their spread; with weights of 8 bits and activations of 7 in the first four
-blocks it was 0.042 and 6 %, at the same speed.
+blocks it was 0.042 and 6 %, at the same speed. `edge_all_calibration.saturation` makes sure of it, whatever the input.
 
 Static, because dynamic INT8 computes the ranges of every activation at every run: four times slower than FP32 on
 InceptionV3, so it is refused.
@@ -36,6 +36,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edge_all.errors import ModelIncompatibleError
 from edge_all_calibration.blocks import INNER_OPERATORS, network_blocks
+from edge_all_calibration.saturation import largest_pair_sums, limit_codes
 from edge_all_calibration.scores import Score
 
 __all__ = ["RANGE_CELLS", "Quantised", "quantise"]
@@ -70,6 +71,7 @@ class Quantised:
         method: how the ranges were found and reduced.
         score: of the chosen network on the calibration cells.
         methods: scores of all ways, everything quantised.
+        largest_pair_sum: that any input can cause in 16 bits, see `edge_all_calibration.saturation`.
         damage: score of each block quantised alone, worst first; empty where that was not needed.
         float_blocks: blocks kept in float.
     """
@@ -77,6 +79,7 @@ class Quantised:
     method: str
     score: Score
     methods: dict[str, Score]
+    largest_pair_sum: int
     damage: dict[str, Score] = field(default_factory=dict)
     float_blocks: tuple[str, ...] = ()
 
@@ -92,6 +95,7 @@ class Quantised:
         return {
             "form": "static QDQ, per channel, weights s8, activations u8, one of the two in 7 bits",
             "method": self.method,
+            "largest_pair_sum": self.largest_pair_sum,
             "methods": shown(self.methods),
             "damage_of_block_alone": shown(self.damage),
             "float_blocks": list(self.float_blocks),
@@ -152,7 +156,8 @@ def quantise(
                 if chosen_score.disagreement <= TARGET_DISAGREEMENT:
                     break
         shutil.copyfile(chosen, target)
-    return Quantised(best, chosen_score, scores, damage, kept)
+    largest = max(largest_pair_sums(onnx.load(target)).values(), default=0)
+    return Quantised(best, chosen_score, scores, largest, damage, kept)
 
 
 def _rank(
@@ -254,6 +259,7 @@ class _Network:
             quantizer.quantize_model()
         finally:
             root.setLevel(level)
+        limit_codes(quantizer.model.model)
         quantizer.model.save_model_to_file(str(target), False)
         return target
 

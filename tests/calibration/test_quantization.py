@@ -9,8 +9,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_all.errors import ModelIncompatibleError
+from edge_all.model.package import default_package_path, load_package
 from edge_all_calibration.quantization import quantise
 from edge_all_calibration.release import CellParts
+from edge_all_calibration.saturation import LARGEST_SUM, largest_pair_sums, limit_codes
 from edge_all_calibration.scores import Score
 
 
@@ -63,19 +65,73 @@ def test_no_two_products_overflow_16_bits(tmp_path: Path, network: Path, parts: 
     result = quantise(source, tmp_path / "int8.onnx", crops, lambda _: next(order), lambda _: None)
     assert result.method == f"minmax, 7-bit {reduced}"
     model = onnx.load(tmp_path / "int8.onnx")
-    quantised = [node.output[0] for node in model.graph.node if node.op_type == "QuantizeLinear"]
-    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
-    makers = {name: node for node in model.graph.node for name in node.output}
-    model.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.UINT8, None) for name in quantised)
+    sums = largest_pair_sums(model)
+    assert len(sums) == 2
+    assert max(sums.values()) == result.largest_pair_sum <= LARGEST_SUM
+    clips = [node for node in model.graph.node if node.op_type == "Clip"]
+    assert bool(clips) is (reduced == "activations")
+    # Without the limit on the codes, an input that calibration did not see could overflow.
+    for node in clips:
+        node.input[2] = ""
+    assert (max(largest_pair_sums(model).values()) > LARGEST_SUM) is (reduced == "activations")
+
+
+def test_no_input_drives_a_code_over_its_limit(tmp_path: Path, network: Path, parts: CellParts) -> None:
+    crops = parts.calibration.crops[:16]
+    order = iter([Score(0.0, float(index != 1)) for index in range(5)])
+    quantise(
+        named(network, tmp_path / "fp32.onnx"), tmp_path / "int8.onnx", crops, lambda _: next(order), lambda _: None
+    )
+    model = onnx.load(tmp_path / "int8.onnx")
+    limited = [node.output[0] for node in model.graph.node if node.op_type == "Clip"]
+    before = [node.input[0] for node in model.graph.node if node.op_type == "Clip"]
+    names = [*before, *limited]
+    model.graph.output.extend(helper.make_tensor_value_info(name, TensorProto.UINT8, None) for name in names)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    seen = dict(zip(quantised, session.run(quantised, {"image": crops}), strict=True))
-    convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
-    assert len(convolutions) == 2
-    for node in convolutions:
-        activation = int(seen[makers[node.input[0]].input[0]].max())
-        weight = int(np.abs(tensors[makers[node.input[1]].input[0]].astype(int)).max())
-        assert 2 * activation * weight < 2**15
-        assert (weight > 64) is (reduced == "activations")
+    # Stripes, brighter against darker than any cell: far outside what the ranges were made from.
+    strange = np.zeros((2, *crops.shape[1:]), np.uint8)
+    strange[0, :, ::3], strange[1, ::2] = (255, 0, 255), (255, 0, 255)
+    codes = dict(zip(names, session.run(names, {"image": strange}), strict=True))
+    assert max(int(codes[name].max()) for name in before) > 129
+    assert max(int(codes[name].max()) for name in limited) <= 129
+
+
+def test_a_sum_counts_two_weights_of_one_sign_and_one_channel() -> None:
+    weights = np.array([[100, -100, 3], [-90, 20, -70], [127, 0, 0]], np.int8).reshape(3, 1, 1, 3)
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale", "zero"], ["codes"]),
+        helper.make_node("DequantizeLinear", ["codes", "scale", "zero"], ["activation"]),
+        helper.make_node("DequantizeLinear", ["weights", "scales", "zeros"], ["kernel"], axis=0),
+        helper.make_node("Conv", ["activation", "kernel"], ["y"], "conv"),
+    ]
+    constants = {
+        "scale": np.float32(1),
+        "zero": np.uint8(0),
+        "weights": weights,
+        "scales": np.ones(3, np.float32),
+        "zeros": np.zeros(3, np.int8),
+    }
+    graph = helper.make_graph(
+        nodes,
+        "pair",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 1, 1, 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 3, 1, 1])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    assert largest_pair_sums(model) == {"conv": 255 * 160}
+    limit_codes(model)
+    onnx.checker.check_model(model, full_check=True)
+    assert largest_pair_sums(model) == {"conv": 129 * 160}
+
+
+def test_the_embedded_network_cannot_overflow_16_bits() -> None:
+    package = load_package(default_package_path())
+    if "largest_pair_sum" not in package.card.variants["int8"].parity:
+        pytest.skip("the embedded package was made before the codes were limited")
+    sums = largest_pair_sums(onnx.load(package.variant_file("int8")))
+    assert len(sums) > 80
+    assert max(sums.values()) <= LARGEST_SUM
 
 
 def test_the_worst_block_stays_in_float_when_decisions_differ(tmp_path: Path, network: Path, parts: CellParts) -> None:
