@@ -104,16 +104,16 @@ def crop_window(image: NDArray[Any], nucleus_bbox: BoundingBox, factor: float) -
         factor: side of the square as a multiple of the longer side of the box.
 
     Returns:
-        ``[side, side, ...]``, a copy.
+        ``[side, side, ...]``; inside the image it shares the image's memory.
     """
     left, top, side = crop_square(nucleus_bbox, factor)
     height, width = image.shape[:2]
-    if left >= 0 and top >= 0 and left + side <= width and top + side <= height:
-        return image[top : top + side, left : left + side].copy()
-    columns = np.clip(np.arange(left, left + side), 0, width - 1)
-    rows = np.clip(np.arange(top, top + side), 0, height - 1)
-    window: NDArray[Any] = image[rows[:, None], columns[None, :]]
-    return window
+    right, bottom = left + side, top + side
+    inside = image[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
+    beyond = (max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width))
+    if not any(beyond):
+        return inside
+    return np.asarray(cv2.copyMakeBorder(inside, *beyond, cv2.BORDER_REPLICATE))
 
 
 def crop_cell(pixels: RgbImage, cell: Cell, cell_labels: LabelImage | None, spec: PreprocessingSpec) -> RgbImage:

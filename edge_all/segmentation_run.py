@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_all.errors import ImageError
 from edge_all.imaging import read_image
+from edge_all.imaging.shrinking import Shrinking
 from edge_all.inputs import ImageSource
 from edge_all.outputs.jsonl import FieldsWriter
 from edge_all.outputs.label_images import write_label_images
@@ -59,10 +60,11 @@ def _segment_one(source: ImageSource, out: Path, stem: str, microns_per_pixel: f
         pixels = read_image(source.path)
     except ImageError as error:
         return dataclasses.replace(result, status="error", error=str(error))
-    segmentation = segment(pixels, microns_per_pixel=microns_per_pixel)
+    sizes = Shrinking(pixels)
+    segmentation = segment(pixels, microns_per_pixel=microns_per_pixel, sizes=sizes)
     height, width = pixels.shape[:2]
     result = dataclasses.replace(
-        result, width=width, height=height, quality=assess_quality(pixels), cells=segmentation.cells
+        result, width=width, height=height, quality=assess_quality(pixels, sizes=sizes), cells=segmentation.cells
     )
     write_label_images(out, stem, segmentation)
     for cell in result.candidates:

@@ -53,18 +53,28 @@ def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with part.open("xb") as file:
+            with _created(part) as file:
                 yield file
                 file.flush()
                 if durable:
                     os.fsync(file.fileno())
             part.replace(path)
-        finally:
+        except BaseException:
             part.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise output_error(path, error) from error
+
+
+def _created(part: Path) -> BinaryIO:
+    """A new file, open for writing; missing folders are made."""
+    try:
+        return part.open("xb")
+    except FileNotFoundError:
+        # Seldom: asking for the folder first took as long as all the rest.
+        part.parent.mkdir(parents=True, exist_ok=True)
+        return part.open("xb")
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.outputs.palette import PALETTE, CellClass, Rgb, cell_class
-from edge_all.outputs.pictures import write_jpeg
+from edge_all.outputs.pictures import resize_for_the_eye, write_jpeg
 from edge_all.outputs.report_words import is_unlike, probability_words
 from edge_all.outputs.tag_placement import Rectangle, place_tags
 from edge_all.results import INTENDED_USE, Cell, FieldResult, RgbImage
@@ -28,10 +28,14 @@ the smallest readable type do not fit into the width (measured: 395 px at 11 px 
 LARGEST_SIDE = 1400
 """Longer side in pixels of the largest picture: what a screen and the report show. Drawing and encoding a 5-megapixel
 field at its own size took 50 ms, at this one 9 ms (AVX2, one core); the field itself stays with the user."""
+SHOWN_SIDE = 1130
+"""Width in pixels at which the report shows a field."""
 TEXT_SHARE = 0.0105
 """Height of a capital as a share of the longer side: 12 px in the report, which shows a field 1130 px wide."""
 SMALLEST_TEXT = 9
 """Height of a capital in pixels below which OpenCV's type is no longer legible (looked at)."""
+CORNER_TOLERANCE = 1.0
+"""Pixels of the picture by which an outline that is drawn may miss the cell's own; lines are 2 wide and more."""
 JPEG_QUALITY = 85
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 NOT_JUDGED = "This field was not judged."
@@ -42,10 +46,14 @@ PAPER: Rgb = (255, 255, 255)
 def overlay_scale(width: int, height: int) -> float:
     """How many times `draw_overlay` enlarges a field of this size.
 
-    A whole number for single cells and small crops, below 1 for fields that are larger than `LARGEST_SIDE`.
+    A whole number for single cells and small crops, below 1 for fields that are larger than `LARGEST_SIDE`: one over a
+    whole number, which is the fastest to compute, where that leaves `SHOWN_SIDE`.
     """
     side = max(width, height, 1)
-    return LARGEST_SIDE / side if side > LARGEST_SIDE else max(1, math.ceil(READABLE_SIDE / side))
+    if side <= LARGEST_SIDE:
+        return max(1, math.ceil(READABLE_SIDE / side))
+    whole = math.ceil(side / LARGEST_SIDE)
+    return 1 / whole if side / whole >= SHOWN_SIDE else LARGEST_SIDE / side
 
 
 def draw_overlay(pixels: RgbImage, result: FieldResult) -> RgbImage:
@@ -60,14 +68,20 @@ def draw_overlay(pixels: RgbImage, result: FieldResult) -> RgbImage:
         strip below it. No name of a file or slide is drawn in.
     """
     scale = overlay_scale(pixels.shape[1], pixels.shape[0])
-    picture = _scaled(pixels, scale)
-    pen = _Pen(max(picture.shape[:2]))
+    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    pen = _Pen(max(height, width))
+    strip = _strip(width, result, pen)
+    # One piece of memory for the field and the strip: putting them together later copies both.
+    whole = np.empty((height + len(strip), width, 3), np.uint8)
+    picture = whole[:height]
+    _scale_into(picture, pixels)
+    whole[height:] = strip
     # What matters most is drawn last, on top.
     order: list[CellClass] = list(reversed(PALETTE))
     for cell in sorted(result.cells, key=lambda cell: order.index(cell_class(cell))):
         _draw_outline(picture, cell, scale, pen)
     _draw_tags(picture, result.candidates, scale, pen)
-    return np.vstack([picture, _strip(picture.shape[1], result, pen)])
+    return whole
 
 
 def save_overlay(folder: Path, stem: str, pixels: RgbImage, result: FieldResult) -> Path:
@@ -90,20 +104,15 @@ def save_overlay(folder: Path, stem: str, pixels: RgbImage, result: FieldResult)
     return path
 
 
-def _scaled(pixels: RgbImage, scale: float) -> RgbImage:
-    """The field at another size, always a copy."""
-    if scale == 1:
-        return np.array(pixels, order="C")
-    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-    if scale > 1:
-        return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
-    # Averaging whole blocks of pixels is fast, averaging fractions of pixels is not (1.4 against 17 ms for 5
-    # megapixels); what is left to shrink is less than half and needs no average.
-    block = int(1 / scale)
-    if block > 1:
-        whole = (max(width, pixels.shape[1] // block), max(height, pixels.shape[0] // block))
-        pixels = cv2.resize(pixels, whole, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+def _scale_into(picture: RgbImage, pixels: RgbImage) -> None:
+    """Fill a picture with the field at the picture's size."""
+    height, width = picture.shape[:2]
+    if (height, width) == pixels.shape[:2]:
+        picture[:] = pixels
+    elif width > pixels.shape[1]:
+        cv2.resize(pixels, (width, height), picture, interpolation=cv2.INTER_CUBIC)
+    else:
+        resize_for_the_eye(pixels, width, height, picture)
 
 
 class _Pen:
@@ -141,6 +150,9 @@ def _draw_outline(picture: RgbImage, cell: Cell, scale: float, pen: _Pen) -> Non
     # Pixel i covers scale pixels of the picture, its centre lies in their middle.
     points = np.asarray(cell.contour, np.float64).reshape(-1, 2) * scale + (scale - 1) / 2
     outline = np.round(points).astype(np.int32)
+    if scale < 1:
+        # OpenCV draws two round ends for each piece of a line: half the corners, half the time, the same picture.
+        outline = cv2.approxPolyDP(outline, CORNER_TOLERANCE, closed=True)[:, 0].astype(np.int32, copy=False)
     thickness = pen.thickness(drawn_as)
     lines = _dashes(outline, 5 * pen.capital // 4) if drawn_as == "indeterminate" else [outline]
     closed = drawn_as != "indeterminate"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_all.outputs.pictures import write_jpeg
-from edge_all.preprocessing import PreprocessingSpec, crop_cell, crop_square
+from edge_all.outputs.pictures import resize_for_the_eye, write_jpeg
+from edge_all.preprocessing import PreprocessingSpec, crop_square, crop_window
 from edge_all.results import Cell, FieldResult, RgbImage
 
 __all__ = ["JPEG_QUALITY", "THUMBNAIL_SIDE", "cell_picture", "save_thumbnails", "thumbnail_path"]
@@ -29,7 +29,7 @@ def save_thumbnails(
         stem: from `edge_all.outputs.naming.unique_stems`.
         pixels: ``uint8 [height, width, 3]`` RGB field.
         field: its result.
-        spec: how the model's crops are cut; only the size and the background are replaced.
+        spec: how the model's crops are cut; the factor counts here.
 
     Returns:
         From the id of each candidate to its file.
@@ -50,13 +50,13 @@ def cell_picture(pixels: RgbImage, cell: Cell, spec: PreprocessingSpec) -> RgbIm
     Args:
         pixels: ``uint8 [height, width, 3]`` RGB field.
         cell: the cell.
-        spec: how the model's crops are cut; only the size and the background are replaced.
+        spec: how the model's crops are cut; the factor counts here.
 
     Returns:
         ``uint8 [THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3]`` RGB.
     """
-    looks = PreprocessingSpec(input_size=THUMBNAIL_SIDE, factor=spec.factor, background="keep")
-    picture = crop_cell(pixels, cell, None, looks)
+    window = crop_window(pixels, cell.nucleus_bbox, spec.factor)
+    picture = resize_for_the_eye(window, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     left, top, side = crop_square(cell.nucleus_bbox, spec.factor)
     # Where the middle of each column and row of the picture lies in the field.
     places = (np.arange(THUMBNAIL_SIDE) + 0.5) * side / THUMBNAIL_SIDE

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.imaging.shrinking import Shrinking, shrink
 from edge_all.results import RgbImage, Segmentation
 from edge_all.segmentation.colour_clustering import (
     ColourModel,
@@ -53,19 +54,22 @@ LOBED = 2.2
 """Radius of a whole nucleus, at most, over that of the largest disc that fits into it."""
 
 
-def segment(pixels: RgbImage, *, microns_per_pixel: float | None = None) -> Segmentation:
+def segment(
+    pixels: RgbImage, *, microns_per_pixel: float | None = None, sizes: Shrinking | None = None
+) -> Segmentation:
     """Find the white cells of one field.
 
     Args:
         pixels: ``uint8 [height, width, 3]`` RGB, from a crop of one cell to a whole field.
         microns_per_pixel: where known, sets the size of a red cell; otherwise the field's own red cells do.
+        sizes: of the same pixels, where another stage looks at them, too.
 
     Returns:
         Candidates and rejected objects, numbered from top to bottom, and their label images.
     """
     height, width = pixels.shape[:2]
     factor = max(1, math.ceil(math.sqrt(height * width / WORK_PIXELS)))
-    work = shrink(pixels, factor)
+    work = (sizes or Shrinking(pixels)).by(factor)
     step = max(1, math.ceil(math.sqrt(work.shape[0] * work.shape[1] / COARSE_PIXELS)))
     coarse = shrink(work, step)
     model, keys = cluster_colours(coarse)
@@ -81,17 +85,6 @@ def segment(pixels: RgbImage, *, microns_per_pixel: float | None = None) -> Segm
         red_radius *= step
         found = find_cells(work, nuclei, step, model, red_cells, red_radius, grain=factor == 1)
     return assemble(found, factor, red_radius * factor, (height, width))
-
-
-def shrink(pixels: RgbImage, factor: int) -> RgbImage:
-    """Shrink by a whole number, averaging."""
-    if factor == 1:
-        return np.ascontiguousarray(pixels)
-    size = (max(1, pixels.shape[1] // factor), max(1, pixels.shape[0] // factor))
-    # Whole blocks only, so that a pixel here is exactly a block there.
-    pixels = pixels[: size[1] * factor, : size[0] * factor]
-    smaller: RgbImage = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    return smaller
 
 
 def red_cells_of(

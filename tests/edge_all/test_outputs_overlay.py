@@ -107,12 +107,13 @@ def test_a_cell_unlike_training_says_so_in_its_tag() -> None:
     assert tags[1] > 1.5 * tags[0] > 0, "the tag has no more words"
 
 
-def test_odd_outlines_are_drawn_without_complaint() -> None:
-    pixels = ground(300, 200)
+@pytest.mark.parametrize("size", [(300, 200), (2592, 1944)])
+def test_odd_outlines_are_drawn_without_complaint(size: tuple[int, int]) -> None:
+    pixels = ground(*size)
     for contour in [((5, 5),), ((5, 5), (9, 5)), ((0, 0), (299, 0), (299, 199), (0, 199))]:
         for label in ("ALL", "indeterminate"):
             odd = dataclasses.replace(cell(1, 5, 5, 4, label), contour=contour)  # type: ignore[arg-type]
-            assert draw_overlay(pixels, field(pixels, odd)).shape[1] == 300 * overlay_scale(300, 200)
+            assert draw_overlay(pixels, field(pixels, odd)).shape[1] == size[0] * overlay_scale(*size)
 
 
 def test_no_cells_still_carries_the_legend() -> None:

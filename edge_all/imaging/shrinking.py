@@ -1,0 +1,49 @@
+"""Images at whole fractions of their size, each computed once."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from edge_all.results import RgbImage
+
+__all__ = ["Shrinking", "shrink"]
+
+
+def shrink(pixels: RgbImage, factor: int) -> RgbImage:
+    """Shrink by a whole number, each pixel the mean of those that it replaces.
+
+    Args:
+        pixels: ``uint8 [height, width, 3]`` RGB.
+        factor: 1 or more.
+
+    Returns:
+        ``uint8 [height // factor, width // factor, 3]``, at least one pixel a side; for a factor
+        of 1, `pixels` itself.
+    """
+    if factor == 1:
+        return np.ascontiguousarray(pixels)
+    width, height = max(1, pixels.shape[1] // factor), max(1, pixels.shape[0] // factor)
+    # Without the odd rows and columns at the end the factor is a whole number, which OpenCV does several times faster,
+    # and a pixel here is exactly a block there.
+    whole = pixels[: height * factor, : width * factor]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+class Shrinking:
+    """One image at several sizes, for stages that look at the same fraction of it.
+
+    Not for several threads at once.
+
+    Args:
+        pixels: ``uint8 [height, width, 3]`` RGB.
+    """
+
+    def __init__(self, pixels: RgbImage) -> None:
+        self._sizes: dict[int, RgbImage] = {1: shrink(pixels, 1)}
+
+    def by(self, factor: int) -> RgbImage:
+        """`shrink` by this factor; do not write into what it returns."""
+        if factor not in self._sizes:
+            self._sizes[factor] = shrink(self._sizes[1], factor)
+        return self._sizes[factor]
