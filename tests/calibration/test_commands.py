@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import onnx
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from edge_all.cli import model
 from edge_all.errors import OutputError, UsageError
 from edge_all.model.package import load_package
 from edge_all_calibration.cells import LabelledCells, save_cells
@@ -86,6 +88,50 @@ def test_cells_of_one_class_give_figures_but_no_gate(
     assert "unknown" in shown.stdout
     refused = CliRunner().invoke(app, [*command, "--reference", str(released[0])])
     assert isinstance(refused.exception, UsageError)
+
+
+def test_the_report_of_the_gate_is_shown_with_the_model(released: tuple[Path, Release]) -> None:
+    shown_by = typer.Typer()
+    model.register(shown_by)
+    shown_by.callback()(lambda: None)
+    shown = CliRunner().invoke(shown_by, ["model", "show", str(released[0])])
+    assert shown.exit_code == 0
+    agreement = released[1].reports[1].checks[0].figure
+    for fact in ("gate", "label agreement", "passed True", f"low {agreement.low:.4g}", "limit 0.99"):
+        assert fact in shown.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files there")
+@pytest.mark.parametrize("limit", [1_000, 20_000])
+def test_a_disk_that_fills_up_leaves_nothing(
+    tmp_path: Path, network: Path, parts: CellParts, draw: Callable[..., LabelledCells], limit: int
+) -> None:
+    """The kernel refuses to write on, in Python or in C++: at the first network, and near the end."""
+    target = tmp_path / "target"
+    target.mkdir()
+    save_cells(tmp_path / "cells.npz", draw(range(60, 70)))
+    save_cells(tmp_path / "test.npz", parts.test)
+    code = (
+        "import resource, signal, sys; from edge_all.cli.main import main;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); sys.exit(main())"
+    )
+    # The network has the contract's input already: as a foreign one it takes uint8 pictures and gives a probability.
+    command = ["wrap", str(plain(network, tmp_path / "theirs.onnx")), "-o", str(target / "package")]
+    cells = ["--cells", str(tmp_path / "cells.npz"), "--test-cells", str(tmp_path / "test.npz")]
+    result = subprocess.run([sys.executable, "-c", code, *command, *cells], capture_output=True, text=True, check=False)
+    assert result.returncode == 2, result.stderr
+    assert "Cannot write" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert list(target.iterdir()) == []
+
+
+def plain(network: Path, target: Path) -> Path:
+    """The network with its probability as the only output, as a foreign classifier has it."""
+    foreign = onnx.load(network)
+    del foreign.graph.output[1:]
+    onnx.save(foreign, target)
+    return target
 
 
 def test_calibrating_publishes_a_package(
