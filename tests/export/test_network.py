@@ -9,7 +9,7 @@ import pytest
 
 from edge_all.errors import InputNotFoundError, ModelIncompatibleError, UsageError
 
-pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore")]
+pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("eager")]
 
 keras = pytest.importorskip("keras")
 from edge_all_export.network import (  # noqa: E402 - needs Keras

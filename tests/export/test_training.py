@@ -13,7 +13,12 @@ import pytest
 
 from edge_all.errors import EdgeAllError, OutputError, UsageError
 
-pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.training,
+    pytest.mark.filterwarnings("ignore"),
+    # InceptionV3 itself is trained in test_training_inception.py.
+    pytest.mark.usefixtures("tiny_backbone"),
+]
 
 keras = pytest.importorskip("keras")
 from edge_all_export.crops import CropStore  # noqa: E402 - needs Keras
@@ -81,6 +86,7 @@ def test_a_run_leaves_everything_needed_to_judge_it(
     assert not list(run.folder.glob("writing*"))
 
 
+@pytest.mark.usefixtures("eager")
 def test_a_killed_run_goes_on_where_it_stopped(
     samples: list[Sample], crops: CropStore, split: Split, tmp_path: Path
 ) -> None:
@@ -127,6 +133,7 @@ def test_one_class_on_the_training_side_is_refused(samples: list[Sample], crops:
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.usefixtures("eager")
 def test_memory_errors_say_what_to_do(samples: list[Sample], crops: CropStore, split: Split, tmp_path: Path) -> None:
     def full(_: EpochReport) -> None:
         raise MemoryError
@@ -135,6 +142,7 @@ def test_memory_errors_say_what_to_do(samples: list[Sample], crops: CropStore, s
         train(CONFIG, samples, split, tmp_path / "run", crops=crops, report=full)
 
 
+@pytest.mark.usefixtures("eager")
 def test_early_stopping_ends_a_run_that_gets_no_better(
     samples: list[Sample], crops: CropStore, split: Split, tmp_path: Path
 ) -> None:
@@ -145,6 +153,7 @@ def test_early_stopping_ends_a_run_that_gets_no_better(
     assert len(lines) == min(best + 2, 8)
 
 
+@pytest.mark.usefixtures("eager")
 def test_cross_validation_judges_every_cell_once(samples: list[Sample], crops: CropStore, tmp_path: Path) -> None:
     brief = dataclasses.replace(CONFIG, head_epochs=0, epochs=1, samples_per_epoch=4)
     runs = cross_validate(brief, samples, tmp_path, folds=2, crops=crops)
@@ -157,6 +166,7 @@ def test_cross_validation_judges_every_cell_once(samples: list[Sample], crops: C
         assert archive["ids"].tolist() == [row["sample"] for row in rows]
 
 
+@pytest.mark.usefixtures("eager")
 def test_folds_go_on_from_an_earlier_cross_validation_at_another_size(
     samples: list[Sample], crops: CropStore, tmp_path: Path
 ) -> None:
