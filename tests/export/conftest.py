@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def tiny_inception(include_top: bool, weights: str | None, input_shape: tuple[int, int, int]) -> keras.Model:
-    """Two convolutions under the names of the blocks that the head pools; traced fifty times faster than InceptionV3."""
+    """Two convolutions under the names of the blocks that the head pools, quickly traced."""
     import keras
     from keras import layers
 

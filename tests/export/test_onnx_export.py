@@ -227,13 +227,14 @@ def test_a_run_without_held_out_cells_or_with_other_data_is_refused(tmp_path: Pa
         parts_of_run(tmp_path, samples, spec)
 
 
-def test_the_real_network_leaves_as_one_package(tmp_path: Path) -> None:
+def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """InceptionV3 at its smallest input, untrained: export, parity, all variants, gate, runtime."""
     import onnx
 
     from edge_all.classifier import Classifier
     from edge_all.model.package import load_package
     from edge_all.preprocessing import PreprocessingSpec
+    from edge_all_calibration import quantization
     from edge_all_calibration.cells import LabelledCells
     from edge_all_calibration.gate import GateLimits
     from edge_all_calibration.operating_points import OperatingPolicy
@@ -248,6 +249,9 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path) -> None:
         names = np.array([f"{first + index // 4}" for index in range(count)], np.str_)
         return LabelledCells(crops, np.arange(count) % 2 == 0, names, names)
 
+    # The choice between the ways of quantising is tested where it is made.
+    monkeypatch.setattr(quantization, "METHODS", {"minmax": quantization.METHODS["minmax"]})
+    monkeypatch.setattr(quantization, "REDUCED_ACTIVATIONS", (0,))
     build_network(75, "none").save(tmp_path / "model.keras")
     release = package_network(
         open_trained(tmp_path / "model.keras"),
