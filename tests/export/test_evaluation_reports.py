@@ -168,7 +168,7 @@ def test_few_groups_and_implausible_figures_are_pointed_out() -> None:
         name="leak",
         resamples=RESAMPLES,
     )
-    assert any("Only 3 group(s) hold ALL cells (12)" in note for note in found.notes)
+    assert any("All 12 ALL cells are from 3 groups" in note for note in found.notes)
     assert any("invites a check" in note for note in found.notes)
     assert found.slides is None
 

@@ -358,8 +358,9 @@ def _warnings(predictions: Predictions, cells: Level) -> list[str]:
     for kind, figure in (("ALL", cells.figures["sensitivity"]), ("non-ALL", cells.figures["specificity"])):
         if 0 < figure.groups < FEW_GROUPS:
             warnings.append(
-                f"Only {figure.groups} group(s) hold {kind} cells ({figure.samples}): intervals from a bootstrap over "
-                "so few are too narrow, read them as a lower bound of the doubt."
+                f"All {figure.samples} {kind} cells are from {figure.groups} "
+                f"{'group' if figure.groups == 1 else 'groups'}: intervals from a bootstrap over so few are too "
+                "narrow, read them as a lower bound of the doubt."
             )
     if cells.groups == cells.samples > 1:
         warnings.append(

@@ -24,6 +24,7 @@ __all__ = [
     "escaped",
     "figure_words",
     "interval_words",
+    "number_of",
     "page",
     "plot_grid",
     "plot_picture",
@@ -84,6 +85,11 @@ def page(title: str, body: str) -> str:
         f"<title>{escaped(title)}</title><style>{style}</style></head>\n"
         f"<body>{banner}<main>{body}</main>{banner}</body></html>\n"
     )
+
+
+def number_of(count: int, thing: str) -> str:
+    """A number of things, in the singular where it is one."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def escaped(words: object) -> str:

@@ -270,7 +270,7 @@ def _confusion(predictions: Predictions, cutoff: float) -> Plot:
     plot = Plot(figsize=SQUARE)
     FigureCanvasAgg(plot)
     axes = plot.add_subplot()
-    axes.imshow(shares, cmap="PuBu", vmin=0, vmax=1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks([0, 1], list(CLASS_NAMES))
     axes.set_yticks([0, 1], [f"{name}\n(n = {total})" for name, total in zip(CLASS_NAMES, totals[:, 0], strict=True)])
     for (row, column), cells in np.ndenumerate(table):

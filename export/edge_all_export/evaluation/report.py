@@ -27,6 +27,7 @@ from edge_all_export.evaluation.document import (
     escaped,
     figure_words,
     interval_words,
+    number_of,
     page,
     plot_grid,
     plot_picture,
@@ -121,7 +122,7 @@ def _heading(evaluation: Evaluation) -> str:
     facts = [
         evaluation.created.replace("T", " "),
         f"{cells.samples} cells ({cells.positives} ALL, {cells.samples - cells.positives} non-ALL)",
-        f"{cells.groups} groups",
+        number_of(cells.groups, "group"),
     ]
     if evaluation.slides is not None:
         facts.append(f"{evaluation.slides.samples} slides")
@@ -144,7 +145,7 @@ def _headline(cells: Level) -> str:
         tiles.append(
             f"<li><span>{METRICS[name].title}</span><b>{figure_words(name, figure.value)}</b>"
             f"<span>{escaped(interval_words(name, figure) or figure.interval)}</span>"
-            f"<span>{figure.samples} cells, {figure.groups} groups</span></li>"
+            f"<span>{number_of(figure.samples, 'cell')}, {number_of(figure.groups, 'group')}</span></li>"
         )
     return f'<ul class="headline" aria-label="Cell level">{"".join(tiles)}</ul>'
 
@@ -157,8 +158,8 @@ def _level(title: str, level: Level, note: str = "") -> str:
     )
     remark = f'<p class="soft">{escaped(note)}</p>' if note else ""
     return (
-        f"<section><h2>{title}</h2><p>{level.samples} {unit}, {level.positives} of them ALL, in {level.groups} groups."
-        f"</p>{remark}{_figure_table(unit, rows)}"
+        f"<section><h2>{title}</h2><p>{level.samples} {unit}, {level.positives} of them ALL, in "
+        f"{number_of(level.groups, 'group')}.</p>{remark}{_figure_table(unit, rows)}"
         f"<h3>Classification report (scikit-learn)</h3><pre>{escaped(level.classification_report)}</pre></section>"
     )
 
@@ -175,7 +176,7 @@ def _figure_row(name: str, title: str, meaning: str, figure: Figure, *, higher: 
     return (
         f'<tr><th scope="row">{escaped(title)} <br><small>{escaped(meaning)}</small></th>'
         f'<td class="number">{figure_words(name, figure.value)}</td><td>{escaped(why)}</td>'
-        f'<td title="axis from {low:g} to {high:g}">{span_bar(figure, low, high)}</td>'
+        f'<td class="axis">{low:g}{span_bar(figure, low, high)}{high:g}</td>'
         f'<td class="number">{figure.samples}</td><td class="number">{figure.groups}</td></tr>'
     )
 
@@ -281,7 +282,8 @@ def _groups(rows: Sequence[GroupRow], cutoff: float) -> str:
 def _gallery(evaluation: Evaluation, image_of: ImageOf | None) -> str:
     missed, alarms = worst_mistakes(evaluation.predictions, evaluation.cutoff)
     return (
-        "<section><h2>Worst mistakes</h2>"
+        "<section><h2>Worst mistakes</h2><p>By the probability of ALL"
+        + (", without pictures: a table of predictions has none.</p>" if image_of is None else ".</p>")
         + _tiles("ALL called non-ALL", "missed", missed, evaluation.predictions, image_of)
         + _tiles("Non-ALL called ALL", "alarm", alarms, evaluation.predictions, image_of)
         + "</section>"
@@ -297,7 +299,7 @@ def _tiles(title: str, css: str, rows: NDArray[np.intp], predictions: Prediction
         pixels = None if image_of is None else image_of(sample)
         picture = "" if pixels is None else f'<img alt="" src="data:image/jpeg;base64,{_jpeg(pixels)}">'
         items.append(
-            f'<li class="{css}">{picture}<b>{predictions.probability[row]:.3f}</b><span>{escaped(sample)}</span></li>'
+            f'<li class="{css}">{picture}<b>{predictions.probability[row]:.4f}</b><span>{escaped(sample)}</span></li>'
         )
     shown = f", the worst {GALLERY_LENGTH} shown" if len(rows) > GALLERY_LENGTH else ""
     return f'<h3>{title}: {len(rows)}{shown}</h3><ul class="tiles">{"".join(items)}</ul>'
