@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_all.errors import InputNotFoundError, UsageError
+from edge_all.errors import InputError, InputNotFoundError, UsageError
 from edge_all.rendering import RenderedField, SmearSpec, render_field
 from edge_all_export.datasets import (
     ALL,
@@ -131,8 +131,9 @@ def test_allidb2_crop_shares_the_group_of_its_field(tmp_path: Path, single: np.n
 def test_unreadable_images_are_listed_and_the_rest_goes_on(allidb1: Path) -> None:
     (allidb1 / "fields" / "Im050_1.png").write_bytes(b"no image")
     (allidb1 / "fields" / "Im051_1.jpg").write_bytes(b"")
+    (allidb1 / "fields" / "thumb.png").write_bytes((allidb1 / "fields" / "Im041_0.png").read_bytes())
     cells = read_allidb1(allidb1)
-    assert [skipped.image.name for skipped in cells.skipped] == ["Im050_1.png", "Im051_1.jpg"]
+    assert [skipped.image.name for skipped in cells.skipped] == ["Im050_1.png", "Im051_1.jpg", "thumb.png"]
     assert all(skipped.reason for skipped in cells.skipped)
     assert {sample.group for sample in cells.samples} == {"allidb/Im003_1", "allidb/Im041_0"}
 
@@ -175,13 +176,15 @@ def test_bccd_without_its_annotation_is_listed(tmp_path: Path, single: np.ndarra
 
 
 def test_class_folders_take_the_patient_folder_as_group(tmp_path: Path, single: np.ndarray) -> None:
-    for name in ("ALL/p1/a.png", "ALL/p1/b.png", "non-ALL/c.png"):
+    # One patient has cells of both classes; an image beside the folders is a group of its own.
+    for name in ("ALL/p1/a.png", "ALL/p1/b.png", "non-ALL/p1/d.png", "non-ALL/c.png"):
         write_image(tmp_path / name, single)
     samples = read_class_folders(tmp_path).samples
     assert [(sample.group, sample.label) for sample in samples] == [
-        ("folders/ALL/p1", ALL),
-        ("folders/ALL/p1", ALL),
+        ("folders/p1", ALL),
+        ("folders/p1", ALL),
         ("folders/non-ALL/c", NON_ALL),
+        ("folders/p1", NON_ALL),
     ]
 
 
@@ -194,6 +197,27 @@ def test_class_folders_take_groups_from_the_table(tmp_path: Path, single: np.nda
     write_table(tmp_path / "groups.csv", rows[:1])
     with pytest.raises(UsageError, match=r"normal/c\.png"):
         read_class_folders(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"field,x,label\nIm003_1.png,4,blast\n", "no column y"),
+        (b"field,x,y,label\nIm003_1.png,4,five,blast\n", "line 2: y is 'five'"),
+        (b"field,x,y,label\nIm003_1.png,4\n", "line 2, is too short"),
+        (b"\xff\xfe\x00", "cannot be read as a table"),
+        (b"", "no column field, x, y, label"),
+    ],
+)
+def test_a_damaged_table_is_named_with_its_line(allidb1: Path, content: bytes, words: str) -> None:
+    (allidb1 / "points.csv").write_bytes(content)
+    with pytest.raises(InputError, match=words) as caught:
+        read_allidb1(allidb1)
+    assert "points.csv" in caught.value.problem
+
+
+def test_one_set_of_the_reference_is_a_layout_of_its_own(allidb1: Path) -> None:
+    assert read_layout("allidb1", allidb1).samples == read_allidb1(allidb1).samples
 
 
 def test_class_folders_need_both_classes_with_images(tmp_path: Path, single: np.ndarray) -> None:

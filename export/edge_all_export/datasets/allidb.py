@@ -7,19 +7,23 @@ a cell and its copy in the other set can never stand on two sides of a split.
 
 from __future__ import annotations
 
-import csv
 import math
+import re
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_all.errors import InputNotFoundError
+from edge_all.errors import UnsupportedImageError
 from edge_all.results import Cell, Segmentation
 from edge_all_export.datasets.locating import SMALL_OBJECT_SHARE, segmented, single_cell, touches_border
 from edge_all_export.datasets.samples import ALL, NON_ALL, CellSet, Sample, collect, contiguous_block, list_images
+from edge_all_export.datasets.tables import read_table
 
 __all__ = ["read_allidb1", "read_allidb2"]
+
+
+_FIELD_NAME = re.compile(r"Im(?P<number>\d{3})_[01]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +46,10 @@ def read_allidb1(folder: Path) -> CellSet:
 
     Raises:
         InputNotFoundError: the folder is not laid out like this.
+        InputError: its table is damaged.
     """
     points: dict[str, list[_Point]] = {}
-    for row in _rows(folder / "points.csv"):
+    for row in read_table(folder / "points.csv", ("field", "x", "y", "label"), ("x", "y")):
         points.setdefault(row["field"], []).append(_Point(int(row["x"]), int(row["y"]), row["label"]))
 
     def read(image: Path) -> Iterator[Sample]:
@@ -79,8 +84,9 @@ def read_allidb2(folder: Path) -> CellSet:
 
     Raises:
         InputNotFoundError: the folder is not laid out like this.
+        InputError: its table is damaged.
     """
-    truth = {row["crop"]: row for row in _rows(folder / "crops.csv")}
+    truth = {row["crop"]: row for row in read_table(folder / "crops.csv", ("crop", "label", "field"))}
 
     def read(image: Path) -> Iterator[Sample]:
         row = truth.get(image.name)
@@ -102,19 +108,15 @@ def read_allidb2(folder: Path) -> CellSet:
     return collect(list_images(folder / "crops"), read)
 
 
-def _rows(table: Path) -> list[dict[str, str]]:
-    if not table.is_file():
-        raise InputNotFoundError(f"There is no {table}.", "The data set's README says which files belong to it.")
-    with table.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def _group(field: str) -> str:
     return f"allidb/{field}"
 
 
 def _block(field: str) -> str:
-    return contiguous_block("allidb", int(field[2:5]))
+    found = _FIELD_NAME.match(field)
+    if found is None:
+        raise UnsupportedImageError(f"{field} is no field of ALL-IDB1.", "Names look like Im001_1 and Im041_0.")
+    return contiguous_block("allidb", int(found["number"]))
 
 
 def _marks_in(cell: Cell, segmentation: Segmentation, marks: Sequence[_Point]) -> set[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
 from edge_all.errors import InputNotFoundError, UsageError
 from edge_all_export.datasets.locating import single_cell_or_whole
 from edge_all_export.datasets.samples import ALL, NON_ALL, CellSet, Label, Sample, collect, list_images
+from edge_all_export.datasets.tables import read_table
 
 __all__ = ["read_class_folders"]
 
@@ -23,7 +23,8 @@ def read_class_folders(folder: Path) -> CellSet:
     """Single-cell images in one folder a class, named ``ALL`` and ``non-ALL`` or as in `CLASS_NAMES`.
 
     The group of an image is its patient: from ``groups.csv`` (``image,group``; paths relative to the folder) where that
-    exists, else the folder inside the class folder that it lies in, else the image itself.
+    exists, else the folder inside the class folder that it lies in, else the image itself. One patient may have cells
+    of both classes: folders of one name in both class folders are one group.
 
     Args:
         folder: that holds the class folders.
@@ -31,6 +32,7 @@ def read_class_folders(folder: Path) -> CellSet:
     Raises:
         InputNotFoundError: no class folder, or one without an image.
         UsageError: only one of the two classes is there, or ``groups.csv`` leaves out an image.
+        InputError: ``groups.csv`` is damaged.
     """
     if not folder.is_dir():
         raise InputNotFoundError(f"There is no folder {folder}.", "Check the path of the data set.")
@@ -67,11 +69,7 @@ def _is_class(path: Path) -> bool:
 def _groups(table: Path) -> dict[str, str] | None:
     if not table.is_file():
         return None
-    try:
-        with table.open(newline="", encoding="utf-8") as file:
-            return {row["image"]: row["group"] for row in csv.DictReader(file)}
-    except (OSError, KeyError, UnicodeDecodeError) as error:
-        raise UsageError(f"{table} cannot be read ({error!r}).", "Write the columns image and group.") from error
+    return {row["image"]: row["group"] for row in read_table(table, ("image", "group"))}
 
 
 def _group(image: Path, folder: Path, class_folder: Path, groups: dict[str, str] | None) -> str:
@@ -81,4 +79,4 @@ def _group(image: Path, folder: Path, class_folder: Path, groups: dict[str, str]
             raise UsageError(f"groups.csv has no line for {name}.", "Give every image the group of its patient.")
         return f"folders/{groups[name]}"
     inside = image.relative_to(class_folder)
-    return f"folders/{class_folder.name}/{inside.parts[0] if len(inside.parts) > 1 else inside.stem}"
+    return f"folders/{inside.parts[0]}" if len(inside.parts) > 1 else f"folders/{class_folder.name}/{inside.stem}"

@@ -5,7 +5,6 @@ Gupta and Gupta, ALL challenge dataset of ISBI 2019, The Cancer Imaging Archive,
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from edge_all.errors import InputNotFoundError
 from edge_all_export.datasets.locating import single_cell_or_whole
 from edge_all_export.datasets.samples import ALL, NON_ALL, CellSet, Label, Sample, collect, list_images
+from edge_all_export.datasets.tables import read_table
 
 __all__ = ["parse_cnmc_name", "read_cnmc"]
 
@@ -36,6 +36,7 @@ def read_cnmc(folder: Path) -> CellSet:
 
     Raises:
         InputNotFoundError: no image carries a name of this set.
+        InputError: the table is damaged.
     """
     images = list_images(folder, recursive=True)
     named: dict[Path, tuple[str, Label]] = {}
@@ -45,11 +46,10 @@ def read_cnmc(folder: Path) -> CellSet:
             named[image] = parsed
     for table in sorted(folder.rglob("*prelim_phase_data_labels.csv")):
         beside = {image.name: image for image in images if image.is_relative_to(table.parent) and image not in named}
-        with table.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                parsed = parse_cnmc_name(Path(row["Patient_ID"]).stem)
-                if parsed is not None and row["new_names"] in beside:
-                    named[beside[row["new_names"]]] = parsed
+        for row in read_table(table, ("Patient_ID", "new_names")):
+            parsed = parse_cnmc_name(Path(row["Patient_ID"]).stem)
+            if parsed is not None and row["new_names"] in beside:
+                named[beside[row["new_names"]]] = parsed
     if not named:
         raise InputNotFoundError(
             f"{folder} holds no image of C-NMC 2019.", "Names look like UID_11_2_1_all.bmp and UID_H3_1_2_hem.bmp."

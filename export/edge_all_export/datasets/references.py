@@ -6,16 +6,16 @@ Acevedo et al., Data in Brief 30 (2020), CC BY 4.0.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from edge_all.errors import CorruptImageError, InputNotFoundError
+from edge_all.errors import CorruptImageError
 from edge_all.results import BoundingBox, Cell
 from edge_all_export.datasets.locating import segmented, single_cell, touches_border
 from edge_all_export.datasets.samples import NON_ALL, CellSet, Sample, collect, contiguous_block, list_images
+from edge_all_export.datasets.tables import read_table
 
 __all__ = ["read_bccd", "read_pbc_lymphocytes", "read_segmentation_wbc"]
 
@@ -94,11 +94,7 @@ def read_pbc_lymphocytes(folder: Path) -> CellSet:
 
 
 def _wbc_folder(folder: Path, *, source: str) -> CellSet:
-    table = folder / "labels.csv"
-    if not table.is_file():
-        raise InputNotFoundError(f"There is no {table}.", "The data set's README says which files belong to it.")
-    with table.open(newline="", encoding="utf-8") as file:
-        kinds = {row["image"]: row["class"] for row in csv.DictReader(file)}
+    kinds = {row["image"]: row["class"] for row in read_table(folder / "labels.csv", ("image", "class"))}
     images = [image for image in list_images(folder) if image.name in kinds]
 
     def read(image: Path) -> Iterator[Sample]:

@@ -52,6 +52,7 @@ def load_training_samples(data_root: Path) -> tuple[Sample, ...]:
 
 LAYOUTS: dict[str, Callable[[Path], CellSet]] = {
     "reference": load_training_set,
+    **TRAINING_SETS,
     "folders": read_class_folders,
     "cnmc": read_cnmc,
     "taleqani": read_taleqani,
