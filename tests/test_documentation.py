@@ -1,0 +1,45 @@
+"""Every command line in the documentation is one that the command understands."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from edge_all.cli.main import PLUGIN_VERBS, build_app
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def command_lines() -> Iterator[Any]:
+    """The words after ``edge-all`` of each line in a code block, continued lines joined."""
+    for page in PAGES:
+        for block in re.findall(r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
+            for line in block.replace("\\\n", " ").splitlines():
+                for part in re.split(r"&&|\|", line):
+                    found = re.match(r"\s*(?:sudo )?(?:\S*/)?edge-all\s+(.+)", part)
+                    if found:
+                        yield pytest.param(shlex.split(found[1], comments=True), id=f"{page.name}: {found[1].strip()}")
+
+
+@pytest.mark.parametrize("words", list(command_lines()))
+def test_a_documented_command_line_is_understood(words: list[str]) -> None:
+    command: Any = typer.main.get_command(build_app())
+    verb = words[0]
+    while hasattr(command, "commands"):
+        assert words[0] in command.commands, f"there is no {words[0]!r}"
+        command, words = command.commands[words[0]], words[1:]
+    if "not installed" in (command.help or ""):
+        pytest.skip(f"{PLUGIN_VERBS[verb]} is not installed")
+    command.make_context(verb, list(words))
+
+
+def test_command_lines_are_found() -> None:
+    found = [param.values[0] for param in command_lines()]
+    assert {"train", "evaluate", "export", "screen", "model"} <= {words[0] for words in found}
