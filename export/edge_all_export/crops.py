@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -32,22 +32,39 @@ class CropStore:
     wide: RgbImage
 
     @classmethod
-    def cut(cls, samples: Sequence[Sample], spec: PreprocessingSpec) -> CropStore:
+    def cut(
+        cls,
+        samples: Sequence[Sample],
+        spec: PreprocessingSpec,
+        progress: Callable[[int, int], None] = lambda _done, _total: None,
+    ) -> CropStore:
         """Cut all samples both ways.
+
+        Args:
+            samples: in any order; those of one image best stand together.
+            spec: how the network's input is cut.
+            progress: told how many crops are cut, and of how many.
 
         Raises:
             ImageError: an image is no longer readable.
         """
         wide = PreprocessingSpec(round(spec.input_size * MARGIN), spec.factor * MARGIN, spec.background)
-        return cls(extract_crops(samples, spec), extract_crops(samples, wide))
+        count = len(samples)
+        return cls(
+            extract_crops(samples, spec, lambda done: progress(done, 2 * count)),
+            extract_crops(samples, wide, lambda done: progress(count + done, 2 * count)),
+        )
 
 
-def extract_crops(samples: Sequence[Sample], spec: PreprocessingSpec) -> RgbImage:
+def extract_crops(
+    samples: Sequence[Sample], spec: PreprocessingSpec, progress: Callable[[int], None] = lambda _done: None
+) -> RgbImage:
     """Cut every sample, each image being read once for its run of samples.
 
     Args:
         samples: in any order; those of one image best stand together.
         spec: how to cut.
+        progress: told after each image how many are cut.
 
     Returns:
         ``uint8 [samples, input_size, input_size, 3]`` RGB.
@@ -66,6 +83,7 @@ def extract_crops(samples: Sequence[Sample], spec: PreprocessingSpec) -> RgbImag
         for sample in members:
             crops[index] = _whole(pixels, spec) if sample.cell is None else crop_cell(pixels, sample.cell, labels, spec)
             index += 1
+        progress(index)
     return crops
 
 

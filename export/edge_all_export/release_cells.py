@@ -24,7 +24,13 @@ __all__ = ["parts_of_run"]
 
 SPLIT_FILE = "split.json"
 ENOUGH = 15
-"""Cells of each class that calibration and gate have at least."""
+"""Cells of each class that calibration and gate should have at least."""
+FEW = 4
+"""Of a small set so many will do, and the card says so; with fewer a gate would prove nothing at all."""
+FEW_CELLS = (
+    "Calibration and gate had {} and {} cells, of one class only {}: too few for more than a guess at temperature, "
+    "thresholds and what the gate says."
+)
 SHARED_BLOCKS = (
     "Calibration and gate used different fields of the held-out part, which may be neighbours from one patient; the "
     "network was trained on neither."
@@ -65,17 +71,19 @@ def parts_of_run(run: Path, samples: Sequence[Sample], spec: PreprocessingSpec) 
             f"The data hold {len(seen)} cells that the run was trained on, and {len(unseen)} that it held out.",
             "Point --data (and --layout) at what the run was trained on.",
         )
-    halves = _halves([samples[index] for index in unseen])
-    if halves is None:
-        # The few ALL cells may lie in one block of neighbouring fields; then whole fields are dealt.
-        samples = tuple(dataclasses.replace(sample, block=sample.group) for sample in samples)
-        halves = _halves([samples[index] for index in unseen])
-        notes: tuple[str, ...] = (SHARED_BLOCKS,)
-    else:
-        notes = ()
+    by_field = tuple(dataclasses.replace(sample, block=sample.group) for sample in samples)
+    halves = None
+    notes: tuple[str, ...] = ()
+    # The few ALL cells may lie in one block of neighbouring fields; then whole fields are dealt.
+    by_block = tuple(samples)
+    for least, dealt in ((ENOUGH, by_block), (ENOUGH, by_field), (FEW, by_block), (FEW, by_field)):
+        halves = _halves([dealt[index] for index in unseen], least)
+        if halves is not None:
+            samples, notes = dealt, (SHARED_BLOCKS,) if dealt is by_field else ()
+            break
     if halves is None:
         raise UsageError(
-            f"The {len(unseen)} cells that the run held out cannot be divided into halves with {ENOUGH} cells of each "
+            f"The {len(unseen)} cells that the run held out cannot be divided into halves with {FEW} cells of each "
             "class, not even field by field.",
             "Hold out more (--folds), or give --cells and --test-cells.",
         )
@@ -83,17 +91,20 @@ def parts_of_run(run: Path, samples: Sequence[Sample], spec: PreprocessingSpec) 
         _labelled([index for index, half in zip(unseen, halves, strict=True) if half == side], samples, crops)
         for side in (0, 1)
     )
+    few = min(int(np.bincount(part.labels.astype(np.intp), minlength=2).min()) for part in (calibration, test))
+    if few < ENOUGH:
+        notes = (*notes, FEW_CELLS.format(len(calibration), len(test), few))
     return CellParts(calibration, without_copies(test, calibration), _labelled(seen, samples, crops)), notes
 
 
-def _halves(unseen: Sequence[Sample]) -> list[int] | None:
-    """The half of each sample, no block in both; None where a half would lack a class, or nearly."""
+def _halves(unseen: Sequence[Sample], least: int) -> list[int] | None:
+    """The half of each sample, no block in both; None where a half would have fewer than ``least`` of a class."""
     try:
         halves = assign_folds(unseen, 2).tolist()
     except UsageError:
         return None
     found = Counter((half, sample.label) for half, sample in zip(halves, unseen, strict=True))
-    return halves if all(found[half, label] >= ENOUGH for half in (0, 1) for label in (0, 1)) else None
+    return halves if all(found[half, label] >= least for half in (0, 1) for label in (0, 1)) else None
 
 
 def _labelled(indices: list[int], samples: Sequence[Sample], crops: RgbImage) -> LabelledCells:

@@ -55,6 +55,19 @@ def tiny_backbone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keras.applications, "InceptionV3", tiny_inception)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def forgotten_networks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Lets go of the networks that Keras keeps, so that they do not add up over a session."""
+    yield
+    if request.node.get_closest_marker("training"):
+        import gc
+
+        import keras
+
+        keras.backend.clear_session()
+        gc.collect()
+
+
 @pytest.fixture
 def eager() -> Iterator[None]:
     """Runs every TensorFlow function step by step: a step is slower, but nothing is traced."""

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import errno
+import importlib.util
 import json
+import pickle
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from edge_all.errors import EdgeAllError, OutputError, UsageError
+from edge_all.errors import EdgeAllError, InputNotFoundError, OutputError, UsageError
 
 pytestmark = [
     pytest.mark.training,
@@ -24,9 +30,19 @@ keras = pytest.importorskip("keras")
 from edge_all_export.crops import CropStore  # noqa: E402 - needs Keras
 from edge_all_export.datasets.samples import Sample  # noqa: E402
 from edge_all_export.splits import Split, assign_folds, fold_splits  # noqa: E402
-from edge_all_export.training import TrainingConfig, cross_validate, train  # noqa: E402
-from edge_all_export.training.feeding import TrainingBatches, drawing_weights  # noqa: E402
-from edge_all_export.training.recording import EpochReport, WeightAverage  # noqa: E402
+from edge_all_export.training import TrainingConfig, cross_validate, train, train_on_data  # noqa: E402
+from edge_all_export.training.failures import told_failures  # noqa: E402
+from edge_all_export.training.feeding import LEAST_DRAWN, TrainingBatches, drawing_weights  # noqa: E402
+from edge_all_export.training.recording import (  # noqa: E402
+    Checkpoints,
+    EpochReport,
+    WeightAverage,
+    append_line,
+    cut_log,
+    read_log,
+)
+from edge_all_export.training.run import open_run  # noqa: E402
+from edge_all_export.training.watching import Watcher  # noqa: E402
 
 SIZE = 75
 CONFIG = TrainingConfig(
@@ -36,6 +52,20 @@ CONFIG = TrainingConfig(
 
 class Killed(BaseException):
     """As a signal would: no library catches it."""
+
+
+class Listening(Watcher):
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.steps: list[tuple[str, int, int]] = []
+
+    def say(self, words: str) -> None:
+        self.said.append(words)
+
+    def advance(self, task: str, done: int, total: int) -> None:
+        self.steps.append((task, done, total))
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +98,12 @@ def test_a_run_leaves_everything_needed_to_judge_it(
     samples: list[Sample], crops: CropStore, split: Split, tmp_path: Path
 ) -> None:
     lines: list[EpochReport] = []
-    run = train(CONFIG, samples, split, tmp_path / "run", crops=crops, report=lines.append)
+    watcher = Listening()
+    run = train(CONFIG, samples, split, tmp_path / "run", crops=crops, report=lines.append, watcher=watcher)
     assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert watcher.steps == [(f"Epoch {step // 2 + 1} of 3", step + 1, 6) for step in range(6)]
+    assert "12 cells (6 ALL) of 6 blocks are trained on; 4 cells (2 ALL) of 2 blocks are held out." in watcher.said
+    assert "Leak report: nothing is shared." in watcher.said
     assert TrainingConfig.read(run.folder / "config.json") == CONFIG
     held_out = [samples[index].id for index in split.held_out]
     assert json.loads((run.folder / "split.json").read_text())["held_out"]["samples"] == held_out
@@ -105,6 +139,90 @@ def test_a_killed_run_goes_on_where_it_stopped(
         assert [float(row["epoch"]) for row in csv.DictReader(file)] == [1, 2, 3]
     done = train(CONFIG, samples, split, folder, crops=crops, resume=True)
     assert done.figures == run.figures
+
+
+KILLED_RUN = """
+import os, pickle, signal, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import keras
+from conftest import tiny_inception
+keras.applications.InceptionV3 = tiny_inception
+keras.config.disable_interactive_logging()
+from edge_all_export.training import train
+arguments = pickle.loads(Path({arguments!r}).read_bytes())
+def kill(line):
+    if line["epoch"] == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+train(*arguments["positional"], crops=arguments["crops"], checkpoint_seconds=0, report=kill)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+@pytest.mark.usefixtures("eager")
+def test_a_run_killed_by_the_system_goes_on(
+    samples: list[Sample], crops: CropStore, split: Split, tmp_path: Path
+) -> None:
+    folder, arguments = tmp_path / "run", tmp_path / "arguments.pickle"
+    arguments.write_bytes(pickle.dumps({"positional": (CONFIG, samples, split, folder), "crops": crops}))
+    code = KILLED_RUN.format(tests=str(Path(__file__).parent), arguments=str(arguments))
+    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    # As a kill in the middle of writing leaves them.
+    (folder / "writing.keras").write_bytes(b"half a network")
+    lines: list[EpochReport] = []
+    watcher = Listening()
+    train(CONFIG, samples, split, folder, crops=crops, resume=True, report=lines.append, watcher=watcher)
+    assert "Resuming after epoch 2 of 3." in watcher.said
+    assert [line["epoch"] for line in lines] == [3]
+    assert (folder / "model.keras").exists()
+
+
+def test_a_full_disk_is_told_and_the_checkpoint_before_stays(tmp_path: Path) -> None:
+    class Disk:
+        """A network whose saving fills the disk."""
+
+        full = False
+
+        def save(self, path: Path) -> None:
+            path.write_bytes(b"part")
+            if self.full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    checkpoints, average, network = Checkpoints(tmp_path), WeightAverage(), Disk()
+    checkpoints.save(1, network, average)
+    network.full = True
+    with pytest.raises(OutputError, match="resume"):
+        checkpoints.save(2, network, average)
+    assert checkpoints.latest() == 1
+
+
+def test_a_line_of_the_log_that_a_full_disk_cut_off_is_forgotten(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    names = ("loss", "accuracy", "auc", "held_out_loss", "held_out_accuracy", "held_out_auc", "learning_rate")
+    for epoch in (1, 2):
+        append_line(log, {"epoch": epoch, **dict.fromkeys(names, 0.5), "seconds": 1})
+    with log.open("a", encoding="utf-8") as file:
+        file.write("3,0.2,0.")
+    assert [line["epoch"] for line in read_log(log)] == [1, 2]
+    cut_log(log, 1)
+    append_line(log, {"epoch": 2, **dict.fromkeys(names, 0.4), "seconds": 1})
+    assert [line["loss"] for line in read_log(log)] == [0.5, 0.4]
+
+
+def test_a_run_that_never_began_leaves_its_folder_free(samples: list[Sample], crops: CropStore, tmp_path: Path) -> None:
+    mixed = Split(tuple(range(0, 16, 2)), tuple(range(1, 16, 2)))
+    with pytest.raises(UsageError, match="leaks"):
+        train(CONFIG, samples, mixed, tmp_path, crops=crops)
+    open_run(tmp_path, CONFIG.changed(epochs=9), resume=False)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="the extra tensorboard is not installed")
+@pytest.mark.usefixtures("eager")
+def test_tensorboard_logs_are_written(samples: list[Sample], crops: CropStore, split: Split, tmp_path: Path) -> None:
+    brief = CONFIG.changed(head_epochs=0, epochs=1, samples_per_epoch=4)
+    train(brief, samples, split, tmp_path / "run", crops=crops)
+    assert list((tmp_path / "run" / "tensorboard").rglob("events.out.tfevents.*"))
 
 
 def test_a_used_folder_is_not_overwritten(
@@ -189,6 +307,64 @@ def test_folds_go_on_from_an_earlier_cross_validation_at_another_size(
         cross_validate(onward.changed(weights=str(small[0].folder)), samples, tmp_path / "mixed", folds=2, crops=larger)
 
 
+class ResourceExhaustedError(Exception):
+    """Under TensorFlow's name."""
+
+
+class JaxRuntimeError(RuntimeError):
+    """Under JAX's name."""
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "remedy"),
+    [
+        (MemoryError(), EdgeAllError, "--batch-size"),
+        (ResourceExhaustedError("OOM when allocating tensor with shape[32,128]"), EdgeAllError, "--batch-size"),
+        (JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 123 bytes."), EdgeAllError, "--batch-size"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), EdgeAllError, "--batch-size"),
+        (ResourceExhaustedError("events.out.tfevents.1; No space left on device"), OutputError, "resume"),
+        (OSError(errno.ENOSPC, "No space left on device"), OutputError, "resume"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), OutputError, "resume"),
+    ],
+)
+def test_failures_of_memory_and_disk_say_what_to_do(
+    error: Exception, expected: type[EdgeAllError], remedy: str
+) -> None:
+    with pytest.raises(expected, match=remedy) as caught, told_failures("run"):
+        raise error
+    assert type(caught.value) is expected
+
+
+@pytest.mark.parametrize("error", [ValueError("a shape"), RuntimeError("a graph"), OutputError("a file", "move it")])
+def test_other_failures_pass(error: Exception) -> None:
+    with pytest.raises(type(error)) as caught, told_failures("run"):
+        raise error
+    assert caught.value is error
+
+
+def test_mistakes_are_found_before_the_images_are_cut(samples: list[Sample], tmp_path: Path) -> None:
+    # The samples' images do not exist: whatever cuts them first fails otherwise.
+    gone = CONFIG.changed(weights=str(tmp_path / "gone.weights.h5"))
+    with pytest.raises(InputNotFoundError, match="gone"):
+        train_on_data(gone, samples, tmp_path / "run", folds=4)
+    with pytest.raises(UsageError, match="no non-ALL"):
+        train_on_data(CONFIG, [sample for sample in samples if sample.label], tmp_path / "run", folds=4)
+    with pytest.raises(UsageError, match="0 cells"):
+        train_on_data(CONFIG, [], tmp_path / "run", folds=4)
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match="not empty"):
+        train_on_data(CONFIG, samples, tmp_path / "taken", folds=4)
+
+
+def test_a_small_set_is_drawn_often_enough_for_the_schedule(samples: list[Sample], crops: CropStore) -> None:
+    config = CONFIG.changed(batch_size=32)
+    assert len(TrainingBatches(crops.wide, samples, dataclasses.replace(config, samples_per_epoch=None), 0)) == (
+        LEAST_DRAWN // 32
+    )
+    assert len(TrainingBatches(crops.wide, samples, config.changed(samples_per_epoch=64), 0)) == 2
+
+
 def test_batches_depend_on_seed_and_epoch_alone(samples: list[Sample], crops: CropStore) -> None:
     first = TrainingBatches(crops.wide, samples, CONFIG, 3)
     second = TrainingBatches(crops.wide, samples, CONFIG, 2)
@@ -220,7 +396,15 @@ def test_the_average_of_weights_survives_saving(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("epochs", 0), ("batch_size", 1), ("factor", 0.5), ("learning_rate", -1), ("precision", "int4"), ("all_share", 1)],
+    [
+        ("input_size", 64),
+        ("epochs", 0),
+        ("batch_size", 1),
+        ("factor", 0.5),
+        ("learning_rate", -1),
+        ("precision", "int4"),
+        ("all_share", 1),
+    ],
 )
 def test_values_that_make_no_sense_are_refused(option: str, value: float) -> None:
     with pytest.raises(UsageError):

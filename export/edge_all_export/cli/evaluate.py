@@ -79,8 +79,8 @@ def evaluate_model(
     layout: Annotated[
         str,
         typer.Option(
-            help="How the folder is laid out: reference, folders, cnmc, taleqani, or normal (images of one normal cell "
-            "each, where every ALL call is a false positive)."
+            help="How the folder is laid out, as for `edge-all train`, or normal: images of one normal cell each, "
+            "where every ALL call is a false positive."
         ),
     ] = REFERENCE_LAYOUT,
     variant: VariantOption = None,
@@ -91,6 +91,9 @@ def evaluate_model(
 
     Exit status: 0 all images used, 1 some could not be, 2 wrong usage or nothing could run.
     """
+    from edge_all_export.cli.backend import quiet_backend
+
+    quiet_backend()
     from edge_all_export.evaluation.assessment import evaluate
     from edge_all_export.evaluation.judging import gallery_images, unseen_samples
     from edge_all_export.evaluation.report import (

@@ -87,13 +87,14 @@ def export(
     """
     from edge_all.errors import OutputError
     from edge_all_calibration.cli.reporting import parse_policy, parse_variants, print_release, step_progress
+    from edge_all_export.cli.backend import quiet_backend
 
     chosen = parse_variants(variants, int8)
     policy = parse_policy(sensitivity, threshold)
     if output.exists() and not replace:
         raise OutputError(f"{output} exists already.", "Name another folder, or pass --replace.")
-    # TensorFlow would print a page about the processor; without oneDNN it also rounds alike everywhere.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quiet_backend()
+    # Without oneDNN TensorFlow rounds alike everywhere.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     with step_progress() as progress:
         progress("Opening the network")
@@ -151,10 +152,14 @@ def _parts(
     from edge_all_calibration.release import CellParts
 
     if data is not None and cells is None and test is None:
+        from edge_all_calibration.cli.reporting import print_skipped
         from edge_all_export.datasets import read_layout
         from edge_all_export.release_cells import parts_of_run
 
-        return parts_of_run(source if source.is_dir() else source.parent, read_layout(layout, data).samples, spec)
+        found = read_layout(layout, data)
+        for skipped in found.skipped:
+            print_skipped(skipped.image, skipped.reason)
+        return parts_of_run(source if source.is_dir() else source.parent, found.samples, spec)
     if data is not None or cells is None or test is None:
         raise UsageError(
             "A package needs labelled cells that the network was not trained on.",

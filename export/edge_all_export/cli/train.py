@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from edge_all_export.training.recording import EpochReport
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("train")(train)
+    app.command("train", rich_help_panel="Training side")(train)
 
 
 def train(
-    data: Annotated[Path, typer.Option("--data", help="Folder of the data set.")],
-    out: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run; new, unless resuming.")],
+    data: Annotated[Path, typer.Option("--data", help="Folder of the data set.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the run; new, unless resuming.", show_default=False)
+    ],
     layout: Annotated[
-        str, typer.Option(help="How the folder is laid out: reference, folders, cnmc or taleqani.")
+        str,
+        typer.Option(
+            help="How the folder is laid out: reference, folders, allidb1, allidb2, segmentation_wbc, bccd, cnmc or "
+            "taleqani."
+        ),
     ] = "reference",
     config: Annotated[
         Path | None, typer.Option(help="config.json of another run; the options below override it.")
@@ -35,7 +38,9 @@ def train(
     factor: Annotated[float | None, typer.Option(help="Side of a crop, in widths of its nucleus.")] = None,
     head_epochs: Annotated[int | None, typer.Option(help="Epochs with the backbone frozen.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs of fine-tuning.")] = None,
-    samples_per_epoch: Annotated[int | None, typer.Option(help="Crops drawn in an epoch.")] = None,
+    samples_per_epoch: Annotated[
+        int | None, typer.Option(help="Crops drawn in an epoch; as many as there are, and 320 at least.")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Crops in a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="At the start of fine-tuning.")] = None,
     freeze_batch_norm: Annotated[
@@ -62,12 +67,19 @@ def train(
 
     Writes the configuration, the split, the leak report, the log, the network and the held-out predictions.
     """
+    from rich.console import Console
+
     from edge_all.errors import UsageError
+    from edge_all_export.cli.backend import quiet_backend
 
     if cross_validation and all_data:
         raise UsageError("--cross-validate and --all-data exclude one another.", "Choose one of them.")
-    from edge_all_export.datasets import read_layout
-    from edge_all_export.training import TrainingConfig, train_on_data
+    quiet_backend()
+    console = Console(stderr=True)
+    with console.status("Loading Keras"):
+        from edge_all_export.cli.training_display import TrainingDisplay
+        from edge_all_export.datasets import read_layout
+        from edge_all_export.training import TrainingConfig, train_on_data
 
     base = TrainingConfig.read(config) if config is not None else TrainingConfig()
     recipe = base.changed(
@@ -84,27 +96,23 @@ def train(
         precision=precision,
         seed=seed,
     )
-    cells = read_layout(layout, data)
+    with console.status("Reading and segmenting the images"):
+        cells = read_layout(layout, data)
     for skipped in cells.skipped:
         typer.secho(f"Left out {skipped.image}: {skipped.reason}", err=True)
-    typer.echo(f"{len(cells.samples)} cells, {len(cells.skipped)} images left out.")
-    runs = train_on_data(
-        recipe,
-        cells.samples,
-        out,
-        folds=0 if all_data else folds,
-        every_fold=cross_validation,
-        resume=resume,
-        allow_leaks=allow_leaks,
-        report=_print_epoch,
-    )
+    typer.echo(f"{len(cells.samples)} cells, {len(cells.skipped)} images left out.", err=True)
+    with TrainingDisplay() as display:
+        runs = train_on_data(
+            recipe,
+            cells.samples,
+            out,
+            folds=0 if all_data else folds,
+            every_fold=cross_validation,
+            resume=resume,
+            allow_leaks=allow_leaks,
+            report=lambda _fold, line: display.epoch(line),
+            watcher=display,
+        )
     for run in runs:
         figures = ", ".join(f"{name.removeprefix('held_out_')} {value:.4f}" for name, value in run.figures.items())
         typer.echo(f"{run.folder}: held-out {figures}")
-
-
-def _print_epoch(fold: int, line: EpochReport) -> None:
-    typer.echo(
-        f"fold {fold}  epoch {line['epoch']:.0f}  loss {line['loss']:.4f}  held-out accuracy "
-        f"{line['held_out_accuracy']:.4f}  AUC {line['held_out_auc']:.4f}  {line['seconds']:.0f} s"
-    )

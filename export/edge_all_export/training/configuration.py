@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 from edge_all.errors import UsageError
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all_export.augmentation import AugmentationConfig
+from edge_all_export.network import MIN_INPUT_SIZE
 
 __all__ = ["TrainingConfig"]
 
@@ -30,7 +31,7 @@ class TrainingConfig:
             from, perhaps at another input size; of a cross-validation each fold goes on from its own network.
         head_epochs: epochs with the backbone frozen.
         epochs: epochs of fine-tuning after them.
-        samples_per_epoch: training crops drawn in an epoch; None draws as many as there are.
+        samples_per_epoch: training crops drawn in an epoch; None draws as many as there are, and 320 at least.
         batch_size: crops in a step.
         head_learning_rate: of the head epochs.
         learning_rate: at the start of fine-tuning; it falls to a hundredth along a cosine.
@@ -68,6 +69,8 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         checks = {
+            f"--input-size must be at least {MIN_INPUT_SIZE}, or InceptionV3 leaves nothing of it": self.input_size
+            >= MIN_INPUT_SIZE,
             "--epochs must be at least 1": self.epochs >= 1,
             "--head-epochs cannot be negative": self.head_epochs >= 0,
             "--batch-size must be at least 2": self.batch_size >= 2,

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from edge_all.errors import OutputError
+from edge_all.outputs.atomic import atomic_file, write_atomically
 from edge_all_export.crops import CropStore
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.leaks import join_copies
-from edge_all_export.splits import Split, assign_folds, fold_splits
+from edge_all_export.splits import Split, assign_folds, fold_splits, require_both_classes
 from edge_all_export.training.configuration import TrainingConfig
-from edge_all_export.training.earlier_run import earlier_network
+from edge_all_export.training.earlier_run import earlier_network, require_weights
+from edge_all_export.training.failures import told_failures
 from edge_all_export.training.recording import EpochReport
-from edge_all_export.training.run import TrainingRun, train
+from edge_all_export.training.run import TrainingRun, open_run, train
+from edge_all_export.training.watching import SILENT, Watcher
 
 __all__ = ["cross_validate", "train_on_data"]
 
@@ -32,6 +35,7 @@ def cross_validate(
     resume: bool = False,
     allow_leaks: bool = False,
     report: Callable[[int, EpochReport], None] = lambda _fold, _line: None,
+    watcher: Watcher = SILENT,
 ) -> tuple[TrainingRun, ...]:
     """Train one network a fold, and gather the held-out predictions.
 
@@ -47,15 +51,17 @@ def cross_validate(
         resume: go on where a killed cross-validation stopped.
         allow_leaks: as in `train`.
         report: called with the fold and every epoch's figures.
+        watcher: told what happens in between.
 
     Raises:
         EdgeAllError: as `train` and `assign_folds` do.
     """
-    crops = crops if crops is not None else CropStore.cut(samples, config.spec)
+    crops = crops if crops is not None else _cut(samples, config, folder, watcher)
     samples = join_copies(samples, crops.exact)
     splits = fold_splits(assign_folds(samples, folds))
     runs = []
     for fold, split in enumerate(splits):
+        watcher.say(f"Fold {fold + 1} of {len(splits)}, in {folder / f'fold-{fold}'}")
         runs.append(
             train(
                 config.changed(weights=earlier_network(config.weights, fold)),
@@ -66,6 +72,7 @@ def cross_validate(
                 resume=resume,
                 allow_leaks=allow_leaks,
                 report=lambda line, fold=fold: report(fold, line),  # type: ignore[misc]
+                watcher=watcher,
             )
         )
         gather(folder, runs)
@@ -82,6 +89,7 @@ def train_on_data(
     resume: bool = False,
     allow_leaks: bool = False,
     report: Callable[[int, EpochReport], None] = lambda _fold, _line: None,
+    watcher: Watcher = SILENT,
 ) -> tuple[TrainingRun, ...]:
     """Train as ``edge-all train`` does: hold out the first fold, or each in turn, or nothing.
 
@@ -94,20 +102,32 @@ def train_on_data(
         resume: as in `train`.
         allow_leaks: as in `train`.
         report: called with the fold and every epoch's figures.
+        watcher: told what happens in between.
 
     Raises:
         EdgeAllError: as `train` and `assign_folds` do.
     """
+    require_weights(config.weights)
+    require_both_classes(samples)
+    first = config.changed(weights=earlier_network(config.weights, 0 if folds else None))
+    open_run(folder / "fold-0" if every_fold else folder, first, resume=resume)
     if every_fold:
         return cross_validate(
-            config, samples, folder, folds=folds, resume=resume, allow_leaks=allow_leaks, report=report
+            config,
+            samples,
+            folder,
+            folds=folds,
+            resume=resume,
+            allow_leaks=allow_leaks,
+            report=report,
+            watcher=watcher,
         )
-    crops = CropStore.cut(samples, config.spec)
+    crops = _cut(samples, config, folder, watcher)
     samples = join_copies(samples, crops.exact)
     everything = Split(tuple(range(len(samples))), ())
     split = fold_splits(assign_folds(samples, folds))[0] if folds else everything
     run = train(
-        config.changed(weights=earlier_network(config.weights, 0 if folds else None)),
+        first,
         samples,
         split,
         folder,
@@ -115,8 +135,16 @@ def train_on_data(
         resume=resume,
         allow_leaks=allow_leaks,
         report=lambda line: report(0, line),
+        watcher=watcher,
     )
     return (run,)
+
+
+def _cut(samples: Sequence[Sample], config: TrainingConfig, folder: Path, watcher: Watcher) -> CropStore:
+    with told_failures(folder):
+        return CropStore.cut(
+            samples, config.spec, lambda done, total: watcher.advance("Cutting the crops", done, total)
+        )
 
 
 def gather(folder: Path, runs: Sequence[TrainingRun]) -> None:
@@ -132,19 +160,10 @@ def gather(folder: Path, runs: Sequence[TrainingRun]) -> None:
             ids.append(archive["ids"])
             features.append(archive["features"])
         numbers.append(np.full(len(found), fold))
-    try:
-        with (folder / "predictions.csv").open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([[*header, "fold"], *rows])
-        np.savez(
-            folder / "features.npz",
-            ids=np.concatenate(ids),
-            features=np.concatenate(features),
-            folds=np.concatenate(numbers),
-        )
-        (folder / "figures.json").write_text(
-            json.dumps([run.figures for run in runs], indent=2) + "\n", encoding="utf-8"
-        )
-    except OSError as error:
-        raise OutputError(
-            f"The results in {folder} cannot be written ({error}).", "Free some space and resume."
-        ) from error
+    table = io.StringIO(newline="")
+    csv.writer(table).writerows([[*header, "fold"], *rows])
+    write_atomically(folder / "predictions.csv", table.getvalue().encode())
+    with atomic_file(folder / "features.npz") as file:
+        np.savez(file, ids=np.concatenate(ids), features=np.concatenate(features), folds=np.concatenate(numbers))
+    figures = json.dumps([run.figures for run in runs], indent=2) + "\n"
+    write_atomically(folder / "figures.json", figures.encode())

@@ -10,13 +10,25 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_all.errors import InputError, UsageError
+from edge_all.errors import InputError, InputNotFoundError, UsageError
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.splits import Split
 
-__all__ = ["earlier_network", "refuse_seen_cells"]
+__all__ = ["earlier_network", "refuse_seen_cells", "require_weights"]
 
 NETWORK = "model.keras"
+
+
+def require_weights(weights: str) -> None:
+    """Check, before any long work, that there is something to start from.
+
+    Raises:
+        InputNotFoundError: ``weights`` names a file or folder that does not exist.
+    """
+    if weights not in ("imagenet", "none") and not Path(weights).exists():
+        raise InputNotFoundError(
+            f"There is no weights file {weights}.", "Name imagenet, none, or a file or run folder that exists."
+        )
 
 
 def earlier_network(weights: str, fold: int | None) -> str:

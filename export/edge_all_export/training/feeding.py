@@ -19,6 +19,10 @@ __all__ = ["TrainingBatches", "drawing_weights"]
 PAIRED_SHARE = 0.6
 """Share of a class that is drawn from sources which have the other class too."""
 
+LEAST_DRAWN = 320
+"""Crops drawn in an epoch of a smaller set, each differently augmented. 80 crops would be two or three steps, too few
+for the learning rate to rise and fall."""
+
 
 def drawing_weights(samples: Sequence[Sample], all_share: float) -> NDArray[np.float64]:
     """Probability of drawing each sample.
@@ -61,7 +65,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._colours = colour_statistics(crops)
         self._config = config
         self._epoch = first_epoch
-        drawn = config.samples_per_epoch or len(samples)
+        drawn = config.samples_per_epoch or max(len(samples), LEAST_DRAWN)
         self._batches = max(1, drawn // config.batch_size)
 
     def __len__(self) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import keras
 import numpy as np
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from edge_all.errors import OutputError
+from edge_all.outputs.atomic import write_atomically
 from edge_all.results import RgbImage
+from edge_all_export.training.watching import Watcher
 
 __all__ = ["Checkpoints", "EpochReport", "Recorder", "WeightAverage", "held_out_figures"]
 
@@ -133,6 +136,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         patience: epochs without a better held-out AUC before stopping; None never stops.
         checkpoint_seconds: least time between two checkpoints.
         report: called with each epoch's line.
+        watcher: told of every step.
+        epochs: of the whole run, head epochs among them.
     """
 
     def __init__(
@@ -145,6 +150,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         patience: int | None,
         checkpoint_seconds: float,
         report: Callable[[EpochReport], None],
+        watcher: Watcher,
+        epochs: int,
     ) -> None:
         super().__init__()
         self._log = folder / "log.csv"
@@ -155,13 +162,23 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         self._patience = patience
         self._checkpoint_seconds = checkpoint_seconds
         self._report = report
+        self._watcher = watcher
+        self._epochs = epochs
+        self._epoch = 0
         self._written = time.monotonic()
         self._started = time.monotonic()
         self.stopped_early = False
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras's signature
         """Start the clock."""
+        self._epoch = epoch
         self._started = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras's
+        """Show that something happens."""
+        steps = self.params["steps"]
+        done = self._epoch * steps + batch + 1
+        self._watcher.advance(f"Epoch {self._epoch + 1} of {self._epochs}", done, self._epochs * steps)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Judge, log, average, checkpoint, perhaps stop."""
@@ -201,26 +218,41 @@ def append_line(log: Path, line: EpochReport) -> None:
     try:
         new = not log.exists()
         with log.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, LOG_COLUMNS)
-            if new:
-                writer.writeheader()
-            writer.writerow({name: f"{line[name]:.6g}" for name in LOG_COLUMNS})
+            _write_lines(file, [line], header=new)
     except OSError as error:
         raise OutputError(f"{log} cannot be written ({error}).", "Free some space and resume the run.") from error
 
 
 def read_log(log: Path) -> list[EpochReport]:
-    """The lines of ``log.csv``; empty before the first epoch."""
+    """The lines of ``log.csv`` up to the first that a full disk left incomplete; empty before the first epoch."""
     if not log.exists():
         return []
+    lines: list[EpochReport] = []
     with log.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        for row in csv.DictReader(file):
+            try:
+                lines.append({name: float(row[name]) for name in LOG_COLUMNS})
+            except (KeyError, TypeError, ValueError):
+                break
+    return lines
 
 
 def cut_log(log: Path, epochs_done: int) -> None:
-    """Forget the epochs after a checkpoint, which a resumed run does again."""
+    """Forget the epochs after a checkpoint, which a resumed run does again.
+
+    Raises:
+        OutputError: it cannot be written; the log is then as it was.
+    """
+    if not log.exists():
+        return
     kept = [line for line in read_log(log) if line["epoch"] <= epochs_done]
-    if log.exists():
-        log.unlink()
-    for line in kept:
-        append_line(log, line)
+    text = io.StringIO(newline="")
+    _write_lines(text, kept, header=True)
+    write_atomically(log, text.getvalue().encode())
+
+
+def _write_lines(file: TextIO, lines: Iterable[EpochReport], *, header: bool) -> None:
+    writer = csv.DictWriter(file, LOG_COLUMNS)
+    if header:
+        writer.writeheader()
+    writer.writerows({name: f"{line[name]:.6g}" for name in LOG_COLUMNS} for line in lines)

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.errors import EdgeAllError, OutputError, UsageError
+from edge_all.errors import OutputError, UsageError
 from edge_all_export.crops import CropStore
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.leaks import LeakReport, find_leaks
@@ -23,6 +23,7 @@ from edge_all_export.network import build_network, inference_network, set_backbo
 from edge_all_export.splits import Split, require_both_classes
 from edge_all_export.training.configuration import TrainingConfig
 from edge_all_export.training.earlier_run import refuse_seen_cells
+from edge_all_export.training.failures import told_failures
 from edge_all_export.training.feeding import TrainingBatches, drawing_weights
 from edge_all_export.training.recording import (
     JUDGING_BATCH,
@@ -33,8 +34,12 @@ from edge_all_export.training.recording import (
     cut_log,
     held_out_figures,
 )
+from edge_all_export.training.watching import SILENT, Watcher
 
-__all__ = ["TrainingRun", "train"]
+__all__ = ["TrainingRun", "open_run", "train"]
+
+PREPARATION = frozenset({"config.json", "leaks.json", "split.json"})
+"""Files of a run that holds no work yet: it was refused, or its weights were not to be had."""
 
 FINAL_RATE = 0.01
 """Share of the learning rate left at the end of the cosine."""
@@ -77,6 +82,7 @@ def train(
     allow_leaks: bool = False,
     checkpoint_seconds: float = 60.0,
     report: Callable[[EpochReport], None] = lambda _: None,
+    watcher: Watcher = SILENT,
 ) -> TrainingRun:
     """Train one network.
 
@@ -90,6 +96,7 @@ def train(
         allow_leaks: train although the leak report found the two sides mixed.
         checkpoint_seconds: least time between two checkpoints.
         report: called with every epoch's figures.
+        watcher: told what happens in between.
 
     Raises:
         UsageError: one class only, a leaking split, or a folder of another configuration.
@@ -98,19 +105,22 @@ def train(
     """
     training = [samples[index] for index in split.train]
     require_both_classes(training)
-    _open(folder, config, resume=resume)
+    open_run(folder, config, resume=resume)
     if resume and (folder / "figures.json").exists():
         return TrainingRun(folder, config, json.loads((folder / "figures.json").read_text(encoding="utf-8")))
-    crops = crops if crops is not None else CropStore.cut(samples, config.spec)
+    if crops is None:
+        crops = CropStore.cut(samples, config.spec)
     leaks = find_leaks(samples, split, crops.exact)
     _write_json(folder / "leaks.json", leaks.to_json())
+    watcher.say(_sides_words(samples, split))
+    watcher.say(_leak_words(leaks))
     refuse_leaks(leaks, allow=allow_leaks)
     refuse_seen_cells(config.weights, samples, split, allow=allow_leaks)
     _write_json(folder / "config.json", config.to_json())
     _write_json(folder / "split.json", _split_record(samples, split))
     held_out = crops.exact[list(split.held_out)]
     labels = np.array([samples[index].label for index in split.held_out], np.int64)
-    with _memory_errors():
+    with told_failures(folder):
         network = _fit(
             config,
             training,
@@ -120,9 +130,10 @@ def train(
             folder,
             checkpoint_seconds=checkpoint_seconds,
             report=report,
+            watcher=watcher,
         )
         judged = judge(network, held_out)
-    _atomic(folder / "model.keras", network.save)
+        _atomic(folder / "model.keras", network.save)
     write_predictions(folder, [samples[index] for index in split.held_out], judged)
     figures = held_out_figures(judged["probability"].astype(np.float64), labels)
     _write_json(folder / "figures.json", figures)
@@ -179,12 +190,15 @@ def _fit(
     *,
     checkpoint_seconds: float,
     report: Callable[[EpochReport], None],
+    watcher: Watcher,
 ) -> keras.Model:
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_global_policy(config.precision)
     checkpoints = Checkpoints(folder)
     average = WeightAverage()
     done = checkpoints.latest() or 0
+    if done:
+        watcher.say(f"Resuming after epoch {done} of {config.head_epochs + config.epochs}.")
     network = (
         checkpoints.load(done, average)
         if done
@@ -201,13 +215,17 @@ def _fit(
         patience=config.early_stopping,
         checkpoint_seconds=checkpoint_seconds,
         report=report,
+        watcher=watcher,
+        epochs=total,
     )
     callbacks: list[keras.callbacks.Callback] = [recorder]
-    if importlib.util.find_spec("tensorboard") is not None:
+    if _can_log_to_tensorboard():
         callbacks.append(keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False))
     for first, last, tune_backbone in ((0, config.head_epochs, False), (config.head_epochs, total, True)):
         if done >= last or recorder.stopped_early:
             continue
+        part = "Fine-tuning the whole network" if tune_backbone else "Training the head"
+        watcher.say(f"{part}; before its first step the network is compiled, which takes up to a minute.")
         batches = TrainingBatches(wide, training, config, max(done, first))
         if done <= first:
             set_backbone_trainable(network, tune_backbone, train_batch_norm=config.train_batch_norm)
@@ -249,29 +267,47 @@ def _compile(network: keras.Model, config: TrainingConfig, *, tune_backbone: boo
     )
 
 
-class _memory_errors:  # noqa: N801 - reads as a statement
-    """Turns an out-of-memory error of any backend into one that says what to do."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if kind is None or issubclass(kind, EdgeAllError):
-            return
-        if issubclass(kind, MemoryError) or kind.__name__ in ("ResourceExhaustedError", "OutOfMemoryError"):
-            raise EdgeAllError(
-                "The network and a batch do not fit into memory.",
-                "Use a smaller --batch-size or --input-size, and resume.",
-            ) from error
+def _can_log_to_tensorboard() -> bool:
+    """Keras writes these logs through TensorFlow, whatever backend it computes on."""
+    return all(importlib.util.find_spec(name) is not None for name in ("tensorboard", "tensorflow"))
 
 
-def _open(folder: Path, config: TrainingConfig, *, resume: bool) -> None:
+def _sides_words(samples: Sequence[Sample], split: Split) -> str:
+    sides = []
+    for name, indices in (("trained on", split.train), ("held out", split.held_out)):
+        blasts = sum(samples[index].label for index in indices)
+        blocks = len({samples[index].block for index in indices})
+        sides.append(f"{len(indices)} cells ({blasts} ALL) of {blocks} blocks are {name}")
+    words = "; ".join(sides) + "."
+    if split.held_out and len({samples[index].label for index in split.held_out}) == 1:
+        words += " The held-out cells are of one class, so there is no AUC: use fewer folds, or more data."
+    return words
+
+
+def _leak_words(leaks: LeakReport) -> str:
+    words = f"Leak report: {leaks.summary()}."
+    if leaks.contradictions:
+        first, second = leaks.contradictions[0]
+        words += (
+            f" {len(leaks.contradictions)} pairs of copies carry two labels (for example {first} and {second}): "
+            "correct one; leaks.json lists all."
+        )
+    return words
+
+
+def open_run(folder: Path, config: TrainingConfig, *, resume: bool) -> None:
+    """Make the folder of a run, and see that nothing in it is lost.
+
+    Raises:
+        OutputError: it cannot be made, or is in use.
+        UsageError: it holds a run of another configuration.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        used = any(folder.iterdir())
+        found = {path.name for path in folder.iterdir()}
     except OSError as error:
         raise OutputError(f"The run folder {folder} cannot be made ({error}).", "Name another one.") from error
-    if not used:
+    if found <= PREPARATION:
         return
     if not resume:
         raise OutputError(f"The run folder {folder} is not empty.", "Name a new folder, or pass --resume to go on.")

@@ -1,0 +1,28 @@
+"""Who is told how a training run goes on, without the run knowing whether anybody looks."""
+
+from __future__ import annotations
+
+__all__ = ["SILENT", "Watcher"]
+
+
+class Watcher:
+    """Told how a run goes on; this one keeps quiet, a display overrides both methods."""
+
+    def say(self, words: str) -> None:
+        """Something that the user should read.
+
+        Args:
+            words: a sentence.
+        """
+
+    def advance(self, task: str, done: int, total: int) -> None:
+        """A step of something long.
+
+        Args:
+            task: what is being done.
+            done: steps done of it.
+            total: steps that there are.
+        """
+
+
+SILENT = Watcher()

@@ -1,0 +1,97 @@
+"""``edge-all train`` and what follows it, as the guide says, on a small set and with a tiny backbone."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from edge_all.errors import InputNotFoundError, OutputError, UsageError
+from edge_all_export import commands
+
+pytestmark = [
+    pytest.mark.training,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("tiny_backbone", "eager"),
+]
+
+run = CliRunner()
+BRIEF = ("--weights", "none", "--input-size", "75", "--head-epochs", "1", "--epochs", "1", "--samples-per-epoch", "8")
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    made = typer.Typer(pretty_exceptions_enable=False)
+    commands.register(made)
+    return made
+
+
+@pytest.fixture
+def smears(tmp_path: Path) -> Path:
+    """Eight patients with two images of each class, no two alike, and one image that is none."""
+    generator = np.random.default_rng(0)
+    for patient in range(8):
+        for label, name in enumerate(("non-ALL", "ALL")):
+            folder = tmp_path / "smears" / name / f"patient-{patient}"
+            folder.mkdir(parents=True)
+            for number in range(2):
+                coarse = generator.integers(120, 255, (6, 6, 3), np.uint8)
+                ground = cv2.resize(coarse, (120, 120), interpolation=cv2.INTER_CUBIC)
+                cv2.imwrite(
+                    str(folder / f"{number}.png"), cv2.circle(ground, (60, 60), 15 + 15 * label, (110, 40, 80), -1)
+                )
+    (tmp_path / "smears" / "ALL" / "patient-3" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n no")
+    return tmp_path / "smears"
+
+
+def test_a_small_set_is_trained_on_and_evaluated(app: typer.Typer, smears: Path, tmp_path: Path) -> None:
+    data = ["--data", str(smears), "--layout", "folders"]
+    out = tmp_path / "run"
+    trained = run.invoke(app, ["train", *data, "-o", str(out), "--folds", "4", "--batch-size", "4", *BRIEF])
+    assert trained.exit_code == 0, trained.output
+    for words in (
+        "32 cells, 1 images left out.",
+        "broken.png",
+        "24 cells (12 ALL) of 6 blocks are trained on; 8 cells (4 ALL) of 2 blocks are held out.",
+        "Leak report: nothing is shared.",
+        "epoch   2",
+        "held-out loss",
+    ):
+        assert words in trained.output
+    with (out / "predictions.csv").open() as file:
+        held_out = {row["group"] for row in csv.DictReader(file)}
+    assert len(held_out) == 2
+
+    judged = run.invoke(app, ["evaluate", "model", str(out), *data, "-o", str(tmp_path / "evaluation")])
+    assert judged.exit_code == 1, judged.output  # one image could not be read
+    assert "24 cell(s) of blocks that the model was trained on are left out." in " ".join(judged.output.split())
+    assert (tmp_path / "evaluation" / "report.html").is_file()
+    assert (tmp_path / "evaluation" / "plots" / "learning_curves.png").is_file()
+
+    again = run.invoke(app, ["train", *data, "-o", str(out), *BRIEF])
+    assert isinstance(again.exception, OutputError)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        (["--weights", "gone.h5"], InputNotFoundError, "gone.h5"),
+        (["--folds", "9"], UsageError, "9 folds"),
+        (["--cross-validate", "--all-data"], UsageError, "exclude"),
+        (["--layout", "odd"], UsageError, "odd"),
+        (["--layout", "reference"], InputNotFoundError, "allidb1"),
+        (["--precision", "int4"], UsageError, "precision"),
+    ],
+)
+def test_mistakes_end_in_an_error_that_says_what_to_do(
+    app: typer.Typer, smears: Path, tmp_path: Path, options: list[str], error: type[Exception], words: str
+) -> None:
+    given = ["train", "--data", str(smears), "--layout", "folders", "-o", str(tmp_path / "run"), *BRIEF, *options]
+    result = run.invoke(app, given)
+    assert isinstance(result.exception, error), result.output
+    assert words in str(result.exception)
