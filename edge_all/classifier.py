@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, ModelNotFoundError, UsageError
+from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, UsageError
 from edge_all.model.card import VARIANTS, ModelCard, Thresholds, VariantName
 from edge_all.model.package import ModelPackage
 from edge_all.model.store import find_package
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import CellLabel, ModelIdentity, ProviderReport
-from edge_all.session import InferenceSession, choose_provider, import_onnxruntime, open_session
+from edge_all.selection import select_network
+from edge_all.session import InferenceSession
 
 __all__ = [
     "Classifier",
     "Judgement",
     "calibrated_probability",
-    "choose_variant",
     "decide",
     "load_classifier",
 ]
@@ -30,16 +29,6 @@ __all__ = [
 SMALLEST_PROBABILITY = 1e-7
 """Probabilities are kept this far from 0 and 1: beyond, 32-bit sigmoids round to 0 or 1 and the logit is infinite. The
 temperature is fitted with the same limit."""
-
-_PREFERENCES: dict[str, tuple[VariantName, ...]] = {
-    # INT8 is what a CPU is fast at; FP16 gains nothing there (65 ms against 64 ms a cell, AVX2, InceptionV3).
-    "CPUExecutionProvider": ("int8", "fp32", "fp16"),
-    "CUDAExecutionProvider": ("fp16", "fp32", "int8"),
-    "TensorrtExecutionProvider": ("fp16", "fp32", "int8"),
-    "DmlExecutionProvider": ("fp16", "fp32", "int8"),
-    "OpenVINOExecutionProvider": ("int8", "fp32", "fp16"),
-    "CoreMLExecutionProvider": ("fp16", "fp32", "int8"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,29 +70,23 @@ class Classifier:
         variant: VariantName | None = None,
         device: str = "auto",
         threads: int | None = None,
+        remember: bool = True,
     ) -> None:
-        """Open the package's network; nothing is inferred yet.
+        """Open the package's network. No cell is inferred yet, but `auto` may time networks, once on a machine.
 
         Args:
             package: a verified package.
             variant: precision; the best for the device where None.
             device: see `edge_all.session.open_session`.
             threads: intra-op threads; as many as the process has cores where None.
+            remember: whether what `auto` measures is kept for the next start.
 
         Raises:
             ModelError: the package lacks the variant, or its network is not the one that the card describes.
             RuntimeSetupError: what is installed cannot do what was asked.
         """
-        available = import_onnxruntime().get_available_providers()
-        planned = choose_provider(device, available).provider
-        name, reason = choose_variant(variant, planned, package.card.variants)
-        session = open_session(package.variant_file(name), device=device, threads=threads)
-        if session.provider.obtained != planned and variant is None:
-            # The accelerator did not start, so another precision may be the best one.
-            better, reason = choose_variant(None, session.provider.obtained, package.card.variants)
-            if better != name:
-                name = better
-                session = open_session(package.variant_file(name), device=device, threads=threads)
+        selected = select_network(package, device=device, variant=variant, threads=threads, remember=remember)
+        name, session = selected.variant, selected.session
         block = package.variant(name)
         _check_network(session, package, name)
         self._session = session
@@ -116,7 +99,7 @@ class Classifier:
         self.spec: PreprocessingSpec = package.card.preprocessing
         self.thresholds: Thresholds = block.thresholds
         self.variant: VariantName = name
-        self.variant_reason = reason
+        self.variant_reason = selected.variant_reason
 
     def judge(self, crops: NDArray[np.uint8], *, activations: bool = False) -> tuple[Judgement, ...]:
         """Judge cells; the answer for one does not depend on the others, on their number or on the threads.
@@ -169,7 +152,12 @@ class Classifier:
 
 
 def load_classifier(
-    model: str | None = None, *, variant: str | None = None, device: str = "auto", threads: int | None = None
+    model: str | None = None,
+    *,
+    variant: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    remember: bool = True,
 ) -> Classifier:
     """A classifier from what a user types.
 
@@ -179,6 +167,7 @@ def load_classifier(
         variant: ``fp32``, ``fp16`` or ``int8``; the best for the device where None.
         device: see `edge_all.session.open_session`.
         threads: intra-op threads; as many as the process has cores where None.
+        remember: whether what `auto` measures is kept for the next start.
 
     Raises:
         UsageError: no such variant or device.
@@ -187,35 +176,7 @@ def load_classifier(
     """
     if variant is not None and variant not in VARIANTS:
         raise UsageError(f"There is no variant {variant!r}.", f"Choose one of: {', '.join(VARIANTS)}.")
-    return Classifier(find_package(model), variant=variant, device=device, threads=threads)
-
-
-def choose_variant(
-    wanted: VariantName | None, provider: str, present: Collection[VariantName]
-) -> tuple[VariantName, str]:
-    """The precision to run, and why.
-
-    Args:
-        wanted: what the user asked for; None leaves the choice to this function.
-        provider: execution provider that will run it.
-        present: variants of the package.
-
-    Raises:
-        ModelNotFoundError: the package lacks the one that was asked for.
-    """
-    if wanted is not None:
-        if wanted not in present:
-            raise ModelNotFoundError(
-                f"The model package has no {wanted} variant.", f"It has: {', '.join(present) or 'none'}."
-            )
-        return wanted, "it was asked for"
-    preferences = _PREFERENCES.get(provider, VARIANTS)
-    best = next((name for name in preferences if name in present), None)
-    if best is None:
-        raise ModelNotFoundError("The model package holds no network.", "Export the model again.")
-    if len(present) == 1:
-        return best, "the only one in the package"
-    return best, f"the best for {provider} of those in the package ({', '.join(present)})"
+    return Classifier(find_package(model), variant=variant, device=device, threads=threads, remember=remember)
 
 
 def calibrated_probability(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:

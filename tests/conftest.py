@@ -13,6 +13,12 @@ settings.register_profile("edge-all", deadline=None)
 settings.load_profile("edge-all")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep tests, and the processes that they start, from reading or writing the user's own cache."""
+    os.environ["EDGE_ALL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """The folder of real smear images: ``EDGE_ALL_DATA``, or ``../shared/data`` beside the checkout."""

@@ -55,6 +55,7 @@ def _checks(model: str | None, folder: Path, camera_folder: Path | None) -> Iter
 
 def _model_checks(model: str | None) -> Iterator[Check]:
     # Both need OpenCV, which may be what is broken.
+    from edge_all.doctor.choice import check_choice
     from edge_all.model.store import find_package
     from edge_all.verification import check_networks
 
@@ -70,6 +71,7 @@ def _model_checks(model: str | None) -> Iterator[Check]:
     for device, provider in DEVICES.items():
         if provider in available:
             yield _provider_check(f"device {device}", probe(device, package.path), required=device == "cpu")
+    yield check_choice(package)
     chosen = probe("auto", package.path)
     yield _provider_check("device auto", chosen, required=True)
     yield _golden_check(chosen)

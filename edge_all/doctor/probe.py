@@ -67,7 +67,7 @@ def _attempt(device: str, package: Path) -> Probe:
     from edge_all.verification import check_golden
 
     try:
-        classifier = load_classifier(str(package), device=device)
+        classifier = load_classifier(str(package), device=device, remember=False)
         check = check_golden(classifier)
     except EdgeAllError as error:
         return Probe(False, error.problem)

@@ -8,6 +8,7 @@ maps differ by 4 parts in a million.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import os
 import re
@@ -27,7 +28,7 @@ from edge_all.session.cores import available_cores
 from edge_all.session.installation import import_onnxruntime
 from edge_all.session.providers import CPU, ProviderPlan, choose_provider, split_batches
 
-__all__ = ["InferenceSession", "failure_reason", "open_session"]
+__all__ = ["InferenceSession", "failure_reason", "open_session", "try_provider"]
 
 _OUTPUT_RANKS = {"probability": 1, "features": 2, "activation": 3}
 _LOG_ERRORS_ONLY = 3
@@ -66,6 +67,15 @@ class InferenceSession:
             for output in session.get_outputs()
         }
         self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+
+    def explain(self, reason: str) -> None:
+        """Say why this provider, where who opened it knows more than the plan did."""
+        self.provider = dataclasses.replace(self.provider, reason=reason)
+
+    @property
+    def largest_batch(self) -> int:
+        """Most cells that the network is given at once."""
+        return self._batch_sizes[0]
 
     def output_shape(self, name: str) -> tuple[int, ...]:
         """Shape of an output without its batch axis; 0 where the file leaves a size open."""
@@ -144,6 +154,38 @@ def open_session(model_file: Path, *, device: str = "auto", threads: int | None 
         OnnxRuntimeMissingError, OnnxRuntimeConflictError: what is installed cannot run any network.
         UsageError: no such device, or less than one thread.
     """
+    plan = choose_provider(device, import_onnxruntime().get_available_providers())
+    session, failure = try_provider(model_file, plan, threads=threads)
+    if session is None and not plan.strict:
+        reason = f"{plan.provider} is installed but did not start ({failure})"
+        session, failure = try_provider(
+            model_file, ProviderPlan(plan.requested, CPU, strict=True, reason=reason), threads=threads
+        )
+    if session is None:
+        raise DeviceError(
+            f"Device {plan.requested} was asked for, and {plan.provider} did not start: {failure}.",
+            _REMEDIES.get(plan.requested, "") + "or use --device auto. `edge-all doctor` shows what is installed.",
+        )
+    return session
+
+
+def try_provider(
+    model_file: Path, plan: ProviderPlan, *, threads: int | None = None
+) -> tuple[InferenceSession | None, str]:
+    """Open a network file on the provider of a plan and on no other.
+
+    Args:
+        model_file: as for `open_session`.
+        plan: from `edge_all.session.providers`.
+        threads: as for `open_session`.
+
+    Returns:
+        The session, or None and why the provider did not start. The CPU always starts.
+
+    Raises:
+        ModelNotFoundError, ModelIncompatibleError, OnnxRuntimeMissingError, OnnxRuntimeConflictError, UsageError: as
+            for `open_session`.
+    """
     if threads is not None and threads < 1:
         raise UsageError(f"{threads} threads were asked for.", "Give 1 or more, or leave it out.")
     if not model_file.is_file():
@@ -151,28 +193,16 @@ def open_session(model_file: Path, *, device: str = "auto", threads: int | None 
     onnxruntime = import_onnxruntime()
     # Warnings about absent hardware would otherwise be printed into the user's output.
     onnxruntime.set_default_logger_severity(_LOG_ERRORS_ONLY)
-    plan = choose_provider(device, onnxruntime.get_available_providers())
     threads = available_cores() if threads is None else threads
     errors = _runtime_errors(onnxruntime)
     if plan.provider == CPU:
-        session = _create(onnxruntime, model_file, plan, threads, errors)
-        return _checked(session, plan, ProviderReport(plan.requested, CPU, plan.reason, threads), model_file, errors)
-
-    session, failure = _try_accelerator(onnxruntime, model_file, plan, threads, errors)
-    if session is not None:
-        report = ProviderReport(plan.requested, plan.provider, plan.reason, threads)
-        return _checked(session, plan, report, model_file, errors)
-    if plan.strict:
-        raise DeviceError(
-            f"Device {plan.requested} was asked for, and {plan.provider} did not start: {failure}.",
-            _REMEDIES.get(plan.requested, "") + "or use --device auto. `edge-all doctor` shows what is installed.",
-        )
-    fallback = ProviderPlan(
-        plan.requested, CPU, strict=True, reason=f"{plan.provider} is installed but did not start ({failure})"
-    )
-    session = _create(onnxruntime, model_file, fallback, threads, errors)
-    report = ProviderReport(fallback.requested, CPU, fallback.reason, threads)
-    return _checked(session, fallback, report, model_file, errors)
+        session, failure = _create(onnxruntime, model_file, plan, threads, errors), ""
+    else:
+        session, failure = _try_accelerator(onnxruntime, model_file, plan, threads, errors)
+    if session is None:
+        return None, failure
+    report = ProviderReport(plan.requested, plan.provider, plan.reason, threads)
+    return _checked(session, plan, report, model_file, errors), ""
 
 
 def _runtime_errors(onnxruntime: ModuleType) -> tuple[type[Exception], ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from edge_all.errors import DeviceError, UsageError
 
-__all__ = ["DEVICES", "ProviderPlan", "choose_provider", "split_batches"]
+__all__ = ["DEVICES", "ProviderPlan", "auto_plans", "choose_provider", "split_batches"]
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -119,6 +119,21 @@ def choose_provider(device: str, available: Sequence[str]) -> ProviderPlan:
             "or use --device auto. `edge-all doctor` shows what is installed.",
         )
     return ProviderPlan(device, DEVICES[device], strict=True, reason=f"--device {device} was asked for")
+
+
+def auto_plans(available: Sequence[str]) -> tuple[ProviderPlan, ...]:
+    """All that `auto` may take, in the order in which they are usually fastest; the CPU last.
+
+    Args:
+        available: as for `choose_provider`.
+    """
+    plans = [
+        ProviderPlan("auto", DEVICES[name], strict=True, reason=f"the installed ONNX Runtime brings {DEVICES[name]}")
+        for name in _AUTO_ORDER
+        if DEVICES[name] in available and name != "cpu"
+    ]
+    reason = "the only one that starts" if plans else "no accelerator in the installed ONNX Runtime"
+    return (*plans, ProviderPlan("auto", CPU, strict=True, reason=reason))
 
 
 def split_batches(count: int, sizes: Sequence[int]) -> list[tuple[int, int]]:

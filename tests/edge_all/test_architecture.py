@@ -23,6 +23,7 @@ ROOMS = [
     "preprocessing",
     "model",
     "session",
+    "selection",
     "classifier",
     "verification",
     "verdict",

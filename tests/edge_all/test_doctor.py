@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 from edge_all.cli import doctor as verb
 from edge_all.doctor import examine
 from edge_all.doctor import probe as probing
+from edge_all.doctor.choice import check_choice
 from edge_all.doctor.examination import _golden_check, _provider_check
 from edge_all.doctor.installation import check_edge_all, check_onnxruntime, check_opencv, check_python
 from edge_all.doctor.machine import (
@@ -24,6 +26,9 @@ from edge_all.doctor.machine import (
     instruction_sets,
 )
 from edge_all.doctor.probe import Probe, probe
+from edge_all.model.package import load_package
+from edge_all.selection import select_network
+from edge_all.selection.timings import CACHE_VARIABLE
 
 
 def fake_distribution(folder: Path, name: str, version: str = "9.9") -> None:
@@ -203,3 +208,19 @@ def test_the_verb_prints_json_and_ends_with_the_right_status(tiny_package: Path,
     result = CliRunner().invoke(app, ["--model", str(tmp_path / "nowhere"), "--folder", str(tmp_path)])
     assert result.exit_code == 1
     assert "Research Use Only" in result.output
+
+
+def test_the_choice_of_auto_is_shown_and_not_made(
+    tiny_package: Path, tiny_package_factory: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    assert "nothing is measured" in check_choice(load_package(tiny_package)).finding
+    package = load_package(tiny_package_factory(variants=("fp32", "int8")))
+    assert "the next run measures int8 on CPU, fp32 on CPU" in check_choice(package).finding
+    assert probe("auto", package.path).started
+    assert not (tmp_path / "cache").exists(), "the doctor changes nothing"
+    select_network(package, measure=lambda session: 4.1 if "int8" in session.metadata["edge_all.variant"] else 9.8)
+    finding = check_choice(package).finding
+    assert "int8 on CPU 4.1 ms a cell, fp32 on CPU 9.8 ms a cell" in finding
+    assert str(tmp_path / "cache" / "timings.json") in finding
+    assert "measured: int8 4.1 ms a cell, fp32 9.8 ms" in probe("auto", package.path).finding

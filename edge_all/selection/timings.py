@@ -1,0 +1,89 @@
+"""Measured times of networks on this machine, kept between starts.
+
+A small JSON file in the user's cache folder. It is a convenience: when it is missing, damaged, about another machine or
+cannot be written, the times are measured again and the choice is the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["CACHE_VARIABLE", "read_timings", "timings_file", "write_timings"]
+
+CACHE_VARIABLE = "EDGE_ALL_CACHE"
+"""The environment variable that names another cache folder."""
+SCHEMA = 1
+MOST_TIMINGS = 64
+"""Models come and go; the oldest times are dropped."""
+
+
+def timings_file() -> Path | None:
+    """Where the times are kept, by the custom of the operating system; None where the user has no such place."""
+    named = os.environ.get(CACHE_VARIABLE)
+    if named:
+        return Path(named) / "timings.json"
+    try:
+        if sys.platform == "win32":
+            folder = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "edge-all" / "cache"
+        elif sys.platform == "darwin":
+            folder = Path.home() / "Library" / "Caches" / "edge-all"
+        else:
+            folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-all"
+    except RuntimeError:  # a service account without a home
+        return None
+    return folder / "timings.json"
+
+
+def read_timings(machine: Mapping[str, str]) -> dict[str, float]:
+    """Milliseconds a cell by what was measured; empty where nothing is known of this machine.
+
+    Args:
+        machine: from `edge_all.selection.machine.machine_key`.
+    """
+    file = timings_file()
+    try:
+        record = json.loads(file.read_text(encoding="utf-8")) if file is not None else None
+        if not isinstance(record, dict) or record["schema"] != SCHEMA or record["machine"] != dict(machine):
+            return {}
+        timings = {str(name): float(value) for name, value in record["ms_per_cell"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+    return {name: value for name, value in timings.items() if math.isfinite(value) and value > 0}
+
+
+def write_timings(machine: Mapping[str, str], timings: Mapping[str, float]) -> bool:
+    """Keep times, in place of all that the file holds.
+
+    Args:
+        machine: as for `read_timings`.
+        timings: milliseconds a cell, the latest last.
+
+    Returns:
+        Whether they are on disk; where not, nothing is lost but the time to measure them again.
+    """
+    file = timings_file()
+    if file is None:
+        return False
+    kept = dict(list(timings.items())[-MOST_TIMINGS:])
+    text = json.dumps({"schema": SCHEMA, "machine": dict(machine), "ms_per_cell": kept}, indent=1)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        number, part = tempfile.mkstemp(dir=file.parent, prefix=".timings-", suffix=".part")
+        try:
+            with os.fdopen(number, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            Path(part).replace(file)
+        except OSError:
+            with contextlib.suppress(OSError):
+                Path(part).unlink()
+            raise
+    except OSError:
+        return False
+    return True
