@@ -98,7 +98,7 @@ def _level(title: str, level: PairedLevel, first: Contestant, second: Contestant
                 for side in (paired.first, paired.second)
             )
             + f"<td>{difference_words(name, paired)}</td>"
-            f'<td title="axis from {-reach:g} to {reach:g}">{bar}</td>'
+            f'<td class="axis">{bar}</td>'
             f'<td class="{verdict}">{verdict}</td></tr>'
         )
     unit, right = title.lower(), level.decisions

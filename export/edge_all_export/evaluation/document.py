@@ -121,7 +121,7 @@ def table(columns: Sequence[str], rows: str, *, numbers: Collection[str] = ()) -
 
 
 def span_bar(figure: Figure, low: float, high: float, *, zero: bool = False) -> str:
-    """A figure and its interval, drawn on an axis from ``low`` to ``high``; ``zero`` marks the middle."""
+    """A figure and its interval, drawn on an axis from ``low`` to ``high`` with its ends; ``zero`` marks the middle."""
     if figure.value is None:
         return ""
 
@@ -135,7 +135,8 @@ def span_bar(figure: Figure, low: float, high: float, *, zero: bool = False) -> 
     if zero:
         bar += '<line class="zero" x1="95" x2="95" y1="0" y2="16"/>'
     bar += f'<rect class="value" x="{place(figure.value) - 1.5:.1f}" y="1" width="3" height="14"/>'
-    return f'<svg class="span" viewBox="0 0 190 16" aria-hidden="true">{bar}</svg>'
+    ends = [f'<span class="end">{end:g}</span>' for end in (low, high)]
+    return f'{ends[0]}<svg class="span" viewBox="0 0 190 16" aria-hidden="true">{bar}</svg>{ends[1]}'
 
 
 def plot_picture(name: str, plot: Plot, css: str = "") -> str:

@@ -255,7 +255,7 @@ def _reliability(predictions: Predictions) -> Plot:
     )
     axes.set(ylabel="Observed share of ALL", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.set_title("Reliability")
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right")
     edges = np.linspace(0, 1, CALIBRATION_BINS + 1)
     below.bar(edges[:-1], count, np.diff(edges), align="edge", color=FAINT, alpha=0.6, edgecolor="white")
     below.set(xlabel="Stated probability of ALL (bars: 95 % Wilson interval of the bin)", ylabel="Cells", yscale="log")

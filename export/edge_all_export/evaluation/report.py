@@ -171,12 +171,13 @@ def _figure_table(unit: str, rows: str) -> str:
 
 def _figure_row(name: str, title: str, meaning: str, figure: Figure, *, higher: bool) -> str:
     # Good figures crowd at one end of 0 to 1, so the axis shows the half or quarter in which they lie.
-    low, high = ((0.5, 1.0) if (figure.low or 0) >= 0.5 else (0.0, 1.0)) if higher else (0.0, 0.25)
+    lowest = figure.value if figure.low is None else figure.low
+    low, high = ((0.5, 1.0) if (lowest or 0) >= 0.5 else (0.0, 1.0)) if higher else (0.0, 0.25)
     why = interval_words(name, figure) or figure.interval
     return (
         f'<tr><th scope="row">{escaped(title)} <br><small>{escaped(meaning)}</small></th>'
         f'<td class="number">{figure_words(name, figure.value)}</td><td>{escaped(why)}</td>'
-        f'<td class="axis">{low:g}{span_bar(figure, low, high)}{high:g}</td>'
+        f'<td class="axis">{span_bar(figure, low, high)}</td>'
         f'<td class="number">{figure.samples}</td><td class="number">{figure.groups}</td></tr>'
     )
 
