@@ -235,7 +235,7 @@ def _create(
         return onnxruntime.InferenceSession(model_file, options, providers=plan.providers, enable_fallback=0)
     except errors as error:
         raise ModelIncompatibleError(
-            f"ONNX Runtime {onnxruntime.__version__} cannot open {model_file} ({_one_line(str(error))}).",
+            f"ONNX Runtime {onnxruntime.__version__} cannot open {model_file} ({_without_source(str(error))}).",
             "Use a model package made by `edge-all export`; a newer one may need a newer onnxruntime.",
         ) from error
 
@@ -256,7 +256,7 @@ def _try_accelerator(
         try:
             session = _create(onnxruntime, model_file, plan, threads, errors)
         except ModelIncompatibleError as error:
-            cause = _one_line(str(error.__cause__))
+            cause = _without_source(str(error.__cause__))
             session = None
         else:
             cause = ""
@@ -280,9 +280,19 @@ def failure_reason(log: str, cause: str = "") -> str:
         if _LIBRARY_MARK in line:
             return _one_line(line.rsplit(_LIBRARY_MARK, 1)[1])
     if cause:
-        return _one_line(re.sub(r"^/\S+:\d+ \S.*?\) ", "", cause))
+        return _without_source(cause)
     telling = [line for line in lines if any(word in line.lower() for word in ("error", "fail", "not found", "cannot"))]
     return _one_line(telling[0]) if telling else "ONNX Runtime gave no reason"
+
+
+def _without_source(text: str) -> str:
+    """What ONNX Runtime says, in one line, without the file, the line and the C++ signature that raised it.
+
+    They are longer than the reason itself, which would be cut off behind them.
+    """
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    text = re.sub(r"^Load model from .*? failed:\s*", "", text)
+    return _one_line(re.sub(r"^/\S+:\d+ \S.*?\) (?=[A-Z])", "", text))
 
 
 def _one_line(text: str) -> str:

@@ -55,6 +55,12 @@ def contract_network(network: keras.Model, *, input_range: str = "0..255") -> ke
     """
     if input_range not in INPUT_RANGES:
         raise UsageError(f"There is no input range {input_range!r}.", f"Choose one of: {', '.join(INPUT_RANGES)}.")
+    # Keras gives neither a subclassed model nor a Sequential one that was never built a graph of layers.
+    if not getattr(network, "inputs", None):
+        raise ModelIncompatibleError(
+            f"The network {network.name} has no input of its own.",
+            "Build it with keras.Input, as a functional or a Sequential model.",
+        )
     # A Sequential model has no `output` before it was called with one.
     if (
         not isinstance(network, keras.Sequential)

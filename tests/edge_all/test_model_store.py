@@ -235,6 +235,21 @@ def test_a_foreign_network_is_refused_although_every_hash_is_right(
     assert nothing_is_left(own_store)
 
 
+def test_a_network_of_an_opset_that_the_runtime_cannot_run_is_refused(
+    tiny_package: Path, own_store: Path, edit_card: Callable[..., None]
+) -> None:
+    import onnx
+
+    network = onnx.load(tiny_package / "model.fp32.onnx")
+    network.opset_import[0].version = 9999
+    (tiny_package / "model.fp32.onnx").write_bytes(network.SerializeToString())
+    edit_card(tiny_package)
+    with pytest.raises(ModelIncompatibleError, match=r"cannot open.*Opset 9999") as refused:
+        install(str(tiny_package), check_networks)
+    assert "newer onnxruntime" in refused.value.remedy
+    assert nothing_is_left(own_store)
+
+
 def test_a_wrong_hash_of_the_archive_is_refused(archive: Path, tiny_package: Path) -> None:
     with pytest.raises(ModelIntegrityError, match="was expected"):
         install(str(archive), check_networks, sha256="0" * 64)

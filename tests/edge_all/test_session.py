@@ -284,6 +284,9 @@ def test_the_reason_is_the_innermost_one() -> None:
     assert failure_reason(log) == "libcublasLt.so.13: no such file"
     assert failure_reason(log, "RuntimeError: install TensorRT") == "libcublasLt.so.13: no such file"
     assert failure_reason("", "/src/a.cc:7 void f(int, char) Please install it.") == "Please install it"
+    signature = "/src/a.h:46 void f(" + "int, " * 80 + "int) "
+    long_cause = f"[ONNXRuntimeError] : 1 : FAIL : Load model from /a/b.onnx failed:{signature}Too new."
+    assert failure_reason("", long_cause) == "Too new"
     assert failure_reason("noise\nCUDA error 3\n") == "CUDA error 3"
     assert failure_reason("") == "ONNX Runtime gave no reason"
     assert len(failure_reason("", "x " * 5000)) <= 300

@@ -112,12 +112,21 @@ def test_an_opset_that_cannot_be_written_is_refused(tmp_path: Path, opset: int) 
 
 
 def test_networks_of_another_kind_are_refused() -> None:
+    import keras
+
     from edge_all_export.onnx_export import contract_network
+
+    class Subclassed(keras.Model):
+        """Layers in Python code alone."""
 
     with pytest.raises(ModelIncompatibleError, match="outputs"):
         contract_network(functional(5))
     with pytest.raises(UsageError, match="input range"):
         contract_network(functional(), input_range="imagenet")
+    with pytest.raises(ModelIncompatibleError, match="no input of its own"):
+        contract_network(keras.Sequential([keras.layers.Dense(1)]))
+    with pytest.raises(ModelIncompatibleError, match="no input of its own"):
+        contract_network(Subclassed())
 
 
 def test_what_is_no_trained_network_is_refused(tmp_path: Path) -> None:
