@@ -32,7 +32,7 @@ def train(
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="imagenet, none, a weights file, or an earlier run to go on from. [default: imagenet]"),
+        typer.Option(help="imagenet, none, a weights file, or an earlier run to go on from; imagenet where left out."),
     ] = None,
     input_size: Annotated[int | None, typer.Option(help="Side of the network's input in pixels.")] = None,
     factor: Annotated[float | None, typer.Option(help="Side of a crop, in widths of its nucleus.")] = None,
