@@ -5,8 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 
-from edge_all_calibration.inference import run_network
+from edge_all.model.card import Thresholds
+from edge_all_calibration.decisions import DecisionRule, fit_variant
+from edge_all_calibration.inference import NetworkOutputs, run_network
 from edge_all_calibration.out_of_distribution import condense_features, distance_limit, distances, fit_statistics
 from edge_all_calibration.release import CellParts
 
@@ -25,6 +28,21 @@ def test_the_limit_lets_all_but_one_in_a_hundred_pass() -> None:
     statistics = fit_statistics(features[:500])
     limit = distance_limit(features[500:], statistics)
     assert 0 < (distances(features[500:], statistics) > limit).mean() <= 0.01
+
+
+def test_the_limit_of_a_variant_stretches_as_its_distances_do() -> None:
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(200, 5)).astype(np.float32)
+    statistics = fit_statistics(features)
+    probability = generator.random(200)
+    # Far from the cell that marks the quantile, as FP32's own limit may be.
+    limit = 1.3 * distance_limit(features, statistics)
+    rule = DecisionRule(1.0, Thresholds(0.3, 0.7, limit, 0.05))
+    wider = (statistics.mean + (features - statistics.mean) * np.sqrt(1.2)).astype(np.float32)
+    found = fit_variant(
+        NetworkOutputs(probability, wider), NetworkOutputs(probability, features), rule, statistics
+    ).thresholds.out_of_distribution
+    assert found == pytest.approx(1.2 * limit, rel=1e-4)
 
 
 def test_a_feature_that_never_varies_is_borne() -> None:
