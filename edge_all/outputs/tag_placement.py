@@ -32,11 +32,7 @@ def place_tags(
     taken: list[Rectangle] = []
     for box, size in zip(boxes, sizes, strict=True):
         places = [_inside(place, width, height) for place in _beside(box, size)]
-        hidden = [
-            sum(_shared(place, other) for other in boxes) + TAG_OVER_TAG * sum(_shared(place, other) for other in taken)
-            for place in places
-        ]
-        taken.append(places[hidden.index(min(hidden))])
+        taken.append(min(places, key=lambda place: _shared(place, boxes) + TAG_OVER_TAG * _shared(place, taken)))
     return tuple(taken)
 
 
@@ -55,8 +51,12 @@ def _inside(place: Rectangle, width: int, height: int) -> Rectangle:
     return left, top, left + place[2] - place[0], top + place[3] - place[1]
 
 
-def _shared(one: Rectangle, other: Rectangle) -> int:
-    """Pixels that two rectangles share."""
-    width = min(one[2], other[2]) - max(one[0], other[0])
-    height = min(one[3], other[3]) - max(one[1], other[1])
-    return max(width, 0) * max(height, 0)
+def _shared(one: Rectangle, others: Sequence[Rectangle]) -> int:
+    """Pixels that a rectangle shares with others."""
+    left, top, right, bottom = one
+    pixels = 0
+    for x0, y0, x1, y1 in others:
+        # Nearly all lie apart, which comparisons tell in a fraction of the time.
+        if x0 < right and left < x1 and y0 < bottom and top < y1:
+            pixels += (min(right, x1) - max(left, x0)) * (min(bottom, y1) - max(top, y0))
+    return pixels
