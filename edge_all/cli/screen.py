@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, VariantOption
+from edge_all.cli.threads import no_threads_of_blas
 
 __all__ = ["register"]
 
@@ -45,14 +46,16 @@ def screen(
     A folder of images is one slide. Writes fields.jsonl, cells.csv, slides.json, report.html, overlays, crops and
     GeoJSON into the output folder.
     """
+    no_threads_of_blas()
     from edge_all.cli.progress import field_progress
     from edge_all.cli.slide_table import print_slides
     from edge_all.inputs import find_images
 
     sources = find_images(paths, slide=slide)
     from edge_all.classifier import load_classifier
-    from edge_all.screening_run import REPORT_FILE, screen_to_folder
+    from edge_all.screening_run import REPORT_FILE, screen_to_folder, warm_up
 
+    warm_up()
     classifier = load_classifier(model, variant=variant, device=device, threads=threads)
     try:
         with field_progress(len(sources), quiet=as_json) as on_field:
