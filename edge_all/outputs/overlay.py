@@ -20,7 +20,7 @@ from edge_all.outputs.report_words import is_unlike, probability_words
 from edge_all.outputs.tag_placement import Rectangle, place_tags
 from edge_all.results import INTENDED_USE, Cell, FieldResult, RgbImage
 
-__all__ = ["draw_overlay", "overlay_scale", "save_overlay"]
+__all__ = ["draw_overlay", "load_font", "overlay_scale", "save_overlay"]
 
 READABLE_SIDE = 640
 """Longer side in pixels under which a picture is enlarged before it is drawn on: below, 60 letters of intended use in
@@ -41,6 +41,11 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 NOT_JUDGED = "This field was not judged."
 INK: Rgb = (20, 20, 20)
 PAPER: Rgb = (255, 255, 255)
+
+
+def load_font() -> None:
+    """Let OpenCV unpack its type, as it does once a process, before the first letter (20 ms)."""
+    cv2.putText(np.zeros((1, 1, 3), np.uint8), "0", (0, 0), FONT, 1.0, INK)
 
 
 def overlay_scale(width: int, height: int) -> float:

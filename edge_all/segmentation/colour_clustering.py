@@ -18,6 +18,7 @@ __all__ = [
     "ColourModel",
     "FloatArray",
     "balance_table",
+    "build_lab_tables",
     "cluster_colours",
     "ground_colour",
     "lab_of",
@@ -134,6 +135,14 @@ def balance_table(ground: FloatArray) -> NDArray[np.uint8]:
 def lab_of(balanced: NDArray[np.uint8]) -> FloatArray:
     """Weighted CIE Lab of balanced RGB ``uint8 [height, width, 3]``: the space in which colours are compared."""
     return np.asarray(cv2.LUT(cv2.cvtColor(balanced, cv2.COLOR_RGB2LAB), LAB_LEVELS), np.float32)
+
+
+def build_lab_tables() -> None:
+    """Let OpenCV compute its tables for Lab, as it does once a process, before the first conversion (90 ms).
+
+    It holds no lock of Python's meanwhile, so that a thread can do it while a network is opened.
+    """
+    cv2.cvtColor(np.zeros((1, 1, 3), np.uint8), cv2.COLOR_RGB2LAB)
 
 
 def squared_distance(points: FloatArray, centre: FloatArray) -> FloatArray:
