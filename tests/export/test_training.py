@@ -30,7 +30,7 @@ keras = pytest.importorskip("keras")
 from edge_all_export.crops import CropStore  # noqa: E402 - needs Keras
 from edge_all_export.datasets.samples import Sample  # noqa: E402
 from edge_all_export.splits import Split, assign_folds, fold_splits  # noqa: E402
-from edge_all_export.training import TrainingConfig, cross_validate, train, train_on_data  # noqa: E402
+from edge_all_export.training import TrainingConfig, cross_validate, cross_validation, train, train_on_data  # noqa: E402
 from edge_all_export.training.failures import told_failures  # noqa: E402
 from edge_all_export.training.feeding import LEAST_DRAWN, TrainingBatches, drawing_weights  # noqa: E402
 from edge_all_export.training.recording import (  # noqa: E402
@@ -351,10 +351,26 @@ def test_mistakes_are_found_before_the_images_are_cut(samples: list[Sample], tmp
         train_on_data(CONFIG, [sample for sample in samples if sample.label], tmp_path / "run", folds=4)
     with pytest.raises(UsageError, match="0 cells"):
         train_on_data(CONFIG, [], tmp_path / "run", folds=4)
+    with pytest.raises(UsageError, match="fold 4"):
+        train_on_data(CONFIG, samples, tmp_path / "run", folds=4, hold_out=4)
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "notes.txt").write_text("mine")
     with pytest.raises(OutputError, match="not empty"):
         train_on_data(CONFIG, samples, tmp_path / "taken", folds=4)
+
+
+def test_the_fold_that_is_named_is_held_out(
+    samples: list[Sample], crops: CropStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cross_validation, "_cut", lambda *_: crops)
+    brief = dataclasses.replace(CONFIG, head_epochs=0, epochs=1, samples_per_epoch=4)
+    held_out = []
+    for fold in (0, 1):
+        (run,) = train_on_data(brief, samples, tmp_path / str(fold), folds=2, hold_out=fold)
+        split = json.loads((run.folder / "split.json").read_text())
+        held_out.append(set(split["held_out"]["samples"]))
+    assert held_out[0].isdisjoint(held_out[1])
+    assert held_out[0] | held_out[1] == {sample.id for sample in samples}
 
 
 def test_a_small_set_is_drawn_often_enough_for_the_schedule(samples: list[Sample], crops: CropStore) -> None:

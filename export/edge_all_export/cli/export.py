@@ -73,7 +73,7 @@ def export(
     input_range: Annotated[
         str, typer.Option("--input-range", help="For foreign models: range of pixel values they expect.")
     ] = "0..255",
-    factor: Annotated[float, typer.Option("--factor", help="Without a run: crop as a multiple of the nucleus.")] = 2.0,
+    factor: Annotated[float, typer.Option("--factor", help="Without a run: crop as a multiple of the nucleus.")] = 2.5,
     agreement: AgreementOption = 0.99,
     sensitivity_loss: SensitivityLossOption = 0.005,
     auc_difference: AucOption = 0.003,

@@ -52,8 +52,9 @@ def train(
     precision: Annotated[str | None, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="The data are divided into so many folds of whole blocks.")] = 5,
+    hold_out: Annotated[int, typer.Option(min=0, help="The fold that is held out, from 0.")] = 0,
     cross_validation: Annotated[
-        bool, typer.Option("--cross-validate", help="Train once for each fold, instead of holding out the first alone.")
+        bool, typer.Option("--cross-validate", help="Train once for each fold, instead of holding out one alone.")
     ] = False,
     all_data: Annotated[
         bool, typer.Option("--all-data", help="Hold nothing out: the final network, after the recipe is chosen.")
@@ -107,6 +108,7 @@ def train(
             cells.samples,
             out,
             folds=0 if all_data else folds,
+            hold_out=hold_out,
             every_fold=cross_validation,
             resume=resume,
             allow_leaks=allow_leaks,

@@ -24,8 +24,9 @@ class TrainingConfig:
     """Configuration of one run; `to_json` is ``config.json``.
 
     Attributes:
-        input_size: side of the network's input in pixels.
-        factor: side of the crop as a multiple of the nucleus's box.
+        input_size: side of the network's input in pixels. 160 told cells apart better than 112 (AUC 0.990 to 0.984).
+        factor: side of the crop as a multiple of the nucleus's box. 2.5 shows red cells, and so the scale: at 2.0 a
+            network called 29 % of an unseen hospital's lymphocytes ALL, at 2.5 1 %.
         background: ``keep`` or ``blank`` the neighbours.
         weights: ``imagenet``, ``none``, a weights file, or the folder or ``model.keras`` of an earlier run to go on
             from, perhaps at another input size; of a cross-validation each fold goes on from its own network.
@@ -47,8 +48,8 @@ class TrainingConfig:
         augmentation: strength of each change.
     """
 
-    input_size: int = 128
-    factor: float = 2.0
+    input_size: int = 160
+    factor: float = 2.5
     background: Literal["keep", "blank"] = "keep"
     weights: str = "imagenet"
     head_epochs: int = 1

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_all.errors import UsageError
 from edge_all.outputs.atomic import atomic_file, write_atomically
 from edge_all_export.crops import CropStore
 from edge_all_export.datasets.samples import Sample
@@ -85,20 +86,22 @@ def train_on_data(
     folder: Path,
     *,
     folds: int,
+    hold_out: int = 0,
     every_fold: bool = False,
     resume: bool = False,
     allow_leaks: bool = False,
     report: Callable[[int, EpochReport], None] = lambda _fold, _line: None,
     watcher: Watcher = SILENT,
 ) -> tuple[TrainingRun, ...]:
-    """Train as ``edge-all train`` does: hold out the first fold, or each in turn, or nothing.
+    """Train as ``edge-all train`` does: hold out one fold, or each in turn, or nothing.
 
     Args:
         config: recipe.
         samples: all labelled cells.
         folder: of the run, or of the whole cross-validation.
         folds: number of folds; 0 trains on everything.
-        every_fold: train once for each fold instead of for the first alone.
+        hold_out: the fold that is held out, from 0.
+        every_fold: train once for each fold instead of for one alone.
         resume: as in `train`.
         allow_leaks: as in `train`.
         report: called with the fold and every epoch's figures.
@@ -106,10 +109,13 @@ def train_on_data(
 
     Raises:
         EdgeAllError: as `train` and `assign_folds` do.
+        UsageError: there is no such fold.
     """
     require_weights(config.weights)
     require_both_classes(samples)
-    first = config.changed(weights=earlier_network(config.weights, 0 if folds else None))
+    if folds and hold_out >= folds:
+        raise UsageError(f"Of {folds} folds, fold {hold_out} cannot be held out.", f"Give 0 to {folds - 1}.")
+    first = config.changed(weights=earlier_network(config.weights, hold_out if folds else None))
     open_run(folder / "fold-0" if every_fold else folder, first, resume=resume)
     if every_fold:
         return cross_validate(
@@ -125,7 +131,7 @@ def train_on_data(
     crops = _cut(samples, config, folder, watcher)
     samples = join_copies(samples, crops.exact)
     everything = Split(tuple(range(len(samples))), ())
-    split = fold_splits(assign_folds(samples, folds))[0] if folds else everything
+    split = fold_splits(assign_folds(samples, folds))[hold_out] if folds else everything
     run = train(
         first,
         samples,
@@ -134,7 +140,7 @@ def train_on_data(
         crops=crops,
         resume=resume,
         allow_leaks=allow_leaks,
-        report=lambda line: report(0, line),
+        report=lambda line: report(hold_out, line),
         watcher=watcher,
     )
     return (run,)
