@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all.cli.options import ModelOption
-from edge_all.cli.threads import no_threads_of_blas
+from edge_all.cli.process import lean_process
 
 if TYPE_CHECKING:
     from edge_all.benchmark.measuring import Plan
@@ -56,7 +56,7 @@ def benchmark(
 
     Exit status: 0 measured, 1 slower than the benchmark that was compared, 2 wrong usage or nothing to compare.
     """
-    no_threads_of_blas()
+    lean_process()
     from edge_all.benchmark.compare import compare_reports, share_of
     from edge_all.benchmark.measuring import Plan
     from edge_all.benchmark.report import read_report, write_report_json

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, VariantOption
-from edge_all.cli.threads import no_threads_of_blas
+from edge_all.cli.process import lean_process
 
 if TYPE_CHECKING:
     from edge_all.single_cells import CropResult
@@ -30,7 +30,7 @@ def classify(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Judge images that show one cell each; the cell in the middle is the one that is judged."""
-    no_threads_of_blas()
+    lean_process()
     from edge_all.inputs import find_images
 
     sources = find_images(crops)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, VariantOption
-from edge_all.cli.threads import no_threads_of_blas
+from edge_all.cli.process import lean_process
 
 __all__ = ["register"]
 
@@ -33,7 +33,7 @@ def demo(
 
     The fields are synthetic: they show how the program works, and are no evidence of how accurate it is.
     """
-    no_threads_of_blas()
+    lean_process()
     from edge_all.cli.progress import field_progress
     from edge_all.cli.slide_table import print_slides
     from edge_all.rendering.demo import DEMO_NOTICE, write_demo_fields

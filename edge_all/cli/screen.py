@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, VariantOption
-from edge_all.cli.threads import no_threads_of_blas
+from edge_all.cli.process import lean_process
 
 __all__ = ["register"]
 
@@ -46,7 +46,7 @@ def screen(
     A folder of images is one slide. Writes fields.jsonl, cells.csv, slides.json, report.html, overlays, crops and
     GeoJSON into the output folder.
     """
-    no_threads_of_blas()
+    lean_process()
     from edge_all.cli.progress import field_progress
     from edge_all.cli.slide_table import print_slides
     from edge_all.inputs import find_images

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_all.cli.threads import no_threads_of_blas
+from edge_all.cli.process import lean_process
 
 __all__ = ["register"]
 
@@ -28,7 +28,7 @@ def segment(
 
     Writes STEM.cells.png and STEM.nuclei.png (16 bit, 0 = ground, the same number = the same cell) and crops/.
     """
-    no_threads_of_blas()
+    lean_process()
     from edge_all.inputs import find_images
 
     sources = find_images(paths)

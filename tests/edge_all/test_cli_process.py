@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from edge_all.session import available_cores
 
+SETTINGS = {"OPENBLAS_NUM_THREADS", "MALLOC_ARENA_MAX"}
 TASKS = Path("/proc/self/task")
 COUNT = f"import os; print(len(os.listdir('{TASKS}')), os.environ['OPENBLAS_NUM_THREADS'], 'numpy' in sys.modules)"
 
@@ -16,7 +18,7 @@ pytestmark = pytest.mark.skipif(not TASKS.is_dir(), reason="the threads of a pro
 
 
 def output_of(code: str, **environment: str) -> str:
-    inherited = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    inherited = {name: value for name, value in os.environ.items() if name not in SETTINGS}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=inherited | environment, check=True
     )
@@ -44,5 +46,30 @@ def test_no_verb_lets_it(verb: str, tmp_path: Path) -> None:
 
 
 def test_what_the_user_has_set_stays() -> None:
-    code = f"import sys; from edge_all.cli.threads import no_threads_of_blas; no_threads_of_blas(); {COUNT}"
+    code = f"import sys; from edge_all.cli.process import lean_process; lean_process(); {COUNT}"
     assert output_of(code, OPENBLAS_NUM_THREADS="2") == "1 2 False"
+
+
+HEAPS = """
+import ctypes, threading
+{before}
+libc = ctypes.CDLL(None)
+both = threading.Barrier(3)
+def allocate():
+    kept = bytes(100_000)
+    both.wait()
+    both.wait()
+threads = [threading.Thread(target=allocate) for _ in range(2)]
+[one.start() for one in threads]
+both.wait()
+libc.malloc_info(0, ctypes.c_void_p.in_dll(libc, "stdout"))
+libc.fflush(None)
+both.wait()
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the heaps of glibc")
+@pytest.mark.parametrize("lean", [False, True])
+def test_threads_share_one_heap(lean: bool) -> None:
+    before = "from edge_all.cli.process import lean_process; lean_process()" if lean else ""
+    assert (output_of(HEAPS.format(before=before)).count("<heap nr=") == 1) is lean
