@@ -27,7 +27,6 @@ from edge_all.errors import (
     OutputError,
     UsageError,
 )
-from edge_all.model.archive import download, require_https, unpack
 from edge_all.model.package import (
     CARD_FILE,
     ModelPackage,
@@ -144,6 +143,9 @@ def install(source: str, check: Callable[[ModelPackage], object], *, sha256: str
     """
     with _staging() as staging:
         if "://" in source:
+            # Here, because Python's HTTP and TLS take 7 ms to load, and a screening never asks for them.
+            from edge_all.model.archive import download, require_https
+
             require_https(source)
             if sha256 is None:
                 raise UsageError(
@@ -206,6 +208,8 @@ def _unpacked(archive: Path, staging: Path, sha256: str | None) -> Path:
             f"The archive has SHA-256 {sha256_of(archive)}, and {sha256.lower()} was expected.",
             "Fetch it again; if the hash stays wrong, do not use it.",
         )
+    from edge_all.model.archive import unpack
+
     folder = staging / "unpacked"
     unpack(archive, folder)
     return folder
