@@ -30,7 +30,7 @@ def _one_heap() -> None:
     """Let all threads share one heap, where the C library is glibc.
 
     It gives each thread one of its own, and each keeps what its largest image took. Peak memory over 20 fields of up to
-    5 megapixels was 375 to 403 MB, with one heap 321 to 347 MB, and computing took no longer (six runs each).
+    5 megapixels was 384 to 413 MB, with one heap 329 to 355 MB, and computing took no longer (six runs each).
     """
     if sys.platform == "linux" and "MALLOC_ARENA_MAX" not in os.environ:
         import ctypes
