@@ -43,8 +43,8 @@ def list_(as_json: _JsonOption = False) -> None:
     if as_json:
         records = [
             {
-                "name": None if one.package is None else one.package.card.name,
-                "version": None if one.package is None else one.package.card.version,
+                "name": one.name,
+                "version": one.version,
                 "variants": [] if one.package is None else list(one.package.card.variants),
                 "embedded": one.embedded,
                 "path": str(one.path),
@@ -55,14 +55,12 @@ def list_(as_json: _JsonOption = False) -> None:
         typer.echo(json.dumps(records, indent=2))
     else:
         rows = [
-            ("?", "?", "", str(one.path), one.problem or "")
-            if one.package is None
-            else (
-                one.package.card.name,
-                one.package.card.version,
-                ", ".join(one.package.card.variants),
+            (
+                one.name,
+                one.version or "?",
+                "" if one.package is None else ", ".join(one.package.card.variants),
                 "embedded" if one.embedded else str(one.path),
-                "ok",
+                one.problem or "ok",
             )
             for one in stored
         ]
@@ -108,7 +106,10 @@ def install(
     ],
     sha256: Annotated[str | None, typer.Option(help="SHA-256 of the archive; required for an address.")] = None,
 ) -> None:
-    """Verify a model package and install it for this user. Only an address makes edge-all use a network."""
+    """Verify a model package and install it for this user. Only an address makes edge-all use a network.
+
+    An installed copy of it that is damaged is replaced; an intact one never is.
+    """
     from edge_all.model import store
     from edge_all.verification import check_networks
 

@@ -54,11 +54,13 @@ def _checks(model: str | None, folder: Path, camera_folder: Path | None) -> Iter
 
 
 def _model_checks(model: str | None) -> Iterator[Check]:
-    # Both need OpenCV, which may be what is broken.
+    # All need OpenCV, which may be what is broken.
     from edge_all.doctor.choice import check_choice
+    from edge_all.doctor.packages import check_installed_packages
     from edge_all.model.store import find_package
     from edge_all.verification import check_networks
 
+    yield check_installed_packages()
     try:
         package = find_package(model)
         check_networks(package)

@@ -2,7 +2,8 @@
 
 The embedded package is part of edge-all. Others are installed from a folder, an archive or, only when the user names
 one, an https address; each is verified in a staging folder first and then moved to its final name in one step, so that
-no half package is ever found there. Nothing that is installed is overwritten.
+no half package is ever found there. Nothing that is installed is overwritten, unless it fails verification: such a copy
+is of no use to anyone, and is removed once its successor is complete and verified.
 
 Layout: ``<data folder of the user>/edge-all/models/<name>/<version>/card.json``.
 """
@@ -49,12 +50,16 @@ class StoredPackage:
 
     Attributes:
         path: its folder.
+        name: of the package; of its folder where the card cannot be read.
+        version: likewise; None for an embedded package whose card cannot be read.
         embedded: part of edge-all, not installed by the user.
         package: what it is; None where it cannot be used.
         problem: why it cannot be used; None where it can.
     """
 
     path: Path
+    name: str
+    version: str | None
     embedded: bool
     package: ModelPackage | None
     problem: str | None
@@ -74,15 +79,18 @@ def store_path() -> Path:
 def list_packages() -> tuple[StoredPackage, ...]:
     """The embedded package and the user's own, each verified."""
     folders = [(default_package_path(), True)]
-    folders += [(card.parent, False) for card in sorted(store_path().glob(f"[!.]*/[!.]*/{CARD_FILE}"))]
+    # Also a folder that has lost its card: else nobody would learn that a package is gone.
+    folders += [(folder, False) for folder in sorted(store_path().glob("[!.]*/[!.]*")) if folder.is_dir()]
     return tuple(_describe(folder, embedded) for folder, embedded in folders)
 
 
 def _describe(folder: Path, embedded: bool) -> StoredPackage:
     try:
-        return StoredPackage(folder, embedded, load_package(folder), None)
+        package = load_package(folder)
     except ModelError as error:
-        return StoredPackage(folder, embedded, None, str(error))
+        name, version = (EMBEDDED, None) if embedded else (folder.parent.name, folder.name)
+        return StoredPackage(folder, name, version, embedded, None, str(error))
+    return StoredPackage(folder, package.card.name, package.card.version, embedded, package, None)
 
 
 def find_package(model: str | None = None) -> ModelPackage:
@@ -132,13 +140,15 @@ def install(source: str, check: Callable[[ModelPackage], object], *, sha256: str
         sha256: of the archive; required for an address.
 
     Returns:
-        The installed package. One that is installed already, byte for byte, is returned as it is.
+        The installed package. One that is installed already, byte for byte, is returned as it is; one that fails
+            verification is replaced.
 
     Raises:
         ModelIntegrityError: a changed byte, a missing file, a damaged archive or one whose paths climb out of it.
         ModelIncompatibleError: a newer schema, other preprocessing, a foreign network.
         ModelNotFoundError: nothing there, or the download failed.
-        OutputError: the store cannot be written, or holds another package of the same name and version.
+        OutputError: the store cannot be written, or holds another package of the same name and version, or one that
+            this runtime cannot read because it is newer.
         UsageError: an address that is not https or has no hash.
     """
     with _staging() as staging:
@@ -176,14 +186,14 @@ def install(source: str, check: Callable[[ModelPackage], object], *, sha256: str
                 "Names and versions hold letters, digits and . _ + - only; 'default' is the embedded package.",
             )
         target = store_path() / name / version
-        if target.exists():
-            return _already_there(package, target)
+        if target.exists() and (installed := _already_there(package, target)) is not None:
+            return installed
         copy = staging / "package"
         _copy(package, copy)
         staged = load_package(copy)
         check(staged)
         target.parent.mkdir(parents=True, exist_ok=True)
-        copy.rename(target)
+        _put_in_place(copy, target, staging / "damaged")
     return ModelPackage(target, staged.card)
 
 
@@ -222,8 +232,35 @@ def _copy(package: ModelPackage, target: Path) -> None:
         shutil.copyfile(package.path / name, target / name)
 
 
-def _already_there(package: ModelPackage, target: Path) -> ModelPackage:
-    installed = load_package(target)
+def _put_in_place(copy: Path, target: Path, aside: Path) -> None:
+    """Give a verified copy its final name; a damaged one that has it goes aside, and comes back where that fails."""
+    if not target.exists():
+        copy.rename(target)
+        return
+    target.rename(aside)
+    try:
+        copy.rename(target)
+    except OSError:
+        aside.rename(target)
+        raise
+
+
+def _already_there(package: ModelPackage, target: Path) -> ModelPackage | None:
+    """The package installed at the target if it is this one; None where what is there fails verification.
+
+    Raises:
+        OutputError: it is another package, or one of a newer edge-all.
+    """
+    try:
+        installed = load_package(target)
+    except ModelIncompatibleError as error:
+        raise OutputError(
+            f"{package.card.name} {package.card.version} is installed already at {target}, and cannot be used here "
+            f"({error.problem})",
+            "Give the new package another version, or remove that folder first.",
+        ) from error
+    except ModelError:
+        return None
     if installed.card != package.card:
         raise OutputError(
             f"{package.card.name} {package.card.version} is installed already at {target}, and is another package.",

@@ -25,10 +25,23 @@ from edge_all.doctor.machine import (
     check_working_folder,
     instruction_sets,
 )
+from edge_all.doctor.packages import check_installed_packages
 from edge_all.doctor.probe import Probe, probe
 from edge_all.model.package import load_package
+from edge_all.model.store import install, store_path
 from edge_all.selection import select_network
 from edge_all.selection.timings import CACHE_VARIABLE
+from edge_all.verification import check_networks
+
+
+@pytest.fixture(autouse=True)
+def own_store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model store of the test's own, on every system."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("XDG_DATA_HOME", str(home))
+    monkeypatch.setenv("LOCALAPPDATA", str(home))
+    monkeypatch.setattr(Path, "home", lambda: home)
+    return store_path()
 
 
 def fake_distribution(folder: Path, name: str, version: str = "9.9") -> None:
@@ -63,6 +76,22 @@ def test_a_changed_model_is_a_problem_and_the_other_checks_still_answer(tiny_pac
     assert checks["model package"].status == "problem"
     assert "model.fp32.onnx" in checks["model package"].finding
     assert checks["working folder"].status == "ok"
+
+
+def test_an_installed_package_that_fails_verification_is_a_problem(
+    tiny_package_factory: Callable[..., Path], tmp_path: Path
+) -> None:
+    assert check_installed_packages().status == "ok"
+    sound, damaged = (install(str(tiny_package_factory(name=name)), check_networks).path for name in ("sound", "ours"))
+    assert check_installed_packages().status == "ok"
+    with (damaged / "model.fp32.onnx").open("ab") as stream:
+        stream.write(b"!")
+    report = examine(model=str(sound), folder=tmp_path)
+    check = next(check for check in report.checks if check.name == "installed packages")
+    assert (check.status, report.healthy) == ("problem", False)
+    assert "ours 1.0" in check.finding
+    assert "sound" not in check.finding
+    assert "edge-all model install" in str(check.remedy)
 
 
 def test_without_an_onnxruntime_the_line_to_type_is_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from edge_all.errors import (
 from edge_all.model import archive as archives
 from edge_all.model import store
 from edge_all.model.archive import download, pack, unpack
-from edge_all.model.package import load_package, sha256_of, write_card
+from edge_all.model.package import ModelPackage, load_package, sha256_of, write_card
 from edge_all.model.store import find_package, install, list_packages, store_path
 from edge_all.verification import check_networks
 
@@ -120,6 +120,68 @@ def test_a_package_that_went_bad_is_listed_with_its_problem(tiny_package: Path) 
     (bad,) = [one for one in list_packages() if not one.embedded]
     assert bad.package is None
     assert "model.fp32.onnx" in str(bad.problem)
+    assert (bad.name, bad.version) == ("tiny", "1.0")
+
+
+def flip(installed: Path) -> None:
+    content = bytearray((installed / "model.fp32.onnx").read_bytes())
+    content[len(content) // 2] ^= 1
+    (installed / "model.fp32.onnx").write_bytes(content)
+
+
+def break_card(installed: Path) -> None:
+    (installed / "card.json").write_text("{")
+
+
+def lose_card(installed: Path) -> None:
+    (installed / "card.json").unlink()
+
+
+@pytest.mark.parametrize("harm", [flip, break_card, lose_card])
+def test_installing_again_replaces_a_damaged_copy(archive: Path, own_store: Path, harm: Callable[[Path], None]) -> None:
+    installed = install(str(archive), check_networks)
+    harm(installed.path)
+    (bad,) = [one for one in list_packages() if not one.embedded]
+    assert (bad.name, bad.version, bad.package) == ("tiny", "1.0", None)
+    assert install(str(archive), check_networks) == installed
+    assert load_package(installed.path) == installed
+    assert [entry.name for entry in own_store.iterdir()] == ["tiny"]
+    assert [entry.name for entry in (own_store / "tiny").iterdir()] == ["1.0"]
+
+
+def test_a_damaged_copy_stays_until_its_successor_is_sound(
+    archive: Path, own_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = install(str(archive), check_networks).path
+    flip(installed)
+    before = {file.name: file.read_bytes() for file in installed.iterdir()}
+
+    def refuse(package: ModelPackage) -> None:
+        raise ModelIncompatibleError(f"{package.path} is foreign.", "Do not use it.")
+
+    with pytest.raises(ModelIncompatibleError, match="foreign"):
+        install(str(archive), refuse)
+    rename = Path.rename
+
+    def failing(source: Path, target: Path) -> Path:
+        if source.name == "package":
+            raise OSError(28, "No space left on device")
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(OutputError, match="No space left"):
+        install(str(archive), check_networks)
+    assert {file.name: file.read_bytes() for file in installed.iterdir()} == before
+    assert [entry.name for entry in own_store.iterdir()] == ["tiny"]
+
+
+def test_a_package_of_a_newer_edge_all_is_not_taken_for_a_damaged_one(archive: Path) -> None:
+    card = install(str(archive), check_networks).path / "card.json"
+    record = json.loads(card.read_text()) | {"schema": 99}
+    card.write_text(json.dumps(record))
+    with pytest.raises(OutputError, match="cannot be used here"):
+        install(str(archive), check_networks)
+    assert json.loads(card.read_text()) == record
 
 
 def test_an_archive_is_the_same_bytes_every_time_and_its_sums_are_right(tiny_package: Path, tmp_path: Path) -> None:
@@ -374,8 +436,12 @@ def test_pack_install_verify_show_and_list_by_command(tiny_package: Path, tmp_pa
     assert {"name": "tiny", "version": "1.0", "variants": ["fp32"]}.items() <= json.loads(output)[-1].items()
     with (own_store / "tiny" / "1.0" / "model.fp32.onnx").open("ab") as stream:
         stream.write(b"!")
+    status, output = run("list", "--json")
+    assert status == 1
+    assert {"name": "tiny", "version": "1.0", "variants": []}.items() <= json.loads(output)[-1].items()
     status, output = run("list")
     assert status == 1
+    assert "?" not in output
     with pytest.raises(ModelIntegrityError):
         run("verify", "tiny")
 
