@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_all.classifier import Classifier
-from edge_all.errors import OutputError
+from edge_all.errors import OutputError, UsageError
 from edge_all.inputs import ImageSource
 from edge_all.outputs.activation_maps import activation_path, save_activation_maps
 from edge_all.outputs.csv_table import write_cells
@@ -115,12 +115,14 @@ def screen_to_folder(
     Raises:
         OutputError: the folder is in use, holds another run, or cannot be written. What was judged before stays.
         ModelError: the network fails.
-        UsageError: activation maps are wanted of a package that computes none.
+        UsageError: activation maps are wanted of a package that computes none, or a resumed run is given its images
+            under other paths.
     """
     if activations:
         classifier.require_activations()
     with claimed_folder(out, marker=FIELDS_FILE, resume=resume):
         results = _earlier_results(out, classifier) if resume else {}
+        _refuse_other_spelling(results.values(), sources, out)
         for result in results.values():
             on_field(result)
         remaining = [source for source in sources if source.image not in results]
@@ -158,6 +160,23 @@ def _earlier_results(out: Path, classifier: Classifier) -> dict[str, FieldResult
     if len(judged) < len(earlier):
         write_fields(file, judged)
     return {result.image: _without_outlines(result) for result in judged}
+
+
+def _refuse_other_spelling(earlier: Iterable[FieldResult], sources: Sequence[ImageSource], out: Path) -> None:
+    """A resumed run tells its images by their paths as typed; under another spelling each would count twice.
+
+    Raises:
+        UsageError: an image has slide and file name of one that was judged under a path that is not given now.
+    """
+    given = {source.image for source in sources}
+    judged = {(one.slide, Path(one.image).name): one.image for one in earlier if one.image not in given}
+    for source in sources:
+        before = judged.get((source.slide, Path(source.image).name))
+        if before is not None:
+            raise UsageError(
+                f"{source.image} seems to be {before}, which the run in {out} has judged; it would count twice.",
+                "Resume from the same folder with the same paths, or choose another output folder.",
+            )
 
 
 def _without_outlines(result: FieldResult) -> FieldResult:

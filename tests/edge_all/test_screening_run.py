@@ -78,6 +78,25 @@ def test_an_interrupted_run_keeps_what_it_judged_and_goes_on(
     assert [Path(field.image).name for field in summary.fields] == ["field0.png", "field1.png", "field2.png"]
 
 
+def test_a_resumed_run_refuses_its_images_under_another_path(
+    slide: Path, classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    screen_to_folder(find_images([slide]), classifier, out)
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    monkeypatch.chdir(slide.parent)
+    with pytest.raises(UsageError, match="count twice"):
+        screen_to_folder(find_images([slide.name]), classifier, out, resume=True)
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+
+
+def test_a_resumed_run_takes_further_images(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    screen_to_folder(find_images([slide / "field0.png"]), classifier, out)
+    summary = screen_to_folder(find_images([slide]), classifier, out, resume=True)
+    assert [Path(field.image).name for field in summary.fields] == ["field0.png", "field1.png", "field2.png"]
+
+
 def test_activation_maps_lie_beside_the_crops_and_change_no_result(
     slide: Path, classifier: Classifier, tmp_path: Path
 ) -> None:
