@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from pathlib import Path
+from typing import get_type_hints
 
 import cv2
 import numpy as np
@@ -13,6 +15,8 @@ from typer.testing import CliRunner
 
 from edge_all.errors import InputNotFoundError, OutputError, UsageError
 from edge_all_export import commands
+from edge_all_export.cli import train as train_command
+from edge_all_export.training.configuration import TrainingConfig
 
 pytestmark = [
     pytest.mark.training,
@@ -95,3 +99,14 @@ def test_mistakes_end_in_an_error_that_says_what_to_do(
     result = run.invoke(app, given)
     assert isinstance(result.exception, error), result.output
     assert words in str(result.exception)
+
+
+def test_the_help_names_the_defaults_that_hold() -> None:
+    defaults = dataclasses.asdict(TrainingConfig())
+    shown = {
+        name: hint.__metadata__[0].show_default
+        for name, hint in get_type_hints(train_command.train, include_extras=True).items()
+        if name != "return" and isinstance(hint.__metadata__[0].show_default, str)
+    }
+    assert {"input_size", "factor", "epochs", "learning_rate"} <= shown.keys()
+    assert shown == {name: str(defaults[name]) for name in shown}

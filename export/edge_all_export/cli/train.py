@@ -34,23 +34,31 @@ def train(
         str | None,
         typer.Option(help="imagenet, none, a weights file, or an earlier run to go on from; imagenet where left out."),
     ] = None,
-    input_size: Annotated[int | None, typer.Option(help="Side of the network's input in pixels.")] = None,
-    factor: Annotated[float | None, typer.Option(help="Side of a crop, in widths of its nucleus.")] = None,
-    head_epochs: Annotated[int | None, typer.Option(help="Epochs with the backbone frozen.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of fine-tuning.")] = None,
+    input_size: Annotated[
+        int | None, typer.Option(help="Side of the network's input in pixels.", show_default="160")
+    ] = None,
+    factor: Annotated[
+        float | None, typer.Option(help="Side of a crop, in widths of its nucleus.", show_default="2.5")
+    ] = None,
+    head_epochs: Annotated[int | None, typer.Option(help="Epochs with the backbone frozen.", show_default="1")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of fine-tuning.", show_default="20")] = None,
     samples_per_epoch: Annotated[
         int | None, typer.Option(help="Crops drawn in an epoch; as many as there are, and 320 at least.")
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Crops in a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="At the start of fine-tuning.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Crops in a step.", show_default="32")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="At the start of fine-tuning.", show_default="0.0003")
+    ] = None,
     freeze_batch_norm: Annotated[
         bool, typer.Option("--freeze-batch-norm", help="Keep batch-norm in inference mode; suits ImageNet weights.")
     ] = False,
     early_stopping: Annotated[
         int | None, typer.Option(help="Stop after so many epochs without a better held-out AUC.")
     ] = None,
-    precision: Annotated[str | None, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.", show_default="float32")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.", show_default="0")] = None,
     folds: Annotated[int, typer.Option(min=2, help="The data are divided into so many folds of whole blocks.")] = 5,
     hold_out: Annotated[int, typer.Option(min=0, help="The fold that is held out, from 0.")] = 0,
     cross_validation: Annotated[
