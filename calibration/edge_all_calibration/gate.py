@@ -186,7 +186,11 @@ def require_enough(cells: LabelledCells, limits: GateLimits) -> None:
     """
     require_both_classes(cells, "the gate")
     if len(cells) < limits.cells:
-        raise UsageError(f"{len(cells)} cells prove nothing about a variant.", f"Give at least {limits.cells}.")
+        raise UsageError(
+            f"{len(cells)} cells prove nothing about a variant.",
+            f"Give the gate at least {limits.cells}. Label more, or hold out more of the run: `edge-all train "
+            f"--folds 2` leaves the gate a quarter of all labelled cells, so that about {4 * limits.cells} are enough.",
+        )
 
 
 def figures_of(decisions: Decisions, cells: LabelledCells) -> dict[str, Estimate]:

@@ -145,11 +145,13 @@ def recalibrate(
         The gate's reports; empty without test cells, or for a package of one variant.
 
     Raises:
-        UsageError: cells of one class, cut for another network, or overlapping.
+        UsageError: cells of one class, cut for another network, overlapping, or too few for the gate.
     """
     require_both_classes(cells, "calibration")
     if test is not None:
         require_disjoint({"calibration": cells, "test": test})
+        if len(package.card.variants) > 1:
+            require_enough(test, limits or GateLimits())
     statistics = read_statistics(package)
     names = list(package.card.variants)
     # FP32 leads where there is one; a package of INT8 alone is calibrated by itself.

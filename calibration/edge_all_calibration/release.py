@@ -26,7 +26,7 @@ from edge_all.model.golden import golden_crops
 from edge_all.model.package import load_package, sha256_of, write_card
 from edge_all_calibration.cells import LabelledCells, balanced_choice, require_both_classes, require_disjoint
 from edge_all_calibration.decisions import DecisionRule, Decisions, OutOfFold, decide, fit_reference, fit_variant
-from edge_all_calibration.gate import GateLimits, GateReport, examine, figures_json, figures_of
+from edge_all_calibration.gate import GateLimits, GateReport, examine, figures_json, figures_of, require_enough
 from edge_all_calibration.half_precision import CPU_WARNING, halve
 from edge_all_calibration.inference import NetworkOutputs, run_network
 from edge_all_calibration.operating_points import OperatingPolicy
@@ -78,8 +78,12 @@ class CellParts:
     training: LabelledCells | None = None
     out_of_fold: OutOfFold | None = None
 
-    def check(self, input_size: int) -> None:
-        """Refuse parts that overlap, lack a class, or were cut for another network.
+    def check(self, input_size: int, limits: GateLimits | None = None) -> None:
+        """Refuse parts that overlap, lack a class, or were cut for another network, and test cells too few for a gate.
+
+        Args:
+            input_size: side of the network's input in pixels.
+            limits: of the gate that the test cells are for; None where no variant will be gated.
 
         Raises:
             UsageError: with the reason.
@@ -96,6 +100,8 @@ class CellParts:
                     "Cut them with the preprocessing of this network.",
                 )
         require_disjoint(parts)
+        if limits is not None:
+            require_enough(self.test, limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +151,9 @@ def build_release(
         UsageError: parts that overlap, lack a class or are too few.
         ModelIncompatibleError: a network that is not one of the contract.
     """
-    parts.check(card.preprocessing.input_size)
     policy, limits = policy or OperatingPolicy(), limits or GateLimits()
     names: tuple[VariantName, ...] = ("fp32", *(name for name in variants if name != "fp32"))
+    parts.check(card.preprocessing.input_size, limits if len(names) > 1 else None)
     files = {name: folder / f"model.{name}.onnx" for name in names}
     truth = parts.calibration.labels
 

@@ -128,7 +128,7 @@ def package_network(
         limitations=description.limitations,
     )
     # Before the minutes that an export takes.
-    parts.check(trained.input_size)
+    parts.check(trained.input_size, limits if set(variants) - {"fp32"} else None)
     with published_folder(target, replace=replace) as stage, tempfile.TemporaryDirectory(prefix="edge-all-") as scratch:
         network = Path(scratch) / "network.onnx"
         progress(f"Exporting to ONNX, opset {opset}")

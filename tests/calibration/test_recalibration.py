@@ -88,6 +88,22 @@ def test_cells_that_calibrate_do_not_test(
         )
 
 
+def test_too_few_cells_for_the_gate_are_refused_at_once(
+    tmp_path: Path, released: tuple[Path, Release], draw: Callable[..., LabelledCells]
+) -> None:
+    steps: list[str] = []
+    with pytest.raises(UsageError, match="12 cells prove nothing"):
+        recalibrate(
+            load_package(released[0]),
+            tmp_path,
+            draw(range(60, 70)),
+            OperatingPolicy(),
+            test=draw(range(71, 72)),
+            progress=steps.append,
+        )
+    assert steps == []
+
+
 def test_cells_of_another_size_are_refused(released: tuple[Path, Release]) -> None:
     other = LabelledCells(
         np.zeros((2, 16, 16, 3), np.uint8), np.array([True, False]), np.array(["a", "b"]), np.array(["a", "b"])

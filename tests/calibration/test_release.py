@@ -160,3 +160,16 @@ def test_cells_cut_for_another_network_are_refused(
     other = dataclasses.replace(card, preprocessing=dataclasses.replace(card.preprocessing, input_size=48))
     with pytest.raises(UsageError, match="48"):
         build_release(tmp_path, network, other, parts)
+
+
+def test_too_few_test_cells_are_refused_before_anything_is_made(
+    tmp_path: Path, network: Path, card: ModelCard, parts: CellParts
+) -> None:
+    few = dataclasses.replace(parts, test=parts.test.subset(np.arange(49)))
+    steps: list[str] = []
+    with pytest.raises(UsageError, match=r"(?s)49 cells prove nothing.*at least 50.*--folds 2.*about 200"):
+        build_release(tmp_path, network, card, few, progress=steps.append)
+    assert steps == []
+    # Without a variant there is no gate.
+    few.check(card.preprocessing.input_size)
+    assert build_release(tmp_path, network, card, few, variants=("fp32",)).reports == ()

@@ -236,6 +236,33 @@ def test_a_run_without_held_out_cells_or_with_other_data_is_refused(tmp_path: Pa
         parts_of_run(tmp_path, samples, spec)
 
 
+def test_too_few_cells_for_the_gate_are_refused_before_the_export(tmp_path: Path) -> None:
+    from edge_all.preprocessing import PreprocessingSpec
+    from edge_all_calibration.gate import GateLimits
+    from edge_all_calibration.operating_points import OperatingPolicy
+    from edge_all_export.packaging import package_network, read_description
+    from edge_all_export.release_cells import parts_of_run
+    from edge_all_export.trained import TrainedNetwork
+
+    spec = PreprocessingSpec(24, 2.0)
+    parts, _ = parts_of_run(tmp_path, write_run(tmp_path), spec)
+    steps: list[str] = []
+    with pytest.raises(UsageError, match="48 cells prove nothing"):
+        package_network(
+            TrainedNetwork(functional(), "tiny", 24),
+            tmp_path / "package",
+            parts,
+            spec,
+            read_description(None, name=None, version=None),
+            variants=("fp32", "int8"),
+            policy=OperatingPolicy(),
+            limits=GateLimits(),
+            progress=steps.append,
+        )
+    assert steps == []
+    assert not (tmp_path / "package").exists()
+
+
 def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """InceptionV3 at its smallest input, untrained: export, parity, all variants, gate, runtime."""
     import onnx
