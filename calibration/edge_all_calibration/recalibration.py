@@ -1,7 +1,7 @@
 """A finished package on cells of another laboratory: recalibrated, or gated anew.
 
 Temperature and thresholds depend on the stain and the camera; the network does not change here, so its files are copied
-byte for byte and only the card is another.
+byte for byte and only the card is another. Under a new name or version they say that too, and are otherwise the same.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
+import onnx
 
 from edge_all.errors import ModelIntegrityError, UsageError
-from edge_all.model.card import VariantName
-from edge_all.model.package import ModelPackage, load_package, write_card
+from edge_all.model.card import ModelCard, VariantName
+from edge_all.model.package import ModelPackage, load_package, sha256_of, write_card
 from edge_all_calibration.cells import LabelledCells, require_both_classes, require_disjoint
 from edge_all_calibration.decisions import DecisionRule, Decisions, decide, fit_reference, fit_variant
 from edge_all_calibration.gate import GateLimits, GateReport, examine, figures_json, figures_of, require_enough
@@ -126,6 +127,8 @@ def recalibrate(
     cells: LabelledCells,
     policy: OperatingPolicy,
     *,
+    name: str | None = None,
+    version: str | None = None,
     test: LabelledCells | None = None,
     limits: GateLimits | None = None,
     progress: Callable[[str], None] = lambda _: None,
@@ -137,6 +140,8 @@ def recalibrate(
         folder: empty, best from `edge_all_calibration.publishing.published_folder`.
         cells: fix temperatures and thresholds.
         policy: how thresholds are chosen.
+        name: of the new package; None keeps it.
+        version: of the new package; None keeps it.
         test: cells for the gate; None leaves the variants ungated, and the card says so.
         limits: of the gate.
         progress: told each step.
@@ -158,38 +163,56 @@ def recalibrate(
     leader: VariantName = "fp32" if "fp32" in names else names[0]
     reference = run_network(package.variant_file(leader), cells.crops)
     rules = {leader: fit_reference(reference, cells.labels, policy, statistics)}
-    for name in names:
-        progress(f"{name.upper()}: temperature and thresholds")
-        if name != leader:
-            outputs = run_network(package.variant_file(name), cells.crops)
-            rules[name] = fit_variant(outputs, reference, rules[leader], statistics)
+    for one in names:
+        progress(f"{one.upper()}: temperature and thresholds")
+        if one != leader:
+            outputs = run_network(package.variant_file(one), cells.crops)
+            rules[one] = fit_variant(outputs, reference, rules[leader], statistics)
+    named = dataclasses.replace(package.card, name=name or package.card.name, version=version or package.card.version)
+    _copy_files(package, folder, named)
     blocks = {
-        name: dataclasses.replace(
-            variant, temperature=rules[name].temperature, thresholds=rules[name].thresholds, gate=None
+        one: dataclasses.replace(
+            variant,
+            sha256=sha256_of(folder / variant.file),
+            temperature=rules[one].temperature,
+            thresholds=rules[one].thresholds,
+            gate=None,
         )
-        for name, variant in package.card.variants.items()
+        for one, variant in package.card.variants.items()
     }
     evaluation = {
         **package.card.evaluation,
         "recalibrated_on": {**cells.counts(), "operating_point": dataclasses.asdict(policy)},
     }
-    for source in (*(package.variant_file(name) for name in names), package.feature_statistics_file):
-        if source is not None:
-            shutil.copyfile(source, folder / source.name)
-    card = dataclasses.replace(package.card, variants=blocks, evaluation=evaluation)
+    card = dataclasses.replace(named, variants=blocks, evaluation=evaluation)
     write_card(folder, card)
     if test is None:
         return ()
     judged = judge_package(load_package(folder), test, progress)
     evaluation["recalibrated_test_figures"] = figures_json(figures_of(judged[leader][0], test))
     reports = tuple(
-        examine(name, test, judged[leader], judged[name], limits or GateLimits()) for name in names if name != leader
+        examine(one, test, judged[leader], judged[one], limits or GateLimits()) for one in names if one != leader
     )
     for report in reports:
-        name = next(name for name in names if name == report.variant)
-        blocks[name] = dataclasses.replace(blocks[name], gate=report.to_json())
+        one = next(one for one in names if one == report.variant)
+        blocks[one] = dataclasses.replace(blocks[one], gate=report.to_json())
     write_card(folder, dataclasses.replace(card, variants=blocks, evaluation=evaluation))
     return reports
+
+
+def _copy_files(package: ModelPackage, folder: Path, card: ModelCard) -> None:
+    """Copy networks and statistics; a network says whose it is, so a new name or version is written into its file."""
+    renamed = (card.name, card.version) != (package.card.name, package.card.version)
+    for variant in package.card.variants:
+        source = package.variant_file(variant)
+        if renamed:
+            model = onnx.load(source)
+            onnx.helper.set_model_props(model, card.network_metadata(variant))
+            onnx.save(model, folder / source.name)
+        else:
+            shutil.copyfile(source, folder / source.name)
+    if package.feature_statistics_file is not None:
+        shutil.copyfile(package.feature_statistics_file, folder / package.feature_statistics_file.name)
 
 
 def read_statistics(package: ModelPackage) -> FeatureStatistics | None:

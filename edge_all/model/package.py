@@ -20,6 +20,7 @@ __all__ = [
     "card_files",
     "default_package_path",
     "load_package",
+    "read_card",
     "sha256_of",
     "verify_files",
     "write_card",
@@ -93,7 +94,22 @@ def load_package(path: Path) -> ModelPackage:
         ModelIntegrityError: the card is damaged, or a file is missing or changed.
         ModelIncompatibleError: a newer schema, or preprocessing that this runtime does not do.
     """
-    path = Path(path)
+    package = ModelPackage(Path(path), read_card(Path(path)))
+    verify_files(package)
+    return package
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read the card of a package and verify it; the other files are not looked at.
+
+    Args:
+        path: folder of the package.
+
+    Raises:
+        ModelNotFoundError: no such folder, or no card in it.
+        ModelIntegrityError: the card is damaged.
+        ModelIncompatibleError: a newer schema, or preprocessing that this runtime does not do.
+    """
     card_file = path / CARD_FILE
     if not card_file.is_file() and path == default_package_path():
         raise ModelNotFoundError(
@@ -119,14 +135,13 @@ def load_package(path: Path) -> ModelPackage:
         raise ModelIntegrityError(f"{card_file} is damaged ({error}).", "Install the package again.") from error
     if not isinstance(record, dict):
         raise ModelIntegrityError(f"{card_file} holds no model card.", "Install the package again.")
-    package = ModelPackage(path, ModelCard.from_json(record))
+    card = ModelCard.from_json(record)
     if record.get(_CHECKSUM) != _card_checksum(record):
         raise ModelIntegrityError(
             f"{card_file} was changed after it was written.",
             "A wrong threshold decides wrongly without a sign: install the package again.",
         )
-    verify_files(package)
-    return package
+    return card
 
 
 def _card_checksum(record: dict[str, Any]) -> str:

@@ -28,19 +28,21 @@ from edge_all.errors import (
     OutputError,
     UsageError,
 )
+from edge_all.model.card import ModelCard
 from edge_all.model.package import (
     CARD_FILE,
     ModelPackage,
     card_files,
     default_package_path,
     load_package,
+    read_card,
     sha256_of,
 )
 
 __all__ = ["StoredPackage", "find_package", "install", "list_packages", "store_path"]
 
 EMBEDDED = "default"
-"""The name under which the embedded package is found."""
+"""The name under which the embedded package is always found, whatever its card calls it."""
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
 
@@ -98,7 +100,7 @@ def find_package(model: str | None = None) -> ModelPackage:
 
     Args:
         model: the folder of a package; or ``name`` (its newest installed version) or ``name@version``; or ``default``
-            or None for the embedded one.
+            or None for the embedded one, which also answers to its own name.
 
     Raises:
         ModelNotFoundError: there is none.
@@ -110,6 +112,9 @@ def find_package(model: str | None = None) -> ModelPackage:
     if folder.is_dir():
         return load_package(folder)
     name, _, version = model.partition("@")
+    embedded = _embedded_card()
+    if embedded is not None and name == embedded.name and version in ("", embedded.version):
+        return load_package(default_package_path())
     if _SAFE_NAME.fullmatch(name):
         versions = sorted(
             (card.parent for card in (store_path() / name).glob(f"[!.]*/{CARD_FILE}")),
@@ -122,6 +127,14 @@ def find_package(model: str | None = None) -> ModelPackage:
         f"There is no model {model!r}: neither a folder nor the name of an installed package.",
         "`edge-all model list` shows those installed; `edge-all model install` adds one.",
     )
+
+
+def _embedded_card() -> ModelCard | None:
+    """What the embedded package says about itself; None where it cannot be read, which other packages can live with."""
+    try:
+        return read_card(default_package_path())
+    except ModelError:
+        return None
 
 
 def _version_order(version: str) -> list[tuple[int, int, str]]:
@@ -145,7 +158,7 @@ def install(source: str, check: Callable[[ModelPackage], object], *, sha256: str
 
     Raises:
         ModelIntegrityError: a changed byte, a missing file, a damaged archive or one whose paths climb out of it.
-        ModelIncompatibleError: a newer schema, other preprocessing, a foreign network.
+        ModelIncompatibleError: a newer schema, other preprocessing, a foreign network, or the embedded package's name.
         ModelNotFoundError: nothing there, or the download failed.
         OutputError: the store cannot be written, or holds another package of the same name and version, or one that
             this runtime cannot read because it is newer.
@@ -183,7 +196,13 @@ def install(source: str, check: Callable[[ModelPackage], object], *, sha256: str
         if not (_SAFE_NAME.fullmatch(name) and _SAFE_NAME.fullmatch(version)) or name == EMBEDDED:
             raise ModelIncompatibleError(
                 f"The package calls itself {name!r}, version {version!r}, which cannot be installed.",
-                "Names and versions hold letters, digits and . _ + - only; 'default' is the embedded package.",
+                "Give --name when making it: letters, digits and . _ + - only; 'default' is the embedded package.",
+            )
+        embedded = _embedded_card()
+        if embedded is not None and name == embedded.name:
+            raise ModelIncompatibleError(
+                f"The package calls itself {name!r}, as the one embedded in edge-all does: results could be of either.",
+                "Make it again with another name: `edge-all export`, `calibrate` and `wrap` have --name NAME.",
             )
         target = store_path() / name / version
         if target.exists() and (installed := _already_there(package, target)) is not None:

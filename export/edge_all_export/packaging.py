@@ -44,13 +44,14 @@ class Description:
     limitations: tuple[str, ...]
 
 
-def read_description(file: Path | None, *, name: str | None, version: str | None) -> Description:
+def read_description(file: Path | None, *, name: str | None, version: str | None, folder: Path) -> Description:
     """Read a description, a JSON object with any of ``name, version, training, evaluation, limitations``.
 
     Args:
         file: None describes nothing.
         name: takes the place of the file's.
         version: takes the place of the file's.
+        folder: of the package; its name is the package's where nothing else names it.
 
     Raises:
         UsageError: the file is no such object.
@@ -72,7 +73,7 @@ def read_description(file: Path | None, *, name: str | None, version: str | None
             "Write an object with any of: name, version (text), training, evaluation (objects), limitations (list).",
         )
     return Description(
-        name or record.get("name", "edge-all-inception"),
+        name or record.get("name", folder.resolve().name),
         version or record.get("version", "1.0.0"),
         record.get("training", {}),
         record.get("evaluation", {}),

@@ -138,8 +138,10 @@ def test_calibrating_publishes_a_package(
     app: typer.Typer, tmp_path: Path, released: tuple[Path, Release], cells_files: tuple[Path, Path]
 ) -> None:
     command = ["calibrate", str(released[0]), "--cells", str(cells_files[0]), "-o", str(tmp_path / "new")]
-    result = CliRunner().invoke(app, [*command, "--threshold", "0.5"])
+    result = CliRunner().invoke(app, [*command, "--threshold", "0.5", "--name", "ours", "--model-version", "1.0"])
     assert result.exit_code == 0
+    assert "ours 1.0, recalibrated" in result.output
+    assert load_package(tmp_path / "new").card.name == "ours"
     assert load_package(tmp_path / "new").card.evaluation["recalibrated_on"]["operating_point"]["value"] == 0.5
     again = CliRunner().invoke(app, command)
     assert isinstance(again.exception, OutputError)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 
 from edge_all.errors import InputNotFoundError, UsageError
 from edge_all.model.package import load_package
 from edge_all.preprocessing import PreprocessingSpec
+from edge_all.verification import check_networks
 from edge_all_calibration.cell_folder import read_cells
 from edge_all_calibration.cells import LabelledCells
 from edge_all_calibration.gate import GateLimits, figures_json
@@ -67,6 +69,19 @@ def test_recalibration_changes_the_card_and_no_network(
         assert variant.thresholds != package.card.variants[name].thresholds
     assert again.card.evaluation["recalibrated_on"]["cells"] == len(ours)
     assert again.card.variants["int8"].gate == reports[1].to_json()
+
+
+def test_recalibrating_under_a_new_name_renames_the_networks_too(
+    tmp_path: Path, released: tuple[Path, Release], draw: Callable[..., LabelledCells]
+) -> None:
+    package = load_package(released[0])
+    recalibrate(package, tmp_path, draw(range(60, 70)), OperatingPolicy(), name="ours", version="7")
+    again = load_package(tmp_path)
+    assert (again.card.name, again.card.version) == ("ours", "7")
+    check_networks(again)
+    for name in package.card.variants:
+        old, new = (onnx.load(one.variant_file(name)) for one in (package, again))
+        assert old.graph == new.graph
 
 
 def test_a_package_of_int8_alone_can_be_recalibrated(

@@ -106,6 +106,25 @@ def test_the_newest_version_answers_to_the_bare_name(tiny_package_factory: Calla
         find_package("tiny@7")
 
 
+def test_the_embedded_package_answers_to_its_own_name_and_no_other_may_have_it(
+    tiny_package_factory: Callable[..., Path], own_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded = tiny_package_factory(name="house", version="2.0")
+    monkeypatch.setattr(store, "default_package_path", lambda: embedded)
+    for name in ("house", "house@2.0", "default"):
+        assert find_package(name).path == embedded
+    with pytest.raises(ModelNotFoundError, match=r"house@1\.0"):
+        find_package("house@1.0")
+    with pytest.raises(ModelIncompatibleError, match="--name NAME"):
+        install(str(tiny_package_factory(name="house", version="1.0")), check_networks)
+    assert nothing_is_left(own_store)
+
+
+def test_a_broken_embedded_package_is_in_nobody_s_way(tiny_package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "default_package_path", lambda: tiny_package / "nowhere")
+    assert install(str(tiny_package), check_networks) == find_package("tiny")
+
+
 @pytest.mark.parametrize("name", ["nothing", "../tiny", "", "a/b", "tiny@../1.0"])
 def test_what_is_not_there_is_not_found(tiny_package: Path, name: str) -> None:
     install(str(tiny_package), check_networks)

@@ -253,7 +253,7 @@ def test_too_few_cells_for_the_gate_are_refused_before_the_export(tmp_path: Path
             tmp_path / "package",
             parts,
             spec,
-            read_description(None, name=None, version=None),
+            read_description(None, name=None, version=None, folder=tmp_path / "package"),
             variants=("fp32", "int8"),
             policy=OperatingPolicy(),
             limits=GateLimits(),
@@ -261,6 +261,20 @@ def test_too_few_cells_for_the_gate_are_refused_before_the_export(tmp_path: Path
         )
     assert steps == []
     assert not (tmp_path / "package").exists()
+
+
+def test_a_package_without_a_name_takes_its_folder_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edge_all_export.packaging import read_description
+
+    about = tmp_path / "about.json"
+    about.write_text('{"name": "described", "version": "3"}')
+    folder = tmp_path / "packages" / "ours"
+    folder.mkdir(parents=True)
+    assert read_description(None, name=None, version=None, folder=folder).name == "ours"
+    assert read_description(about, name=None, version=None, folder=folder).name == "described"
+    assert read_description(about, name="typed", version=None, folder=folder).name == "typed"
+    monkeypatch.chdir(folder)
+    assert read_description(None, name=None, version=None, folder=Path()).name == "ours"
 
 
 def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -294,7 +308,7 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pyt
         tmp_path / "package",
         CellParts(cells(0, 24), cells(1000, 60), cells(2000, 40)),
         PreprocessingSpec(75, 2.0),
-        read_description(None, name="untrained", version="0.1"),
+        read_description(None, name="untrained", version="0.1", folder=tmp_path / "package"),
         variants=("fp32", "fp16", "int8"),
         policy=OperatingPolicy(),
         # An untrained network decides by chance, and rounding may turn each of its decisions.

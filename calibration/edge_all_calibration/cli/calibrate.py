@@ -34,6 +34,10 @@ def calibrate(
     test_cells: Annotated[
         Path | None, typer.Option("--test-cells", help="Other labelled cells, for the gate alone.")
     ] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Name of the new package; else as it was.")] = None,
+    version: Annotated[
+        str | None, typer.Option("--model-version", help="Version of the new package; else as it was.")
+    ] = None,
     sensitivity: SensitivityOption = None,
     threshold: ThresholdOption = None,
     agreement: AgreementOption = 0.99,
@@ -62,7 +66,17 @@ def calibrate(
         progress("Cutting the cells")
         fitting = read_cells(cells, spec, print_skipped)
         test = None if test_cells is None else read_cells(test_cells, spec, print_skipped)
-        reports = recalibrate(package, stage, fitting, policy, test=test, limits=limits, progress=progress)
+        reports = recalibrate(
+            package,
+            stage,
+            fitting,
+            policy,
+            name=name,
+            version=version,
+            test=test,
+            limits=limits,
+            progress=progress,
+        )
     print_gate(reports)
-    typer.echo(f"{package.card.name} {package.card.version}, recalibrated: {output}")
+    typer.echo(f"{name or package.card.name} {version or package.card.version}, recalibrated: {output}")
     raise typer.Exit(0 if all(report.passed for report in reports) else 1)

@@ -62,8 +62,12 @@ def export(
         Path | None,
         typer.Option("--about", help="JSON for the card: name, version, training, evaluation, limitations."),
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the package.")] = None,
-    version: Annotated[str | None, typer.Option("--model-version", help="Version of the package.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the package; else that in --about, else the output folder's.")
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option("--model-version", help="Version of the package; else that in --about, else 1.0.0.")
+    ] = None,
     variants: Annotated[str, typer.Option("--variants", help="Precisions, FP32 always among them.")] = "fp32,fp16,int8",
     int8: Annotated[str, typer.Option("--int8", help="static; dynamic is refused, and says why.")] = "static",
     sensitivity: SensitivityOption = None,
@@ -102,7 +106,7 @@ def export(
         from edge_all_export.packaging import package_network, read_description
         from edge_all_export.trained import open_trained
 
-        description = read_description(about, name=name, version=version)
+        description = read_description(about, name=name, version=version, folder=output)
         trained = open_trained(source, input_size=input_size, input_range=input_range)
         spec = _spec_of(source, trained.input_size, factor)
         progress("Cutting the cells")
