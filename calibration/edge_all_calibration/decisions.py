@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from edge_all.classifier import calibrated_probability
 from edge_all.classifier import decide as decide_cell
+from edge_all.errors import UsageError
 from edge_all.model.card import Thresholds
 from edge_all_calibration.inference import NetworkOutputs
+from edge_all_calibration.metrics import auc, better_than_chance
 from edge_all_calibration.operating_points import OperatingPolicy, fit_thresholds, match_cut, match_thresholds
 from edge_all_calibration.out_of_distribution import FeatureStatistics, distance_limit, distances
-from edge_all_calibration.temperature import fit_temperature, match_temperature
+from edge_all_calibration.temperature import fit_temperature, lies_at_limit, match_temperature
 
 __all__ = ["DecisionRule", "Decisions", "OutOfFold", "decide", "fit_reference", "fit_variant"]
 
@@ -76,6 +78,9 @@ def fit_reference(
         policy: how the thresholds are chosen.
         statistics: of the features; None where the network offers none.
         out_of_fold: predictions that fix temperature and thresholds instead of the calibration cells.
+
+    Raises:
+        UsageError: the labels contradict the network, so that no honest rule follows from them.
     """
     known = out_of_fold or OutOfFold(outputs.probability.astype(np.float64), labels)
     temperature = fit_temperature(known.probabilities, known.labels)
@@ -83,7 +88,38 @@ def fit_reference(
     if statistics is not None and outputs.features is not None:
         limit = distance_limit(outputs.features, statistics)
         thresholds = dataclasses.replace(thresholds, out_of_distribution=limit)
-    return DecisionRule(temperature, thresholds)
+    rule = DecisionRule(temperature, thresholds)
+    _require_usable(rule, known, policy)
+    return rule
+
+
+def _require_usable(rule: DecisionRule, known: OutOfFold, policy: OperatingPolicy) -> None:
+    """Refuse a rule that decides nothing: the gate would pass it, since every variant decides alike.
+
+    A temperature at a limit alone is no reason: a network that leans towards one class, as a foreign one may, gets it
+    too, and its thresholds divide the cells all the same.
+
+    Raises:
+        UsageError: the temperature ended at a limit and the network orders the cells no better than chance; or one of
+            the two labels can never be given, and no threshold was fixed by hand.
+    """
+    wrong = ""
+    if lies_at_limit(rule.temperature) and not better_than_chance(known.probabilities, known.labels):
+        wrong = (
+            f"its probabilities order them no better than chance (AUC {auc(known.probabilities, known.labels):.2f}), "
+            f"and their temperature lies beyond {rule.temperature:.3g}, where the search ends"
+        )
+    elif policy.kind != "fixed" and rule.thresholds.all_from >= 1.0:
+        wrong = "by the thresholds that suit them no cell could ever be called ALL"
+    elif policy.kind != "fixed" and rule.thresholds.non_all_below <= 0.0:
+        wrong = "by the thresholds that suit them no cell could ever be called non-ALL"
+    if wrong:
+        blasts = int(known.labels.sum())
+        raise UsageError(
+            f"The {len(known.labels)} cells for calibration ({blasts} ALL) do not fit the network: {wrong}.",
+            "Check their labels, and with `edge-all evaluate` that the network tells the classes apart; give more "
+            "cells, 15 of each class at least.",
+        )
 
 
 def fit_variant(

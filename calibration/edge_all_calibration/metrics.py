@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CALIBRATION_BINS", "CALIBRATION_METHOD", "auc", "calibration_bins", "expected_calibration_error"]
+__all__ = [
+    "CALIBRATION_BINS",
+    "CALIBRATION_METHOD",
+    "auc",
+    "better_than_chance",
+    "calibration_bins",
+    "expected_calibration_error",
+]
 
 CALIBRATION_BINS = 15
 """Bins of the calibration error, of equal width, as in Guo et al., ICML 2017."""
@@ -26,6 +35,22 @@ def auc(probabilities: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
     below = np.searchsorted(negatives, positives, "left")
     not_above = np.searchsorted(negatives, positives, "right")
     return float((below + not_above).mean() / 2 / len(negatives))
+
+
+def better_than_chance(probabilities: NDArray[np.float64], labels: NDArray[np.bool_]) -> bool:
+    """Whether the AUC lies above one half by more than chance gives one time in twenty.
+
+    Mann and Whitney (1947): without any relation the AUC has mean 1/2 and variance ``(n + m + 1) / (12 n m)``, and is
+    nearly normal.
+
+    Args:
+        probabilities: ``float64 [n]`` of ALL.
+        labels: ``bool [n]``, True is ALL, both classes present.
+    """
+    positives = int(labels.sum())
+    negatives = len(labels) - positives
+    deviation = math.sqrt((len(labels) + 1) / (12 * positives * negatives))
+    return auc(probabilities, labels) - 0.5 > 1.645 * deviation
 
 
 def calibration_bins(

@@ -150,7 +150,8 @@ def recalibrate(
         The gate's reports; empty without test cells, or for a package of one variant.
 
     Raises:
-        UsageError: cells of one class, cut for another network, overlapping, or too few for the gate.
+        UsageError: cells of one class, cut for another network, overlapping, too few for the gate, or in contradiction
+            to the network.
     """
     require_both_classes(cells, "calibration")
     if test is not None:

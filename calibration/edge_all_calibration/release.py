@@ -148,7 +148,7 @@ def build_release(
         progress: told each step.
 
     Raises:
-        UsageError: parts that overlap, lack a class or are too few.
+        UsageError: parts that overlap, lack a class or are too few; calibration cells that contradict the network.
         ModelIncompatibleError: a network that is not one of the contract.
     """
     policy, limits = policy or OperatingPolicy(), limits or GateLimits()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_all.classifier import SMALLEST_PROBABILITY
 
-__all__ = ["fit_temperature", "match_temperature"]
+__all__ = ["fit_temperature", "lies_at_limit", "match_temperature"]
 
 LIMITS = (0.05, 20.0)
 """Beyond these the network separates the cells perfectly or not at all, and neither is believed of so few cells."""
@@ -64,6 +64,12 @@ def match_temperature(probabilities: NDArray[np.floating], targets: NDArray[np.f
         else:
             low = left
     return math.exp((low + high) / 2.0)
+
+
+def lies_at_limit(temperature: float) -> bool:
+    """Whether the search for a temperature ended at one of its limits, so that the best one lies beyond."""
+    # The search ends within its tolerance of a limit, never on it.
+    return min(abs(math.log(temperature / limit)) for limit in LIMITS) <= TOLERANCE
 
 
 def _logit(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from edge_all_calibration.intervals import bootstrap, proportion
-from edge_all_calibration.metrics import auc, expected_calibration_error
+from edge_all_calibration.metrics import auc, better_than_chance, expected_calibration_error
 from edge_all_calibration.reliability import reliability_bins
 
 scored = st.lists(st.tuples(st.sampled_from([0.0, 0.2, 0.5, 0.7, 1.0]), st.booleans()), min_size=2, max_size=50).filter(
@@ -23,6 +23,16 @@ def test_auc_is_that_of_scikit_learn(cells: list[tuple[float, bool]]) -> None:
 
 def test_auc_of_one_class_is_unknown() -> None:
     assert np.isnan(auc(np.array([0.1, 0.9]), np.array([True, True])))
+
+
+def test_an_order_by_chance_seldom_passes_for_a_better_one() -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(20) < 5
+    passed = np.mean([better_than_chance(generator.random(20), labels) for _ in range(2000)])
+    assert 0.03 < passed < 0.07
+    assert better_than_chance(np.arange(8.0), np.arange(8) >= 4)
+    assert not better_than_chance(np.arange(8.0), np.arange(8) < 4)
+    assert not better_than_chance(np.full(8, 0.5), np.arange(8) < 4)
 
 
 def test_calibration_error_is_the_distance_from_what_is_observed() -> None:

@@ -119,6 +119,16 @@ def test_too_few_cells_for_the_gate_are_refused_at_once(
     assert steps == []
 
 
+def test_cells_that_contradict_the_network_do_not_recalibrate_it(
+    tmp_path: Path, released: tuple[Path, Release], draw: Callable[..., LabelledCells]
+) -> None:
+    cells = draw(range(60, 70))
+    swapped = dataclasses.replace(cells, labels=~cells.labels)
+    with pytest.raises(UsageError, match="do not fit the network"):
+        recalibrate(load_package(released[0]), tmp_path, swapped, OperatingPolicy())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_cells_of_another_size_are_refused(released: tuple[Path, Release]) -> None:
     other = LabelledCells(
         np.zeros((2, 16, 16, 3), np.uint8), np.array([True, False]), np.array(["a", "b"]), np.array(["a", "b"])

@@ -18,8 +18,11 @@ from edge_all.model.card import ModelCard
 from edge_all.model.package import load_package
 from edge_all.verification import check_golden
 from edge_all_calibration.cells import LabelledCells
+from edge_all_calibration.decisions import decide, fit_reference
 from edge_all_calibration.gate import GateLimits
+from edge_all_calibration.inference import NetworkOutputs, run_network
 from edge_all_calibration.metrics import auc
+from edge_all_calibration.operating_points import OperatingPolicy
 from edge_all_calibration.publishing import embed_package
 from edge_all_calibration.release import REJECTED, CellParts, Release, build_release
 
@@ -173,3 +176,57 @@ def test_too_few_test_cells_are_refused_before_anything_is_made(
     # Without a variant there is no gate.
     few.check(card.preprocessing.input_size)
     assert build_release(tmp_path, network, card, few, variants=("fp32",)).reports == ()
+
+
+def test_calibration_cells_that_contradict_the_network_are_refused(
+    tmp_path: Path, network: Path, card: ModelCard, parts: CellParts
+) -> None:
+    cells = parts.calibration
+    swapped = dataclasses.replace(parts, calibration=dataclasses.replace(cells, labels=~cells.labels))
+    with pytest.raises(UsageError, match=r"(?s)do not fit the network.*no better than chance.*Check their labels"):
+        build_release(tmp_path, network, card, swapped)
+
+
+def test_few_calibration_cells_without_a_mistake_are_enough(
+    tmp_path: Path, network: Path, card: ModelCard, parts: CellParts
+) -> None:
+    probability = run_network(network, parts.calibration.crops).probability
+    order = np.argsort(probability)
+    few = np.concatenate([order[:4], order[-4:]])
+    separated = dataclasses.replace(parts.calibration.subset(few), labels=probability[few] > np.median(probability))
+    release = build_release(
+        tmp_path, network, card, dataclasses.replace(parts, calibration=separated), variants=("fp32",)
+    )
+    thresholds = release.card.variants["fp32"].thresholds
+    assert 0 < thresholds.non_all_below <= thresholds.all_from < 1
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.45])
+def test_a_network_that_leans_to_one_class_but_divides_the_cells_is_calibrated(shift: float) -> None:
+    probabilities = np.concatenate([np.linspace(0.05, 0.2, 8), np.linspace(0.4, 0.5, 8)]) + shift
+    rule = fit_reference(NetworkOutputs(probabilities, None), np.arange(16) >= 8, OperatingPolicy(), None)
+    found = decide(NetworkOutputs(probabilities, None), rule, None)
+    assert found.label.tolist() == ["non-ALL"] * 8 + ["ALL"] * 8
+
+
+def test_contradictory_cells_of_a_small_set_are_refused() -> None:
+    """15 cells of one class and 5 of the other, in no order: they gave a temperature of 20, and ALL from 1."""
+    probabilities = np.linspace(0.05, 0.95, 20)
+    labels = np.isin(np.arange(20), [0, 4, 8, 12, 15])
+    with pytest.raises(UsageError, match=r"20 cells for calibration \(5 ALL\) do not fit the network"):
+        fit_reference(NetworkOutputs(probabilities, None), labels, OperatingPolicy(), None)
+
+
+@pytest.mark.parametrize(("label", "end"), [("ALL", -1), ("non-ALL", 0)])
+def test_a_rule_by_which_a_label_can_never_be_given_is_refused(label: str, end: int) -> None:
+    """Beyond the few cells of one class lies one of the other, so that no cut keeps the mistakes few enough."""
+    probabilities = np.concatenate([np.linspace(0.05, 0.3, 30), np.linspace(0.85, 0.95, 4), [0.99]])
+    labels = probabilities > 0.5
+    labels[-1] = False
+    if end == 0:
+        probabilities, labels = (1 - probabilities)[::-1], ~labels[::-1]
+    outputs = NetworkOutputs(probabilities, None)
+    with pytest.raises(UsageError, match=f"ever be called {label}"):
+        fit_reference(outputs, labels, OperatingPolicy(), None)
+    # Who fixes the threshold by hand has decided that already.
+    fit_reference(outputs, labels, OperatingPolicy("fixed", 0.5), None)

@@ -286,6 +286,7 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pyt
     from edge_all.preprocessing import PreprocessingSpec
     from edge_all_calibration import quantization
     from edge_all_calibration.cells import LabelledCells
+    from edge_all_calibration.decisions import OutOfFold
     from edge_all_calibration.gate import GateLimits
     from edge_all_calibration.operating_points import OperatingPolicy
     from edge_all_calibration.release import CellParts
@@ -299,6 +300,8 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pyt
         names = np.array([f"{first + index // 4}" for index in range(count)], np.str_)
         return LabelledCells(crops, np.arange(count) % 2 == 0, names, names)
 
+    # No rule follows from what an untrained network says of these.
+    shares = np.linspace(0.05, 0.95, 40)
     # The choice between the ways of quantising is tested where it is made.
     monkeypatch.setattr(quantization, "METHODS", {"minmax": quantization.METHODS["minmax"]})
     monkeypatch.setattr(quantization, "REDUCED_ACTIVATIONS", (0,))
@@ -306,7 +309,7 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pyt
     release = package_network(
         open_trained(tmp_path / "model.keras"),
         tmp_path / "package",
-        CellParts(cells(0, 24), cells(1000, 60), cells(2000, 40)),
+        CellParts(cells(0, 24), cells(1000, 60), cells(2000, 40), OutOfFold(shares, shares > 0.5)),
         PreprocessingSpec(75, 2.0),
         read_description(None, name="untrained", version="0.1", folder=tmp_path / "package"),
         variants=("fp32", "fp16", "int8"),
