@@ -1,4 +1,4 @@
-"""The held-out cells of a training run, dealt to calibration and gate."""
+"""The held-out cells of a training run, dealt to calibration and gate, or all for calibration."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ SHARED_BLOCKS = (
 )
 
 
-def parts_of_run(run: Path, samples: Sequence[Sample], spec: PreprocessingSpec) -> tuple[CellParts, tuple[str, ...]]:
+def parts_of_run(
+    run: Path, samples: Sequence[Sample], spec: PreprocessingSpec, test: LabelledCells | None = None
+) -> tuple[CellParts, tuple[str, ...]]:
     """Cut the cells of a run: those trained on, and those held out, half for calibration and half for the gate.
 
     Sides are told by block, not by cell: a newer segmentation may find a few cells more or fewer in the same images.
@@ -46,6 +48,7 @@ def parts_of_run(run: Path, samples: Sequence[Sample], spec: PreprocessingSpec) 
         run: folder of the run; its ``split.json`` says which blocks were held out.
         samples: all labelled cells of the data that it was trained on.
         spec: how its crops are cut.
+        test: cells from elsewhere for the gate; then all that were held out are for calibration.
 
     Returns:
         The parts, and what a card must say of them.
@@ -71,30 +74,40 @@ def parts_of_run(run: Path, samples: Sequence[Sample], spec: PreprocessingSpec) 
             f"The data hold {len(seen)} cells that the run was trained on, and {len(unseen)} that it held out.",
             "Point --data (and --layout) at what the run was trained on.",
         )
-    by_field = tuple(dataclasses.replace(sample, block=sample.group) for sample in samples)
-    halves = None
     notes: tuple[str, ...] = ()
+    if test is None:
+        samples, halves, notes = _dealt(samples, unseen)
+        calibration, test = (
+            _labelled([index for index, half in zip(unseen, halves, strict=True) if half == side], samples, crops)
+            for side in (0, 1)
+        )
+        test = without_copies(test, calibration)
+    else:
+        calibration = _labelled(unseen, samples, crops)
+    few = min(int(np.bincount(part.labels.astype(np.intp), minlength=2).min()) for part in (calibration, test))
+    if few < ENOUGH:
+        notes = (*notes, FEW_CELLS.format(len(calibration), len(test), few))
+    return CellParts(calibration, test, _labelled(seen, samples, crops)), notes
+
+
+def _dealt(samples: Sequence[Sample], unseen: list[int]) -> tuple[Sequence[Sample], list[int], tuple[str, ...]]:
+    """The samples, their blocks as they were dealt; the half of each unseen one; what a card must say of it.
+
+    Raises:
+        UsageError: no division leaves both halves enough of both classes.
+    """
+    by_field = tuple(dataclasses.replace(sample, block=sample.group) for sample in samples)
     # The few ALL cells may lie in one block of neighbouring fields; then whole fields are dealt.
     by_block = tuple(samples)
     for least, dealt in ((ENOUGH, by_block), (ENOUGH, by_field), (FEW, by_block), (FEW, by_field)):
         halves = _halves([dealt[index] for index in unseen], least)
         if halves is not None:
-            samples, notes = dealt, (SHARED_BLOCKS,) if dealt is by_field else ()
-            break
-    if halves is None:
-        raise UsageError(
-            f"The {len(unseen)} cells that the run held out cannot be divided into halves with {FEW} cells of each "
-            "class, not even field by field.",
-            "Hold out more (--folds), or give --cells and --test-cells.",
-        )
-    calibration, test = (
-        _labelled([index for index, half in zip(unseen, halves, strict=True) if half == side], samples, crops)
-        for side in (0, 1)
+            return dealt, halves, (SHARED_BLOCKS,) if dealt is by_field else ()
+    raise UsageError(
+        f"The {len(unseen)} cells that the run held out cannot be divided into halves with {FEW} cells of each "
+        "class, not even field by field.",
+        "Hold out more (--folds), or give --test-cells, or --cells and --test-cells.",
     )
-    few = min(int(np.bincount(part.labels.astype(np.intp), minlength=2).min()) for part in (calibration, test))
-    if few < ENOUGH:
-        notes = (*notes, FEW_CELLS.format(len(calibration), len(test), few))
-    return CellParts(calibration, without_copies(test, calibration), _labelled(seen, samples, crops)), notes
 
 
 def _halves(unseen: Sequence[Sample], least: int) -> list[int] | None:

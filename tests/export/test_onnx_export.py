@@ -205,6 +205,23 @@ def test_the_held_out_blocks_of_a_run_are_dealt_to_calibration_and_gate(tmp_path
     assert not set(parts.calibration.groups) & set(parts.test.groups)
 
 
+def test_test_cells_beside_the_data_leave_all_held_out_cells_to_calibration(tmp_path: Path) -> None:
+    from edge_all.preprocessing import PreprocessingSpec
+    from edge_all_calibration.cells import LabelledCells
+    from edge_all_export.release_cells import parts_of_run
+
+    spec = PreprocessingSpec(24, 2.0)
+    samples = write_run(tmp_path)
+    names = np.array([f"ours {index // 4}" for index in range(60)], np.str_)
+    ours = LabelledCells(pictures(24, 60), np.arange(60) % 2 == 0, names, names)
+    parts, notes = parts_of_run(tmp_path, samples, spec, ours)
+    parts.check(24)
+    assert notes == ()
+    assert parts.test is ours
+    assert set(parts.calibration.groups) == {f"block {n}" for n in range(4, 10)}
+    assert len(parts.calibration) == 96
+
+
 def test_all_cells_of_one_block_are_dealt_by_field_and_the_card_says_so(tmp_path: Path) -> None:
     from edge_all.preprocessing import PreprocessingSpec
     from edge_all_export.release_cells import SHARED_BLOCKS, parts_of_run
@@ -329,3 +346,29 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pyt
         assert not [node.name for node in graph.node if node.op_type == "Unsqueeze" and node.input[1] in nothing]
     for variant in package.card.variants:
         assert len(Classifier(package, variant=variant, device="cpu").judge(cells(3000, 3).crops)) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--data", "--test-cells", "--cells"], "--data excludes --cells and --training-cells"),
+        (["--data", "--training-cells"], "--data excludes --cells and --training-cells"),
+        (["--test-cells"], "needs labelled cells"),
+        (["--data", "--test-cells"], "no cell set, and no folder with ALL"),
+    ],
+)
+def test_cells_that_exclude_each_other_or_are_not_given_are_told(tmp_path: Path, given: list[str], words: str) -> None:
+    """The last pair goes together: there the folder itself is what is wrong."""
+    import typer
+    from typer.testing import CliRunner
+
+    from edge_all.errors import EdgeAllError
+    from edge_all_export import commands
+
+    app = typer.Typer(pretty_exceptions_enable=False)
+    commands.register(app)
+    functional().save(tmp_path / "model.keras")
+    command = ["export", str(tmp_path / "model.keras"), "-o", str(tmp_path / "package")]
+    result = CliRunner().invoke(app, [*command, *(part for option in given for part in (option, str(tmp_path)))])
+    assert isinstance(result.exception, EdgeAllError)
+    assert words in str(result.exception)

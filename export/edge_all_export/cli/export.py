@@ -38,7 +38,11 @@ def export(
     output: Annotated[Path, typer.Option("-o", "--output", help="New folder of the package.", show_default=False)],
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="The labelled images that the run was trained on; its held-out cells are used."),
+        typer.Option(
+            "--data",
+            help="The labelled images that the run was trained on: its held-out cells calibrate and test, or with "
+            "--test-cells calibrate alone.",
+        ),
     ] = None,
     layout: Annotated[
         str, typer.Option("--layout", help="How the data are laid out, as for `edge-all train`.")
@@ -49,7 +53,10 @@ def export(
     ] = None,
     test_cells: Annotated[Path | None, typer.Option("--test-cells", help="Such cells for the gate alone.")] = None,
     training_cells: Annotated[
-        Path | None, typer.Option("--training-cells", help="Such cells trained on: what is ordinary, and the overlap.")
+        Path | None,
+        typer.Option(
+            "--training-cells", help="Beside --cells: those trained on, for what is ordinary, and the overlap."
+        ),
     ] = None,
     out_of_fold: Annotated[
         Path | None,
@@ -155,16 +162,21 @@ def _parts(
     from edge_all_calibration.cli.reporting import print_skipped
     from edge_all_calibration.release import CellParts
 
-    if data is not None and cells is None and test is None:
-        from edge_all_calibration.cli.reporting import print_skipped
+    if data is not None and (cells is not None or training is not None):
+        raise UsageError(
+            "--data excludes --cells and --training-cells: the run says which of the data calibrate and which trained.",
+            "Give --data alone or with --test-cells, or --cells and --test-cells without --data.",
+        )
+    if data is not None:
         from edge_all_export.datasets import read_layout
         from edge_all_export.release_cells import parts_of_run
 
+        testing = None if test is None else read_cells(test, spec, print_skipped)
         found = read_layout(layout, data)
         for skipped in found.skipped:
             print_skipped(skipped.image, skipped.reason)
-        return parts_of_run(source if source.is_dir() else source.parent, found.samples, spec)
-    if data is not None or cells is None or test is None:
+        return parts_of_run(source if source.is_dir() else source.parent, found.samples, spec, testing)
+    if cells is None or test is None:
         raise UsageError(
             "A package needs labelled cells that the network was not trained on.",
             "Give --data DATA (for a run with a held-out part), or both --cells and --test-cells.",
