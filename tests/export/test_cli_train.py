@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_type_hints
 
@@ -110,3 +112,24 @@ def test_the_help_names_the_defaults_that_hold() -> None:
     }
     assert {"input_size", "factor", "epochs", "learning_rate"} <= shown.keys()
     assert shown == {name: str(defaults[name]) for name in shown}
+
+
+@pytest.mark.parametrize("oneself", ["", "raise ImportError('broken')"])
+def test_loading_keras_says_nothing_unless_it_fails(oneself: str) -> None:
+    """In a process of its own, since TensorFlow speaks on being loaded, and past Python."""
+    code = (
+        "import os\n"
+        "from edge_all_export.cli.backend import quiet_backend\n"
+        "with quiet_backend():\n"
+        "    os.write(2, b'from below')\n"
+        "    import tensorflow\n"
+        f"    {oneself}\n"
+        "tensorflow.ones(2) + 1\n"
+        "os.write(2, b'afterwards')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if oneself:
+        assert "from below" in done.stderr
+        assert "broken" in done.stderr
+    else:
+        assert done.stderr == "afterwards"

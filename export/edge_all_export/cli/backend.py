@@ -1,12 +1,42 @@
-"""What has to be settled before a verb loads Keras."""
+"""How a verb loads Keras without TensorFlow's pages on the user's screen."""
 
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 __all__ = ["quiet_backend"]
 
+STDERR = 2
 
-def quiet_backend() -> None:
-    """Keep TensorFlow's pages about the processor from the user's screen; errors still come as exceptions."""
+
+@contextmanager
+def quiet_backend() -> Iterator[None]:
+    """Keep what TensorFlow says of the processor from the screen while Keras is imported inside.
+
+    TensorFlow obeys TF_CPP_MIN_LOG_LEVEL but for what it says on being loaded, before its log is set up: that goes to
+    the process's standard error whatever is asked. So the file descriptor itself is turned away for as long. If the
+    import fails, all that was said is shown.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    screen = os.dup(STDERR)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), STDERR)
+        try:
+            yield
+        except BaseException:
+            _restore(screen)
+            said.seek(0)
+            os.write(STDERR, said.read())
+            raise
+        _restore(screen)
+
+
+def _restore(screen: int) -> None:
+    sys.stderr.flush()
+    os.dup2(screen, STDERR)
+    os.close(screen)

@@ -91,9 +91,6 @@ def evaluate_model(
 
     Exit status: 0 all images used, 1 some could not be, 2 wrong usage or nothing could run.
     """
-    from edge_all_export.cli.backend import quiet_backend
-
-    quiet_backend()
     from edge_all_export.evaluation.assessment import evaluate
     from edge_all_export.evaluation.judging import gallery_images, unseen_samples
     from edge_all_export.evaluation.report import (
@@ -218,7 +215,10 @@ def _judge(
             progress.advance(task, count)
 
         if run is not None:
-            from edge_all_export.training.configuration import TrainingConfig
+            from edge_all_export.cli.backend import quiet_backend
+
+            with quiet_backend():
+                from edge_all_export.training.configuration import TrainingConfig
 
             spec = TrainingConfig.read(run / CONFIGURATION_FILE).spec
             return judge_with_keras(Path(model), spec, samples, on_cells)

@@ -104,14 +104,15 @@ def export(
     policy = parse_policy(sensitivity, threshold)
     if output.exists() and not replace:
         raise OutputError(f"{output} exists already.", "Name another folder, or pass --replace.")
-    quiet_backend()
     # Without oneDNN TensorFlow rounds alike everywhere.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     with step_progress() as progress:
         progress("Opening the network")
         from edge_all_calibration.gate import GateLimits
-        from edge_all_export.packaging import package_network, read_description
-        from edge_all_export.trained import open_trained
+
+        with quiet_backend():
+            from edge_all_export.packaging import package_network, read_description
+            from edge_all_export.trained import open_trained
 
         description = read_description(about, name=name, version=version, folder=output)
         trained = open_trained(source, input_size=input_size, input_range=input_range)

@@ -83,9 +83,8 @@ def train(
 
     if cross_validation and all_data:
         raise UsageError("--cross-validate and --all-data exclude one another.", "Choose one of them.")
-    quiet_backend()
     console = Console(stderr=True)
-    with console.status("Loading Keras"):
+    with console.status("Loading Keras"), quiet_backend():
         from edge_all_export.cli.training_display import TrainingDisplay
         from edge_all_export.datasets import read_layout
         from edge_all_export.training import TrainingConfig, train_on_data
