@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     import keras
+    import typer
 
 TRAINING_SIDE_INSTALLED = importlib.util.find_spec("edge_all_export") is not None
 
@@ -76,3 +77,15 @@ def eager() -> Iterator[None]:
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    """The command line with the verbs of the training side alone."""
+    import typer
+
+    from edge_all_export import commands
+
+    made = typer.Typer(pretty_exceptions_enable=False)
+    commands.register(made)
+    return made

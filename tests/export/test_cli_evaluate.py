@@ -19,16 +19,8 @@ from edge_all.errors import EdgeAllError, InputError, InputNotFoundError, Output
 from edge_all.model.card import Thresholds
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import INTENDED_USE, ModelIdentity, ProviderReport
-from edge_all_export import commands
 
 run = CliRunner()
-
-
-@pytest.fixture
-def app() -> typer.Typer:
-    made = typer.Typer(pretty_exceptions_enable=False)
-    commands.register(made)
-    return made
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ import typer
 from typer.testing import CliRunner
 
 from edge_all.errors import InputNotFoundError, OutputError, UsageError
-from edge_all_export import commands
 from edge_all_export.cli import train as train_command
 from edge_all_export.training.configuration import TrainingConfig
 
@@ -28,13 +27,6 @@ pytestmark = [
 
 run = CliRunner()
 BRIEF = ("--weights", "none", "--input-size", "75", "--head-epochs", "1", "--epochs", "1", "--samples-per-epoch", "8")
-
-
-@pytest.fixture
-def app() -> typer.Typer:
-    made = typer.Typer(pretty_exceptions_enable=False)
-    commands.register(made)
-    return made
 
 
 @pytest.fixture
