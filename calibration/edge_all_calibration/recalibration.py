@@ -190,6 +190,7 @@ def recalibrate(
     if test is None:
         return ()
     judged = judge_package(load_package(folder), test, progress)
+    evaluation["recalibrated_test_cells"] = test.counts()
     evaluation["recalibrated_test_figures"] = figures_json(figures_of(judged[leader][0], test))
     reports = tuple(
         examine(one, test, judged[leader], judged[one], limits or GateLimits()) for one in names if one != leader

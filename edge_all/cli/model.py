@@ -68,15 +68,23 @@ def list_(as_json: _JsonOption = False) -> None:
     raise typer.Exit(0 if all(one.problem is None for one in stored) else 1)
 
 
-def show(model: _PackageArgument = None, as_json: _JsonOption = False) -> None:
-    """The model card: what it is, how good it is, on what it was trained, and what not to trust it with."""
+def show(
+    model: _PackageArgument = None,
+    full: Annotated[bool, typer.Option("--full", help="Print the whole card: training, folds, gate, tools.")] = False,
+    as_json: _JsonOption = False,
+) -> None:
+    """The model card: what the model is and is not for, how good it is, and what not to trust it with."""
     from edge_all.model.store import find_package
 
     package = find_package(model)
     if as_json:
         typer.echo(json.dumps(package.card.to_json(), indent=2, ensure_ascii=False))
-    else:
+    elif full:
         _print_card(package)
+    else:
+        from edge_all.cli.model_summary import print_summary
+
+        print_summary(package)
 
 
 def verify(model: _PackageArgument = None) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from edge_all import __version__
 from edge_all.model.card import ModelCard
+from edge_all.model.figures import with_interval
 from edge_all.outputs.report_words import number_words, text
 from edge_all.results import FieldResult, ModelIdentity, ProviderReport
 
@@ -140,9 +141,9 @@ def _facts(record: Mapping[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:  # noqa: ANN401 - a card holds whatever JSON can hold
-    with_interval = _with_interval(value)
-    if with_interval is not None:
-        return text("{} ({} to {})".format(*map(number_words, with_interval)))
+    figure = with_interval(value)
+    if figure is not None:
+        return text("{} ({} to {})".format(*map(number_words, figure)))
     if isinstance(value, Mapping):
         return _facts(value)
     if isinstance(value, list | tuple):
@@ -152,16 +153,6 @@ def _value(value: Any) -> str:  # noqa: ANN401 - a card holds whatever JSON can 
             return "".join(_value(item) for item in value)
         return text(", ".join(number_words(item) for item in value))
     return text(number_words(value))
-
-
-def _with_interval(value: Any) -> tuple[Any, Any, Any] | None:  # noqa: ANN401 - a card holds whatever JSON can hold
-    """A figure and its two bounds, as the gate writes them or as three numbers; None for anything else."""
-    if isinstance(value, Mapping) and value.keys() == {"value", "low", "high"}:
-        return value["value"], value["low"], value["high"]
-    if isinstance(value, list | tuple) and len(value) == 3 and all(isinstance(item, float) for item in value):
-        figure, low, high = value
-        return (figure, low, high) if low <= figure <= high else None
-    return None
 
 
 def models_of(fields: Iterable[FieldResult]) -> list[ModelIdentity]:

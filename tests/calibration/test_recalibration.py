@@ -10,6 +10,7 @@ import onnx
 import pytest
 
 from edge_all.errors import InputNotFoundError, UsageError
+from edge_all.model.figures import card_figures
 from edge_all.model.package import load_package
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.verification import check_networks
@@ -69,6 +70,9 @@ def test_recalibration_changes_the_card_and_no_network(
         assert variant.thresholds != package.card.variants[name].thresholds
     assert again.card.evaluation["recalibrated_on"]["cells"] == len(ours)
     assert again.card.variants["int8"].gate == reports[1].to_json()
+    # What `model show` says of these figures: on how many cells they rest.
+    (figures,) = (one for one in card_figures(again.card.evaluation) if one.name == "recalibrated test figures")
+    assert (figures.cells, figures.positive) == (len(test), int(test.labels.sum()))
 
 
 def test_recalibrating_under_a_new_name_renames_the_networks_too(

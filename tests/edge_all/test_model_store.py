@@ -447,6 +447,10 @@ def test_pack_install_verify_show_and_list_by_command(tiny_package: Path, tmp_pa
     assert "met" in output
     status, output = run("show", "tiny")
     assert status == 0
+    for fact in ("Research Use Only", "Made for tests.", "0.650", "not gated"):
+        assert fact in output
+    assert "all_from" not in output
+    status, output = run("show", "tiny", "--full")
     for fact in ("Research Use Only", "made for tests", "all_from", "0.65"):
         assert fact in output
     status, output = run("show", "tiny", "--json")

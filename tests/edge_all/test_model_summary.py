@@ -1,0 +1,76 @@
+"""The half page about a model, and the figures of a card that it shows."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge_all.cli.model_summary import print_summary
+from edge_all.model.figures import card_figures
+from edge_all.model.package import default_package_path, load_package, write_card
+
+EVALUATION: dict[str, Any] = {
+    "cross_validation": {
+        "cells": 1227,
+        "auc": [0.99, 0.983, 0.997],
+        "calibration_error_after_temperature": 0.027,
+        "folds": {"0": {"cells": 330, "auc": 0.987}},
+        "within_ALL-IDB": {"cells": 810, "accuracy": [0.941, 0.919, 0.967]},
+    },
+    "test_cells": {"cells": 693, "ALL": 29},
+    "test_figures_fp32": {
+        "sensitivity": {"value": 1.0, "low": 0.883, "high": 1.0},
+        "auc": {"value": None, "low": None, "high": None},
+    },
+}
+
+
+def test_figures_are_found_with_the_cells_that_they_rest_on() -> None:
+    groups = card_figures(EVALUATION)
+    assert [(group.name, group.cells, group.positive) for group in groups] == [
+        ("cross validation", 1227, None),
+        ("cross validation, within ALL-IDB", 810, None),
+        ("test figures fp32", 693, 29),
+    ]
+    assert [group.figures for group in groups] == [
+        {"auc": (0.99, 0.983, 0.997)},
+        {"accuracy": (0.941, 0.919, 0.967)},
+        {"sensitivity": (1.0, 0.883, 1.0), "auc": (None, None, None)},
+    ]
+
+
+def test_a_card_without_figures_has_none() -> None:
+    assert card_figures({"note": "none", "draws": [1, 2, 3], "folds": {"0": {"auc": 0.9}}}) == ()
+
+
+def test_the_summary_says_each_figure_with_its_interval_and_its_cells(
+    tiny_package: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    write_card(tiny_package, dataclasses.replace(load_package(tiny_package).card, evaluation=EVALUATION))
+    print_summary(load_package(tiny_package))
+    output = capsys.readouterr().out
+    for words in (
+        "tiny 1.0",
+        "cross validation (1227 cells): AUC 0.990 (0.983 to 0.997)",
+        "test figures fp32 (693 cells, 29 of them ALL): sensitivity 1.000 (0.883 to 1.000), AUC unknown",
+        "Made for tests.",
+    ):
+        assert words in output
+
+
+def test_the_summary_of_the_embedded_model_is_half_a_page_with_every_limitation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    package = load_package(default_package_path())
+    print_summary(package)
+    output = capsys.readouterr().out
+    assert len(output.splitlines()) <= 45
+    assert "…" not in output
+    words = " ".join(output.split())
+    for sentence in (*package.card.limitations, package.card.intended_use):
+        assert sentence in words
