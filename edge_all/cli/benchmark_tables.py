@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from edge_all.benchmark.compare import Change
 from edge_all.benchmark.report import BARE, BenchmarkReport, ConfigurationFigures
 from edge_all.benchmark.timing import Samples
+from edge_all.cli.tables import readable_table
 from edge_all.results import INTENDED_USE
 
 __all__ = ["print_changes", "print_report"]
@@ -43,15 +43,34 @@ def print_report(report: BenchmarkReport) -> None:
 
 def print_changes(changes: Sequence[Change], allowed: float) -> None:
     """Print what changed since an earlier benchmark, on standard error so that JSON stays whole."""
-    table = Table("configuration", "figure", "before", "now", "change", title=f"allowed: +{allowed:.0%}")
+    table = readable_table(
+        "configuration",
+        "figure",
+        "before",
+        "now",
+        "change",
+        fold=("configuration", "figure"),
+        title=f"allowed: +{100 * allowed:.0f} %",
+    )
     for change in changes:
-        words = Text(f"{change.ratio - 1:+.1%}", style="bold red" if change.slower else "")
-        table.add_row(change.configuration, change.figure, f"{change.before:.1f}", f"{change.now:.1f}", words)
+        words = Text(f"{100 * (change.ratio - 1):+.1f} %", style="bold red" if change.slower else "")
+        table.add_row(
+            Text(change.configuration), Text(change.figure), f"{change.before:.1f}", f"{change.now:.1f}", words
+        )
     Console(stderr=True).print(table)
 
 
 def _print_runs(console: Console, figures: ConfigurationFigures, fields: int, cells: int) -> None:
-    table = Table("all images", "median s", "range s", "fields/s", "cells/s", "x the floor", "computed s")
+    table = readable_table(
+        "all images",
+        "median\ns",
+        "range\ns",
+        "fields\n/s",
+        "cells\n/s",
+        "x the\nfloor",
+        "computed\ns",
+        fold=("all images",),
+    )
     floor = figures.runs[BARE].median
     for name, samples in figures.runs.items():
         values = samples.milliseconds
@@ -60,7 +79,7 @@ def _print_runs(console: Console, figures: ConfigurationFigures, fields: int, ce
             f"{samples.median / 1e3:.2f}",
             f"{min(values) / 1e3:.2f} to {max(values) / 1e3:.2f}",
             f"{fields / samples.median * 1e3:.2f}",
-            f"{cells / samples.median * 1e3:.1f}",
+            _short(cells / samples.median * 1e3),
             f"{samples.median / floor:.2f}",
             f"{figures.computing[name].median / 1e3:.2f}",
         )
@@ -70,13 +89,16 @@ def _print_runs(console: Console, figures: ConfigurationFigures, fields: int, ce
 def _print_samples(
     console: Console, title: str, rows: dict[str, Samples], fields: int | None = None, cells: int | None = None
 ) -> None:
-    table = Table(title, "n", "p50", "p90", "p95", "p99")
-    if fields is not None:
-        table.add_column("fields/s")
-        table.add_column("cells/s")
+    rates = () if fields is None else ("fields\n/s", "cells\n/s")
+    table = readable_table(title, "n", "p50", "p90", "p95", "p99", *rates, fold=(title,))
     for name, samples in rows.items():
-        figures = [f"{samples.percentile(percent):.1f}" for percent in (50, 90, 95, 99)]
+        figures = [_short(samples.percentile(percent)) for percent in (50, 90, 95, 99)]
         if fields is not None and cells is not None:
-            figures += [f"{number / max(samples.total, 1e-6) * 1e3:.1f}" for number in (fields, cells)]
+            figures += [_short(number / max(samples.total, 1e-6) * 1e3) for number in (fields, cells)]
         table.add_row(name, str(len(samples.milliseconds)), *figures)
     console.print(table)
+
+
+def _short(value: float) -> str:
+    """A tenth, but not of thousands: a table has 80 columns."""
+    return f"{value:.1f}" if value < 1000 else f"{value:.0f}"

@@ -48,12 +48,14 @@ def classify(
 
 def _print_table(results: tuple[CropResult, ...]) -> None:
     from rich.console import Console
-    from rich.table import Column, Table
     from rich.text import Text
 
+    from edge_all.cli.tables import readable_table
     from edge_all.results import INTENDED_USE
 
-    table = Table(Column("image", overflow="fold"), "label", "probability of ALL", "note", caption=INTENDED_USE)
+    table = readable_table(
+        "image", "label", "probability\nof ALL", "note", fold=("image", "note"), caption=INTENDED_USE
+    )
     for result in results:
         probability = "" if result.probability is None else f"{result.probability:.3f}"
         table.add_row(

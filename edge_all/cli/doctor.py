@@ -45,12 +45,14 @@ def doctor(
 
 def _print_table(report: DoctorReport) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
+    from edge_all.cli.tables import readable_table
     from edge_all.results import INTENDED_USE
 
-    table = Table("check", "status", "finding and remedy", caption=INTENDED_USE)
+    table = readable_table(
+        "check", "status", "finding and remedy", fold=("check", "finding and remedy"), caption=INTENDED_USE
+    )
     for check in report.checks:
         finding = Text(check.finding)
         if check.remedy is not None:

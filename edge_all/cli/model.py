@@ -140,14 +140,14 @@ def pack(
 
 def _print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
+    from edge_all.cli.tables import readable_table
     from edge_all.results import INTENDED_USE
 
-    table = Table(*columns, caption=INTENDED_USE)
+    table = readable_table(*columns, fold=columns, caption=INTENDED_USE)
     for row in rows:
-        table.add_row(*(Text(value, overflow="fold") for value in row))
+        table.add_row(*map(Text, row))
     Console().print(table)
 
 

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from edge_all.cli.tables import readable_table
 from edge_all.model.card import ModelCard, Variant
 from edge_all.model.figures import CardFigures, card_figures
 from edge_all.model.package import ModelPackage
@@ -41,7 +42,7 @@ def print_summary(package: ModelPackage) -> None:
 
 
 def _variants(package: ModelPackage) -> Table:
-    table = Table("variant", "MB", "non-ALL below", "ALL from", "gate")
+    table = readable_table("variant", "MB", "non-ALL below", "ALL from", "gate", fold=("gate",))
     for name, variant in package.card.variants.items():
         table.add_row(
             name,

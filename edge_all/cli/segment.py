@@ -33,12 +33,12 @@ def segment(
 
     sources = find_images(paths)
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
+    from edge_all.cli.tables import readable_table
     from edge_all.segmentation_run import segment_to_folder
 
-    table = Table("image", "candidates", "rejected", "note")
+    table = readable_table("image", "candidates", "rejected", "note", fold=("image", "note"))
     failed = False
     for field in segment_to_folder(sources, out, microns_per_pixel=microns_per_pixel):
         failed |= field.status != "ok"

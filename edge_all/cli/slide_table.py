@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from edge_all.cli.tables import readable_table
 from edge_all.results import INTENDED_USE, SlideResult
 
 __all__ = ["print_slides"]
@@ -15,14 +15,16 @@ __all__ = ["print_slides"]
 
 def print_slides(slides: Sequence[SlideResult]) -> None:
     """Print one row per slide, the reasons in full below, and the intended use."""
-    table = Table("slide", "verdict", "ALL", "non-ALL", "doubtful", "ALL share (95 % interval)")
+    table = readable_table(
+        "slide", "verdict", "ALL", "non-ALL", "indeter-\nminate", "ALL fraction\n95 % interval", fold=("slide",)
+    )
     for slide in slides:
-        share = "no cell judged"
+        fraction = "no cell judged"
         if slide.all_fraction is not None and slide.all_fraction_interval is not None:
             low, high = slide.all_fraction_interval
-            share = f"{slide.all_fraction:.1%} ({low:.1%} to {high:.1%})"
+            fraction = f"{100 * slide.all_fraction:.1f} %\n{100 * low:.1f} to {100 * high:.1f} %"
         counts = (str(slide.cells[label]) for label in ("ALL", "non-ALL", "indeterminate"))
-        table.add_row(Text(slide.slide), slide.verdict, *counts, share)
+        table.add_row(Text(slide.slide), slide.verdict, *counts, fraction)
     console = Console()
     console.print(table)
     for slide in slides:

@@ -206,8 +206,8 @@ def verify_files(package: ModelPackage) -> None:
             ) from error
         if actual != expected:
             raise ModelIntegrityError(
-                f"{file} is not the file that the card describes (SHA-256 {actual[:12]}…, the card says "
-                f"{str(expected)[:12]}…).",
+                f"{file} is not the file that the card describes (its SHA-256 begins with {actual[:12]}, the "
+                f"card's with {str(expected)[:12]}).",
                 "Do not use it; install the package again from where you trust it.",
             )
 

@@ -112,16 +112,17 @@ def evaluate_segmentation(data_root: Path) -> SegmentationScores:
 
 def render_table(scores: SegmentationScores) -> Table:
     """The lines as a table for the terminal."""
-    from rich.table import Table
+    from rich.text import Text
 
-    table = Table("measure", "set", "value", "95 % interval", "n", "goal", "")
+    from edge_all.cli.tables import readable_table
+
+    table = readable_table("measure\nset", "value\n95 % interval", "n", "goal", fold=("measure\nset",))
     for row in scores.rows:
         sign = "<=" if row.at_most else ">="
-        goal = "" if row.goal is None else f"{sign} {row.goal:g}"
-        reached = {None: "", True: "reached", False: "missed"}[row.reached]
+        goal = "" if row.goal is None else f"{sign} {row.goal:g}\n{'reached' if row.reached else 'missed'}"
         count = f"{row.objects} in {row.images}" if row.objects != row.images else str(row.images)
         interval = f"{row.low:.3f} to {row.high:.3f}"
-        table.add_row(row.measure, row.dataset, f"{row.value:.3f}", interval, count, goal, reached)
+        table.add_row(Text(f"{row.measure}\n{row.dataset}"), f"{row.value:.3f}\n{interval}", count, goal)
     return table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -17,8 +18,10 @@ from edge_all.cli import model
 from edge_all.errors import OutputError, UsageError
 from edge_all.model.package import load_package
 from edge_all_calibration.cells import LabelledCells, save_cells
-from edge_all_calibration.cli.reporting import parse_policy, parse_variants
+from edge_all_calibration.cli.reporting import parse_policy, parse_variants, print_figures, print_gate, print_release
 from edge_all_calibration.commands import register
+from edge_all_calibration.gate import GateCheck
+from edge_all_calibration.intervals import Estimate
 from edge_all_calibration.operating_points import OperatingPolicy
 from edge_all_calibration.publishing import embed_package
 from edge_all_calibration.release import CellParts, Release
@@ -59,6 +62,21 @@ def test_a_gate_that_is_passed_and_one_that_is_not(
     assert "REJECTED" in refused.stdout
 
 
+def test_nothing_in_the_gate_s_tables_is_cut_at_80_columns(
+    released: tuple[Path, Release], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    report = released[1].reports[1]
+    worst = GateCheck("calibration error difference", Estimate(-0.12345, -0.23456, -0.01234), 0.00125, passed=False)
+    print_gate([dataclasses.replace(report, checks=(worst,))])
+    print_figures({"int8": {"calibration_error": worst.figure}}, report.cells, "Nothing was compared.")
+    print_release(*released)
+    output = capsys.readouterr().out
+    assert "…" not in output
+    for figure in (worst.name, "-0.1235", "-0.2346 to -0.0123", "0.00125", "FAILED", "temperature", "non-ALL below"):
+        assert figure in output
+
+
 def test_a_gate_without_fp32_says_that_nothing_has_passed(
     app: typer.Typer, tmp_path: Path, released: tuple[Path, Release], cells_files: tuple[Path, Path]
 ) -> None:
@@ -94,7 +112,9 @@ def test_the_report_of_the_gate_is_shown_with_the_model(released: tuple[Path, Re
     shown_by = typer.Typer()
     model.register(shown_by)
     shown_by.callback()(lambda: None)
-    shown = CliRunner().invoke(shown_by, ["model", "show", str(released[0])])
+    short = CliRunner().invoke(shown_by, ["model", "show", str(released[0])])
+    assert short.stdout.count(f"passed on {released[1].reports[1].cells['cells']} cells") == 2
+    shown = CliRunner().invoke(shown_by, ["model", "show", "--full", str(released[0])])
     assert shown.exit_code == 0
     agreement = released[1].reports[1].checks[0].figure
     for fact in ("gate", "label agreement", "passed True", f"low {agreement.low:.4g}", "limit 0.99"):

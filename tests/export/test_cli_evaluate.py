@@ -56,12 +56,14 @@ def test_help_waits_for_nothing_heavy() -> None:
 
 
 def test_predictions_become_a_report_and_two_reports_a_comparison(
-    app: typer.Typer, predictions: Path, tmp_path: Path
+    app: typer.Typer, predictions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     first, second = tmp_path / "first", tmp_path / "second"
     result = run.invoke(app, ["evaluate", "predictions", str(predictions), "-o", str(first), "--band", "0.2", "0.8"])
     assert result.exit_code == 0, result.output
     assert "Sensitivity" in result.output
+    assert "…" not in result.output
     assert "120 cells, 10 groups" in result.output
     assert INTENDED_USE in result.output
     record = json.loads((first / "evaluation.json").read_text(encoding="utf-8"))
@@ -75,6 +77,7 @@ def test_predictions_become_a_report_and_two_reports_a_comparison(
     compared = run.invoke(app, ["evaluate", "compare", *both, "-o", str(tmp_path / "compared")])
     assert compared.exit_code == 0, compared.output
     assert "worse" in compared.output
+    assert "…" not in compared.output
     assert (tmp_path / "compared" / "report.html").is_file()
 
 

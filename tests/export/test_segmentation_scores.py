@@ -6,9 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from edge_all.errors import InputNotFoundError
-from edge_all_export.segmentation_scores import dice, evaluate_segmentation, match_boxes, render_table
+from edge_all_export.segmentation_scores import (
+    ScoreRow,
+    SegmentationScores,
+    dice,
+    evaluate_segmentation,
+    match_boxes,
+    render_table,
+)
 
 
 def test_dice_counts_the_common_area_twice() -> None:
@@ -29,6 +37,17 @@ def test_a_box_is_matched_once_and_by_its_best_partner() -> None:
 def test_a_folder_without_a_reference_set_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputNotFoundError, match=str(tmp_path)):
         evaluate_segmentation(tmp_path)
+
+
+def test_the_table_is_whole_at_80_columns(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    measure = "candidates that are white cells (precision)"
+    row = ScoreRow(measure, "segmentation_wbc 1", 12.345, 11.111, 13.333, 75, 1349, 0.95)
+    Console().print(render_table(SegmentationScores((row,))))
+    output = capsys.readouterr().out
+    assert "…" not in output
+    for words in ("segmentation_wbc 1", "12.345", "11.111 to 13.333", "1349 in 75", ">= 0.95", "reached"):
+        assert words in output
 
 
 @pytest.mark.data

@@ -87,20 +87,21 @@ def step_progress() -> Iterator[Callable[[str], None]]:
 def print_gate(reports: Sequence[GateReport]) -> None:
     """Print the gate's reports as one table a variant."""
     from rich.console import Console
-    from rich.table import Table
 
+    from edge_all.cli.tables import readable_table
     from edge_all.results import INTENDED_USE
 
     console = Console()
     for report in reports:
         outcome = "passed" if report.passed else "REJECTED"
         counts = report.cells
-        table = Table(
+        table = readable_table(
             "figure",
             "value",
             "95 % interval",
             "limit",
             "",
+            fold=("figure",),
             title=f"{report.variant} {outcome}: {counts['cells']} cells, {counts['ALL']} of them ALL",
             caption=INTENDED_USE,
         )
@@ -120,16 +121,17 @@ def print_gate(reports: Sequence[GateReport]) -> None:
 def print_figures(figures: Mapping[VariantName, Mapping[str, Estimate]], cells: dict[str, int], reason: str) -> None:
     """Print figures that were held against nothing, and why they were not."""
     from rich.console import Console
-    from rich.table import Table
 
+    from edge_all.cli.tables import readable_table
     from edge_all.results import INTENDED_USE
 
     console = Console()
     for variant, found in figures.items():
-        table = Table(
+        table = readable_table(
             "figure",
             "value",
             "95 % interval",
+            fold=("figure",),
             title=f"{variant}, not gated: {cells['cells']} cells, {cells['ALL']} of them ALL",
             caption=INTENDED_USE,
         )
@@ -147,12 +149,12 @@ def print_figures(figures: Mapping[VariantName, Mapping[str, Estimate]], cells: 
 def print_release(package: Path, release: Release) -> None:
     """Print what a release made."""
     from rich.console import Console
-    from rich.table import Table
 
+    from edge_all.cli.tables import readable_table
     from edge_all.results import INTENDED_USE
 
     print_gate(release.reports)
-    table = Table("variant", "MB", "temperature", "non-ALL below", "ALL from", caption=INTENDED_USE)
+    table = readable_table("variant", "MB", "temperature", "non-ALL below", "ALL from", fold=(), caption=INTENDED_USE)
     for name, variant in release.card.variants.items():
         table.add_row(
             name,

@@ -230,16 +230,15 @@ def _judge(
 
 def _print_evaluation(evaluation: Evaluation, output: Path) -> None:
     from rich.console import Console
-    from rich.table import Table
 
+    from edge_all.cli.tables import readable_table
     from edge_all.results import INTENDED_USE
     from edge_all_export.evaluation.document import figure_words, interval_words
     from edge_all_export.evaluation.metrics import METRICS
 
-    table = Table("figure", title=f"Evaluation of {evaluation.name}", caption=INTENDED_USE)
     levels = {"cells": evaluation.cells} | ({} if evaluation.slides is None else {"slides": evaluation.slides})
-    for unit, level in levels.items():
-        table.add_column(f"{level.samples} {unit}, {level.groups} groups")
+    headings = ("figure", *(f"{level.samples} {unit}, {level.groups} groups" for unit, level in levels.items()))
+    table = readable_table(*headings, fold=headings, title=f"Evaluation of {evaluation.name}", caption=INTENDED_USE)
     for name, metric in METRICS.items():
         figures = [level.figures[name] for level in levels.values()]
         table.add_row(
@@ -262,8 +261,8 @@ def _print_evaluation(evaluation: Evaluation, output: Path) -> None:
 
 def _print_comparison(comparison: Comparison) -> None:
     from rich.console import Console
-    from rich.table import Table
 
+    from edge_all.cli.tables import readable_table
     from edge_all.results import INTENDED_USE
     from edge_all_export.evaluation.comparison_report import difference_words, verdict_words
     from edge_all_export.evaluation.document import figure_words
@@ -275,12 +274,13 @@ def _print_comparison(comparison: Comparison) -> None:
     for unit, level in (("cells", comparison.cells), ("slides", comparison.slides)):
         if level is None:
             continue
-        table = Table(
+        table = readable_table(
             "figure",
             "first",
             "second",
             "difference (95 % interval)",
             "the second is",
+            fold=("figure", "difference (95 % interval)", "the second is"),
             title=f"{level.samples} {unit}, {level.groups} groups, {level.flips} changed decisions",
             caption=INTENDED_USE,
         )
