@@ -8,12 +8,22 @@ from rich.console import Console
 from rich.text import Text
 
 from edge_all.benchmark.compare import Change
-from edge_all.benchmark.report import BARE, BenchmarkReport, ConfigurationFigures
+from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
 from edge_all.benchmark.timing import Samples
 from edge_all.cli.tables import readable_table
 from edge_all.results import INTENDED_USE
 
 __all__ = ["print_changes", "print_report"]
+
+_LEGEND = {
+    WHOLE: "all that `edge-all screen` does with these images, files included",
+    BARE: "the network alone on the same cells, all else done beforehand: the floor below any pipeline",
+    # A yardstick of the training side.
+    "plain": "the plain way to do it, full-pixel k-means and one Keras prediction a cell, nothing written",
+    "x the floor": f"median time, divided by that of {BARE}",
+    "computed": "processor time of all threads together",
+}
+"""What the words of the first table mean; names of other yardsticks explain themselves."""
 
 
 def print_report(report: BenchmarkReport) -> None:
@@ -26,9 +36,11 @@ def print_report(report: BenchmarkReport) -> None:
     console.print(
         Text(f"{images['fields']} {images['kind']} fields, {images['megapixels']} megapixels, {images['cells']} cells")
     )
-    for figures in report.configurations:
+    for number, figures in enumerate(report.configurations):
         console.print(Text(f"\n{figures.model.name} {figures.model.version}: {figures.name}", style="bold"))
         _print_runs(console, figures, images["fields"], images["cells"])
+        if number == 0:
+            _print_legend(console, figures)
         _print_samples(console, "stages by themselves, ms", figures.stages, images["fields"], images["cells"])
         _print_samples(console, "start of a process, ms", figures.processes.startup)
         _print_samples(console, "commands from process start to exit, ms", figures.processes.commands)
@@ -84,6 +96,13 @@ def _print_runs(console: Console, figures: ConfigurationFigures, fields: int, ce
             f"{figures.computing[name].median / 1e3:.2f}",
         )
     console.print(table)
+
+
+def _print_legend(console: Console, figures: ConfigurationFigures) -> None:
+    """Say what the words of the table of whole runs mean, those that it has."""
+    for word, meaning in _LEGEND.items():
+        if word in figures.runs or word in ("x the floor", "computed"):
+            console.print(Text(f"{word}: {meaning}"))
 
 
 def _print_samples(

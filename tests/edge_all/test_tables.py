@@ -127,6 +127,8 @@ def test_the_figures_of_a_benchmark_are_whole(capsys: pytest.CaptureFixture[str]
         assert word in output
     for name in (*names, BARE):
         assert squeezed(name) in unfolded(output)
+    for word in (WHOLE, BARE, "plain", "x the floor", "computed"):
+        assert f"\n{word}: " in output, "every word of the first table is explained below it"
 
 
 @pytest.mark.usefixtures("eighty")
