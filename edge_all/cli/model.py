@@ -87,13 +87,34 @@ def show(
         print_summary(package)
 
 
-def verify(model: _PackageArgument = None) -> None:
+def verify(
+    model: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[MODEL|ARCHIVE.zip]",
+            help="Installed model's name (name or name@version), a package folder, or an archive, which is not "
+            "installed; else the embedded one.",
+        ),
+    ] = None,
+) -> None:
     """Check every hash, open every network, and compare each with its golden answers on this machine's processor."""
+    from edge_all.model.package import sha256_of
+    from edge_all.model.store import find_package, unpacked_package
+
+    if model is not None and Path(model).is_file():
+        with unpacked_package(Path(model)) as package:
+            passed = _verify(package)
+        typer.echo(f"{sha256_of(Path(model))}  {model}")
+    else:
+        passed = _verify(find_package(model))
+    raise typer.Exit(0 if passed else 1)
+
+
+def _verify(package: ModelPackage) -> bool:
+    """Compare the networks of a package with their golden answers, and print what was found."""
     from edge_all.classifier import Classifier
-    from edge_all.model.store import find_package
     from edge_all.verification import check_golden
 
-    package = find_package(model)
     rows = []
     passed = True
     for variant, block in package.card.variants.items():
@@ -105,7 +126,7 @@ def verify(model: _PackageArgument = None) -> None:
             golden = f"{'met' if check.passed else 'MISSED'}, difference {check.largest_difference:.2g}"
         rows.append((variant, block.file, block.sha256, golden))
     _print_table(("variant", "file", "SHA-256, verified", "golden answers"), rows)
-    raise typer.Exit(0 if passed else 1)
+    return passed
 
 
 def install(

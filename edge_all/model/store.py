@@ -39,7 +39,7 @@ from edge_all.model.package import (
     sha256_of,
 )
 
-__all__ = ["StoredPackage", "find_package", "install", "list_packages", "store_path"]
+__all__ = ["StoredPackage", "find_package", "install", "list_packages", "store_path", "unpacked_package"]
 
 EMBEDDED = "default"
 """The name under which the embedded package is always found, whatever its card calls it."""
@@ -123,10 +123,30 @@ def find_package(model: str | None = None) -> ModelPackage:
         wanted = [folder for folder in versions if version in ("", folder.name)]
         if wanted:
             return load_package(wanted[-1])
+    if folder.is_file():
+        raise ModelNotFoundError(
+            f"{model} is a file; a model is the folder of a package or the name of an installed one.",
+            f"Install an archive first: edge-all model install {model}",
+        )
     raise ModelNotFoundError(
         f"There is no model {model!r}: neither a folder nor the name of an installed package.",
         "`edge-all model list` shows those installed; `edge-all model install` adds one.",
     )
+
+
+@contextlib.contextmanager
+def unpacked_package(archive: Path) -> Iterator[ModelPackage]:
+    """The verified package in an archive, read as `install` reads it, for as long as the block lasts.
+
+    Args:
+        archive: made by `edge_all.model.archive.pack`, or a zip archive of a package's folder.
+
+    Raises:
+        ModelIntegrityError, ModelIncompatibleError, ModelNotFoundError: as `install` raises them.
+        OutputError: there is no room to unpack it.
+    """
+    with _staging(Path(tempfile.gettempdir())) as staging:
+        yield load_package(_unpacked(archive, staging, None))
 
 
 def _embedded_card() -> ModelCard | None:
@@ -164,7 +184,7 @@ def install(source: str, check: Callable[[ModelPackage], object], *, sha256: str
             this runtime cannot read because it is newer.
         UsageError: an address that is not https or has no hash.
     """
-    with _staging() as staging:
+    with _staging(store_path()) as staging:
         if "://" in source:
             # Here, because Python's HTTP and TLS take 7 ms to load, and a screening never asks for them.
             from edge_all.model.archive import download, require_https
@@ -183,8 +203,6 @@ def install(source: str, check: Callable[[ModelPackage], object], *, sha256: str
                 raise UsageError("--sha256 is the hash of an archive, and a folder was given.", "Leave it out.")
             folder = Path(source)
         elif Path(source).is_file():
-            if not os.access(source, os.R_OK):
-                raise ModelNotFoundError(f"Cannot read {source}.", "Check its permissions.")
             folder = _unpacked(Path(source), staging, sha256)
         else:
             raise ModelNotFoundError(
@@ -217,21 +235,27 @@ def install(source: str, check: Callable[[ModelPackage], object], *, sha256: str
 
 
 @contextlib.contextmanager
-def _staging() -> Iterator[Path]:
-    """A folder in the store that nobody looks into, removed at the end; failures to write become OutputError."""
-    store = store_path()
+def _staging(place: Path) -> Iterator[Path]:
+    """A folder that nobody looks into, removed at the end; failures to write become OutputError.
+
+    Args:
+        place: the folder to make it in: the store, for what moves there in one step.
+    """
     try:
-        store.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".staging-", dir=store) as folder:
+        place.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".staging-", dir=place) as folder:
             yield Path(folder)
     except OSError as error:
+        what = "the model store " if place == store_path() else ""
         raise OutputError(
-            f"Cannot write to the model store {store} ({error.strerror or error}).",
+            f"Cannot write to {what}{place} ({error.strerror or error}).",
             "Check its permissions and the free disk space.",
         ) from error
 
 
 def _unpacked(archive: Path, staging: Path, sha256: str | None) -> Path:
+    if not os.access(archive, os.R_OK):
+        raise ModelNotFoundError(f"Cannot read {archive}.", "Check its permissions.")
     if sha256 is not None and sha256_of(archive) != sha256.lower():
         raise ModelIntegrityError(
             f"The archive has SHA-256 {sha256_of(archive)}, and {sha256.lower()} was expected.",

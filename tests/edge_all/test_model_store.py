@@ -469,6 +469,23 @@ def test_pack_install_verify_show_and_list_by_command(tiny_package: Path, tmp_pa
         run("verify", "tiny")
 
 
+def test_an_archive_is_verified_without_being_installed(archive: Path, own_store: Path) -> None:
+    status, output = run("verify", str(archive))
+    assert status == 0
+    assert "met" in output
+    assert f"{sha256_of(archive)}  {archive}" in output
+    assert nothing_is_left(own_store)
+    rebuild(archive, lambda files: files.update({"model.fp32.onnx": b"?"}))
+    with pytest.raises(ModelIntegrityError, match=r"model\.fp32\.onnx in"):
+        run("verify", str(archive))
+
+
+def test_an_archive_is_no_model_and_the_message_says_what_to_type(archive: Path) -> None:
+    with pytest.raises(ModelNotFoundError) as refused:
+        run("show", str(archive))
+    assert refused.value.remedy.endswith(f"edge-all model install {archive}")
+
+
 def test_verify_fails_where_the_golden_answers_are_missed(tiny_package: Path) -> None:
     package = load_package(tiny_package)
     wrong = dataclasses.replace(package.card.variants["fp32"], golden=[0.9, 0.9, 0.9, 0.9])
