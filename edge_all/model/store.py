@@ -39,7 +39,16 @@ from edge_all.model.package import (
     sha256_of,
 )
 
-__all__ = ["StoredPackage", "find_package", "install", "list_packages", "store_path", "unpacked_package"]
+__all__ = [
+    "StoredPackage",
+    "find_package",
+    "install",
+    "list_packages",
+    "require_free_name",
+    "require_installable_name",
+    "store_path",
+    "unpacked_package",
+]
 
 EMBEDDED = "default"
 """The name under which the embedded package is always found, whatever its card calls it."""
@@ -211,17 +220,8 @@ def install(source: str, check: Callable[[ModelPackage], object], *, sha256: str
             )
         package = load_package(folder)
         name, version = package.card.name, package.card.version
-        if not (_SAFE_NAME.fullmatch(name) and _SAFE_NAME.fullmatch(version)) or name == EMBEDDED:
-            raise ModelIncompatibleError(
-                f"The package calls itself {name!r}, version {version!r}, which cannot be installed.",
-                "Give --name when making it: letters, digits and . _ + - only; 'default' is the embedded package.",
-            )
-        embedded = _embedded_card()
-        if embedded is not None and name == embedded.name:
-            raise ModelIncompatibleError(
-                f"The package calls itself {name!r}, as the one embedded in edge-all does: results could be of either.",
-                "Make it again with another name: `edge-all export`, `calibrate` and `wrap` have --name NAME.",
-            )
+        require_installable_name(name, version)
+        require_free_name(name)
         target = store_path() / name / version
         if target.exists() and (installed := _already_there(package, target)) is not None:
             return installed
@@ -232,6 +232,37 @@ def install(source: str, check: Callable[[ModelPackage], object], *, sha256: str
         target.parent.mkdir(parents=True, exist_ok=True)
         _put_in_place(copy, target, staging / "damaged")
     return ModelPackage(target, staged.card)
+
+
+def require_installable_name(name: str, version: str) -> None:
+    """Refuse a name and version under which no package can be installed: both become names of folders.
+
+    Whoever makes a package asks this before the minutes that it takes, and `install` asks it again.
+
+    Raises:
+        ModelIncompatibleError: other letters than are safe everywhere, or the word for the embedded package.
+    """
+    if not (_SAFE_NAME.fullmatch(name) and _SAFE_NAME.fullmatch(version)) or name == EMBEDDED:
+        raise ModelIncompatibleError(
+            f"No package can be installed as {name!r}, version {version!r}.",
+            "`edge-all export`, `calibrate` and `wrap` have --name and --model-version: letters, digits and . _ + - "
+            "only, a letter or digit first, 64 at most; 'default' is the embedded package.",
+        )
+
+
+def require_free_name(name: str) -> None:
+    """Refuse the name of the embedded package: results that carry it could be of either.
+
+    Raises:
+        ModelIncompatibleError: it is that name.
+    """
+    embedded = _embedded_card()
+    if embedded is not None and name == embedded.name:
+        raise ModelIncompatibleError(
+            f"{name!r} is the name of the package embedded in edge-all; no other can be installed under it: results could "
+            "be of either.",
+            "Give it another name: `edge-all export`, `calibrate` and `wrap` have --name NAME.",
+        )
 
 
 @contextlib.contextmanager

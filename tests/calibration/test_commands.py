@@ -15,8 +15,8 @@ import typer
 from typer.testing import CliRunner
 
 from edge_all.cli import model
-from edge_all.errors import OutputError, UsageError
-from edge_all.model.package import load_package
+from edge_all.errors import ModelIncompatibleError, OutputError, UsageError
+from edge_all.model.package import default_package_path, load_package
 from edge_all_calibration.cells import LabelledCells, save_cells
 from edge_all_calibration.cli.reporting import parse_policy, parse_variants, print_figures, print_gate, print_release
 from edge_all_calibration.commands import register
@@ -165,6 +165,22 @@ def test_calibrating_publishes_a_package(
     assert load_package(tmp_path / "new").card.evaluation["recalibrated_on"]["operating_point"]["value"] == 0.5
     again = CliRunner().invoke(app, command)
     assert isinstance(again.exception, OutputError)
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("our model", "1.0"), ("default", "1.0"), ("ours", "1/0"), (load_package(default_package_path()).card.name, "9")],
+)
+@pytest.mark.parametrize("verb", ["calibrate", "wrap"])
+def test_a_name_that_cannot_be_installed_is_refused_before_anything_else(
+    app: typer.Typer, tmp_path: Path, released: tuple[Path, Release], verb: str, name: str, version: str
+) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    command = [verb, str(released[0]), "--cells", nowhere, "--test-cells", nowhere, "-o", str(tmp_path / "new")]
+    refused = CliRunner().invoke(app, [*command, "--name", name, "--model-version", version])
+    assert isinstance(refused.exception, ModelIncompatibleError)
+    assert repr(name) in str(refused.exception)
+    assert not (tmp_path / "new").exists()
 
 
 def test_options_are_read_or_refused() -> None:

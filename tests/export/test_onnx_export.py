@@ -372,3 +372,25 @@ def test_cells_that_exclude_each_other_or_are_not_given_are_told(tmp_path: Path,
     result = CliRunner().invoke(app, [*command, *(part for option in given for part in (option, str(tmp_path)))])
     assert isinstance(result.exception, EdgeAllError)
     assert words in str(result.exception)
+
+
+def test_a_name_that_cannot_be_installed_is_refused_before_the_network_is_opened(tmp_path: Path) -> None:
+    import typer
+    from typer.testing import CliRunner
+
+    from edge_all.errors import EdgeAllError, ModelIncompatibleError
+    from edge_all.model.package import default_package_path, load_package
+    from edge_all_export import commands
+
+    app = typer.Typer(pretty_exceptions_enable=False)
+    commands.register(app)
+    command = ["export", str(tmp_path / "nowhere.keras"), "-o"]
+    for arguments in (["package", "--name", "our model"], ["package", "--model-version", "1/0"], ["our package"]):
+        refused = CliRunner().invoke(app, [*command, str(tmp_path / arguments[0]), *arguments[1:]])
+        assert isinstance(refused.exception, ModelIncompatibleError)
+    # The next version of the embedded model is exported under its name, and whoever does it is told.
+    name = load_package(default_package_path()).card.name
+    warned = CliRunner().invoke(app, [*command, str(tmp_path / "package"), "--name", name])
+    assert isinstance(warned.exception, EdgeAllError)
+    assert not isinstance(warned.exception, ModelIncompatibleError)
+    assert f"Note: '{name}' is the name of the package embedded" in warned.stderr

@@ -51,7 +51,7 @@ def calibrate(
 
     Exit status: 0 done, 1 a variant does not pass the gate, 2 nothing was published.
     """
-    from edge_all.model.store import find_package
+    from edge_all.model.store import find_package, require_free_name, require_installable_name
     from edge_all_calibration.cell_folder import read_cells
     from edge_all_calibration.cli.reporting import parse_policy, print_gate, print_skipped, step_progress
     from edge_all_calibration.gate import GateLimits
@@ -61,6 +61,10 @@ def calibrate(
     policy = parse_policy(sensitivity, threshold)
     limits = GateLimits(agreement, sensitivity_loss, auc_difference, calibration_difference, differing_verdicts)
     package = find_package(model)
+    name, version = name or package.card.name, version or package.card.version
+    # Before the minutes that calibrating takes.
+    require_installable_name(name, version)
+    require_free_name(name)
     spec = package.card.preprocessing
     with step_progress() as progress, published_folder(output, replace=replace) as stage:
         progress("Cutting the cells")
@@ -78,5 +82,5 @@ def calibrate(
             progress=progress,
         )
     print_gate(reports)
-    typer.echo(f"{name or package.card.name} {version or package.card.version}, recalibrated: {output}")
+    typer.echo(f"{name} {version}, recalibrated: {output}")
     raise typer.Exit(0 if all(report.passed for report in reports) else 1)

@@ -55,6 +55,7 @@ def wrap(
 
     Exit status: 0 all variants passed the gate, 1 one was rejected, 2 nothing was published.
     """
+    from edge_all.model.store import require_free_name, require_installable_name
     from edge_all_calibration.cli.reporting import (
         parse_policy,
         parse_variants,
@@ -65,6 +66,9 @@ def wrap(
     from edge_all_calibration.gate import GateLimits
     from edge_all_calibration.wrapping import Wrapping, wrap_package
 
+    # Before the minutes that wrapping takes.
+    require_installable_name(name, version)
+    require_free_name(name)
     wrapping = Wrapping(
         _three(mean), _three(deviation), outputs="logits" if logits else "probabilities", positive=positive
     )

@@ -20,8 +20,11 @@ from edge_all_calibration.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edge_all.preprocessing import PreprocessingSpec
     from edge_all_calibration.release import CellParts
+    from edge_all_export.packaging import Description
 
 __all__ = ["register"]
 
@@ -115,6 +118,7 @@ def export(
             from edge_all_export.trained import open_trained
 
         description = read_description(about, name=name, version=version, folder=output)
+        _check_name(description, progress)
         trained = open_trained(source, input_size=input_size, input_range=input_range)
         spec = _spec_of(source, trained.input_size, factor)
         progress("Cutting the cells")
@@ -136,6 +140,18 @@ def export(
         )
     print_release(output, release)
     raise typer.Exit(1 if release.rejected else 0)
+
+
+def _check_name(description: Description, progress: Callable[[str], None]) -> None:
+    """Refuse a name that cannot be installed, but the embedded model's, under which its next version is exported."""
+    from edge_all.errors import ModelIncompatibleError
+    from edge_all.model.store import require_free_name, require_installable_name
+
+    require_installable_name(description.name, description.version)
+    try:
+        require_free_name(description.name)
+    except ModelIncompatibleError as error:
+        progress(f"Note: {error}")
 
 
 def _spec_of(source: Path, input_size: int, factor: float) -> PreprocessingSpec:
