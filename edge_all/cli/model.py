@@ -137,12 +137,17 @@ def install(
 ) -> None:
     """Verify a model package and install it for this user. Only an address makes edge-all use a network.
 
-    An installed copy of it that is damaged is replaced; an intact one never is.
+    An installed copy of it that is damaged is replaced; an intact one never is, and no file of yours is removed.
     """
     from edge_all.model import store
     from edge_all.verification import check_networks
 
-    package = store.install(source, check_networks, sha256=sha256)
+    def on_aside(folder: Path) -> None:
+        typer.echo(
+            f"The damaged copy held other files, too; it lies in {folder} now. Remove it when you like.", err=True
+        )
+
+    package = store.install(source, check_networks, sha256=sha256, on_aside=on_aside)
     typer.echo(f"{package.card.name} {package.card.version} is installed at {package.path}")
     typer.echo(f"Use it with: --model {package.card.name}@{package.card.version}")
 

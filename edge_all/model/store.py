@@ -3,20 +3,23 @@
 The embedded package is part of edge-all. Others are installed from a folder, an archive or, only when the user names
 one, an https address; each is verified in a staging folder first and then moved to its final name in one step, so that
 no half package is ever found there. Nothing that is installed is overwritten, unless it fails verification: such a copy
-is of no use to anyone, and is removed once its successor is complete and verified.
+is of no use to anyone, and is removed once its successor is complete and verified; if anything lies in it that is no
+file of the package, it goes aside whole.
 
-Layout: ``<data folder of the user>/edge-all/models/<name>/<version>/card.json``.
+Layout: ``<data folder of the user>/edge-all/models/<name>/<version>/card.json``, and what went aside in
+``<data folder of the user>/edge-all/damaged-models/<name>-<version>``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -172,7 +175,13 @@ def _version_order(version: str) -> list[tuple[int, int, str]]:
     return [(1, int(part), "") if part.isdigit() else (-1, 0, part) for part in parts] + [(0, 0, "")]
 
 
-def install(source: str, check: Callable[[ModelPackage], object], *, sha256: str | None = None) -> ModelPackage:
+def install(
+    source: str,
+    check: Callable[[ModelPackage], object],
+    *,
+    sha256: str | None = None,
+    on_aside: Callable[[Path], object] = lambda _: None,
+) -> ModelPackage:
     """Verify a package and put it into the user's store.
 
     Args:
@@ -180,6 +189,7 @@ def install(source: str, check: Callable[[ModelPackage], object], *, sha256: str
         check: called with the verified package before it gets its final name; raises where the networks themselves are
             not what they should be (`edge_all.verification.check_networks`).
         sha256: of the archive; required for an address.
+        on_aside: told the new folder of a damaged copy that held files of someone else.
 
     Returns:
         The installed package. One that is installed already, byte for byte, is returned as it is; one that fails
@@ -230,7 +240,14 @@ def install(source: str, check: Callable[[ModelPackage], object], *, sha256: str
         staged = load_package(copy)
         check(staged)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _put_in_place(copy, target, staging / "damaged")
+        if not target.exists():
+            copy.rename(target)
+        elif _holds_only(target, {file.name for file in copy.iterdir()}):
+            _replace(copy, target, staging / "damaged")
+        else:
+            aside = _free_place(name, version)
+            _replace(copy, target, aside)
+            on_aside(aside)
     return ModelPackage(target, staged.card)
 
 
@@ -259,8 +276,8 @@ def require_free_name(name: str) -> None:
     embedded = _embedded_card()
     if embedded is not None and name == embedded.name:
         raise ModelIncompatibleError(
-            f"{name!r} is the name of the package embedded in edge-all; no other can be installed under it: results could "
-            "be of either.",
+            f"{name!r} is the name of the package embedded in edge-all; no other can be installed under it: results "
+            "could be of either.",
             "Give it another name: `edge-all export`, `calibrate` and `wrap` have --name NAME.",
         )
 
@@ -306,11 +323,21 @@ def _copy(package: ModelPackage, target: Path) -> None:
         shutil.copyfile(package.path / name, target / name)
 
 
-def _put_in_place(copy: Path, target: Path, aside: Path) -> None:
-    """Give a verified copy its final name; a damaged one that has it goes aside, and comes back where that fails."""
-    if not target.exists():
-        copy.rename(target)
-        return
+def _holds_only(folder: Path, names: Collection[str]) -> bool:
+    """Whether nothing lies there that is no file of these names: only then is it the package's alone."""
+    return folder.is_dir() and all(entry.name in names and entry.is_file() for entry in folder.iterdir())
+
+
+def _free_place(name: str, version: str) -> Path:
+    """A path beside the store that nothing has yet; in the store it would be taken for a package."""
+    damaged = store_path().with_name("damaged-models")
+    damaged.mkdir(parents=True, exist_ok=True)
+    numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
+    return next(place for number in numbers if not (place := damaged / f"{name}-{version}{number}").exists())
+
+
+def _replace(copy: Path, target: Path, aside: Path) -> None:
+    """Give a verified copy its final name; the damaged one that has it goes aside, and comes back where that fails."""
     target.rename(aside)
     try:
         copy.rename(target)
