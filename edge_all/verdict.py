@@ -4,8 +4,8 @@ A bare percentage misleads: 0 ALL cells in 200 still allow 1.9 %, and 20 % of 10
 therefore carries its Wilson interval, and the verdict asks two questions of the counts:
 
 * Are there more ALL cells than the classifier's own false positives explain? Then the slide is ``suspicious``.
-* If not, does the interval exclude the share of blasts that defines the disease, even if every undecided cell were one?
-  Only then is it ``not detected``.
+* If not, does the interval exclude the share of blasts that defines the disease, even if every indeterminate cell
+  were one? Only then is it ``not detected``.
 
 Everything between is ``indeterminate``, and says why.
 """
@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from edge_all.model.card import Thresholds
-from edge_all.results import FieldResult, SlideResult, Verdict
+from edge_all.results import FieldResult, SlideResult, Verdict, percent, percent_range
 
 __all__ = ["DEFINING_BLAST_SHARE", "SIGNIFICANCE", "judge_slide", "wilson_interval"]
 
@@ -101,14 +101,17 @@ def _decide(fields: int, blasts: int, judged: int, indeterminate: int, rate: flo
     if judged == 0:
         return "indeterminate", "No white cell was found, which is not the same as finding no disease."
     low, high = wilson_interval(blasts, judged)
-    counted = f"{blasts} of {judged} cells are ALL ({low:.1%} to {high:.1%})"
+    counted = f"{blasts} of {judged} cells are ALL ({percent_range(low, high)})"
     if blasts and chance_of_at_least(blasts, judged, rate) < SIGNIFICANCE:
-        return "suspicious", f"{counted}, more than the classifier's false positives (up to {rate:.1%}) explain."
+        return "suspicious", f"{counted}, more than the classifier's false positives (up to {percent(rate)}) explain."
     if high > DEFINING_BLAST_SHARE:
-        return "indeterminate", f"{counted}: too few cells to exclude {DEFINING_BLAST_SHARE:.0%}. Capture more fields."
+        return (
+            "indeterminate",
+            f"{counted}: too few cells to exclude {percent(DEFINING_BLAST_SHARE, 0)}. Capture more fields.",
+        )
     if wilson_interval(blasts + indeterminate, judged)[1] > DEFINING_BLAST_SHARE:
-        return "indeterminate", f"{counted}, but {indeterminate} more could not be decided: look at them."
-    return "not detected", f"{counted}, no more than the classifier's false positives (up to {rate:.1%}) explain."
+        return "indeterminate", f"{counted}, but {indeterminate} more are indeterminate: look at them."
+    return "not detected", f"{counted}, no more than the classifier's false positives (up to {percent(rate)}) explain."
 
 
 def _warnings(errors: int, unusable: int, judged: int) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from edge_all.results import percent
 from edge_all_calibration.blocks import network_blocks
 from edge_all_calibration.scores import Score
 
@@ -55,7 +56,8 @@ def halve(
             onnx.save(_halved(model, inner), attempt)
             result = score(attempt)
             progress(
-                f"FP16 with {len(kept)} block(s) in FP32: {result.disagreement:.2%} of the cells decided otherwise"
+                f"FP16 with {len(kept)} block(s) in FP32: {percent(result.disagreement, 2)} of the cells decided "
+                "otherwise"
             )
             good = result.disagreement <= TARGET.disagreement and result.difference <= TARGET.difference
             if good or not remaining:

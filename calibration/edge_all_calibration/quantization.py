@@ -35,6 +35,7 @@ from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edge_all.errors import ModelIncompatibleError
+from edge_all.results import percent
 from edge_all_calibration.blocks import INNER_OPERATORS, network_blocks
 from edge_all_calibration.saturation import largest_pair_sums, limit_codes
 from edge_all_calibration.scores import Score
@@ -136,7 +137,7 @@ def quantise(
                 way = f"{method}, 7-bit {network.reduction(reduced)}"
                 ways[way] = ranges, reduced
                 scores[way] = score(network.write(folder / f"way{len(ways)}.onnx", ranges, reduced))
-                progress(f"INT8 by {way}: {scores[way].disagreement:.2%} of the cells decided otherwise")
+                progress(f"INT8 by {way}: {percent(scores[way].disagreement, 2)} of the cells decided otherwise")
         best = min(scores, key=lambda way: scores[way])
         chosen, chosen_score = folder / f"way{list(ways).index(best) + 1}.onnx", scores[best]
         damage: dict[str, Score] = {}
@@ -150,7 +151,7 @@ def quantise(
                     progress(f"INT8 with {', '.join(worst[:count])} in float is too large")
                     break
                 attempt_score = score(attempt)
-                progress(f"INT8 with {', '.join(worst[:count])} in float: {attempt_score.disagreement:.2%}")
+                progress(f"INT8 with {', '.join(worst[:count])} in float: {percent(attempt_score.disagreement, 2)}")
                 if attempt_score < chosen_score:
                     chosen, chosen_score, kept = attempt, attempt_score, tuple(worst[:count])
                 if chosen_score.disagreement <= TARGET_DISAGREEMENT:

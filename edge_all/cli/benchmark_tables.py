@@ -11,7 +11,7 @@ from edge_all.benchmark.compare import Change
 from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
 from edge_all.benchmark.timing import Samples
 from edge_all.cli.tables import readable_table
-from edge_all.results import INTENDED_USE
+from edge_all.results import INTENDED_USE, percent
 
 __all__ = ["print_changes", "print_report"]
 
@@ -62,7 +62,7 @@ def print_changes(changes: Sequence[Change], allowed: float) -> None:
         "now",
         "change",
         fold=("configuration", "figure"),
-        title=f"allowed: +{100 * allowed:.0f} %",
+        title=f"allowed: +{percent(allowed, 0)}",
     )
     for change in changes:
         words = Text(f"{100 * (change.ratio - 1):+.1f} %", style="bold red" if change.slower else "")
@@ -111,7 +111,7 @@ def _print_samples(
     rates = () if fields is None else ("fields\n/s", "cells\n/s")
     table = readable_table(title, "n", "p50", "p90", "p95", "p99", *rates, fold=(title,))
     for name, samples in rows.items():
-        figures = [_short(samples.percentile(percent)) for percent in (50, 90, 95, 99)]
+        figures = [_short(samples.percentile(rank)) for rank in (50, 90, 95, 99)]
         if fields is not None and cells is not None:
             figures += [_short(number / max(samples.total, 1e-6) * 1e3) for number in (fields, cells)]
         table.add_row(name, str(len(samples.milliseconds)), *figures)

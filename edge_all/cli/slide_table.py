@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from edge_all.cli.tables import readable_table
-from edge_all.results import INTENDED_USE, SlideResult
+from edge_all.results import INTENDED_USE, SlideResult, percent, percent_range
 
 __all__ = ["print_slides"]
 
@@ -21,8 +21,7 @@ def print_slides(slides: Sequence[SlideResult]) -> None:
     for slide in slides:
         fraction = "no cell judged"
         if slide.all_fraction is not None and slide.all_fraction_interval is not None:
-            low, high = slide.all_fraction_interval
-            fraction = f"{100 * slide.all_fraction:.1f} %\n{100 * low:.1f} to {100 * high:.1f} %"
+            fraction = f"{percent(slide.all_fraction)}\n{percent_range(*slide.all_fraction_interval)}"
         counts = (str(slide.cells[label]) for label in ("ALL", "non-ALL", "indeterminate"))
         table.add_row(Text(slide.slide), slide.verdict, *counts, fraction)
     console = Console()

@@ -25,12 +25,11 @@ from edge_all.outputs.report_words import (
     STATUS_WORDS,
     counted,
     named,
-    percent,
     reason_words,
     rejection_words,
     text,
 )
-from edge_all.results import INTENDED_USE, FieldResult, SlideResult
+from edge_all.results import INTENDED_USE, FieldResult, SlideResult, percent, percent_range
 from edge_all.verdict import DEFINING_BLAST_SHARE
 
 __all__ = ["write_report"]
@@ -170,9 +169,9 @@ def _slide(
     if slide.all_fraction is not None and slide.all_fraction_interval is not None:
         yield interval_bar(slide.all_fraction, slide.all_fraction_interval)
         yield (
-            '<p class="key"><span class="mark point"></span>ALL cells as a share of all judged cells '
+            '<p class="key"><span class="mark point"></span>ALL fraction: ALL cells among all judged cells '
             '<span class="mark band"></span>95 % Wilson interval: what this count leaves open '
-            f'<span class="mark customary"></span>{DEFINING_BLAST_SHARE:.0%}, the customary share of blasts</p>'
+            f'<span class="mark customary"></span>{percent(DEFINING_BLAST_SHARE, 0)}, the customary share of blasts</p>'
         )
     yield _counts(slide, fields)
     warnings = "".join(f"<li>{text(warning)}</li>" for warning in slide.warnings)
@@ -204,9 +203,8 @@ def _fraction(slide: SlideResult) -> str:
     """The fraction with its interval; never one without the other."""
     if slide.all_fraction is None or slide.all_fraction_interval is None:
         return "none, no cell was judged"
-    low, high = slide.all_fraction_interval
     judged = sum(slide.cells.get(label, 0) for label in ("ALL", "non-ALL", "indeterminate"))
     return (
-        f"<b>{percent(slide.all_fraction)} %</b> (95 % interval {percent(low)} to {percent(high)} %), "
+        f"<b>{percent(slide.all_fraction)}</b> (95 % interval {percent_range(*slide.all_fraction_interval)}), "
         f"{slide.cells['ALL']} of {counted(judged, 'cell')}"
     )

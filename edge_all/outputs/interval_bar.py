@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edge_all.results import percent, percent_range
 from edge_all.verdict import DEFINING_BLAST_SHARE
 
 __all__ = ["interval_bar"]
@@ -25,13 +26,14 @@ def interval_bar(fraction: float, interval: tuple[float, float]) -> str:
     low, high = interval
     ticks = "".join(
         f'<line class="tick" x1="{_x(share):.1f}" x2="{_x(share):.1f}" y1="{AXIS}" y2="{AXIS + 5}"/>'
-        f'<text x="{_x(share):.1f}" y="{AXIS + 20}">{share:.0%}</text>'
+        f'<text x="{_x(share):.1f}" y="{AXIS + 20}">{percent(share, 0)}</text>'
         for share in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
     )
     customary = _x(DEFINING_BLAST_SHARE)
     return (
-        f'<svg class="interval" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="ALL fraction {fraction:.1%}, '
-        f'95 % interval {low:.1%} to {high:.1%}, on an axis from 0 to 100 %">'
+        f'<svg class="interval" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'aria-label="ALL fraction {percent(fraction)}, 95 % interval {percent_range(low, high)}, '
+        'on an axis from 0 to 100 %">'
         f'<line class="customary" x1="{customary:.1f}" x2="{customary:.1f}" y1="2" y2="{AXIS}"/>'
         f'<line class="axis" x1="{LEFT}" x2="{RIGHT}" y1="{AXIS}" y2="{AXIS}"/>{ticks}'
         f'<rect class="band" x="{_x(low):.1f}" y="{AXIS - BAND - 8}" '

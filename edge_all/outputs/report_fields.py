@@ -47,9 +47,9 @@ GALLERIES = (
     Gallery(
         "indeterminate",
         "Indeterminate: please review",
-        "Not decided: the probability lies between the thresholds, or the cell is unlike those that the model knows.",
+        "The probability lies between the thresholds, or the cell is unlike those that the model knows.",
     ),
-    Gallery("non-ALL", "Called non-ALL", "Highest probability of ALL first: the most doubtful come first."),
+    Gallery("non-ALL", "Called non-ALL", "Highest probability of ALL first."),
 )
 """The galleries of a slide, in the order in which they are read."""
 

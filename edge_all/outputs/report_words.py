@@ -18,7 +18,6 @@ __all__ = [
     "is_unlike",
     "named",
     "number_words",
-    "percent",
     "probability_words",
     "reason_words",
     "rejection_words",
@@ -71,11 +70,6 @@ def rejection_words(cells: Iterable[Cell]) -> str:
     """Why objects were rejected, the commonest reason first, not escaped; empty where none was."""
     reasons = Counter(cell.reason or "no reason given" for cell in cells if cell.kind == "rejected")
     return "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
-
-
-def percent(share: float) -> str:
-    """A share in per cent, to a tenth, without the sign."""
-    return f"{100 * share:.1f}"
 
 
 def counted(number: int, noun: str) -> str:

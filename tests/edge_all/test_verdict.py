@@ -86,10 +86,10 @@ def test_few_cells_exclude_nothing() -> None:
     assert any("only 5" in warning for warning in slide.warnings)
 
 
-def test_many_undecided_cells_leave_the_slide_undecided() -> None:
+def test_many_indeterminate_cells_leave_the_slide_indeterminate() -> None:
     slide = judge_slide("s", [field(0, 60, doubtful=10)], THRESHOLDS)
     assert slide.verdict == "indeterminate"
-    assert "10 more could not be decided" in slide.reason
+    assert "0 of 70 cells are ALL (0.0 to 5.2 %), but 10 more are indeterminate" in slide.reason
     assert judge_slide("s", [field(0, 68, doubtful=2)], THRESHOLDS).verdict == "not detected"
 
 

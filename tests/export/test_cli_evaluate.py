@@ -135,7 +135,9 @@ def test_a_model_on_normal_cells_reports_its_false_positives(
     result = run.invoke(app, ["evaluate", "model", "tiny", "--data", str(data), "--layout", "normal", "-o", str(out)])
     assert result.exit_code == 1, result.output  # one image could not be read
     assert "broken.png" in result.output
-    assert "1 of 4 normal cells called ALL" in result.output
+    assert "1 of 4 normal cells called ALL (25.0 %, 95 % Wilson interval 4.6 to 69.9 %)" in " ".join(
+        result.output.split()
+    )
     record = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
     (row,) = record["all_normal"]
     assert row["source"] == "lymphocytes"

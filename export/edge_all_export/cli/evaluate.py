@@ -232,7 +232,7 @@ def _print_evaluation(evaluation: Evaluation, output: Path) -> None:
     from rich.console import Console
 
     from edge_all.cli.tables import readable_table
-    from edge_all.results import INTENDED_USE
+    from edge_all.results import INTENDED_USE, percent, percent_range
     from edge_all_export.evaluation.document import figure_words, interval_words
     from edge_all_export.evaluation.metrics import METRICS
 
@@ -248,10 +248,9 @@ def _print_evaluation(evaluation: Evaluation, output: Path) -> None:
     console = Console()
     console.print(table)
     for row in evaluation.all_normal:
-        low, high = row.interval
         console.print(
             f"{row.source}: {row.called_all} of {row.samples} normal cells called ALL "
-            f"({row.called_all / row.samples:.1%}, 95 % Wilson interval {low:.1%} to {high:.1%})",
+            f"({percent(row.called_all / row.samples)}, 95 % Wilson interval {percent_range(*row.interval)})",
             highlight=False,
         )
     for note in evaluation.notes:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.results import INTENDED_USE
+from edge_all.results import INTENDED_USE, percent
 from edge_all.verdict import wilson_interval
 from edge_all_calibration.intervals import CONFIDENCE, RESAMPLES
 from edge_all_calibration.metrics import CALIBRATION_METHOD
@@ -188,7 +188,7 @@ class Evaluation:
             "intended_use": INTENDED_USE,
             **_plain(record),
             "methods": {
-                "interval": f"{CONFIDENCE:.0%} percentile bootstrap over groups (cluster bootstrap)",
+                "interval": f"{percent(CONFIDENCE, 0)} percentile bootstrap over groups (cluster bootstrap)",
                 "calibration_error": f"{CALIBRATION_METHOD} (Naeini et al. 2015, Guo et al. 2017)",
                 "slide_score": SLIDE_SCORE,
             },

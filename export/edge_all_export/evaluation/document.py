@@ -14,7 +14,7 @@ from matplotlib.figure import Figure as Plot
 
 from edge_all.errors import OutputError
 from edge_all.outputs.atomic import output_error, write_atomically
-from edge_all.results import INTENDED_USE
+from edge_all.results import INTENDED_USE, percent, percent_range
 from edge_all_export.evaluation.bootstrap import BOOTSTRAP, Figure
 from edge_all_export.evaluation.plots import render
 
@@ -101,14 +101,14 @@ def figure_words(name: str, value: float | None) -> str:
     """A figure as it is shown: shares in per cent, the others as numbers; three digits that mean something."""
     if value is None:
         return "undefined"
-    return f"{value:.4f}" if name in NUMBERS else f"{value:.1%}"
+    return f"{value:.4f}" if name in NUMBERS else percent(value)
 
 
 def interval_words(name: str, figure: Figure) -> str:
     """The interval and, where it is not the usual one, how it was made or why there is none."""
     if figure.low is None or figure.high is None:
         return "" if figure.value is None else figure.interval
-    words = f"{figure_words(name, figure.low)} to {figure_words(name, figure.high)}"
+    words = f"{figure.low:.4f} to {figure.high:.4f}" if name in NUMBERS else percent_range(figure.low, figure.high)
     return words if figure.interval == BOOTSTRAP else f"{words} ({figure.interval})"
 
 

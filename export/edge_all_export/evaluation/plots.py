@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from edge_all.outputs.palette import PALETTE
+from edge_all.results import percent
 from edge_all.verdict import wilson_interval
 from edge_all_calibration.intervals import resample_rows
 from edge_all_calibration.metrics import CALIBRATION_BINS, auc, calibration_bins, expected_calibration_error
@@ -223,7 +224,7 @@ def _precision_recall(predictions: Predictions, cutoff: float, seed: int) -> Plo
     if band is not None:
         axes.fill_between(*band, color=ALL_COLOUR, alpha=0.15, linewidth=0, label="95 % band, bootstrap over groups")
     share = float(label.mean())
-    axes.axhline(share, color=FAINT, linewidth=1, linestyle=":", label=f"chance: {share:.1%} of the cells are ALL")
+    axes.axhline(share, color=FAINT, linewidth=1, linestyle=":", label=f"chance: {percent(share)} of the cells are ALL")
     axes.plot(recall, precision, color=ALL_COLOUR, label=_rests_on(predictions))
     called = probability >= cutoff
     if called.any():
@@ -278,7 +279,7 @@ def _confusion(predictions: Predictions, cutoff: float) -> Plot:
         axes.text(column, row - 0.05, f"{cells}", ha="center", va="bottom", fontsize=20, color=colour)
         if totals[row, 0]:
             axes.text(
-                column, row + 0.06, f"{shares[row, column]:.1%}", ha="center", va="top", fontsize=11, color=colour
+                column, row + 0.06, percent(shares[row, column]), ha="center", va="top", fontsize=11, color=colour
             )
     axes.grid(visible=False)
     axes.set(xlabel=f"Called (cut-off {cutoff:g})", ylabel="Truth")

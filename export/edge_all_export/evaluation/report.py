@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.results import RgbImage
+from edge_all.results import RgbImage, percent, percent_range
 from edge_all_calibration.metrics import CALIBRATION_METHOD
 from edge_all_export.evaluation.assessment import (
     BAND_METRICS,
@@ -215,18 +215,17 @@ def _false_alarms(rows: Sequence[FalseAlarms]) -> str:
         return ""
     lines = []
     for row in rows:
-        low, high = row.interval
         decided = ""
         if row.with_band is not None and row.band_interval is not None:
             counts = ", ".join(f"{label} {count}" for label, count in row.with_band.items())
             decided = (
-                f"{row.with_band['ALL'] / row.samples:.1%} <small>({row.band_interval[0]:.1%} to "
-                f"{row.band_interval[1]:.1%})<br>{escaped(counts)}</small>"
+                f"{percent(row.with_band['ALL'] / row.samples)} <small>({percent_range(*row.band_interval)})<br>"
+                f"{escaped(counts)}</small>"
             )
         lines.append(
             f'<tr><th scope="row">{escaped(row.source)}</th><td class="number">{row.samples}</td>'
             f'<td class="number">{row.groups}</td><td class="number">{row.called_all}</td>'
-            f"<td>{row.called_all / row.samples:.1%} <small>({low:.1%} to {high:.1%})</small></td>"
+            f"<td>{percent(row.called_all / row.samples)} <small>({percent_range(*row.interval)})</small></td>"
             f"<td>{decided}</td></tr>"
         )
     numbers = ("Cells", "Groups", "Called ALL")
@@ -260,13 +259,13 @@ def _parts(title: str, unit: str, parts: dict[str, Level]) -> str:
 
 def _groups(rows: Sequence[GroupRow], cutoff: float) -> str:
     def share(value: float | None) -> str:
-        return "" if value is None else f"{value:.1%}"
+        return "" if value is None else percent(value)
 
     lines = "".join(
         f'<tr><th scope="row">{escaped(row.group)}</th><td>{escaped(", ".join(row.sources))}</td>'
         f'<td class="number">{row.samples}</td><td class="number">{row.positives}</td>'
-        f'<td class="number">{row.mistakes}</td><td>{1 - row.mistakes / row.samples:.1%} '
-        f"<small>({row.accuracy_interval[0]:.1%} to {row.accuracy_interval[1]:.1%})</small></td>"
+        f'<td class="number">{row.mistakes}</td><td>{percent(1 - row.mistakes / row.samples)} '
+        f"<small>({percent_range(*row.accuracy_interval)})</small></td>"
         f'<td class="number">{share(row.sensitivity)}</td><td class="number">{share(row.specificity)}</td></tr>'
         for row in rows
     )

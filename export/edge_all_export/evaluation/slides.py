@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.model.card import Thresholds
+from edge_all.results import percent
 from edge_all.verdict import DEFINING_BLAST_SHARE
 from edge_all_calibration.slide_verdicts import slide_verdicts
 from edge_all_export.evaluation.predictions import Band, Predictions
@@ -24,8 +25,8 @@ __all__ = ["SLIDE_SCORE", "chance_of_share", "slide_predictions", "verdict_table
 LEAST_CELLS = 2
 """A slide of one cell is that cell: sets of single-cell images would only repeat the cell level."""
 SLIDE_SCORE = (
-    f"probability that at least {DEFINING_BLAST_SHARE:.0%} of the slide's cells are ALL (Poisson binomial tail of the "
-    "cells' probabilities); in truth a slide is ALL when any of its cells is"
+    f"probability that at least {percent(DEFINING_BLAST_SHARE, 0)} of the slide's cells are ALL (Poisson binomial tail "
+    "of the cells' probabilities); in truth a slide is ALL when any of its cells is"
 )
 """How a slide gets its probability and its truth, for reports."""
 
