@@ -59,6 +59,7 @@ def test_every_size_becomes_readable(width: int, height: int) -> None:
     strip = picture[round(height * scale) :]
     assert 0 < len(strip) < max(picture.shape) // 3
     assert has(strip, "ALL")
+    assert (strip[0] == 255).all(), "the strip is not white"
     reach = max(2.0, 2 * scale)
     low, high = round(side * scale - reach), round(2 * side * scale + reach)
     wide = round(2 * reach)
