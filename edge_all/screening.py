@@ -45,11 +45,13 @@ class ScreenedField:
     Attributes:
         result: what was found.
         pixels: ``uint8 [height, width, 3]`` RGB, for the writers that draw; None where the image could not be read.
+        crops: ``uint8 [candidates, size, size, 3]`` RGB, what the network saw, in the order of ``result.candidates``.
         activations: class activation map ``float32 [h, w]`` of each candidate by its id; empty unless asked for.
     """
 
     result: FieldResult
     pixels: RgbImage | None
+    crops: RgbImage
     activations: Mapping[int, NDArray[np.float32]] = dataclasses.field(default_factory=dict)
 
 
@@ -161,7 +163,7 @@ def _judge_together(
                 provider=classifier.provider,
             )
         maps = {number: judged.activation for number, judged in own.items() if judged.activation is not None}
-        yield ScreenedField(result, field.pixels, maps)
+        yield ScreenedField(result, field.pixels, field.crops, maps)
 
 
 def _decided(cell: Cell, judgement: Judgement | None) -> Cell:

@@ -232,8 +232,8 @@ def write_pictures(out: Path, stem: str, field: ScreenedField, spec: Preprocessi
         return field.result
     started = time.perf_counter()
     save_overlay(out / OVERLAYS_FOLDER, stem, field.pixels, field.result)
-    save_thumbnails(out / CROPS_FOLDER, stem, field.pixels, field.result, spec)
-    save_activation_maps(out / CROPS_FOLDER, stem, field.pixels, field.result, field.activations, spec)
+    save_thumbnails(out / CROPS_FOLDER, stem, field.pixels, field.result, field.crops, spec)
+    save_activation_maps(out / CROPS_FOLDER, stem, field.pixels, field.result, field.crops, field.activations, spec)
     write_geojson(out / GEOJSON_FOLDER, stem, field.result)
     timings = {**field.result.timings_ms, "outputs": (time.perf_counter() - started) * 1e3}
     return dataclasses.replace(field.result, timings_ms=timings)

@@ -39,6 +39,7 @@ def save_activation_maps(
     stem: str,
     pixels: RgbImage,
     field: FieldResult,
+    crops: RgbImage,
     activations: Mapping[int, NDArray[np.float32]],
     spec: PreprocessingSpec,
 ) -> None:
@@ -49,15 +50,16 @@ def save_activation_maps(
         stem: from `edge_all.outputs.naming.unique_stems`.
         pixels: ``uint8 [height, width, 3]`` RGB field.
         field: its result.
+        crops: ``uint8 [candidates, size, size, 3]`` RGB, what the network saw of ``field.candidates``.
         activations: map ``float32 [h, w]`` by the id of a candidate, as in `edge_all.classifier.Judgement`.
         spec: how the model's crops are cut.
 
     Raises:
         OutputError: a file cannot be written.
     """
-    for cell in field.candidates:
+    for cell, crop in zip(field.candidates, crops, strict=True):
         if cell.id in activations:
-            picture = paint_activation(cell_picture(pixels, cell, spec), activations[cell.id])
+            picture = paint_activation(cell_picture(pixels, cell, crop, spec), activations[cell.id])
             write_jpeg(activation_path(folder, stem, cell.id), picture, JPEG_QUALITY)
 
 

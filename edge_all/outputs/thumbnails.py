@@ -12,15 +12,16 @@ from edge_all.results import Cell, FieldResult, RgbImage
 
 __all__ = ["JPEG_QUALITY", "THUMBNAIL_SIDE", "cell_picture", "save_thumbnails", "thumbnail_path"]
 
-THUMBNAIL_SIDE = 144
-"""Pixels. Shown 112 wide, chromatin is still sharp; about 6 kB each."""
+THUMBNAIL_SIDE = 160
+"""Pixels, as many as the embedded network is given: its crops are shown as they are, which is sharp and takes no time.
+Shown 112 wide; about 4 kB each."""
 JPEG_QUALITY = 85
 OUTSIDE = 225
 """Grey of what lies outside the field, which the network is given as repeated border pixels."""
 
 
 def save_thumbnails(
-    folder: Path, stem: str, pixels: RgbImage, field: FieldResult, spec: PreprocessingSpec
+    folder: Path, stem: str, pixels: RgbImage, field: FieldResult, crops: RgbImage, spec: PreprocessingSpec
 ) -> dict[int, Path]:
     """Write a picture of each candidate: the square that the network sees, neighbours left in.
 
@@ -29,7 +30,8 @@ def save_thumbnails(
         stem: from `edge_all.outputs.naming.unique_stems`.
         pixels: ``uint8 [height, width, 3]`` RGB field.
         field: its result.
-        spec: how the model's crops are cut; the factor counts here.
+        crops: ``uint8 [candidates, size, size, 3]`` RGB, what the network saw of ``field.candidates``.
+        spec: how they were cut.
 
     Returns:
         From the id of each candidate to its file.
@@ -38,25 +40,28 @@ def save_thumbnails(
         OutputError: a file cannot be written.
     """
     paths = {}
-    for cell in field.candidates:
+    for cell, crop in zip(field.candidates, crops, strict=True):
         paths[cell.id] = thumbnail_path(folder, stem, cell.id)
-        write_jpeg(paths[cell.id], cell_picture(pixels, cell, spec), JPEG_QUALITY)
+        write_jpeg(paths[cell.id], cell_picture(pixels, cell, crop, spec), JPEG_QUALITY)
     return paths
 
 
-def cell_picture(pixels: RgbImage, cell: Cell, spec: PreprocessingSpec) -> RgbImage:
+def cell_picture(pixels: RgbImage, cell: Cell, crop: RgbImage, spec: PreprocessingSpec) -> RgbImage:
     """The square that the network sees of a cell, for people: neighbours left in, plain grey where the field ends.
 
     Args:
         pixels: ``uint8 [height, width, 3]`` RGB field.
         cell: the cell.
-        spec: how the model's crops are cut; the factor counts here.
+        crop: ``uint8 [size, size, 3]`` RGB, what the network saw of it; used where it shows the neighbours and is large
+            enough, because cutting the picture out of the field again takes longer than encoding it.
+        spec: how the crop was cut.
 
     Returns:
         ``uint8 [THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3]`` RGB.
     """
-    window = crop_window(pixels, cell.nucleus_bbox, spec.factor)
-    picture = resize_for_the_eye(window, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    shows_all = spec.background == "keep" and len(crop) >= THUMBNAIL_SIDE
+    square = crop if shows_all else crop_window(pixels, cell.nucleus_bbox, spec.factor)
+    picture = resize_for_the_eye(square, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
     left, top, side = crop_square(cell.nucleus_bbox, spec.factor)
     # Where the middle of each column and row of the picture lies in the field.
     places = (np.arange(THUMBNAIL_SIDE) + 0.5) * side / THUMBNAIL_SIDE

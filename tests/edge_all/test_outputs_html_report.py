@@ -20,7 +20,7 @@ from edge_all.outputs.html_report import write_report
 from edge_all.outputs.overlay import save_overlay
 from edge_all.outputs.report_words import probability_words
 from edge_all.outputs.thumbnails import save_thumbnails
-from edge_all.preprocessing import PreprocessingSpec
+from edge_all.preprocessing import PreprocessingSpec, crop_cells
 from edge_all.results import (
     INTENDED_USE,
     Cell,
@@ -123,7 +123,8 @@ def report(folder: Path, fields: list[FieldResult], **options: object) -> str:
     for number, field in enumerate(fields):
         if field.status == "ok":
             overlays[field.image] = save_overlay(folder / "overlays", f"{number}", pixels, field)
-            for identity, path in save_thumbnails(folder / "crops", f"{number}", pixels, field, SPEC).items():
+            crops = crop_cells(pixels, field.candidates, None, SPEC)
+            for identity, path in save_thumbnails(folder / "crops", f"{number}", pixels, field, crops, SPEC).items():
                 thumbnails[field.image, identity] = path
     slides = [
         judge_slide(slide, [field for field in fields if field.slide == slide], THRESHOLDS)
