@@ -36,6 +36,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edge_all.errors import ModelIncompatibleError
 from edge_all.results import percent
+from edge_all_calibration.average_pools import average_after_projection
 from edge_all_calibration.blocks import INNER_OPERATORS, network_blocks
 from edge_all_calibration.saturation import largest_pair_sums, limit_codes
 from edge_all_calibration.scores import Score
@@ -124,9 +125,12 @@ def quantise(
     """
     with tempfile.TemporaryDirectory(prefix="edge-all-int8-") as scratch:
         folder = Path(scratch)
-        prepared = folder / "prepared.onnx"
+        exchanged, prepared = folder / "exchanged.onnx", folder / "prepared.onnx"
+        model = onnx.load(source)
+        average_after_projection(model)
+        onnx.save(model, exchanged)
         # Symbolic shape inference is skipped: plain inference knows every shape of a convolutional network.
-        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        quant_pre_process(str(exchanged), str(prepared), skip_symbolic_shape=True)
         network = _Network(prepared, folder)
 
         scores: dict[str, Score] = {}
