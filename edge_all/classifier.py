@@ -78,7 +78,7 @@ class Classifier:
             package: a verified package.
             variant: precision; the best for the device where None.
             device: see `edge_all.session.open_session`.
-            threads: intra-op threads; as many as the process has cores where None.
+            threads: that compute the network; as many as the process has cores where None.
             remember: whether what `auto` measures is kept for the next start.
 
         Raises:
@@ -166,7 +166,7 @@ def load_classifier(
             where None.
         variant: ``fp32``, ``fp16`` or ``int8``; the best for the device where None.
         device: see `edge_all.session.open_session`.
-        threads: intra-op threads; as many as the process has cores where None.
+        threads: that compute the network; as many as the process has cores where None.
         remember: whether what `auto` measures is kept for the next start.
 
     Raises:

@@ -191,7 +191,7 @@ class ProviderReport:
         requested: what the user asked for (``auto``, ``cpu``, ``cuda`` ...).
         obtained: the provider that the session itself reports, for example ``CPUExecutionProvider``.
         reason: why this one.
-        threads: intra-op threads of the session.
+        threads: that compute the network.
     """
 
     requested: str

@@ -23,7 +23,7 @@ from edge_all.model.store import find_package
 from edge_all.outputs.naming import unique_stems
 from edge_all.screening import screen_fields
 from edge_all.screening_run import screen_to_folder, summarise, write_pictures, write_summary
-from edge_all.session.providers import DEVICES, choose_provider
+from edge_all.session.providers import CPU_BATCHES, DEVICES, choose_provider
 
 __all__ = ["Plan", "run_benchmark"]
 
@@ -36,7 +36,7 @@ class Plan:
         model: an installed package's name, or a folder; the embedded package where None.
         variants: precisions; empty for the one that the pipeline itself would choose.
         devices: as the user names them.
-        threads: intra-op threads; empty for as many as there are cores.
+        threads: that compute the network; empty for as many as there are cores.
         batches: batch sizes of the bare network that are compared; empty for the pipeline's own.
         rounds: how often whole runs are repeated.
     """
@@ -114,7 +114,7 @@ def _measure(
             ("probability",) if classifier.thresholds.out_of_distribution is None else ("probability", "features")
         )
         bare = BareNetwork(package.variant_file(variant), provider.obtained, provider.threads, own_outputs)
-        sizes = _own_batch_sizes(provider.obtained)
+        sizes = _floor_batch_sizes(provider.obtained)
         folders = (Path(scratch) / f"run{number}" for number in itertools.count())
         runs, computing = _take_turns(
             {
@@ -142,9 +142,14 @@ def _measure(
     )
 
 
-def _own_batch_sizes(provider: str) -> tuple[int, ...]:
+def _floor_batch_sizes(provider: str) -> tuple[int, ...]:
+    """Batch sizes of the bare network: the pipeline's, but on the CPU up to 8, which its threads share.
+
+    In batches of 4 it would take a tenth longer there (see `edge_all.session.providers`), and be no floor.
+    """
     device = next(name for name, candidate in DEVICES.items() if candidate == provider)
-    return choose_provider(device, [provider]).batch_sizes
+    own = choose_provider(device, [provider]).batch_sizes
+    return (8, *own) if own == CPU_BATCHES else own
 
 
 def _take_turns(works: dict[str, Callable[[], object]], rounds: int) -> tuple[dict[str, Samples], dict[str, Samples]]:

@@ -66,7 +66,7 @@ def measure_processes(
         package: folder of the model package.
         variant: precision.
         device: as the user names it.
-        threads: intra-op threads.
+        threads: that compute the network.
 
     Raises:
         RuntimeSetupError: a process failed.

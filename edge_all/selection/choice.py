@@ -88,7 +88,7 @@ def select_network(
         package: a verified package.
         device: see `edge_all.session.open_session`.
         variant: precision; the best for the device where None.
-        threads: intra-op threads; as many as the process has cores where None.
+        threads: that compute the network; as many as the process has cores where None.
         remember: whether times that are measured are kept for the next start.
         measure: milliseconds a cell of an open network.
 

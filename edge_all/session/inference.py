@@ -10,11 +10,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import itertools
 import os
 import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -58,6 +60,8 @@ class InferenceSession:
     ) -> None:
         self._session = session
         self._batch_sizes = plan.batch_sizes
+        self._at_once = plan.batches_at_once(report.threads)
+        self._workers = ThreadPoolExecutor(self._at_once, thread_name_prefix="edge-all-infer")
         self._errors = errors
         self.provider = report
         self.input_size: int = session.get_inputs()[0].shape[1]
@@ -103,25 +107,27 @@ class InferenceSession:
                 "Cut the crops with edge_all.preprocessing and the package's own specification.",
             )
         names = list(self.outputs if outputs is None else outputs)
-        parts: dict[str, list[NDArray[np.float32]]] = {name: [] for name in names}
-        start = 0
-        for cells, batch_size in split_batches(len(images), self._batch_sizes):
-            batch = images[start : start + cells]
-            if cells < batch_size:
-                padded = np.zeros((batch_size, size, size, 3), np.uint8)
-                padded[:cells] = batch
-                batch = padded
-            for name, values in zip(names, self._run_batch(batch, names), strict=True):
-                parts[name].append(values[:cells])
-            start += cells
+        batches = split_batches(len(images), self._batch_sizes, at_once=self._at_once)
+        ends = itertools.accumulate(cells for cells, _ in batches)
+        parts = [images[end - cells : end] for (cells, _), end in zip(batches, ends, strict=True)]
+        answers = list(self._workers.map(lambda part, batch: self._run_batch(part, batch[1], names), parts, batches))
         return {
-            name: np.concatenate(values) if values else np.empty((0, *self._tails[name]), np.float32)
-            for name, values in parts.items()
+            name: np.concatenate([answer[index] for answer in answers])
+            if answers
+            else np.empty((0, *self._tails[name]), np.float32)
+            for index, name in enumerate(names)
         }
 
-    def _run_batch(self, batch: NDArray[np.uint8], names: list[str]) -> list[NDArray[np.float32]]:
+    def _run_batch(
+        self, cells: NDArray[np.uint8], batch_size: int, names: list[str]
+    ) -> tuple[NDArray[np.float32], ...]:
+        """The outputs for some cells, padded to a batch of a fixed size."""
+        batch = np.ascontiguousarray(cells)
+        if len(cells) < batch_size:
+            batch = np.zeros((batch_size, *cells.shape[1:]), np.uint8)
+            batch[: len(cells)] = cells
         try:
-            results = self._session.run(names, {"image": np.ascontiguousarray(batch)})
+            results = self._session.run(names, {"image": batch})
         except self._errors as error:
             raise ModelError(
                 f"The network failed on {self.provider.obtained} ({_one_line(str(error))}).",
@@ -135,7 +141,7 @@ class InferenceSession:
                     "Do not use these results. Try --device cpu, or another variant of the model; "
                     "`edge-all doctor` compares the network with its golden answers.",
                 )
-        return values
+        return tuple(value[: len(cells)] for value in values)
 
 
 def open_session(model_file: Path, *, device: str = "auto", threads: int | None = None) -> InferenceSession:
@@ -145,7 +151,7 @@ def open_session(model_file: Path, *, device: str = "auto", threads: int | None 
         model_file: an ONNX file with the contract's input and outputs.
         device: ``auto``, ``cpu``, ``cuda``, ``tensorrt``, ``openvino``, ``directml`` or ``coreml``. A device that is
             named is obtained or is an error; `auto` falls back to the CPU and says why.
-        threads: intra-op threads; as many as the process has cores where None.
+        threads: that compute the network; as many as the process has cores where None.
 
     Raises:
         DeviceError: the device asked for is not the one that the session got.
@@ -222,10 +228,9 @@ def _create(
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _LOG_ERRORS_ONLY
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads // plan.batches_at_once(threads)
     options.inter_op_num_threads = 1
-    # Threads that spin while they wait take the cores that decode and segment the next field: 5 % slower alone on 2
-    # cores (INT8, batches of 8), 1.5 to 2 times faster when another process computes beside.
+    # Threads that spin while they wait take the cores that decode and segment the next field.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Patterns reserve memory for every batch size: 27 MB more on FP32, at the same speed. Without the arena batches of
     # one take 25 % longer.

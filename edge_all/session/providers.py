@@ -40,11 +40,11 @@ _AUTO_ORDER = ("cuda", "directml", "openvino", "cpu")
 """What `auto` tries. TensorRT builds an engine for minutes at the first start, and CoreML takes only parts of a network
 whose batch is dynamic: both are for those who ask for them."""
 
-CPU_BATCHES = (8, 4, 2, 1)
-"""Fixed batch sizes on the CPU. Milliseconds a cell, INT8 InceptionV3 at 160 pixels on 2 cores: 4.6, 3.9, 3.3, 2.95,
-2.86, 2.90 for batches of 1, 2, 4, 8, 16, 32: beyond 8 nothing is gained, and memory grows (FP32: 162 MB up to 8, 198 MB
-for 16). With powers of two no cell is computed for nothing. OpenVINO, which runs on the CPU too, gains as little, and
-takes 0.1 to 0.8 s for each new size."""
+CPU_BATCHES = (4, 2, 1)
+"""Fixed batch sizes on the CPU. Milliseconds a cell, INT8 InceptionV3 at 160 pixels, for batches of 1, 2, 4, 8 and 16:
+on one core 8.7, 8.0, 7.5, 7.3, 7.2; two cores with a batch each 4.6, 4.4, 4.2, 4.1, 4.2. Larger ones gain next to
+nothing and take memory: two batches of 8 at a time 18 MB more. With powers of two no cell is computed for nothing.
+OpenVINO, which runs on the CPU too, gains as little, and takes 0.1 to 0.8 s for each new size."""
 
 ACCELERATOR_BATCHES = (32, 8)
 """Fixed batch sizes elsewhere: few, because every new shape starts a search for kernels there; the rest of a batch is
@@ -87,6 +87,15 @@ class ProviderPlan:
     def batch_sizes(self) -> tuple[int, ...]:
         """The fixed batch sizes, largest first."""
         return CPU_BATCHES if self.provider in (CPU, DEVICES["openvino"]) else ACCELERATOR_BATCHES
+
+    def batches_at_once(self, threads: int) -> int:
+        """How many batches run side by side, each on its share of the threads.
+
+        On the CPU each thread has a batch to itself. Threads that share one wait for each other at every node of the
+        network: 5.4, 4.7 and 4.2 ms a cell in shared batches of 2, 4 and 8, as above, where a batch each takes 4.2.
+        Elsewhere there is one device, and DirectML allows one batch at a time.
+        """
+        return threads if self.provider == CPU else 1
 
 
 def choose_provider(device: str, available: Sequence[str]) -> ProviderPlan:
@@ -136,19 +145,22 @@ def auto_plans(available: Sequence[str]) -> tuple[ProviderPlan, ...]:
     return (*plans, ProviderPlan("auto", CPU, strict=True, reason=reason))
 
 
-def split_batches(count: int, sizes: Sequence[int]) -> list[tuple[int, int]]:
+def split_batches(count: int, sizes: Sequence[int], *, at_once: int = 1) -> list[tuple[int, int]]:
     """Divide `count` cells into batches of fixed sizes.
 
     Args:
         count: number of cells.
         sizes: allowed sizes, largest first.
+        at_once: batches that run side by side; none is larger than an equal share of the cells.
 
     Returns:
         ``(cells, size)`` a batch: how many cells it holds, and the size it is padded to.
     """
+    share = -(-count // at_once)
     batches = []
     while count:
-        size = next((size for size in sizes if size <= count), sizes[-1])
+        most = min(count, share)
+        size = next((size for size in sizes if size <= most), sizes[-1])
         cells = min(count, size)
         batches.append((cells, size))
         count -= cells

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ from edge_all.errors import (
 )
 from edge_all.session import DEVICES, available_cores, choose_provider, import_onnxruntime, open_session
 from edge_all.session.cores import cgroup_quota
-from edge_all.session.inference import failure_reason
+from edge_all.session.inference import InferenceSession, failure_reason
 from edge_all.session.installation import installed_onnxruntimes
 from edge_all.session.providers import ACCELERATOR_BATCHES, CPU_BATCHES, split_batches
 
@@ -80,12 +82,17 @@ def test_cuda_does_not_round_to_ten_bits() -> None:
     assert options[CUDA]["use_tf32"] == "0"
 
 
-@given(st.integers(0, 500), st.sampled_from([CPU_BATCHES, ACCELERATOR_BATCHES, (1,)]))
-def test_batches_hold_every_cell_once_in_fixed_sizes(count: int, sizes: tuple[int, ...]) -> None:
-    batches = split_batches(count, sizes)
+@given(st.integers(0, 500), st.sampled_from([CPU_BATCHES, ACCELERATOR_BATCHES, (1,)]), st.integers(1, 9))
+def test_batches_hold_every_cell_once_in_fixed_sizes(count: int, sizes: tuple[int, ...], at_once: int) -> None:
+    batches = split_batches(count, sizes, at_once=at_once)
     assert sum(cells for cells, _ in batches) == count
     assert all(size in sizes and 0 < cells <= size for cells, size in batches)
     assert sum(size - cells for cells, size in batches) < sizes[-1]
+
+
+@given(st.integers(1, 500), st.integers(1, 9))
+def test_no_batch_is_larger_than_its_share(count: int, at_once: int) -> None:
+    assert max(cells for cells, _ in split_batches(count, CPU_BATCHES, at_once=at_once)) <= -(-count // at_once)
 
 
 # --- Cores.
@@ -290,6 +297,31 @@ def test_the_reason_is_the_innermost_one() -> None:
     assert failure_reason("noise\nCUDA error 3\n") == "CUDA error 3"
     assert failure_reason("") == "ONNX Runtime gave no reason"
     assert len(failure_reason("", "x " * 5000)) <= 300
+
+
+def test_threads_of_the_cpu_run_batches_side_by_side(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = open_session(network, device="cpu", threads=2)
+    together = threading.Barrier(2)
+    run_batch = InferenceSession._run_batch
+
+    def once_two_are_there(self: InferenceSession, *arguments: Any) -> Any:  # noqa: ANN401 - as the real one
+        together.wait(timeout=60)
+        return run_batch(self, *arguments)
+
+    monkeypatch.setattr(InferenceSession, "_run_batch", once_two_are_there)
+    crops = np.random.default_rng(2).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    # Breaks the barrier where one waits for the other to end.
+    assert session.run(crops)["probability"].shape == (2,)
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_the_same_answers_to_the_bit_on_any_number_of_threads(network: Path, threads: int) -> None:
+    crops = np.random.default_rng(4).integers(0, 256, (23, 32, 32, 3), dtype=np.uint8)
+    alone = open_session(network, device="cpu", threads=1).run(crops)
+    for name, values in open_session(network, device="cpu", threads=threads).run(crops).items():
+        # Activation maps depend on the size of the batch in the last digits, see the module.
+        tolerance = 1e-5 if name == "activation" else 0.0
+        np.testing.assert_allclose(values, alone[name], rtol=0, atol=tolerance)
 
 
 def test_outputs_are_those_of_the_contract(network: Path, tiny_outputs: Callable[..., tuple]) -> None:
