@@ -104,6 +104,7 @@ def test_a_run_leaves_everything_needed_to_judge_it(
     assert watcher.steps == [(f"Epoch {step // 2 + 1} of 3", step + 1, 6) for step in range(6)]
     assert "12 cells (6 ALL) of 6 blocks are trained on; 4 cells (2 ALL) of 2 blocks are held out." in watcher.said
     assert "Leak report: nothing is shared." in watcher.said
+    assert "3 epochs: 1 of the head alone (--head-epochs), then 2 of the whole network (--epochs)." in watcher.said
     assert TrainingConfig.read(run.folder / "config.json") == CONFIG
     held_out = [samples[index].id for index in split.held_out]
     assert json.loads((run.folder / "split.json").read_text())["held_out"]["samples"] == held_out

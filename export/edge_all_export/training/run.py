@@ -197,6 +197,12 @@ def _fit(
     checkpoints = Checkpoints(folder)
     average = WeightAverage()
     done = checkpoints.latest() or 0
+    if config.head_epochs:
+        # Log, bar and checkpoints count them through.
+        watcher.say(
+            f"{config.head_epochs + config.epochs} epochs: {config.head_epochs} of the head alone (--head-epochs), "
+            f"then {config.epochs} of the whole network (--epochs)."
+        )
     if done:
         watcher.say(f"Resuming after epoch {done} of {config.head_epochs + config.epochs}.")
     network = (
