@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from edge_all.segmentation.colour_clustering import (
     nearest_centre,
     weighted_kmeans,
 )
-from edge_all.segmentation.shapes import disc, fill_holes
+from edge_all.segmentation.shapes import around, disc, fill_holes
 
 __all__ = ["refine_nucleus"]
 
@@ -47,9 +49,19 @@ def refine_nucleus(lab: FloatArray, seed: NDArray[np.uint8], cell_radius: float)
         ``uint8 [height, width]``, 1 on nuclei.
     """
     area = min(float(np.count_nonzero(seed)), np.pi * cell_radius**2)
+    reach = max(3.0, REACH * area**0.5)
+    # The window holds whole cells, and the ring is often in a quarter of it. OpenCV's distances are up to 5 % short,
+    # and a rim of one pixel bounds the opening.
+    place = around(seed, math.ceil(1.05 * reach) + 1)
+    result = np.zeros_like(seed)
+    result[place] = refine_in_ring(lab[place], seed[place], area, reach)
+    return result
+
+
+def refine_in_ring(lab: FloatArray, seed: NDArray[np.uint8], area: float, reach: float) -> NDArray[np.uint8]:
+    """`refine_nucleus` with a ring of so many pixels; the area is at most that of one nucleus."""
     # Indices, not masks: a mask over pixels of three values takes four times as long.
-    near = cv2.distanceTransform(1 - seed, cv2.DIST_L2, 3) <= max(3.0, REACH * area**0.5)
-    chosen = np.flatnonzero(near)
+    chosen = np.flatnonzero(cv2.distanceTransform(1 - seed, cv2.DIST_L2, 3) <= reach)
     points = lab.reshape(-1, 3).take(chosen, axis=0)
     inside = seed.ravel().take(chosen) > 0
     outside = points.compress(~inside, axis=0)

@@ -21,7 +21,7 @@ from edge_all.segmentation.nuclei import refine_nucleus
 from edge_all.segmentation.painting import Found, assemble, enlarge
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, red_cell_radius
 from edge_all.segmentation.separation import separate
-from edge_all.segmentation.shapes import depth_inside, disc, fill_holes
+from edge_all.segmentation.shapes import around, depth_inside, disc, fill_holes
 from edge_all.segmentation.whole_cells import REACH, RedCells, grow_cells, red_cell_colour
 
 __all__ = ["segment"]
@@ -50,6 +50,8 @@ FAR = 1.6
 """Red cells are looked for further than this many red-cell radii from any nucleus."""
 LOBE_SPREAD = 1.0
 """Lobes of one nucleus lie nearer than twice this many lobe radii."""
+SURROUNDINGS = 0.4
+"""Red-cell radii around a cell over which its depths are smoothed (`separation.cut_at_necks`)."""
 LOBED = 2.2
 """Radius of a whole nucleus, at most, over that of the largest disc that fits into it."""
 
@@ -108,7 +110,7 @@ def largest_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:
     """
     nuclei = nuclei.copy()
     fill_holes(nuclei, 0.05 * nuclei.size)
-    depth = float(depth_inside(nuclei).max())
+    depth = float(depth_inside(nuclei, max(nuclei.shape) / 2).max())
     closed = cv2.dilate(nuclei, disc(min(LOBE_SPREAD * depth, 0.1 * max(nuclei.shape))))
     count, groups = cv2.connectedComponents(closed)
     if count <= 1:
@@ -202,7 +204,11 @@ def cells_of_group(
     if not nuclei.any():
         return []
     whole = grow_cells(lab, nuclei, other, red_cells, LARGEST_NUCLEUS * red_radius)
-    parts, cells, count = separate(nuclei, whole, red_radius)
+    # From here on the surroundings do not matter, but for the little over which `separate` smooths.
+    rows, columns = around(whole, math.ceil(SURROUNDINGS * red_radius) + 3, grid=BOX_GRID)
+    left, top = corner[0] + columns.start, corner[1] + rows.start
+    lab = lab[rows, columns]
+    parts, cells, count = separate(nuclei[rows, columns], whole[rows, columns], red_radius, max(size) / 2)
     result = []
     for number, (rows, columns) in enumerate(boxes(cells, count), start=1):
         inside_nucleus = parts[rows, columns] == number
@@ -212,8 +218,7 @@ def cells_of_group(
         if w:
             inside = (slice(y, y + h), slice(x, x + w))
             hue = nucleus_hue(lab[rows, columns].reshape(-1, 3).compress(inside_nucleus.ravel(), axis=0))
-            place = (corner[0] + columns.start + x, corner[1] + rows.start + y)
-            result.append(Found(nucleus[inside], cell[inside], *place, hue))
+            result.append(Found(nucleus[inside], cell[inside], left + columns.start + x, top + rows.start + y, hue))
     return result
 
 
@@ -226,13 +231,17 @@ def boxes(labels: NDArray[np.int32], count: int) -> list[tuple[slice, slice]]:
     """Rows and columns that hold each of the numbers 1 to ``count``, with a little to spare."""
     if count == 1:
         return [(slice(0, labels.shape[0]), slice(0, labels.shape[1]))]
-    # Every third pixel tells where a cell lies; what is thinner was opened away.
-    few = np.ascontiguousarray(labels[::3, ::3])
+    # Few pixels tell where a cell lies; what is thinner was opened away.
+    few = np.ascontiguousarray(labels[::BOX_GRID, ::BOX_GRID])
     result = []
     for number in range(1, count + 1):
-        x, y, w, h = cv2.boundingRect((few == number).view(np.uint8))
-        result.append((slice(max(0, 3 * y - 3), 3 * (y + h) + 3), slice(max(0, 3 * x - 3), 3 * (x + w) + 3)))
+        x, y, w, h = (BOX_GRID * value for value in cv2.boundingRect((few == number).view(np.uint8)))
+        result.append((slice(max(0, y - BOX_GRID), y + h + BOX_GRID), slice(max(0, x - BOX_GRID), x + w + BOX_GRID)))
     return result
+
+
+BOX_GRID = 3
+"""Of so many pixels one a side is enough to find a cell."""
 
 
 BLUR = 0.8

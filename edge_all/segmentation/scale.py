@@ -48,7 +48,7 @@ def red_cell_radius(
     inferred = white_radius / NUCLEUS_IN_RED_CELLS
     mask = fill_pallor(np.asarray(cv2.medianBlur(stained, 3), np.uint8))
     mask[cv2.dilate(nuclei, np.ones((5, 5), np.uint8)) > 0] = 0
-    distance = depth_inside(mask)
+    distance = depth_inside(mask, max(mask.shape) / 2)
     peaks = (distance == cv2.dilate(distance, np.ones((7, 7), np.uint8))) & (distance > 2.5)
     radii = np.sort(distance[peaks])
     if not radii.size:

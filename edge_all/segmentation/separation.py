@@ -76,7 +76,7 @@ class Parts:
 
 
 def separate(
-    nuclei: NDArray[np.uint8], whole: NDArray[np.uint8], red_radius: float
+    nuclei: NDArray[np.uint8], whole: NDArray[np.uint8], red_radius: float, depth_limit: float
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
     """Number the cells of one group.
 
@@ -84,16 +84,17 @@ def separate(
         nuclei: ``uint8 [height, width]``, 1 on nuclei.
         whole: ``uint8 [height, width]``, 1 on whole cells, holds the nuclei.
         red_radius: radius of a red cell.
+        depth_limit: no distance from an edge counts for more, in pixels; it bounds what the border cuts.
 
     Returns:
         Nuclei and whole cells, ``int32 [height, width]`` each, the same number for the same cell, from 1; and how many.
     """
-    depth = depth_inside(nuclei)
+    depth = depth_inside(nuclei, depth_limit)
     labels, count = cut_at_necks(nuclei, depth, red_radius)
     if count <= 1:
         return nuclei.astype(np.int32), whole.astype(np.int32), 1
     cell_labels = nearest_part(labels, whole)
-    whole_depth = depth_inside(whole)
+    whole_depth = depth_inside(whole, depth_limit)
     parts = measure_parts(labels, cell_labels, depth, whole_depth, count)
     owner = np.arange(count + 1)
     while pair := touching_fragment(parts, red_radius) or most_alike(parts, red_radius):

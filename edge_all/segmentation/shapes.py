@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["depth_inside", "disc", "fill_holes"]
+__all__ = ["around", "depth_inside", "disc", "fill_holes"]
 
 
 @functools.lru_cache(maxsize=64)
@@ -22,6 +22,16 @@ def disc(radius: float) -> NDArray[np.uint8]:
     return _disc(max(1, round(radius)))
 
 
+def around(mask: NDArray[np.uint8], margin: int, grid: int = 1) -> tuple[slice, slice]:
+    """Rows and columns that hold the ones of a 0/1 mask, and so many pixels around them where the image has them.
+
+    They begin at a multiple of `grid`.
+    """
+    x, y, width, height = cv2.boundingRect(mask)
+    left, top = max(0, x - margin) // grid * grid, max(0, y - margin) // grid * grid
+    return slice(top, min(mask.shape[0], y + height + margin)), slice(left, min(mask.shape[1], x + width + margin))
+
+
 def fill_holes(mask: NDArray[np.uint8], largest: float) -> None:
     """Set the holes of a 0/1 mask that are no larger than so many pixels to 1, in place."""
     contours, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
@@ -32,10 +42,10 @@ def fill_holes(mask: NDArray[np.uint8], largest: float) -> None:
     cv2.drawContours(mask, holes, -1, 1, -1)
 
 
-def depth_inside(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
+def depth_inside(mask: NDArray[np.uint8], limit: float) -> NDArray[np.float32]:
     """Distance of each pixel of a 0/1 mask from the nearest 0: ``float32 [height, width]``.
 
-    At most half the larger side, also where the mask has no 0 at all.
+    At most `limit`, also where the mask has no 0 at all.
     """
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    return np.asarray(np.minimum(distance, np.float32(max(mask.shape) / 2)), np.float32)
+    return np.asarray(np.minimum(distance, np.float32(limit)), np.float32)

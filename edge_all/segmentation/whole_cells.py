@@ -22,7 +22,7 @@ from edge_all.segmentation.colour_clustering import (
     median_of,
     squared_distance,
 )
-from edge_all.segmentation.shapes import disc, fill_holes
+from edge_all.segmentation.shapes import around, disc, fill_holes
 
 __all__ = ["REACH", "RedCells", "grow_cells", "red_cell_colour"]
 
@@ -130,9 +130,16 @@ def grow_cells(
             prior = PRIOR[0] - PRIOR[1] / radius * distance
             cytoplasm &= not_red_cell(points, points.compress(ring & cytoplasm, axis=0), red_cells, prior)
         np.put(whole, allowed, cytoplasm)
-    whole = cv2.morphologyEx(whole, cv2.MORPH_CLOSE, disc(CLOSING * radius)).astype(np.uint8, copy=False)
-    fill_holes(whole, 0.3 * np.pi * radius**2)
-    return cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc(OPENING * radius)).astype(np.uint8, copy=False) | nuclei
+    place = around(whole, max(1, round(CLOSING * radius)) + 1)
+    whole[place] = smooth(whole[place], radius)
+    return whole | nuclei
+
+
+def smooth(whole: NDArray[np.uint8], radius: float) -> NDArray[np.uint8]:
+    """Close a mask of whole cells, fill its holes and cut its leaks."""
+    closed = cv2.morphologyEx(whole, cv2.MORPH_CLOSE, disc(CLOSING * radius)).astype(np.uint8, copy=False)
+    fill_holes(closed, 0.3 * np.pi * radius**2)
+    return cv2.morphologyEx(closed, cv2.MORPH_OPEN, disc(OPENING * radius)).astype(np.uint8, copy=False)
 
 
 def not_red_cell(lab: FloatArray, ring: FloatArray, red_cells: RedCells, prior: FloatArray) -> NDArray[np.bool_]:
