@@ -178,15 +178,17 @@ def weighted_kmeans(points: FloatArray, weights: FloatArray, centres: FloatArray
         ``float32 [k, d]``; a centre that no point is nearest to stays where it is.
     """
     weighted = np.concatenate([points * weights[:, None], weights[:, None]], axis=1)
+    channels = np.ascontiguousarray(points.T)
     numbers = np.arange(len(centres))[:, None]
     for _ in range(rounds):
-        distance = power_distance(points, centres)
+        distance = power_distance(channels, centres)
         member = distance == distance.min(axis=0)
         if np.count_nonzero(member) > len(points):  # equally near to two: the first
             member = distance.argmin(axis=0)[None, :] == numbers
         sums = member.astype(np.float32) @ weighted
-        moved = np.where(sums[:, -1:] > 0, sums[:, :-1] / np.maximum(sums[:, -1:], 1e-6), centres)
-        shift = float(np.abs(moved - centres).max())
+        total = sums[:, -1:]
+        moved = np.divide(sums[:, :-1], total, out=centres.copy(), where=total > 0)
+        shift = cv2.norm(moved, centres, cv2.NORM_INF)
         centres = moved
         if shift < 0.1:
             break
@@ -195,7 +197,7 @@ def weighted_kmeans(points: FloatArray, weights: FloatArray, centres: FloatArray
 
 def nearest_centre(points: FloatArray, centres: FloatArray) -> NDArray[np.intp]:
     """Index of the nearest centre for each of ``float32 [n, d]`` points."""
-    distance = power_distance(points, centres)
+    distance = power_distance(points.T, centres)
     best = distance[0].copy()
     nearest = np.zeros(len(points), np.intp)
     # Centre by centre, which is twice as fast as argmin across the centres; of equally near ones the first.
@@ -205,9 +207,14 @@ def nearest_centre(points: FloatArray, centres: FloatArray) -> NDArray[np.intp]:
     return nearest
 
 
-def power_distance(points: FloatArray, centres: FloatArray) -> FloatArray:
-    """Squared distance of each point from each centre, less the point's own square: ``float32 [k, n]``."""
-    distance: FloatArray = (-2 * centres) @ points.T
+def power_distance(channels: FloatArray, centres: FloatArray) -> FloatArray:
+    """Squared distance of points from each centre, less the point's own square: ``float32 [k, n]``.
+
+    Args:
+        channels: ``float32 [d, n]``, the points.
+        centres: ``float32 [k, d]``.
+    """
+    distance: FloatArray = (-2 * centres) @ channels
     distance += (centres**2).sum(axis=1)[:, None]
     return distance
 

@@ -152,21 +152,24 @@ def by_power(nuclei: NDArray[np.uint8], markers: NDArray[np.int32], depth: Float
     Around each peak lies a disc as large as the nucleus is deep there; the line of equal power of two overlapping discs
     runs through their two crossings, which is where the neck is (Laguerre-Voronoi diagram).
     """
-    rows, columns = np.nonzero(nuclei > 0)
-    at_rows, at_columns = np.nonzero(markers > 0)
-    of_peak = markers[at_rows, at_columns]
-    best = np.full(len(rows), np.inf, np.float32)
-    owner = np.zeros(len(rows), np.int32)
+    peak_rows, peak_columns = np.nonzero(markers)
+    of_peak = markers[peak_rows, peak_columns]
+    size = np.maximum(1, np.bincount(of_peak))
+    centre_rows, centre_columns = np.bincount(of_peak, peak_rows) / size, np.bincount(of_peak, peak_columns) / size
+    radii = deepest(markers, depth, count)
+    inside = np.flatnonzero(nuclei)
+    rows, columns = (place.astype(np.float64) for place in np.divmod(inside, nuclei.shape[1]))
+    best = np.full(len(inside), np.inf, np.float32)
+    owner = np.zeros(len(inside), np.int32)
     for number in range(1, count + 1):
-        this = of_peak == number
-        peak_rows, peak_columns = at_rows[this], at_columns[this]
-        row, column = peak_rows.mean(), peak_columns.mean()
-        power = (rows - row) ** 2 + (columns - column) ** 2 - float(depth[peak_rows, peak_columns].max()) ** 2
+        power = (rows - centre_rows[number]) ** 2
+        power += (columns - centre_columns[number]) ** 2
+        power -= float(radii[number]) ** 2
         nearer = power < best
-        best[nearer] = power[nearer]
+        np.copyto(best, power, where=nearer, casting="same_kind")
         owner[nearer] = number
     parts = np.zeros(nuclei.shape, np.int32)
-    parts[rows, columns] = owner
+    np.put(parts, inside, owner)
     return parts
 
 
@@ -185,11 +188,10 @@ def saddles(labels: NDArray[np.int32], depth: FloatArray, count: int) -> FloatAr
     result = np.zeros((count + 1, count + 1), np.float32)
     for one, next_one in (((slice(None), slice(-1)), (slice(None), slice(1, None))), (slice(-1), slice(1, None))):
         # Few pixels lie on a border, and only there the depths matter.
-        border = np.nonzero(labels[one] != labels[next_one])
-        first, second = labels[one][border], labels[next_one][border]
+        first, second = labels[one], labels[next_one]
+        border = (first != second) & (first > 0) & (second > 0)
         low = np.minimum(depth[one][border], depth[next_one][border])
-        low[(first == 0) | (second == 0)] = 0
-        np.maximum.at(result, (first, second), low)
+        np.maximum.at(result, (first[border], second[border]), low)
     return np.maximum(result, result.T)
 
 
@@ -205,7 +207,9 @@ def most_alike(parts: Parts, red_radius: float) -> tuple[int, int] | None:
     """The two parts that most clearly are one cell, or None where all are cells of their own."""
     size = np.sqrt(parts.area / np.pi) / red_radius
     best, pair = 0.0, None
-    for first, second in zip(*np.nonzero(np.triu(parts.cell_neck)), strict=True):
+    for first, second in np.argwhere(parts.cell_neck).tolist():
+        if first > second:
+            continue
         waist = parts.neck[first, second] / max(1.0, min(parts.depth[first], parts.depth[second]))
         nucleus_area = parts.area[first] + parts.area[second]
         measured = {
@@ -218,5 +222,5 @@ def most_alike(parts: Parts, red_radius: float) -> tuple[int, int] | None:
         if waist > NO_WAIST:
             likeness = CERTAIN * waist
         if likeness > best:
-            best, pair = likeness, (int(first), int(second))
+            best, pair = likeness, (first, second)
     return pair
