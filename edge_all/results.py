@@ -6,6 +6,8 @@ Every stage takes frozen dataclasses and returns frozen dataclasses; nothing is 
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -24,6 +26,7 @@ __all__ = [
     "FieldResult",
     "FieldStatus",
     "LabelImage",
+    "Mask",
     "ModelIdentity",
     "Point",
     "ProviderReport",
@@ -54,6 +57,8 @@ RgbImage: TypeAlias = "NDArray[np.uint8]"
 """``uint8 [height, width, 3]``, RGB."""
 LabelImage: TypeAlias = "NDArray[np.uint16]"
 """``uint16 [height, width]``: 0 is ground, n is the cell with ``id == n``."""
+Mask: TypeAlias = "NDArray[np.uint8]"
+"""``uint8 [height, width]``: 1 where something is, else 0."""
 Point = tuple[float, float]
 """x, y in pixels of the input image."""
 BoundingBox = tuple[int, int, int, int]
@@ -158,19 +163,41 @@ class Cell:
         return cls(**known)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Segmentation:
     """What `edge_all.segmentation.segment` found in one field.
 
     Attributes:
+        shape: height and width of the field.
         cells: all objects, candidates and rejected, ``cells[i].id == i + 1``.
-        cell_labels: ``uint16 [height, width]`` whole cells.
-        nucleus_labels: ``uint16 [height, width]`` nuclei, same numbers.
+        cell_masks: of each cell, ``uint8`` in its ``bbox``: 1 on the whole cell. They do not overlap.
+        nucleus_masks: the same of its nucleus, in its ``nucleus_bbox``.
     """
 
-    cells: tuple[Cell, ...]
-    cell_labels: LabelImage
-    nucleus_labels: LabelImage
+    shape: tuple[int, int]
+    cells: tuple[Cell, ...] = ()
+    cell_masks: tuple[Mask, ...] = ()
+    nucleus_masks: tuple[Mask, ...] = ()
+
+    # Painted when first asked for: at 5 megapixels the two take 20 MB, and screening seldom needs them.
+    @functools.cached_property
+    def cell_labels(self) -> LabelImage:
+        """``uint16 [height, width]`` whole cells."""
+        return _paint_labels(self.shape, [cell.bbox for cell in self.cells], self.cell_masks)
+
+    @functools.cached_property
+    def nucleus_labels(self) -> LabelImage:
+        """``uint16 [height, width]`` nuclei, same numbers."""
+        return _paint_labels(self.shape, [cell.nucleus_bbox for cell in self.cells], self.nucleus_masks)
+
+
+def _paint_labels(shape: tuple[int, int], boxes: Sequence[BoundingBox], masks: Sequence[Mask]) -> LabelImage:
+    import numpy as np
+
+    labels: LabelImage = np.zeros(shape, np.uint16)
+    for number, ((x, y, width, height), mask) in enumerate(zip(boxes, masks, strict=True), start=1):
+        np.copyto(labels[y : y + height, x : x + width], np.uint16(number), where=mask.view(np.bool_))
+    return labels
 
 
 @dataclass(frozen=True, slots=True)

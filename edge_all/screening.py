@@ -137,7 +137,8 @@ def _prepare(
     segmentation = segment(pixels, microns_per_pixel=microns_per_pixel, sizes=sizes)
     watch.lap("segmentation")
     result = dataclasses.replace(result, cells=segmentation.cells)
-    crops = crop_cells(pixels, result.candidates, segmentation.cell_labels, spec)
+    labels = segmentation.cell_labels if spec.background == "blank" else None
+    crops = crop_cells(pixels, result.candidates, labels, spec)
     watch.lap("preprocessing")
     return PreparedField(result, pixels, crops)
 

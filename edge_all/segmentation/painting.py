@@ -1,4 +1,4 @@
-"""From outlined objects to numbered cells and label images at the field's size."""
+"""From outlined objects to numbered cells at the field's size."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from edge_all.results import BoundingBox, Cell, LabelImage, Point, Segmentation
+from edge_all.results import BoundingBox, Cell, Mask, Point, Segmentation
 from edge_all.segmentation.candidates import SMUDGE_ROUGHNESS, more_magenta, rejection_reason
+from edge_all.segmentation.shapes import around
 
 __all__ = ["Found", "assemble", "enlarge"]
 
@@ -30,15 +30,15 @@ class Found:
         hue: of the nucleus, see `pipeline.nucleus_hue`; None for specks.
     """
 
-    nucleus: NDArray[np.uint8]
-    whole: NDArray[np.uint8]
+    nucleus: Mask
+    whole: Mask
     left: int
     top: int
     hue: float | None
 
 
 def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[int, int]) -> Segmentation:
-    """Number the cells from top to bottom and paint them at the field's size.
+    """Number the cells from top to bottom and outline them at the field's size.
 
     Args:
         found: the objects.
@@ -46,71 +46,89 @@ def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[in
         red_radius: radius of a red cell in pixels of the field.
         shape: height and width of the field.
     """
-    cell_labels: LabelImage = np.zeros(shape, np.uint16)
-    nucleus_labels: LabelImage = np.zeros(shape, np.uint16)
+    taken: Mask = np.zeros(shape, np.uint8)
     cells: list[Cell] = []
+    cell_masks: list[Mask] = []
+    nucleus_masks: list[Mask] = []
     hues: list[float | None] = []
     for item in sorted(found, key=centre_of)[:MAX_OBJECTS]:
-        cell = paint(item, len(cells) + 1, factor, red_radius, cell_labels, nucleus_labels)
-        if cell is not None:
-            cells.append(cell)
-            hues.append(item.hue if cell.kind == "candidate" else None)
+        whole, nucleus = at_full_size(item, factor, taken)
+        if nucleus.area == 0:
+            continue
+        cells.append(cell_of(len(cells) + 1, whole, nucleus, red_radius, shape, factor))
+        cell_masks.append(whole.mask)
+        nucleus_masks.append(nucleus.mask)
+        hues.append(item.hue if cells[-1].kind == "candidate" else None)
     for index in more_magenta(hues):
-        if roughness(cells[index], nucleus_labels) > SMUDGE_ROUGHNESS:
+        if roughness(nucleus_masks[index]) > SMUDGE_ROUGHNESS:
             cells[index] = replace(cells[index], kind="rejected", reason="smudge")
-    return Segmentation(tuple(cells), cell_labels, nucleus_labels)
+    return Segmentation(shape, tuple(cells), tuple(cell_masks), tuple(nucleus_masks))
 
 
-def roughness(cell: Cell, nucleus_labels: LabelImage) -> float:
+def roughness(nucleus: Mask) -> float:
     """Squared outline of the largest piece of a nucleus over that of the disc of its area: 1 is a disc."""
-    x, y, width, height = cell.nucleus_bbox
-    mask = (nucleus_labels[y : y + height, x : x + width] == cell.id).astype(np.uint8)
-    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    contours, _ = cv2.findContours(nucleus, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     largest = max(contours, key=cv2.contourArea)
     return cv2.arcLength(largest, True) ** 2 / (4 * math.pi * max(1.0, cv2.contourArea(largest)))
 
 
 def centre_of(item: Found) -> tuple[float, float]:
     """Row and column of the centroid of the whole cell."""
-    _, (x, y), _ = measure(item.whole, item.left, item.top)
+    x, y = measure(item.whole, item.left, item.top).centroid
     return y, x
 
 
-def paint(
-    item: Found, number: int, factor: int, red_radius: float, cell_labels: LabelImage, nucleus_labels: LabelImage
-) -> Cell | None:
-    """Enlarge one object to the field's size and enter it; None where nothing of it is left."""
-    height, width = cell_labels.shape
+def at_full_size(item: Found, factor: int, taken: Mask) -> tuple[Region, Region]:
+    """Enlarge one object to the field's size and enter it among the pixels taken; what was taken before is left out.
+
+    Returns:
+        Whole cell and nucleus.
+    """
+    height, width = taken.shape
     x, y = item.left * factor, item.top * factor
-    whole, nucleus = (enlarge(mask, factor)[: height - y, : width - x] for mask in (item.whole, item.nucleus))
-    rows, columns = slice(y, y + whole.shape[0]), slice(x, x + whole.shape[1])
-    cell_window, nucleus_window = cell_labels[rows, columns], nucleus_labels[rows, columns]
-    whole = whole & (cell_window == 0)
-    nucleus = nucleus & whole
-    if not nucleus.any():
-        return None
-    np.copyto(cell_window, number, where=whole.view(np.bool_))
-    np.copyto(nucleus_window, number, where=nucleus.view(np.bool_))
-    contours, _ = cv2.findContours(whole, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=(x, y))
+    whole = enlarge(item.whole, factor)[: height - y, : width - x]
+    taken_here = taken[y : y + whole.shape[0], x : x + whole.shape[1]]
+    whole = (whole > taken_here).view(np.uint8)
+    taken_here |= whole
+    # Enlarging a pixel looks at the two beside it.
+    rows, columns = around(item.nucleus, 2)
+    top, left = rows.start * factor, columns.start * factor
+    nucleus = enlarge(item.nucleus[rows, columns], factor)[: whole.shape[0] - top, : whole.shape[1] - left]
+    nucleus = nucleus & whole[top : top + nucleus.shape[0], left : left + nucleus.shape[1]]
+    return measure(whole, x, y), measure(nucleus, x, y, left, top)
+
+
+def cell_of(
+    number: int, whole: Region, nucleus: Region, red_radius: float, shape: tuple[int, int], tolerance: int
+) -> Cell:
+    """Describe one cell.
+
+    Args:
+        number: its number.
+        whole: the whole cell.
+        nucleus: its nucleus.
+        red_radius: radius of a red cell.
+        shape: height and width of the field.
+        tolerance: pixels from the border within which a cell counts as touching it.
+    """
+    contours, _ = cv2.findContours(whole.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=whole.box[:2])
     outline = cv2.approxPolyDP(max(contours, key=len), OUTLINE_TOLERANCE, closed=True)[:, 0]
-    box, centroid, area = measure(whole, x, y)
-    nucleus_box, nucleus_centroid, nucleus_area = measure(nucleus, x, y)
-    reason = rejection_reason(math.sqrt(nucleus_area / math.pi) / red_radius, box, (width, height), factor)
+    reason = rejection_reason(math.sqrt(nucleus.area / math.pi) / red_radius, whole.box, shape[::-1], tolerance)
     return Cell(
         id=number,
-        bbox=box,
-        centroid=centroid,
-        area=area,
-        nucleus_bbox=nucleus_box,
-        nucleus_centroid=nucleus_centroid,
-        nucleus_area=nucleus_area,
-        contour=tuple((px, py) for px, py in outline.tolist()),
+        bbox=whole.box,
+        centroid=whole.centroid,
+        area=whole.area,
+        nucleus_bbox=nucleus.box,
+        nucleus_centroid=nucleus.centroid,
+        nucleus_area=nucleus.area,
+        contour=tuple(map(tuple, outline.tolist())),
         kind="candidate" if reason is None else "rejected",
         reason=reason,
     )
 
 
-def enlarge(mask: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+def enlarge(mask: Mask, factor: int) -> Mask:
     """Enlarge a 0/1 mask by a whole number, rounding its corners."""
     if factor == 1:
         return mask
@@ -119,9 +137,29 @@ def enlarge(mask: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.threshold(smooth, 127, 1, cv2.THRESH_BINARY)[1], np.uint8)
 
 
-def measure(mask: NDArray[np.uint8], x: int, y: int) -> tuple[BoundingBox, Point, int]:
-    """Box, centroid and area of a 0/1 mask whose corner lies at x, y."""
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Some pixels of an image.
+
+    Attributes:
+        mask: ``uint8 [height, width]``, 1 on the pixels, in their box.
+        box, centroid, area: where they lie in the image, and how many they are; the centroid only where there are any.
+    """
+
+    mask: Mask
+    box: BoundingBox
+    centroid: Point
+    area: int
+
+
+def measure(mask: Mask, x: int, y: int, left: int = 0, top: int = 0) -> Region:
+    """The ones of a 0/1 mask whose corner lies at left, top in a window whose corner lies at x, y in the image."""
+    column, row, width, height = (int(value) for value in cv2.boundingRect(mask))
+    mask = mask[row : row + height, column : column + width]
+    left, top = left + column, top + row
+    if not width:
+        return Region(mask, (left + x, top + y, 0, 0), (left + x, top + y), 0)
     moments = cv2.moments(mask)
-    left, top, width, height = (int(value) for value in cv2.boundingRect(mask))
     area = moments["m00"]
-    return (left + x, top + y, width, height), (moments["m10"] / area + x, moments["m01"] / area + y), int(area)
+    centroid = ((moments["m10"] + left * area) / area + x, (moments["m01"] + top * area) / area + y)
+    return Region(mask, (left + x, top + y, width, height), centroid, int(area))

@@ -6,7 +6,11 @@ import cv2
 import numpy as np
 
 from edge_all.outputs.label_images import write_label_images
-from edge_all.results import Segmentation
+from edge_all.results import BoundingBox, Cell, Segmentation
+
+
+def cell_at(bbox: BoundingBox, nucleus_bbox: BoundingBox) -> Cell:
+    return Cell(1, bbox, (0.0, 0.0), 1, nucleus_bbox, (0.0, 0.0), 1, (), "candidate")
 
 
 def test_sixteen_bits_survive(tmp_path: Path) -> None:
@@ -14,7 +18,19 @@ def test_sixteen_bits_survive(tmp_path: Path) -> None:
     cells[5:20, 5:20] = 300
     cells[25:, 30:] = 65535
     nuclei = np.where(cells == 300, cells, 0).astype(np.uint16)
-    cells_path, nuclei_path = write_label_images(tmp_path / "out", "a", Segmentation((), cells, nuclei))
+    none, block = np.zeros((0, 0), np.uint8), np.ones((15, 15), np.uint8)
+    filler, first, last = (
+        cell_at((0, 0, 0, 0), (0, 0, 0, 0)),
+        cell_at((5, 5, 15, 15), (5, 5, 15, 15)),
+        cell_at((30, 25, 10, 5), (0, 0, 0, 0)),
+    )
+    found = Segmentation(
+        (30, 40),
+        (*[filler] * 299, first, *[filler] * 65234, last),
+        (*[none] * 299, block, *[none] * 65234, np.ones((5, 10), np.uint8)),
+        (*[none] * 299, block, *[none] * 65235),
+    )
+    cells_path, nuclei_path = write_label_images(tmp_path / "out", "a", found)
     assert (cells_path.name, nuclei_path.name) == ("a.cells.png", "a.nuclei.png")
     for path, labels in ((cells_path, cells), (nuclei_path, nuclei)):
         read = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)

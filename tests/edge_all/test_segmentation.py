@@ -71,6 +71,13 @@ def check_contract(found: Segmentation, image: RgbImage) -> None:
         assert cell.centroid == pytest.approx((columns.mean(), rows.mean()), abs=1e-6)
         assert cell.nucleus_area == np.count_nonzero(found.nucleus_labels == cell.id) > 0
         assert (cell.reason is None) == (cell.kind == "candidate")
+    for labels, masks, boxes in (
+        (found.cell_labels, found.cell_masks, [cell.bbox for cell in found.cells]),
+        (found.nucleus_labels, found.nucleus_masks, [cell.nucleus_bbox for cell in found.cells]),
+    ):
+        for number, (mask, (x, y, w, h)) in enumerate(zip(masks, boxes, strict=True), start=1):
+            assert mask.dtype == np.uint8
+            assert (mask == (labels[y : y + h, x : x + w] == number)).all()
 
 
 @pytest.mark.parametrize("level", [0, 1, 90, 200, 254, 255])
