@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -88,25 +90,53 @@ def test_data_that_the_card_names_in_training_are_pointed_out(samples: list[Samp
     assert "names set in its training" in found.notes[0]
 
 
-def test_cells_of_blocks_that_were_trained_on_are_left_out(samples: list[Sample], tmp_path: Path) -> None:
-    split = tmp_path / "split.json"
-    split.write_text(json.dumps({"train": {"blocks": ["block 0"]}, "held_out": {"blocks": ["block 1"]}}))
-    left, notes = judging.unseen_samples(split, samples)
-    assert [sample.block for sample in left] == ["block 1", "block 1"]
-    assert "4 cell(s)" in notes[0]
+SPEC = PreprocessingSpec(32, 2.0)
 
 
-def test_nothing_unseen_is_an_error_and_no_split_is_said(samples: list[Sample], tmp_path: Path) -> None:
+@pytest.fixture
+def unlike(samples: list[Sample]) -> list[Sample]:
+    """The samples with pictures of which no two are copies, each in a block of its own."""
+    for number, sample in enumerate(samples):
+        cv2.imwrite(str(sample.image), np.random.default_rng(number).integers(0, 255, (40, 40, 3), np.uint8))
+    return [dataclasses.replace(sample, block=f"block {number}") for number, sample in enumerate(samples)]
+
+
+def record(path: Path, blocks: list[str], names: list[str] | None = None) -> Path:
+    path.write_text(json.dumps({"train": {"blocks": blocks, "samples": names or []}, "held_out": {"blocks": []}}))
+    return path
+
+
+def test_cells_of_blocks_that_were_trained_on_are_left_out(unlike: list[Sample], tmp_path: Path) -> None:
+    split = record(tmp_path / "split.json", ["block 0", "block 3"])
+    left, notes = judging.unseen_samples(split, unlike, SPEC)
+    assert [sample.block for sample in left] == ["block 1", "block 2", "block 4", "block 5"]
+    assert "2 cell(s)" in notes[0]
+
+
+def test_a_block_that_training_joined_to_another_is_no_unseen_one(unlike: list[Sample], tmp_path: Path) -> None:
+    """Blocks 4 and 1 show one cell: training makes them block 1, and block 4 is nowhere in its record."""
+    shutil.copyfile(unlike[1].image, unlike[4].image)
+    left, _ = judging.unseen_samples(record(tmp_path / "split.json", ["block 1", "block 2"]), unlike, SPEC)
+    assert [sample.id for sample in left] == ["set/0", "set/3", "set/5"]
+    # Held out, they are one block here as they were there; and the name alone tells, should its first block be missing.
+    left, _ = judging.unseen_samples(record(tmp_path / "split.json", ["block 2"]), unlike, SPEC)
+    assert [sample.block for sample in left] == ["block 0", "block 1", "block 3", "block 1", "block 5"]
+    by_name = record(tmp_path / "split.json", ["block 1", "block 2"], ["set/1", "set/2", "set/4"])
+    left, _ = judging.unseen_samples(by_name, [*unlike[:1], *unlike[3:]], SPEC)
+    assert [sample.id for sample in left] == ["set/0", "set/3", "set/5"]
+
+
+def test_nothing_unseen_is_an_error_and_no_split_is_said(unlike: list[Sample], tmp_path: Path) -> None:
     split = tmp_path / "split.json"
-    left, notes = judging.unseen_samples(split, samples)
+    left, notes = judging.unseen_samples(split, unlike, SPEC)
     assert len(left) == 6
     assert "may be among these" in notes[0]
-    split.write_text(json.dumps({"train": {"blocks": ["block 0", "block 1"]}}))
+    record(split, [sample.block for sample in unlike])
     with pytest.raises(UsageError, match="every block"):
-        judging.unseen_samples(split, samples)
+        judging.unseen_samples(split, unlike, SPEC)
     split.write_text("{")
     with pytest.raises(InputError, match="damaged"):
-        judging.unseen_samples(split, samples)
+        judging.unseen_samples(split, unlike, SPEC)
 
 
 def test_the_gallery_holds_what_was_wanted(samples: list[Sample]) -> None:

@@ -11,6 +11,7 @@ import typer
 from edge_all.cli.options import DeviceOption, ThreadsOption, VariantOption
 
 if TYPE_CHECKING:
+    from edge_all.preprocessing import PreprocessingSpec
     from edge_all_export.datasets import CellSet, Sample
     from edge_all_export.evaluation.assessment import Evaluation
     from edge_all_export.evaluation.comparison import Comparison
@@ -106,7 +107,7 @@ def evaluate_model(
     samples = cells.samples
     notes: tuple[str, ...] = ()
     if run is not None:
-        samples, notes = unseen_samples(run / SPLIT_FILE, samples)
+        samples, notes = unseen_samples(run / SPLIT_FILE, samples, _spec_of(run))
     judged = _judge(model, run, samples, variant, device, threads)
     if cells.skipped:
         notes = (*notes, f"{len(cells.skipped)} image(s) could not be used and count nowhere.")
@@ -200,6 +201,16 @@ def _read_cells(data: Path, layout: str) -> CellSet:
     return cells
 
 
+def _spec_of(run: Path) -> PreprocessingSpec:
+    """How a training run cut its crops."""
+    from edge_all_export.cli.backend import quiet_backend
+
+    with quiet_backend():
+        from edge_all_export.training.configuration import TrainingConfig
+
+    return TrainingConfig.read(run / CONFIGURATION_FILE).spec
+
+
 def _judge(
     model: str, run: Path | None, samples: Sequence[Sample], variant: str | None, device: str, threads: int | None
 ) -> Judged:
@@ -215,13 +226,7 @@ def _judge(
             progress.advance(task, count)
 
         if run is not None:
-            from edge_all_export.cli.backend import quiet_backend
-
-            with quiet_backend():
-                from edge_all_export.training.configuration import TrainingConfig
-
-            spec = TrainingConfig.read(run / CONFIGURATION_FILE).spec
-            return judge_with_keras(Path(model), spec, samples, on_cells)
+            return judge_with_keras(Path(model), _spec_of(run), samples, on_cells)
         from edge_all.classifier import load_classifier
 
         classifier = load_classifier(model, variant=variant, device=device, threads=threads)

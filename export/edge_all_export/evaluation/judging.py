@@ -21,6 +21,7 @@ from edge_all.results import RgbImage
 from edge_all_export.crops import extract_crops
 from edge_all_export.datasets import CellSet, Sample, read_pbc_lymphocytes
 from edge_all_export.evaluation.predictions import Band, Predictions
+from edge_all_export.leaks import join_copies
 
 if TYPE_CHECKING:
     from edge_all.classifier import Classifier
@@ -177,29 +178,41 @@ def normal_cells(folder: Path) -> CellSet:
     return CellSet(renamed, found.skipped)
 
 
-def unseen_samples(split_file: Path, samples: Sequence[Sample]) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
+def unseen_samples(
+    split_file: Path, samples: Sequence[Sample], spec: PreprocessingSpec
+) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
     """Leave out what a training run has seen: every cell of a block that it trained on.
+
+    Blocks that show the same cell are one, as they were in the training: under their own names, those that it joined
+    to another block would pass for unseen.
 
     Args:
         split_file: ``split.json`` of the run.
         samples: what there is to judge.
+        spec: how the run cut its crops.
 
     Returns:
-        The samples that are left, and what a reader must know.
+        The samples that are left, with the blocks of the run, and what a reader must know.
 
     Raises:
         InputError: the file is damaged.
         UsageError: nothing is left.
+        ImageError: an image is no longer readable.
     """
     if not split_file.is_file():
         return tuple(samples), (
             "No split.json lies beside the model: cells that it was trained on may be among these.",
         )
     try:
-        blocks = set(json.loads(split_file.read_text(encoding="utf-8"))["train"]["blocks"])
+        trained = json.loads(split_file.read_text(encoding="utf-8"))["train"]
+        blocks, names = set(trained["blocks"]), set(trained["samples"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{split_file} is damaged ({error!r}).", "Evaluate a run whose files are whole.") from error
-    left = tuple(sample for sample in samples if sample.block not in blocks)
+    joined = join_copies(samples, extract_crops(samples, spec))
+    seen_blocks = {
+        one.block for one, sample in zip(joined, samples, strict=True) if sample.block in blocks or sample.id in names
+    }
+    left = tuple(one for one in joined if one.block not in seen_blocks)
     if not left:
         raise UsageError(
             "The model was trained on every block of these images.", "Evaluate on others, or hold some out of training."
