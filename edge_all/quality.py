@@ -204,29 +204,42 @@ def _edges(green: NDArray[Any], lit: NDArray[np.bool_]) -> tuple[float, float, f
     blurs it, for an edge that lies within the block.
     """
     smooth = cv2.GaussianBlur(green, (5, 5), 1.0)  # or noise would pass for sharpness
-    dx, dy = cv2.spatialGradient(smooth)
     block = min(_BLOCK, *green.shape)
-    # Roots of the few highest squares instead of a root for each pixel.
-    squares, others = dx.astype(np.float32), dy.astype(np.float32)
-    squares *= squares
-    others *= others
-    squares += others
-    steepness = np.sqrt(_of_blocks(np.max, squares, block)) / 8  # Sobel's weights sum to 8
     lowest, highest = _of_blocks(np.min, smooth, block), _of_blocks(np.max, smooth, block)
     contrasts = highest.astype(np.float64) - lowest
-    # A blurred image with noise on it would pass for a sharp one, so that what the noise alone would give is taken off.
-    grain = float(cv2.norm(green, smooth, cv2.NORM_L1)) / green.size
-    steepest = np.sqrt(np.maximum(steepness**2 - (_NOISE_STEEPNESS * grain) ** 2, _ROUNDING**2))
-    widths = contrasts / steepest
+    inside = np.ones(contrasts.shape, bool)
     if not lit.all():
         dark = cv2.resize((~lit).astype(np.uint8), green.shape[::-1], interpolation=cv2.INTER_NEAREST)
         inside = _of_blocks(np.max, dark, block) == 0
         if not inside.any():
             return 0.0, 0.0, 0.0
-        contrasts, widths = contrasts[inside], widths[inside]
-    contrast = float(np.percentile(contrasts, 98))
-    width = float(np.median(widths[contrasts >= 0.6 * contrast]))
+    contrast = float(np.percentile(contrasts[inside], 98))
+    main = inside & (contrasts >= 0.6 * contrast)
+    # A blurred image with noise on it would pass for a sharp one, so that what the noise alone would give is taken off.
+    grain = float(cv2.norm(green, smooth, cv2.NORM_L1)) / green.size
+    steepness = _steepest(smooth, main, block)
+    steepest = np.sqrt(np.maximum(steepness**2 - (_NOISE_STEEPNESS * grain) ** 2, _ROUNDING**2))
+    width = float(np.median(contrasts[main] / steepest))
     return max(0.0, contrast - _NOISE_RANGE * grain), width, grain / max(1.0, contrast)
+
+
+def _steepest(smooth: NDArray[Any], chosen: NDArray[np.bool_], block: int) -> NDArray[np.float32]:
+    """Steepest gradient of each chosen block, in grey levels a pixel.
+
+    Only these are looked at: of 20 ALL-IDB1 fields a median 0.24 of the blocks, 0.9 of the most crowded.
+    """
+    # Side by side, each with the pixels around it that its own gradients need.
+    side = block + 2
+    framed = cv2.copyMakeBorder(smooth, 1, 1, 1, 1, cv2.BORDER_REFLECT_101)
+    windows = np.lib.stride_tricks.sliding_window_view(framed, (side, side))[::block, ::block]
+    row = np.ascontiguousarray(windows[: chosen.shape[0], : chosen.shape[1]][chosen].transpose(1, 0, 2))
+    dx, dy = (gradient[1:-1].astype(np.float32) for gradient in cv2.spatialGradient(row.reshape(side, -1)))
+    # Roots of the few highest squares instead of a root for each pixel.
+    dx *= dx
+    dy *= dy
+    dx += dy
+    highest = np.max(dx, axis=0).reshape(-1, side)[:, 1:-1].max(axis=1)
+    return np.asarray(np.sqrt(highest) / 8, np.float32)  # Sobel's weights sum to 8
 
 
 def _of_blocks(reduce: Callable[..., NDArray[Any]], values: NDArray[Any], block: int) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from edge_all.imaging import read_image
-from edge_all.quality import assess_quality
+from edge_all.quality import _steepest, assess_quality
 from edge_all.results import RgbImage
 
 Change = Callable[[RgbImage], np.ndarray[Any, Any]]
@@ -155,6 +155,20 @@ def test_focus_does_not_depend_on_light_stain_or_number_of_cells() -> None:
         )
     ]
     assert max(widths) / min(widths) < 1.25
+
+
+@pytest.mark.parametrize(("height", "width", "block"), [(64, 96, 32), (75, 110, 32), (20, 90, 20), (1, 5, 1)])
+def test_gradients_of_chosen_blocks_are_those_of_the_whole_image(height: int, width: int, block: int) -> None:
+    rng = np.random.default_rng(4)
+    image = rng.integers(0, 256, (height, width)).astype(np.uint8)
+    chosen = rng.random((height // block, width // block)) < 0.6
+    chosen[-1, -1] = True
+    steepness = np.hypot(*(cv2.Sobel(image, cv2.CV_64F, dx, 1 - dx) / 8 for dx in (0, 1)))
+    expected = [
+        steepness[row * block : (row + 1) * block, column * block : (column + 1) * block].max()
+        for row, column in zip(*np.nonzero(chosen), strict=True)
+    ]
+    assert _steepest(image, chosen, block) == pytest.approx(expected, rel=1e-6)
 
 
 def test_the_same_image_gets_the_same_figures() -> None:
