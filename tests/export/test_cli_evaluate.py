@@ -64,6 +64,7 @@ def test_predictions_become_a_report_and_two_reports_a_comparison(
     assert result.exit_code == 0, result.output
     assert "Sensitivity" in result.output
     assert "…" not in result.output
+    assert "Groups: cells that may be of one patient" in result.output
     assert "120 cells, 10 groups" in result.output
     assert INTENDED_USE in result.output
     record = json.loads((first / "evaluation.json").read_text(encoding="utf-8"))

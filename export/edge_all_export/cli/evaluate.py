@@ -238,6 +238,7 @@ def _print_evaluation(evaluation: Evaluation, output: Path) -> None:
 
     from edge_all.cli.tables import readable_table
     from edge_all.results import INTENDED_USE, percent, percent_range
+    from edge_all_export.evaluation.bootstrap import GROUPS
     from edge_all_export.evaluation.document import figure_words, interval_words
     from edge_all_export.evaluation.metrics import METRICS
 
@@ -252,6 +253,7 @@ def _print_evaluation(evaluation: Evaluation, output: Path) -> None:
         )
     console = Console()
     console.print(table)
+    console.print(f"Groups: {GROUPS}.", highlight=False, markup=False)
     for row in evaluation.all_normal:
         console.print(
             f"{row.source}: {row.called_all} of {row.samples} normal cells called ALL "

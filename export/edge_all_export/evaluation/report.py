@@ -21,7 +21,7 @@ from edge_all_export.evaluation.assessment import (
     GroupRow,
     Level,
 )
-from edge_all_export.evaluation.bootstrap import Figure
+from edge_all_export.evaluation.bootstrap import GROUPS, Figure
 from edge_all_export.evaluation.document import (
     claim_folder,
     escaped,
@@ -318,6 +318,7 @@ def _method(evaluation: Evaluation) -> str:
     facts: dict[str, Any] = {
         **evaluation.model,
         "Decision": f"ALL from a probability of {evaluation.cutoff:g} on, where a decision is forced",
+        "Groups": GROUPS,
         "Intervals": f"95 % percentile bootstrap of {evaluation.resamples} draws of whole groups (seed "
         f"{evaluation.seed}); draws in which a figure is undefined are left out. A share of all or none gets a Wilson "
         "interval with each group as one trial, because a bootstrap is blind there.",
