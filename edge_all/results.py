@@ -317,6 +317,7 @@ class SlideResult:
         verdict: ``suspicious``, ``not detected`` or ``indeterminate``.
         reason: why, in one sentence for the technician.
         warnings: what a reader should know before trusting the verdict.
+        images_not_looked_at: number of images that were left out because the verdict was settled before.
     """
 
     slide: str
@@ -327,10 +328,17 @@ class SlideResult:
     verdict: Verdict
     reason: str
     warnings: tuple[str, ...] = ()
+    images_not_looked_at: int = 0
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether images were left out because the verdict was settled."""
+        return self.images_not_looked_at > 0
 
     def to_json(self) -> dict[str, Any]:
         """The entry as JSON-ready values."""
         record = dataclasses.asdict(self)
+        record["stopped_early"] = self.stopped_early
         record["warnings"] = list(self.warnings)
         if self.all_fraction is not None and self.all_fraction_interval is not None:
             record["all_fraction"] = round(self.all_fraction, 4)

@@ -1,7 +1,8 @@
 """A screening run into a folder: what ``edge-all screen`` and ``edge-all demo`` do.
 
 Each field is on disk as soon as it is judged. A run that was interrupted goes on with ``resume``: fields judged before
-are taken from ``fields.jsonl``, those that had failed are tried again.
+are taken from ``fields.jsonl``, those that had failed are tried again. Slides can be stopped early: the fields of each
+are then taken in their order up to and including the one that settles its verdict, as `edge_all.settling` has it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import contextlib
 import dataclasses
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import FieldResult, SlideResult
 from edge_all.screening import ScreenedField, screen_fields
 from edge_all.segmentation.colour_clustering import build_lab_tables
+from edge_all.settling import SettledSlides
 from edge_all.verdict import judge_slide
 
 __all__ = [
@@ -72,8 +74,13 @@ class RunSummary:
 
     @property
     def all_judged(self) -> bool:
-        """Whether every image could be judged."""
+        """Whether every image that was looked at could be judged."""
         return all(field.status == "ok" for field in self.fields)
+
+    @property
+    def images_not_looked_at(self) -> int:
+        """Number of images that were left out, the verdict of their slide being settled."""
+        return sum(slide.images_not_looked_at for slide in self.slides)
 
 
 def warm_up() -> None:
@@ -96,6 +103,7 @@ def screen_to_folder(
     out: Path,
     *,
     resume: bool = False,
+    stop_when_settled: bool = False,
     microns_per_pixel: float | None = None,
     activations: bool = False,
     on_field: Callable[[FieldResult], None] = lambda _: None,
@@ -107,6 +115,8 @@ def screen_to_folder(
         classifier: judges the cells.
         out: the folder, see the module's constants for what goes into it.
         resume: go on with the run that the folder holds.
+        stop_when_settled: whether to leave out what is left of a slide once its verdict is settled; cells that an
+            earlier run judged count. What is left out is looked at when the run is resumed without this.
         microns_per_pixel: physical size of a pixel, where it is known.
         activations: whether to show, with each cell, where the network saw what speaks for ALL. Fields that a resumed
             run takes from an earlier one keep the maps that they have, or have none.
@@ -121,7 +131,8 @@ def screen_to_folder(
     if activations:
         classifier.require_activations()
     with claimed_folder(out, marker=FIELDS_FILE, resume=resume):
-        results = _earlier_results(out, classifier) if resume else {}
+        settled = SettledSlides(classifier.thresholds if stop_when_settled else None)
+        results = _earlier_results(out, classifier, settled) if resume else {}
         _refuse_other_spelling(results.values(), sources, out)
         for result in results.values():
             on_field(result)
@@ -130,21 +141,31 @@ def screen_to_folder(
         with (
             FieldsWriter(out / FIELDS_FILE) as fields_file,
             _closing_pipeline(
-                screen_fields(remaining, classifier, microns_per_pixel=microns_per_pixel, activations=activations)
+                screen_fields(
+                    _of_open_slides(remaining, settled),
+                    classifier,
+                    microns_per_pixel=microns_per_pixel,
+                    activations=activations,
+                )
             ) as screened,
         ):
-            for result in _with_pictures(screened, out, stems, classifier.spec):
+            for result in _with_pictures(_until_settled(screened, settled), out, stems, classifier.spec):
                 # Last, so that a line in the file means that the field's pictures are there too.
                 fields_file.write(result)
                 results[result.image] = _without_outlines(result)
                 on_field(result)
-        summary = summarise(list(results.values()), classifier)
+        not_looked_at = Counter(source.slide for source in remaining if source.image not in results)
+        summary = summarise(list(results.values()), classifier, not_looked_at)
         write_summary(out, summary, stems, classifier)
     return summary
 
 
-def _earlier_results(out: Path, classifier: Classifier) -> dict[str, FieldResult]:
-    """What an earlier run judged. What it could not judge is taken out of the file, and is tried again."""
+def _earlier_results(out: Path, classifier: Classifier, settled: SettledSlides) -> dict[str, FieldResult]:
+    """What an earlier run judged, which may settle slides.
+
+    What it could not judge is taken out of the file, and is tried again. In a settled slide it stays, for nothing more
+    of that one is looked at.
+    """
     file = out / FIELDS_FILE
     if not file.exists():
         return {}
@@ -156,10 +177,12 @@ def _earlier_results(out: Path, classifier: Classifier) -> dict[str, FieldResult
                 f"({result.model.variant}), not with the one chosen now.",
                 "Go on with that model and variant, or choose another output folder.",
             )
-    judged = [result for result in earlier if result.status != "error"]
-    if len(judged) < len(earlier):
-        write_fields(file, judged)
-    return {result.image: _without_outlines(result) for result in judged}
+    for result in earlier:
+        settled.add(result)
+    kept = [result for result in earlier if result.status != "error" or result.slide in settled]
+    if len(kept) < len(earlier):
+        write_fields(file, kept)
+    return {result.image: _without_outlines(result) for result in kept}
 
 
 def _refuse_other_spelling(earlier: Iterable[FieldResult], sources: Sequence[ImageSource], out: Path) -> None:
@@ -182,6 +205,22 @@ def _refuse_other_spelling(earlier: Iterable[FieldResult], sources: Sequence[Ima
 def _without_outlines(result: FieldResult) -> FieldResult:
     """What tables and report need of a field that is on disk: memory stays flat however many fields a run has."""
     return dataclasses.replace(result, cells=tuple(dataclasses.replace(cell, contour=()) for cell in result.cells))
+
+
+def _of_open_slides(sources: Iterable[ImageSource], settled: SettledSlides) -> Iterator[ImageSource]:
+    """What is still to be looked at, asked anew for each image when the pipeline has room for it."""
+    return (source for source in sources if source.slide not in settled)
+
+
+def _until_settled(screened: Iterable[ScreenedField], settled: SettledSlides) -> Iterator[ScreenedField]:
+    """The fields of each slide up to and including the one that settles it.
+
+    How many were under way behind that one depends on the machine; none of them is taken.
+    """
+    for field in screened:
+        if field.result.slide not in settled:
+            settled.add(field.result)
+            yield field
 
 
 @contextlib.contextmanager
@@ -239,13 +278,27 @@ def write_pictures(out: Path, stem: str, field: ScreenedField, spec: Preprocessi
     return dataclasses.replace(field.result, timings_ms=timings)
 
 
-def summarise(fields: Sequence[FieldResult], classifier: Classifier) -> RunSummary:
-    """The verdict of each slide that the fields belong to."""
+def summarise(
+    fields: Sequence[FieldResult], classifier: Classifier, not_looked_at: Mapping[str, int] | None = None
+) -> RunSummary:
+    """The verdict of each slide that the fields belong to.
+
+    Args:
+        fields: of all slides.
+        classifier: the one that judged.
+        not_looked_at: number of images by slide that were left out, their slide being settled.
+    """
     slides = dict.fromkeys(field.slide for field in fields)
+    left_out = not_looked_at or {}
     return RunSummary(
         fields=tuple(fields),
         slides=tuple(
-            judge_slide(slide, [field for field in fields if field.slide == slide], classifier.thresholds)
+            judge_slide(
+                slide,
+                [field for field in fields if field.slide == slide],
+                classifier.thresholds,
+                not_looked_at=left_out.get(slide, 0),
+            )
             for slide in slides
         ),
     )

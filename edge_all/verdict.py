@@ -19,7 +19,14 @@ from collections.abc import Sequence
 from edge_all.model.card import Thresholds
 from edge_all.results import FieldResult, SlideResult, Verdict, percent, percent_range
 
-__all__ = ["DEFINING_BLAST_SHARE", "SIGNIFICANCE", "judge_slide", "wilson_interval"]
+__all__ = [
+    "CUSTOMARY_COUNT",
+    "DEFINING_BLAST_SHARE",
+    "SIGNIFICANCE",
+    "decide",
+    "judge_slide",
+    "wilson_interval",
+]
 
 DEFINING_BLAST_SHARE = 0.20
 """Share of blasts from which acute leukaemia is customarily diagnosed (WHO classification; for ALL 20 to 25 %)."""
@@ -61,13 +68,16 @@ def chance_of_at_least(successes: int, total: int, rate: float) -> float:
     return min(1.0, max(0.0, 1.0 - math.fsum(probability_of(k) for k in range(successes))))
 
 
-def judge_slide(slide: str, fields: Sequence[FieldResult], thresholds: Thresholds) -> SlideResult:
+def judge_slide(
+    slide: str, fields: Sequence[FieldResult], thresholds: Thresholds, *, not_looked_at: int = 0
+) -> SlideResult:
     """Take the fields of one slide together.
 
     Args:
         slide: its name.
-        fields: all its fields, those that could not be judged included.
+        fields: all its fields that were looked at, those that could not be judged included.
         thresholds: of the variant that judged the cells; its false-positive rate enters the verdict.
+        not_looked_at: number of its images that were left out because the verdict was settled before.
     """
     by_status = Counter(field.status for field in fields)
     by_label = Counter(cell.label for field in fields for cell in field.candidates)
@@ -75,9 +85,9 @@ def judge_slide(slide: str, fields: Sequence[FieldResult], thresholds: Threshold
     blasts, judged = by_label["ALL"], sum(by_label[label] for label in ("ALL", "non-ALL", "indeterminate"))
 
     interval = wilson_interval(blasts, judged) if judged else None
-    verdict, reason = _decide(
-        by_status["ok"], blasts, judged, by_label["indeterminate"], thresholds.false_positive_rate
-    )
+    verdict, reason = decide(blasts, judged, by_label["indeterminate"], thresholds.false_positive_rate)
+    if not by_status["ok"]:
+        reason = "No field of this slide could be judged."
     return SlideResult(
         slide=slide,
         fields={status: by_status[status] for status in ("ok", "error", "unusable")},
@@ -91,13 +101,20 @@ def judge_slide(slide: str, fields: Sequence[FieldResult], thresholds: Threshold
         all_fraction_interval=interval,
         verdict=verdict,
         reason=reason,
-        warnings=_warnings(by_status["error"], by_status["unusable"], judged),
+        warnings=_warnings(by_status["error"], by_status["unusable"], judged, not_looked_at),
+        images_not_looked_at=not_looked_at,
     )
 
 
-def _decide(fields: int, blasts: int, judged: int, indeterminate: int, rate: float) -> tuple[Verdict, str]:
-    if fields == 0:
-        return "indeterminate", "No field of this slide could be judged."
+def decide(blasts: int, judged: int, indeterminate: int, rate: float) -> tuple[Verdict, str]:
+    """The verdict on a count of cells, and why.
+
+    Args:
+        blasts: cells called ALL.
+        judged: all judged cells, the indeterminate included.
+        indeterminate: cells that could not be decided.
+        rate: the classifier's false-positive rate.
+    """
     if judged == 0:
         return "indeterminate", "No white cell was found, which is not the same as finding no disease."
     low, high = wilson_interval(blasts, judged)
@@ -114,8 +131,13 @@ def _decide(fields: int, blasts: int, judged: int, indeterminate: int, rate: flo
     return "not detected", f"{counted}, no more than the classifier's false positives (up to {percent(rate)}) explain."
 
 
-def _warnings(errors: int, unusable: int, judged: int) -> tuple[str, ...]:
+def _warnings(errors: int, unusable: int, judged: int, not_looked_at: int) -> tuple[str, ...]:
     warnings = []
+    if not_looked_at:
+        warnings.append(
+            f"Stopped early, as asked, when the verdict was settled. Images not looked at: {not_looked_at}. "
+            "The ALL fraction is that of the cells until then; its interval does not allow for the stopping."
+        )
     if errors:
         warnings.append(f"Images that could not be read: {errors}.")
     if unusable:

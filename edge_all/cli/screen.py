@@ -36,6 +36,14 @@ def screen(
         bool,
         typer.Option("--activation-maps", help="Show beside each cell where the network saw what speaks for ALL."),
     ] = False,
+    stop_when_settled: Annotated[
+        bool,
+        typer.Option(
+            "--stop-when-settled",
+            help="Leave out the remaining images of a slide once its verdict is settled. This takes its fields for "
+            "independent samples; a slide photographed from its thin end first can mislead.",
+        ),
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run in the folder.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the slide results as JSON instead of a table.")
@@ -64,6 +72,7 @@ def screen(
                 classifier,
                 out,
                 resume=resume,
+                stop_when_settled=stop_when_settled,
                 microns_per_pixel=microns_per_pixel,
                 activations=activation_maps,
                 on_field=on_field,
@@ -75,5 +84,7 @@ def screen(
         typer.echo(json.dumps([slide.to_json() for slide in summary.slides], indent=2))
     else:
         print_slides(summary.slides)
+        if stop_when_settled:
+            typer.echo(f"Images not looked at, their slides being settled: {summary.images_not_looked_at}")
         typer.echo(f"Report: {out / REPORT_FILE}")
     raise typer.Exit(0 if summary.all_judged else 1)

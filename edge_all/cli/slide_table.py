@@ -15,15 +15,17 @@ __all__ = ["print_slides"]
 
 def print_slides(slides: Sequence[SlideResult]) -> None:
     """Print one row per slide, the reasons in full below, and the intended use."""
-    table = readable_table(
-        "slide", "verdict", "ALL", "non-ALL", "indeter-\nminate", "ALL fraction\n95 % interval", fold=("slide",)
-    )
+    some_stopped = any(slide.stopped_early for slide in slides)
+    headings = ("slide", "verdict", "ALL", "non-ALL", "indeter-\nminate", "ALL fraction\n95 % interval")
+    table = readable_table(*headings, *(("images\nlooked at",) if some_stopped else ()), fold=("slide",))
     for slide in slides:
         fraction = "no cell judged"
         if slide.all_fraction is not None and slide.all_fraction_interval is not None:
             fraction = f"{percent(slide.all_fraction)}\n{percent_range(*slide.all_fraction_interval)}"
         counts = (str(slide.cells[label]) for label in ("ALL", "non-ALL", "indeterminate"))
-        table.add_row(Text(slide.slide), slide.verdict, *counts, fraction)
+        looked_at = sum(slide.fields.values())
+        images = (f"{looked_at} of {looked_at + slide.images_not_looked_at}",) if some_stopped else ()
+        table.add_row(Text(slide.slide), slide.verdict, *counts, fraction, *images)
     console = Console()
     console.print(table)
     for slide in slides:

@@ -106,7 +106,7 @@ def _document(
         of_slide = [field for field in fields if field.result.slide == slide.slide]
         yield from _slide(number, slide, of_slide, pictures, len(slides))
     yield "</div>"
-    yield how_to_read(with_maps=bool(pictures.activations))
+    yield how_to_read(with_maps=bool(pictures.activations), stopped_early=any(slide.stopped_early for slide in slides))
     yield method([field.result for field in fields], card)
     yield "</main>"
     yield f'<p class="banner" role="note">{text(INTENDED_USE)}</p>'
@@ -117,6 +117,9 @@ def _heading(slides: Sequence[SlideResult], fields: Sequence[NumberedField], cre
     statuses = Counter(field.result.status for field in fields)
     cells = sum(len(field.result.candidates) for field in fields)
     judged = f"{statuses['ok']} of {counted(len(fields), 'field')} judged"
+    not_looked_at = sum(slide.images_not_looked_at for slide in slides)
+    if not_looked_at:
+        judged += f", {counted(not_looked_at, 'image')} not looked at"
     facts = [f"{created:%Y-%m-%d %H:%M}", counted(len(slides), "slide"), judged, counted(cells, "white cell candidate")]
     facts += [model_words(model) for model in models_of(field.result for field in fields)]
     return (
@@ -149,7 +152,7 @@ def _overview(slides: Sequence[SlideResult]) -> str:
     rows = "".join(
         f'<tr><th scope="row"><a href="#s{number}">{named(slide.slide)}</a></th><td>{_badge(slide)}</td>'
         f"<td>{_fraction(slide)}</td><td>{slide.cells['ALL']}</td><td>{slide.cells['indeterminate']}</td>"
-        f"<td>{slide.cells['non-ALL']}</td><td>{slide.fields['ok']} / {sum(slide.fields.values())}</td></tr>"
+        f"<td>{slide.cells['non-ALL']}</td><td>{_fields_judged(slide)}</td></tr>"
         for number, slide in enumerate(slides, start=1)
     )
     return (
@@ -158,6 +161,11 @@ def _overview(slides: Sequence[SlideResult]) -> str:
         '<th scope="col">Indeterminate</th><th scope="col">non-ALL</th><th scope="col">Fields judged</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></nav>"
     )
+
+
+def _fields_judged(slide: SlideResult) -> str:
+    judged = f"{slide.fields['ok']} / {sum(slide.fields.values())}"
+    return f"{judged}, {slide.images_not_looked_at} not looked at" if slide.stopped_early else judged
 
 
 def _slide(

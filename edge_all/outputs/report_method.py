@@ -19,13 +19,23 @@ from edge_all.results import FieldResult, ModelIdentity, ProviderReport
 __all__ = ["how_to_read", "method", "model_words", "models_of"]
 
 
-def how_to_read(*, with_maps: bool) -> str:
-    """The words of the report explained, class activation maps too where it shows some."""
+def how_to_read(*, with_maps: bool, stopped_early: bool) -> str:
+    """The words of the report explained.
+
+    Args:
+        with_maps: whether it shows class activation maps.
+        stopped_early: whether images of some slide were left out.
+    """
     maps = (
         '<dt id="maps">Class activation map</dt><dd>The cell without its colours; the more orange a place, the more of '
         "what the network saw there speaks for ALL. Grey places say nothing, or speak against it. The map is coarse: "
         "each place sees a good part of the picture, so that colour spreads beyond the cell. It shows what the network "
         "went by, not what is there, and is no second opinion.</dd>"
+    )
+    stopping = (
+        "<dt>Not looked at</dt><dd>The run was asked to leave a slide once its verdict was settled, by tests that bear "
+        "a look after every field. They take the cells for independent draws from the slide: where its fields "
+        "differ, as when the thin end was photographed first, those looked at can mislead.</dd>"
     )
     return (
         '<section><h2>How to read this</h2><dl class="explanations">'
@@ -37,7 +47,7 @@ def how_to_read(*, with_maps: bool) -> str:
         "as ALL. A cell marked <em>unlike training</em> resembles nothing that the model was trained on; its "
         "probability is not relied upon.</dd>"
         "<dt>Rejected</dt><dd>Objects that are no whole white cell, each with its reason. They are not classified and "
-        f"not counted.</dd>{maps * with_maps}</dl></section>"
+        f"not counted.</dd>{stopping * stopped_early}{maps * with_maps}</dl></section>"
     )
 
 

@@ -27,6 +27,7 @@ ROOMS = [
     "classifier",
     "verification",
     "verdict",
+    "settling",
     "screening",
     "single_cells",
     "outputs",

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -93,6 +94,29 @@ def test_screen_shows_activation_maps_on_request(slide: Path, tiny_package: Path
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "out" / "crops").glob("*.activation.jpg"))
     assert "Class activation map" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_screen_stops_early_on_request_and_says_so(tiny_package_factory: Callable[..., Path], tmp_path: Path) -> None:
+    slide = tmp_path / "S-1"
+    slide.mkdir()
+    for seed in range(8):
+        field = render_field(seed, width=360, height=360, spec=SmearSpec(blasts=1))
+        cv2.imwrite(str(slide / f"{seed}.png"), field.pixels[..., ::-1])
+    out = tmp_path / "out"
+    # Every cell is called ALL: two of them settle the slide.
+    command = ("screen", slide, "-o", out, "--model", tiny_package_factory(non_all_below=0.0, all_from=0.0))
+    done = run(*command, "--stop-when-settled")
+    assert done.returncode == 0, done.stderr
+    assert len((out / "fields.jsonl").read_text().splitlines()) == 2
+    assert "2 of 8" in done.stdout
+    assert "Images not looked at: 6." in done.stdout
+    assert "Images not looked at, their slides being settled: 6" in done.stdout
+    (verdict,) = json.loads((out / "slides.json").read_text())["slides"]
+    assert (verdict["verdict"], verdict["images_not_looked_at"]) == ("suspicious", 6)
+    rest = run(*command, "--resume", "--json")
+    assert rest.returncode == 0, rest.stderr
+    (verdict,) = json.loads(rest.stdout)
+    assert (verdict["stopped_early"], verdict["images_not_looked_at"], verdict["fields"]["ok"]) == (False, 0, 8)
 
 
 def test_bad_images_end_with_1_and_the_rest_is_written(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
