@@ -31,7 +31,8 @@ CARD_LIMIT = 4 * 1024 * 1024
 """Bytes; a card is a few tens of kilobytes, anything near this is not one."""
 
 _CHECKSUM = "card_sha256"
-"""Key of the card's checksum of itself: all else in a package has its hash in the card."""
+"""Key of the card's checksum of itself: all else in a package has its hash in the card. Every schema keeps it, so that
+a damaged byte in the schema's number can be told from a newer edge-all."""
 
 _digests: dict[tuple[str, int, int, int], str] = {}
 """SHA-256 by file identity: a run opens the same package several times, and a hash costs 1 ms a megabyte."""
@@ -135,12 +136,16 @@ def read_card(path: Path) -> ModelCard:
         raise ModelIntegrityError(f"{card_file} is damaged ({error}).", "Install the package again.") from error
     if not isinstance(record, dict):
         raise ModelIntegrityError(f"{card_file} holds no model card.", "Install the package again.")
+    changed = ModelIntegrityError(
+        f"{card_file} was changed after it was written.",
+        "A wrong threshold decides wrongly without a sign: install the package again.",
+    )
+    # Before the schema is believed. A card of another schema without a checksum is left to that schema.
+    if _CHECKSUM in record and record[_CHECKSUM] != _card_checksum(record):
+        raise changed
     card = ModelCard.from_json(record)
-    if record.get(_CHECKSUM) != _card_checksum(record):
-        raise ModelIntegrityError(
-            f"{card_file} was changed after it was written.",
-            "A wrong threshold decides wrongly without a sign: install the package again.",
-        )
+    if _CHECKSUM not in record:
+        raise changed
     return card
 
 

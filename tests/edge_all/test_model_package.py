@@ -75,6 +75,24 @@ def test_no_package_there(tmp_path: Path) -> None:
         load_package(tmp_path / "nowhere")
 
 
+@pytest.mark.parametrize("schema", ["9", "0", "true"])
+def test_a_damaged_number_of_the_schema_is_no_newer_edge_all(tiny_package: Path, schema: str) -> None:
+    card = tiny_package / "card.json"
+    text = card.read_text()
+    card.write_text(text.replace(f'"schema": {CARD_SCHEMA}', f'"schema": {schema}'))
+    assert card.read_text() != text
+    with pytest.raises(ModelIntegrityError, match="changed after it was written"):
+        load_package(tiny_package)
+
+
+def test_a_card_of_another_schema_without_a_checksum_is_left_to_that_schema(tiny_package: Path) -> None:
+    record = json.loads((tiny_package / "card.json").read_text())
+    del record["card_sha256"]
+    (tiny_package / "card.json").write_text(json.dumps(record | {"schema": CARD_SCHEMA + 1}))
+    with pytest.raises(ModelIncompatibleError, match=f"schema {CARD_SCHEMA + 1}"):
+        load_package(tiny_package)
+
+
 def test_a_newer_schema_is_refused_as_incompatible(tiny_package: Path, edit_card: EditCard) -> None:
     edit_card(tiny_package, lambda record: record.update(schema=CARD_SCHEMA + 1))
     with pytest.raises(ModelIncompatibleError, match=f"schema {CARD_SCHEMA + 1}"):
