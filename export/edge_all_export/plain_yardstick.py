@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from edge_all.errors import CorruptImageError, MissingPackageError
+from edge_all_export.cli.backend import quiet_backend
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,9 +41,10 @@ def plain_way(workload: Workload) -> Callable[[], None]:
         UsageError: the crops are too small for InceptionV3.
     """
     try:
-        import tensorflow as tf  # noqa: F401 - Keras would end with a traceback of its own
+        with quiet_backend():
+            import tensorflow as tf  # noqa: F401 - Keras would end with a traceback of its own
 
-        from edge_all_export.network import build_network
+            from edge_all_export.network import build_network
     except ImportError as error:
         raise MissingPackageError(
             f"The plain way needs TensorFlow ({error}).", "Run: pip install tensorflow-cpu"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -49,3 +51,15 @@ def test_each_cell_is_predicted_by_itself(field: Path, monkeypatch: pytest.Monke
     images = BenchmarkImages(tuple(find_images([str(field)])), "own")
     plain_way(Workload(images, (3,), np.zeros((3, 96, 96, 3), np.uint8), 0.1))()
     assert shapes == [(1, 96, 96, 3)] * 3
+
+
+@pytest.mark.training
+def test_nothing_of_tensorflow_s_stands_among_the_tables_of_a_benchmark() -> None:
+    code = (
+        "from types import SimpleNamespace\n"
+        "import numpy as np\n"
+        "from edge_all_export.plain_yardstick import plain_way\n"
+        "plain_way(SimpleNamespace(crops=np.zeros((1, 75, 75, 3), np.uint8), images=SimpleNamespace(sources=())))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

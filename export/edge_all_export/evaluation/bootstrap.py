@@ -25,8 +25,8 @@ MOST_UNDEFINED = 0.5
 """Above this share of resamples in which a figure is undefined (one class only) no interval is given."""
 
 GROUPS = (
-    "cells that may be of one patient: the patient where he is known, else a block of neighbouring fields, as `train` "
-    "counts blocks; of a table, what its column group says"
+    "cells that may be of one patient: the patient where he is known, else a block of neighbouring fields, as edge-all "
+    "train counts blocks; of a table, what its column group says"
 )
 """What a group is, for whoever reads how many there are."""
 BOOTSTRAP = "bootstrap over groups"
