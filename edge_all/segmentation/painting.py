@@ -55,6 +55,8 @@ def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[in
         whole, nucleus = at_full_size(item, factor, taken)
         if nucleus.area == 0:
             continue
+        x, y, width, height = whole.box
+        taken[y : y + height, x : x + width] |= whole.mask
         cells.append(cell_of(len(cells) + 1, whole, nucleus, red_radius, shape, factor))
         cell_masks.append(whole.mask)
         nucleus_masks.append(nucleus.mask)
@@ -79,7 +81,7 @@ def centre_of(item: Found) -> tuple[float, float]:
 
 
 def at_full_size(item: Found, factor: int, taken: Mask) -> tuple[Region, Region]:
-    """Enlarge one object to the field's size and enter it among the pixels taken; what was taken before is left out.
+    """Enlarge one object to the field's size; pixels already taken are left out.
 
     Returns:
         Whole cell and nucleus.
@@ -87,9 +89,7 @@ def at_full_size(item: Found, factor: int, taken: Mask) -> tuple[Region, Region]
     height, width = taken.shape
     x, y = item.left * factor, item.top * factor
     whole = enlarge(item.whole, factor)[: height - y, : width - x]
-    taken_here = taken[y : y + whole.shape[0], x : x + whole.shape[1]]
-    whole = (whole > taken_here).view(np.uint8)
-    taken_here |= whole
+    whole = (whole > taken[y : y + whole.shape[0], x : x + whole.shape[1]]).view(np.uint8)
     # Enlarging a pixel looks at the two beside it.
     rows, columns = around(item.nucleus, 2)
     top, left = rows.start * factor, columns.start * factor
@@ -154,7 +154,7 @@ class Region:
 
 def measure(mask: Mask, x: int, y: int, left: int = 0, top: int = 0) -> Region:
     """The ones of a 0/1 mask whose corner lies at left, top in a window whose corner lies at x, y in the image."""
-    column, row, width, height = (int(value) for value in cv2.boundingRect(mask))
+    column, row, width, height = cv2.boundingRect(mask)
     mask = mask[row : row + height, column : column + width]
     left, top = left + column, top + row
     if not width:

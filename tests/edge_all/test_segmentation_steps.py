@@ -18,6 +18,7 @@ from edge_all.segmentation.colour_clustering import (
     squared_distance,
     weighted_kmeans,
 )
+from edge_all.segmentation.painting import Found, assemble
 from edge_all.segmentation.scale import red_cell_radius
 from edge_all.segmentation.separation import separate
 from edge_all.segmentation.shapes import fill_holes
@@ -113,6 +114,20 @@ def test_a_bean_is_not_cut() -> None:
     cv2.ellipse(nuclei, (100, 60), (44, 30), 0, 0, 360, 1, -1)
     cv2.circle(nuclei, (100, 20), 14, 0, -1)
     assert separate(nuclei, nuclei, 30.0, 100.0)[2] == 1
+
+
+def test_an_object_whose_nucleus_another_has_takes_nothing() -> None:
+    cell = np.ones((10, 10), np.uint8)
+    hidden = np.zeros((20, 10), np.uint8)
+    hidden[5:8, 3:6] = 1
+    objects = [
+        Found(cell, cell, 0, 0, None),
+        Found(hidden, np.ones((20, 10), np.uint8), 0, 0, None),
+        Found(cell, cell, 0, 12, None),
+    ]
+    found = assemble(objects, 1, 2.0, (40, 40))
+    assert [cell.bbox for cell in found.cells] == [(0, 0, 10, 10), (0, 12, 10, 10)]
+    assert [cell.area for cell in found.cells] == [100, 100]
 
 
 def test_small_holes_are_filled_and_large_ones_are_not() -> None:
