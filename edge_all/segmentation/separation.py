@@ -152,12 +152,13 @@ def by_power(nuclei: NDArray[np.uint8], markers: NDArray[np.int32], depth: Float
     Around each peak lies a disc as large as the nucleus is deep there; the line of equal power of two overlapping discs
     runs through their two crossings, which is where the neck is (Laguerre-Voronoi diagram).
     """
-    peak_rows, peak_columns = np.nonzero(markers)
-    of_peak = markers[peak_rows, peak_columns]
+    at_peak = np.flatnonzero(markers > 0)
+    of_peak = markers.ravel().take(at_peak)
+    peak_rows, peak_columns = np.divmod(at_peak, nuclei.shape[1])
     size = np.maximum(1, np.bincount(of_peak))
     centre_rows, centre_columns = np.bincount(of_peak, peak_rows) / size, np.bincount(of_peak, peak_columns) / size
     radii = deepest(markers, depth, count)
-    inside = np.flatnonzero(nuclei)
+    inside = np.flatnonzero(nuclei > 0)
     rows, columns = (place.astype(np.float64) for place in np.divmod(inside, nuclei.shape[1]))
     best = np.full(len(inside), np.inf, np.float32)
     owner = np.zeros(len(inside), np.int32)

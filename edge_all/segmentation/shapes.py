@@ -37,9 +37,10 @@ def fill_holes(mask: NDArray[np.uint8], largest: float) -> None:
     contours, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     if hierarchy is None:
         return
-    inner = [contours[index] for index in np.flatnonzero(np.asarray(hierarchy)[0, :, 3] >= 0).tolist()]
-    holes = [contour for contour in inner if cv2.contourArea(contour) <= largest]
-    cv2.drawContours(mask, holes, -1, 1, -1)
+    inner = np.flatnonzero(np.asarray(hierarchy)[0, :, 3] >= 0).tolist()
+    holes = [contours[index] for index in inner if cv2.contourArea(contours[index]) <= largest]
+    if holes:
+        cv2.drawContours(mask, holes, -1, 1, -1)
 
 
 def depth_inside(mask: NDArray[np.uint8], limit: float) -> NDArray[np.float32]:
