@@ -24,8 +24,8 @@ __all__ = ["cells_per_gallery", "chosen_fields", "embedded_file", "embedded_over
 OVERLAYS_PER_REPORT = 60
 """Measured on 75 fields of ALL-IDB1: 60 overlays and 240 cells make a file of 14 MB."""
 CELLS_PER_REPORT = 1500
-"""At 5.6 kB each in base64 (144 cells of 20 ALL-IDB1 fields): 8 MB. Activation maps, where they are asked for, add 4.4 kB
-each: 7 MB."""
+"""At 5.6 kB each in base64 (144 cells of 20 ALL-IDB1 fields): 8 MB. Activation maps, where they are asked for, add
+4.4 kB each: 7 MB."""
 CELLS_PER_GALLERY = 120
 """More than anybody looks through on one page."""
 FEWEST_CELLS = 12
