@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -17,7 +19,7 @@ from edge_all.segmentation.colour_clustering import (
 )
 from edge_all.segmentation.shapes import around, disc, fill_holes
 
-__all__ = ["refine_nucleus"]
+__all__ = ["refine_nuclei"]
 
 REACH = 0.25
 """Width of the ring that is clustered with the nucleus, as a share of the root of its area. Nucleus Dice on every
@@ -35,58 +37,93 @@ SMOOTHING = 0.06
 """Radius of the opening that removes threads, as a share of the nucleus's radius."""
 
 
-def refine_nucleus(lab: FloatArray, seed: NDArray[np.uint8], cell_radius: float) -> NDArray[np.uint8]:
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Nuclei and a ring around them, which are clustered together.
+
+    Attributes:
+        place: rows and columns of the window that hold them.
+        chosen: ``intp [n]``: which pixels of that place, counted row by row.
+        points: ``float32 [n, 3]``: weighted Lab of these pixels.
+        start: ``float32 [3, 3]``: mean colour of the nuclei, of what is brighter in the ring, of what is darker.
+        area: of the nuclei in pixels, at most that of one nucleus.
+    """
+
+    place: tuple[slice, slice]
+    chosen: NDArray[np.intp]
+    points: FloatArray
+    start: FloatArray
+    area: float
+
+
+def refine_nuclei(
+    windows: Sequence[tuple[FloatArray, NDArray[np.uint8]]], cell_radius: float
+) -> list[NDArray[np.uint8]]:
     """Cluster nuclei against their own surroundings: k-means with k = 3 near the first guess.
 
     The field's clusters find a nucleus; where it ends depends on how dark its own cytoplasm is.
 
     Args:
-        lab: ``float32 [height, width, 3]`` weighted Lab.
-        seed: ``uint8 [height, width]`` first guess, 1 on nuclei.
+        windows: each ``float32 [height, width, 3]`` weighted Lab, and ``uint8 [height, width]`` the first guess, 1 on
+            nuclei.
         cell_radius: radius that one nucleus hardly exceeds; bounds the ring around a clump.
 
     Returns:
-        ``uint8 [height, width]``, 1 on nuclei.
+        ``uint8 [height, width]`` for each window, 1 on nuclei.
     """
+    refined = [seed for _, seed in windows]
+    around_seeds = [ring_around(lab, seed, cell_radius) for lab, seed in windows]
+    rings = {index: ring for index, ring in enumerate(around_seeds) if ring is not None}
+    for (index, ring), centres in zip(rings.items(), local_centres(list(rings.values())), strict=True):
+        result = np.zeros_like(refined[index])
+        result[ring.place] = nuclei_in(ring, centres)
+        refined[index] = result
+    return refined
+
+
+def ring_around(lab: FloatArray, seed: NDArray[np.uint8], cell_radius: float) -> Ring | None:
+    """The surroundings of one window's nuclei; None where there are none, or no nuclei."""
     area = min(float(np.count_nonzero(seed)), np.pi * cell_radius**2)
     reach = max(3.0, REACH * area**0.5)
     # The window holds whole cells, and the ring is often in a quarter of it. OpenCV's distances are up to 5 % short,
     # and a rim of one pixel bounds the opening.
     place = around(seed, math.ceil(1.05 * reach) + 1)
-    result = np.zeros_like(seed)
-    result[place] = refine_in_ring(lab[place], seed[place], area, reach)
-    return result
-
-
-def refine_in_ring(lab: FloatArray, seed: NDArray[np.uint8], area: float, reach: float) -> NDArray[np.uint8]:
-    """`refine_nucleus` with a ring of so many pixels; the area is at most that of one nucleus."""
+    lab, seed = lab[place], seed[place]
     # Indices, not masks: a mask over pixels of three values takes four times as long.
     chosen = np.flatnonzero(cv2.distanceTransform(1 - seed, cv2.DIST_L2, 3) <= reach)
     points = lab.reshape(-1, 3).take(chosen, axis=0)
     inside = seed.ravel().take(chosen) > 0
     outside = points.compress(~inside, axis=0)
     if not len(outside) or not inside.any():
-        return seed
+        return None
     brighter = outside[:, 0] > median_of(outside[:, 0])
     if not brighter.any():
         brighter[0] = True
     darker = ~brighter if not brighter.all() else brighter
-    start = np.stack(
-        [
-            mean_of(points.compress(inside, axis=0)),
-            mean_of(outside.compress(brighter, axis=0)),
-            mean_of(outside.compress(darker, axis=0)),
-        ]
-    )
-    sample = points[:: max(1, len(points) // SAMPLE)]
-    centres = weighted_kmeans(sample, np.ones(len(sample), np.float32), start)
-    nearest = nearest_centre(points, centres)
+    parts = (points.compress(inside, axis=0), *(outside.compress(side, axis=0) for side in (brighter, darker)))
+    return Ring(place, chosen, points, np.array([mean_of(part) for part in parts]), area)
+
+
+def local_centres(rings: Sequence[Ring]) -> FloatArray:
+    """Centres of nuclei, of what is brighter around them, of what is darker: ``float32 [rings, 3, 3]``."""
+    samples = [ring.points[:: max(1, len(ring.points) // SAMPLE)] for ring in rings]
+    points = np.zeros((len(rings), max(map(len, samples), default=0), 3), np.float32)
+    weights = np.zeros(points.shape[:2], np.float32)
+    for index, sample in enumerate(samples):
+        points[index, : len(sample)], weights[index, : len(sample)] = sample, 1
+    return weighted_kmeans(points, weights, np.array([ring.start for ring in rings]).reshape(-1, 3, 3))
+
+
+def nuclei_in(ring: Ring, centres: FloatArray) -> NDArray[np.uint8]:
+    """The pixels of the place of a ring that are nuclei, by their colours, without threads and rims."""
+    nearest = nearest_centre(ring.points, centres)
     to_ground = float(np.linalg.norm(centres[0] - centres[1]))
     alike = np.linalg.norm(centres - centres[0], axis=1) < TEXTURE * to_ground
-    result = np.zeros_like(seed)
-    np.put(result, chosen, alike.take(nearest))
-    fill_holes(result, HOLE * area)
-    opened = cv2.morphologyEx(result, cv2.MORPH_OPEN, disc(SMOOTHING * (area / np.pi) ** 0.5))
+    rows, columns = ring.place
+    result = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
+    np.put(result, ring.chosen, alike.take(nearest))
+    fill_holes(result, HOLE * ring.area)
+    opened = cv2.morphologyEx(result, cv2.MORPH_OPEN, disc(SMOOTHING * (ring.area / np.pi) ** 0.5))
     return without_rims(np.asarray(opened, np.uint8))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from edge_all.segmentation.colour_clustering import (
     lab_of,
     median_of,
 )
-from edge_all.segmentation.nuclei import refine_nucleus
+from edge_all.segmentation.nuclei import refine_nuclei
 from edge_all.segmentation.painting import Found, assemble, enlarge
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, red_cell_radius
 from edge_all.segmentation.separation import separate
@@ -144,16 +145,17 @@ def find_cells(
     joined = cv2.dilate(nuclei, gap)
     # Numbers of 16 bits are enough for `COARSE_PIXELS`.
     count, numbered = cv2.connectedComponents(joined, ltype=cv2.CV_16U)
-    groups = np.asarray(numbered, np.uint16)
+    group_of = np.asarray(numbered, np.uint16)
     pixels = np.flatnonzero(nuclei > 0)
-    of_group = groups.ravel().take(pixels).astype(np.intp)
-    nucleus_area = np.bincount(of_group, minlength=count)
-    extents = extents_of(of_group, *np.divmod(pixels, nuclei.shape[1]), count)
+    numbers = group_of.ravel().take(pixels).astype(np.intp)
+    nucleus_area = np.bincount(numbers, minlength=count)
+    extents = extents_of(numbers, *np.divmod(pixels, nuclei.shape[1]), count)
     least = math.pi * (SMALLEST_RADIUS * red_radius / step) ** 2
     rows, columns = nuclei.shape
     rival = nucleus_area > math.pi * (RIVAL_RADIUS * red_radius / step) ** 2
     rival[0] = False
     found: list[Found] = []
+    groups: list[Group] = []
     for index in range(1, count):
         if nucleus_area[index] < max(4.0, least):
             continue
@@ -162,7 +164,7 @@ def find_cells(
         first_row, last_row, first_column, last_column = extents[:, index].tolist()
         left, top = max(0, first_column - margin), max(0, first_row - margin)
         right, bottom = min(columns, last_column + 1 + margin), min(rows, last_row + 1 + margin)
-        here = groups[top:bottom, left:right]
+        here = group_of[top:bottom, left:right]
         seed = nuclei[top:bottom, left:right]
         own = seed & (here == index).view(np.uint8)
         other = (seed ^ own) & rival.take(here).view(np.uint8)
@@ -174,8 +176,10 @@ def find_cells(
             top * step : bottom * step if bottom < rows else work.shape[0],
             left * step : right * step if right < columns else work.shape[1],
         ]
-        corner = (left * step, top * step)
-        found.extend(cells_of_group(window, corner, own, other, model, red_cells, red_radius, grain=grain))
+        groups.append(group_in(window, left * step, top * step, own, other, model, grain=grain))
+    refined = refine_nuclei([(group.lab, group.own) for group in groups], LARGEST_NUCLEUS * red_radius)
+    for group, outlined in zip(groups, refined, strict=True):
+        found.extend(cells_of_group(group, outlined, red_cells, red_radius))
     return found
 
 
@@ -200,18 +204,35 @@ def speck(own: NDArray[np.uint8], left: int, top: int, step: int) -> Found:
     return Found(enlarge(own, step), enlarge(whole, step), left * step, top * step, None)
 
 
-def cells_of_group(
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Nuclei that could belong together, and what surrounds them.
+
+    Attributes:
+        left, top: corner of the window in the working image.
+        lab: ``float32 [height, width, 3]`` weighted Lab of the window.
+        own: ``uint8 [height, width]``, 1 on these nuclei, as the field's colours found them.
+        other: ``uint8 [height, width]``, 1 on nuclei of other groups.
+    """
+
+    left: int
+    top: int
+    lab: FloatArray
+    own: NDArray[np.uint8]
+    other: NDArray[np.uint8]
+
+
+def group_in(
     window: RgbImage,
-    corner: tuple[int, int],
+    left: int,
+    top: int,
     own: NDArray[np.uint8],
     other: NDArray[np.uint8],
     model: ColourModel,
-    red_cells: RedCells | None,
-    red_radius: float,
     *,
     grain: bool,
-) -> list[Found]:
-    """Outline the cells of one group; its window has its corner at x, y in the working image."""
+) -> Group:
+    """The group in a window of the working image; its masks may be smaller than the window."""
     size = (window.shape[1], window.shape[0])
     if own.shape != window.shape[:2]:
         own = cv2.resize(own, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
@@ -219,15 +240,21 @@ def cells_of_group(
     if grain:
         window = cv2.GaussianBlur(window, (0, 0), BLUR).astype(np.uint8, copy=False)
     lab = lab_of(cv2.LUT(window, model.balance).astype(np.uint8, copy=False))
-    nuclei = refine_nucleus(lab, own, LARGEST_NUCLEUS * red_radius)
+    return Group(left, top, lab, own, other)
+
+
+def cells_of_group(
+    group: Group, nuclei: NDArray[np.uint8], red_cells: RedCells | None, red_radius: float
+) -> list[Found]:
+    """Outline the cells of one group, whose nuclei are outlined."""
     if not nuclei.any():
         return []
-    whole = grow_cells(lab, nuclei, other, red_cells, LARGEST_NUCLEUS * red_radius)
+    whole = grow_cells(group.lab, nuclei, group.other, red_cells, LARGEST_NUCLEUS * red_radius)
     # From here on the surroundings do not matter, but for the little over which `separate` smooths.
     rows, columns = around(whole, math.ceil(SURROUNDINGS * red_radius) + 3, grid=BOX_GRID)
-    left, top = corner[0] + columns.start, corner[1] + rows.start
-    lab = lab[rows, columns]
-    parts, cells, count = separate(nuclei[rows, columns], whole[rows, columns], red_radius, max(size) / 2)
+    left, top = group.left + columns.start, group.top + rows.start
+    lab = group.lab[rows, columns]
+    parts, cells, count = separate(nuclei[rows, columns], whole[rows, columns], red_radius, max(nuclei.shape) / 2)
     result = []
     for number, (rows, columns) in enumerate(boxes(cells, count), start=1):
         inside_nucleus = parts[rows, columns] == number

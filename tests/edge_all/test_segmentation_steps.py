@@ -38,13 +38,29 @@ def test_kmeans_does_not_increase_the_weighted_error(
         squared = ((points[:, None] - centres[None]) ** 2).sum(axis=2).min(axis=1)
         return float((squared * weights).sum())
 
-    assert error(weighted_kmeans(points, weights, start)) <= error(start) * 1.001 + 0.1
+    assert error(weighted_kmeans(points[None], weights[None], start[None])[0]) <= error(start) * 1.001 + 0.1
 
 
 def test_kmeans_keeps_a_centre_that_has_no_points() -> None:
     points = np.zeros((5, 3), np.float32)
-    centres = weighted_kmeans(points, np.ones(5, np.float32), np.array([[1, 1, 1], [90, 90, 90]], np.float32))
-    assert centres.tolist() == [[0, 0, 0], [90, 90, 90]]
+    start = np.array([[1, 1, 1], [90, 90, 90]], np.float32)
+    centres = weighted_kmeans(points[None], np.ones((1, 5), np.float32), start[None])
+    assert centres[0].tolist() == [[0, 0, 0], [90, 90, 90]]
+
+
+def test_kmeans_of_several_sets_gives_each_what_it_gets_alone() -> None:
+    rng = np.random.default_rng(3)
+    sizes = (40, 90, 61, 1)
+    points, weights = np.zeros((4, 90, 3), np.float32), np.zeros((4, 90), np.float32)
+    start = rng.uniform(0, 100, (4, 3, 3)).astype(np.float32)
+    for index, size in enumerate(sizes):
+        # Sets that spread differently stop after different numbers of rounds.
+        points[index, :size] = rng.normal(50, 5 + 20 * index, (size, 3))
+        weights[index, :size] = rng.integers(1, 4, size)
+    together = weighted_kmeans(points, weights, start)
+    for index, size in enumerate(sizes):
+        alone = weighted_kmeans(points[index : index + 1, :size], weights[index : index + 1, :size], start[index][None])
+        np.testing.assert_allclose(together[index], alone[0], atol=1e-4)
 
 
 def test_of_equally_near_centres_the_first_has_the_point() -> None:
@@ -52,8 +68,8 @@ def test_of_equally_near_centres_the_first_has_the_point() -> None:
     start = np.array([[0, 0, 0], [2, 0, 0], [2, 0, 0]], np.float32)
     assert nearest_centre(points, start).tolist() == [0, 1, 0]
     # The point in the middle pulls the first centre; the third, twin of the second, has none.
-    centres = weighted_kmeans(points, np.ones(3, np.float32), start, rounds=1)
-    assert centres.tolist() == [[0.5, 0, 0], [2, 0, 0], [2, 0, 0]]
+    centres = weighted_kmeans(points[None], np.ones((1, 3), np.float32), start[None], rounds=1)
+    assert centres[0].tolist() == [[0.5, 0, 0], [2, 0, 0], [2, 0, 0]]
 
 
 @given(hnp.arrays(np.float32, st.tuples(st.integers(1, 300), st.just(3)), elements=st.floats(-100, 100, width=32)))
