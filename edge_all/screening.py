@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from edge_all.classifier import Classifier, Judgement
 from edge_all.errors import EdgeAllError
 from edge_all.imaging import read_image
+from edge_all.imaging.display import CELL_SIDE, whole_reduction
 from edge_all.imaging.shrinking import Shrinking
 from edge_all.inputs import ImageSource
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
@@ -33,7 +34,7 @@ __all__ = ["ScreenedField", "prepare_field", "screen_fields"]
 CELLS_PER_ROUND = 32
 """Fields wait for each other until this many cells have come together ..."""
 FIELDS_PER_ROUND = 3
-"""... or this many fields, which bounds the memory: a 5-megapixel field is 15 MB."""
+"""... or this many fields, which bounds the memory: the picture of a field takes up to 15 MB."""
 MOST_AHEAD = 4
 """Fields that are prepared at once, however many cores there are: each takes 55 MB at 5 megapixels."""
 
@@ -44,14 +45,16 @@ class ScreenedField:
 
     Attributes:
         result: what was found.
-        pixels: ``uint8 [height, width, 3]`` RGB, for the writers that draw; None where the image could not be read.
-        crops: ``uint8 [candidates, size, size, 3]`` RGB, what the network saw, in the order of ``result.candidates``.
+        picture: ``uint8 [h, w, 3]`` RGB, the field shrunk by its `whole_reduction`, which is all that people are shown;
+            None where the image could not be read.
+        squares: ``uint8 [candidates, side, side, 3]`` RGB, the square that the network saw of each of
+            ``result.candidates``, at least `CELL_SIDE` wide and with its neighbours.
         activations: class activation map ``float32 [h, w]`` of each candidate by its id; empty unless asked for.
     """
 
     result: FieldResult
-    pixels: RgbImage | None
-    crops: RgbImage
+    picture: RgbImage | None
+    squares: RgbImage
     activations: Mapping[int, NDArray[np.float32]] = dataclasses.field(default_factory=dict)
 
 
@@ -61,13 +64,14 @@ class PreparedField:
 
     Attributes:
         result: the field with its cells, none of them judged.
-        pixels: as in `ScreenedField`.
+        picture, squares: as in `ScreenedField`.
         crops: ``uint8 [candidates, size, size, 3]`` RGB, in the order of ``result.candidates``.
     """
 
     result: FieldResult
-    pixels: RgbImage | None
+    picture: RgbImage | None
     crops: RgbImage
+    squares: RgbImage
 
 
 def screen_fields(
@@ -112,10 +116,10 @@ def prepare_field(
     try:
         return _prepare(source, spec, no_crops, microns_per_pixel)
     except EdgeAllError as error:
-        return PreparedField(dataclasses.replace(failed, error=str(error)), None, no_crops)
+        return PreparedField(dataclasses.replace(failed, error=str(error)), None, no_crops, no_crops)
     except Exception as error:  # noqa: BLE001 - one image must not end a run of thousands
         problem = f"{source.image} could not be judged ({type(error).__name__}: {error}). Please report this image."
-        return PreparedField(dataclasses.replace(failed, error=problem), None, no_crops)
+        return PreparedField(dataclasses.replace(failed, error=problem), None, no_crops, no_crops)
 
 
 def _prepare(
@@ -125,6 +129,8 @@ def _prepare(
     pixels = read_image(source.path)
     watch.lap("decode")
     sizes = Shrinking(pixels)
+    # Segmentation looks at the same size of a 5-megapixel field, and until its turn to be drawn it takes 4 MB, not 15.
+    picture = sizes.by(whole_reduction(pixels.shape[1], pixels.shape[0]))
     quality = assess_quality(pixels, sizes=sizes)
     watch.lap("quality")
     height, width = pixels.shape[:2]
@@ -133,14 +139,17 @@ def _prepare(
     )
     if not quality.usable:
         result = dataclasses.replace(result, status="unusable", error=" ".join(quality.reasons))
-        return PreparedField(result, pixels, no_crops)
+        return PreparedField(result, picture, no_crops, no_crops)
     segmentation = segment(pixels, microns_per_pixel=microns_per_pixel, sizes=sizes)
     watch.lap("segmentation")
     result = dataclasses.replace(result, cells=segmentation.cells)
     labels = segmentation.cell_labels if spec.background == "blank" else None
     crops = crop_cells(pixels, result.candidates, labels, spec)
     watch.lap("preprocessing")
-    return PreparedField(result, pixels, crops)
+    squares = crops
+    if spec.background == "blank" or spec.input_size < CELL_SIDE:
+        squares = crop_cells(pixels, result.candidates, None, PreprocessingSpec(CELL_SIDE, spec.factor))
+    return PreparedField(result, picture, crops, squares)
 
 
 def _judge_together(
@@ -164,7 +173,7 @@ def _judge_together(
                 provider=classifier.provider,
             )
         maps = {number: judged.activation for number, judged in own.items() if judged.activation is not None}
-        yield ScreenedField(result, field.pixels, field.crops, maps)
+        yield ScreenedField(result, field.picture, field.squares, maps)
 
 
 def _decided(cell: Cell, judgement: Judgement | None) -> Cell:

@@ -56,7 +56,7 @@ CROPS_FOLDER = "crops"
 GEOJSON_FOLDER = "geojson"
 
 FIELDS_BEING_DRAWN = 2
-"""Fields whose pictures are written behind the network's back at a time; a 5-megapixel field is 15 MB."""
+"""Fields whose pictures are written behind the network's back at a time; one takes up to 15 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,12 +267,12 @@ def write_pictures(out: Path, stem: str, field: ScreenedField, spec: Preprocessi
     Raises:
         OutputError: a file cannot be written.
     """
-    if field.pixels is None:
+    if field.picture is None:
         return field.result
     started = time.perf_counter()
-    save_overlay(out / OVERLAYS_FOLDER, stem, field.pixels, field.result)
-    save_thumbnails(out / CROPS_FOLDER, stem, field.pixels, field.result, field.crops, spec)
-    save_activation_maps(out / CROPS_FOLDER, stem, field.pixels, field.result, field.crops, field.activations, spec)
+    save_overlay(out / OVERLAYS_FOLDER, stem, field.picture, field.result)
+    save_thumbnails(out / CROPS_FOLDER, stem, field.result, field.squares, spec.factor)
+    save_activation_maps(out / CROPS_FOLDER, stem, field.result, field.squares, field.activations, spec.factor)
     write_geojson(out / GEOJSON_FOLDER, stem, field.result)
     timings = {**field.result.timings_ms, "outputs": (time.perf_counter() - started) * 1e3}
     return dataclasses.replace(field.result, timings_ms=timings)

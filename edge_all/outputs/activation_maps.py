@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from edge_all.outputs.palette import PALETTE
 from edge_all.outputs.pictures import write_jpeg
 from edge_all.outputs.thumbnails import JPEG_QUALITY, cell_picture, thumbnail_path
-from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import FieldResult, RgbImage
 
 __all__ = ["activation_path", "paint_activation", "save_activation_maps"]
@@ -37,29 +36,27 @@ STRONGEST = 0.8
 def save_activation_maps(
     folder: Path,
     stem: str,
-    pixels: RgbImage,
     field: FieldResult,
-    crops: RgbImage,
+    squares: RgbImage,
     activations: Mapping[int, NDArray[np.float32]],
-    spec: PreprocessingSpec,
+    factor: float,
 ) -> None:
     """Write a picture for each candidate that has a map: the square that the network sees, the map laid over it.
 
     Args:
         folder: where to write ``<stem>.<cell id>.activation.jpg``.
         stem: from `edge_all.outputs.naming.unique_stems`.
-        pixels: ``uint8 [height, width, 3]`` RGB field.
-        field: its result.
-        crops: ``uint8 [candidates, size, size, 3]`` RGB, what the network saw of ``field.candidates``.
+        field: a judged field.
+        squares: ``uint8 [candidates, side, side, 3]`` RGB, as in `edge_all.screening.ScreenedField`.
         activations: map ``float32 [h, w]`` by the id of a candidate, as in `edge_all.classifier.Judgement`.
-        spec: how the model's crops are cut.
+        factor: by which the model's crops are cut.
 
     Raises:
         OutputError: a file cannot be written.
     """
-    for cell, crop in zip(field.candidates, crops, strict=True):
+    for cell, square in zip(field.candidates, squares, strict=True):
         if cell.id in activations:
-            picture = paint_activation(cell_picture(pixels, cell, crop, spec), activations[cell.id])
+            picture = paint_activation(cell_picture(square, cell, field, factor), activations[cell.id])
             write_jpeg(activation_path(folder, stem, cell.id), picture, JPEG_QUALITY)
 
 

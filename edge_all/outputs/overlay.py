@@ -5,7 +5,6 @@ Each class has its own colour and its own line (thick, dashed, thin), so that th
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,22 +13,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.imaging.display import display_scale, display_size
 from edge_all.outputs.palette import PALETTE, CellClass, Rgb, cell_class
 from edge_all.outputs.pictures import resize_for_the_eye, write_jpeg
 from edge_all.outputs.report_words import is_unlike, probability_words
 from edge_all.outputs.tag_placement import Rectangle, place_tags
 from edge_all.results import INTENDED_USE, Cell, FieldResult, RgbImage
 
-__all__ = ["draw_overlay", "load_font", "overlay_scale", "save_overlay"]
+__all__ = ["draw_overlay", "load_font", "save_overlay"]
 
-READABLE_SIDE = 640
-"""Longer side in pixels under which a picture is enlarged before it is drawn on: below, 60 letters of intended use in
-the smallest readable type do not fit into the width (measured: 395 px at 11 px per line)."""
-LARGEST_SIDE = 1400
-"""Longer side in pixels of the largest picture: what a screen and the report show. Drawing and encoding a 5-megapixel
-field at its own size took 50 ms, at this one 9 ms (AVX2, one core); the field itself stays with the user."""
-SHOWN_SIDE = 1130
-"""Width in pixels at which the report shows a field."""
 TEXT_SHARE = 0.0105
 """Height of a capital as a share of the longer side: 12 px in the report, which shows a field 1130 px wide."""
 SMALLEST_TEXT = 9
@@ -48,32 +40,19 @@ def load_font() -> None:
     cv2.putText(np.zeros((1, 1, 3), np.uint8), "0", (0, 0), FONT, 1.0, INK)
 
 
-def overlay_scale(width: int, height: int) -> float:
-    """How many times `draw_overlay` enlarges a field of this size.
-
-    A whole number for single cells and small crops, below 1 for fields that are larger than `LARGEST_SIDE`: one over a
-    whole number, which is the fastest to compute, where that leaves `SHOWN_SIDE`.
-    """
-    side = max(width, height, 1)
-    if side <= LARGEST_SIDE:
-        return max(1, math.ceil(READABLE_SIDE / side))
-    whole = math.ceil(side / LARGEST_SIDE)
-    return 1 / whole if side / whole >= SHOWN_SIDE else LARGEST_SIDE / side
-
-
 def draw_overlay(pixels: RgbImage, result: FieldResult) -> RgbImage:
     """Draw outlines, numbers, probabilities, a legend and the intended use.
 
     Args:
-        pixels: ``uint8 [height, width, 3]`` RGB field.
+        pixels: ``uint8 [h, w, 3]`` RGB field, at its own size or shrunk by its `whole_reduction`.
         result: its cells.
 
     Returns:
-        ``uint8 [scale * height + strip, scale * width, 3]`` RGB: the field, `overlay_scale` times its size, with a
-        strip below it. No name of a file or slide is drawn in.
+        ``uint8 [display height + strip, display width, 3]`` RGB: the field at its `display_size`, with a strip below
+        it. No name of a file or slide is drawn in.
     """
-    scale = overlay_scale(pixels.shape[1], pixels.shape[0])
-    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    scale = display_scale(result.width, result.height)
+    width, height = display_size(result.width, result.height)
     pen = _Pen(max(height, width))
     strip = _strip(width, result, pen)
     # One piece of memory for the field and the strip: putting them together later copies both.
@@ -95,7 +74,7 @@ def save_overlay(folder: Path, stem: str, pixels: RgbImage, result: FieldResult)
     Args:
         folder: where to write.
         stem: from `edge_all.outputs.naming.unique_stems`.
-        pixels: ``uint8 [height, width, 3]`` RGB field.
+        pixels: ``uint8 [h, w, 3]`` RGB field, at its own size or shrunk by its `whole_reduction`.
         result: its cells.
 
     Returns:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_all.imaging.display import display_scale
 from edge_all.outputs.naming import image_file_name
-from edge_all.outputs.overlay import overlay_scale
 from edge_all.outputs.palette import PALETTE, cell_class
 from edge_all.outputs.report_pictures import embedded_file, embedded_overlay
 from edge_all.outputs.report_words import (
@@ -190,7 +190,7 @@ def _figure(field: NumberedField, pictures: Pictures) -> str:
 
 def _frame(field: NumberedField, cell: Cell) -> str:
     """The frame of one cell, which says what it is under the pointer."""
-    margin = 6 / overlay_scale(field.result.width, field.result.height)
+    margin = 6 / display_scale(field.result.width, field.result.height)
     x, y, width, height = cell.bbox
     if cell.kind == "rejected":
         words = f"{cell.id}: rejected, {cell.reason or 'no reason given'}"

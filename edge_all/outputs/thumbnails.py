@@ -6,32 +6,27 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_all.imaging.display import CELL_SIDE
 from edge_all.outputs.pictures import resize_for_the_eye, write_jpeg
-from edge_all.preprocessing import PreprocessingSpec, crop_square, crop_window
+from edge_all.preprocessing import crop_square
 from edge_all.results import Cell, FieldResult, RgbImage
 
-__all__ = ["JPEG_QUALITY", "THUMBNAIL_SIDE", "cell_picture", "save_thumbnails", "thumbnail_path"]
+__all__ = ["JPEG_QUALITY", "cell_picture", "save_thumbnails", "thumbnail_path"]
 
-THUMBNAIL_SIDE = 160
-"""Pixels, as many as the embedded network is given: its crops are shown as they are, which is sharp and takes no time.
-Shown 112 wide; about 4 kB each."""
 JPEG_QUALITY = 85
 OUTSIDE = 225
 """Grey of what lies outside the field, which the network is given as repeated border pixels."""
 
 
-def save_thumbnails(
-    folder: Path, stem: str, pixels: RgbImage, field: FieldResult, crops: RgbImage, spec: PreprocessingSpec
-) -> dict[int, Path]:
+def save_thumbnails(folder: Path, stem: str, field: FieldResult, squares: RgbImage, factor: float) -> dict[int, Path]:
     """Write a picture of each candidate: the square that the network sees, neighbours left in.
 
     Args:
         folder: where to write ``<stem>.<cell id>.jpg``.
         stem: from `edge_all.outputs.naming.unique_stems`.
-        pixels: ``uint8 [height, width, 3]`` RGB field.
-        field: its result.
-        crops: ``uint8 [candidates, size, size, 3]`` RGB, what the network saw of ``field.candidates``.
-        spec: how they were cut.
+        field: a judged field.
+        squares: ``uint8 [candidates, side, side, 3]`` RGB, as in `edge_all.screening.ScreenedField`.
+        factor: by which the model's crops are cut.
 
     Returns:
         From the id of each candidate to its file.
@@ -40,34 +35,30 @@ def save_thumbnails(
         OutputError: a file cannot be written.
     """
     paths = {}
-    for cell, crop in zip(field.candidates, crops, strict=True):
+    for cell, square in zip(field.candidates, squares, strict=True):
         paths[cell.id] = thumbnail_path(folder, stem, cell.id)
-        write_jpeg(paths[cell.id], cell_picture(pixels, cell, crop, spec), JPEG_QUALITY)
+        write_jpeg(paths[cell.id], cell_picture(square, cell, field, factor), JPEG_QUALITY)
     return paths
 
 
-def cell_picture(pixels: RgbImage, cell: Cell, crop: RgbImage, spec: PreprocessingSpec) -> RgbImage:
-    """The square that the network sees of a cell, for people: neighbours left in, plain grey where the field ends.
+def cell_picture(square: RgbImage, cell: Cell, field: FieldResult, factor: float) -> RgbImage:
+    """The square that the network sees of a cell, for people: plain grey where the field ends.
 
     Args:
-        pixels: ``uint8 [height, width, 3]`` RGB field.
+        square: ``uint8 [side, side, 3]`` RGB, neighbours left in and border pixels repeated.
         cell: the cell.
-        crop: ``uint8 [size, size, 3]`` RGB, what the network saw of it; used where it shows the neighbours and is large
-            enough, because cutting the picture out of the field again takes longer than encoding it.
-        spec: how the crop was cut.
+        field: in which it lies.
+        factor: by which the model's crops are cut.
 
     Returns:
-        ``uint8 [THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3]`` RGB.
+        ``uint8 [CELL_SIDE, CELL_SIDE, 3]`` RGB.
     """
-    shows_all = spec.background == "keep" and len(crop) >= THUMBNAIL_SIDE
-    square = crop if shows_all else crop_window(pixels, cell.nucleus_bbox, spec.factor)
-    picture = resize_for_the_eye(square, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
-    left, top, side = crop_square(cell.nucleus_bbox, spec.factor)
+    picture = resize_for_the_eye(square, CELL_SIDE, CELL_SIDE)
+    left, top, side = crop_square(cell.nucleus_bbox, factor)
     # Where the middle of each column and row of the picture lies in the field.
-    places = (np.arange(THUMBNAIL_SIDE) + 0.5) * side / THUMBNAIL_SIDE
-    height, width = pixels.shape[:2]
-    picture[:, (left + places < 0) | (left + places > width)] = OUTSIDE
-    picture[(top + places < 0) | (top + places > height)] = OUTSIDE
+    places = (np.arange(CELL_SIDE) + 0.5) * side / CELL_SIDE
+    picture[:, (left + places < 0) | (left + places > field.width)] = OUTSIDE
+    picture[(top + places < 0) | (top + places > field.height)] = OUTSIDE
     return picture
 
 

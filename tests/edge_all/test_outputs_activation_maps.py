@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from edge_all.errors import OutputError
+from edge_all.imaging.display import CELL_SIDE
 from edge_all.outputs.activation_maps import HALF_COLOUR, STRONGEST, activation_path, paint_activation
 from edge_all.outputs.activation_maps import save_activation_maps as save
 from edge_all.outputs.palette import PALETTE
-from edge_all.outputs.thumbnails import THUMBNAIL_SIDE
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
 from edge_all.results import Cell, FieldResult
 
-SPEC = PreprocessingSpec(32, 2.0)
+SPEC = PreprocessingSpec(CELL_SIDE, 2.0)
 MAUVE = np.full((100, 100, 3), (180, 60, 170), np.uint8)
 
 
@@ -66,15 +66,15 @@ def test_each_candidate_with_a_map_has_its_picture(tmp_path: Path) -> None:
     pixels = np.full((200, 300, 3), 220, np.uint8)
     cells = (cell(1, 200, 100), cell(2, 100, 100), cell(3, 0, 0), cell(4, 50, 50, "rejected"))
     result = FieldResult("a.jpg", "s", "ok", width=300, height=200, cells=cells)
-    crops = crop_cells(pixels, result.candidates, None, SPEC)
-    save(tmp_path / "crops", "a", pixels, result, crops, {1: flat(9), 3: flat(0), 4: flat(9)}, SPEC)
+    squares = crop_cells(pixels, result.candidates, None, SPEC)
+    save(tmp_path / "crops", "a", result, squares, {1: flat(9), 3: flat(0), 4: flat(9)}, SPEC.factor)
     assert sorted(path.name for path in (tmp_path / "crops").iterdir()) == [
         "a.0001.activation.jpg", "a.0003.activation.jpg",
     ]  # fmt: skip
     marked, unmarked = (cv2.imread(str(activation_path(tmp_path / "crops", "a", number))) for number in (1, 3))
     assert marked is not None
     assert unmarked is not None
-    assert marked.shape == (THUMBNAIL_SIDE, THUMBNAIL_SIDE, 3)
+    assert marked.shape == (CELL_SIDE, CELL_SIDE, 3)
     assert marked[80, 80, 2] > marked[80, 80, 0] + 50
     assert (unmarked.max(2) - unmarked.min(2)).max() <= 2
 
@@ -83,6 +83,6 @@ def test_an_unwritable_place_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     pixels = np.full((200, 300, 3), 220, np.uint8)
     result = FieldResult("a.jpg", "s", "ok", width=300, height=200, cells=(cell(1, 200, 100),))
-    crops = crop_cells(pixels, result.candidates, None, SPEC)
+    squares = crop_cells(pixels, result.candidates, None, SPEC)
     with pytest.raises(OutputError, match="activation"):
-        save(tmp_path / "file", "a", pixels, result, crops, {1: flat(1)}, SPEC)
+        save(tmp_path / "file", "a", result, squares, {1: flat(1)}, SPEC.factor)

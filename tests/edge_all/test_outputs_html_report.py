@@ -123,8 +123,8 @@ def report(folder: Path, fields: list[FieldResult], **options: object) -> str:
     for number, field in enumerate(fields):
         if field.status == "ok":
             overlays[field.image] = save_overlay(folder / "overlays", f"{number}", pixels, field)
-            crops = crop_cells(pixels, field.candidates, None, SPEC)
-            for identity, path in save_thumbnails(folder / "crops", f"{number}", pixels, field, crops, SPEC).items():
+            squares = crop_cells(pixels, field.candidates, None, SPEC)
+            for identity, path in save_thumbnails(folder / "crops", f"{number}", field, squares, SPEC.factor).items():
                 thumbnails[field.image, identity] = path
     slides = [
         judge_slide(slide, [field for field in fields if field.slide == slide], THRESHOLDS)

@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_all.outputs.overlay import LARGEST_SIDE, READABLE_SIDE, draw_overlay, overlay_scale, save_overlay
+from edge_all.imaging.display import LARGEST_SIDE, READABLE_SIDE, display_scale, whole_reduction
+from edge_all.imaging.shrinking import shrink
+from edge_all.outputs.overlay import draw_overlay, save_overlay
 from edge_all.outputs.palette import PALETTE, CellClass, cell_class
 from edge_all.results import Cell, CellLabel, FieldResult, RgbImage
 
@@ -52,7 +54,7 @@ def test_every_size_becomes_readable(width: int, height: int) -> None:
     pixels = ground(width, height)
     side = min(width, height) // 3
     picture = draw_overlay(pixels, field(pixels, cell(1, side, side, side)))
-    scale = overlay_scale(width, height)
+    scale = display_scale(width, height)
     assert picture.dtype == np.uint8
     assert picture.shape[1] == round(width * scale)
     assert READABLE_SIDE <= round(max(width, height) * scale) <= LARGEST_SIDE
@@ -67,6 +69,17 @@ def test_every_size_becomes_readable(width: int, height: int) -> None:
         assert (edge == PALETTE["ALL"]).all(-1).any(1).mean() > 0.6, "an outline is not where the cell is"
     assert (strip < 100).all(-1).any(), "no text in the strip"
     assert (pixels == GROUND).all(), "the input was drawn on"
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(640, 480), (1712, 1368), (2592, 1944), (2591, 1943), (3000, 2000), (4501, 2999)]
+)
+def test_a_field_may_be_given_shrunk(width: int, height: int) -> None:
+    coarse = np.random.default_rng(5).integers(0, 256, (height // 40, width // 40, 3)).astype(np.uint8)
+    pixels = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+    result = field(pixels, cell(1, width // 3, height // 3, height // 5))
+    shrunk = shrink(pixels, whole_reduction(width, height))
+    assert np.array_equal(draw_overlay(shrunk, result), draw_overlay(pixels, result))
 
 
 def test_each_class_has_its_colour_at_its_place() -> None:
@@ -114,7 +127,7 @@ def test_odd_outlines_are_drawn_without_complaint(size: tuple[int, int]) -> None
     for contour in [((5, 5),), ((5, 5), (9, 5)), ((0, 0), (299, 0), (299, 199), (0, 199))]:
         for label in ("ALL", "indeterminate"):
             odd = dataclasses.replace(cell(1, 5, 5, 4, label), contour=contour)  # type: ignore[arg-type]
-            assert draw_overlay(pixels, field(pixels, odd)).shape[1] == size[0] * overlay_scale(*size)
+            assert draw_overlay(pixels, field(pixels, odd)).shape[1] == size[0] * display_scale(*size)
 
 
 def test_no_cells_still_carries_the_legend() -> None:

@@ -11,11 +11,14 @@ import pytest
 
 from edge_all import screening
 from edge_all.classifier import Classifier
+from edge_all.imaging import read_image
+from edge_all.imaging.display import CELL_SIDE
 from edge_all.inputs import find_images
 from edge_all.model.package import load_package
+from edge_all.preprocessing import Background, PreprocessingSpec, crop_cells
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import FieldResult
-from edge_all.screening import screen_fields
+from edge_all.screening import prepare_field, screen_fields
 
 SPEC = SmearSpec(blasts=3, lymphocytes=1, platelets=2)
 
@@ -60,6 +63,32 @@ def test_every_candidate_is_judged_and_nothing_else(slide: Path, classifier: Cla
     for cell in (cell for field in fields for cell in field.cells):
         assert (cell.probability is not None) == (cell.kind == "candidate") == (cell.label is not None)
         assert (cell.reason is not None) == (cell.kind == "rejected")
+
+
+@pytest.mark.parametrize(
+    ("size", "background", "own"),
+    [(64, "keep", False), (CELL_SIDE, "keep", True), (CELL_SIDE, "blank", False), (200, "keep", True)],
+)
+def test_people_are_shown_what_the_network_saw_large_enough_and_with_its_neighbours(
+    slide: Path, size: int, background: Background, own: bool
+) -> None:
+    source = find_images([slide / "field0.png"])[0]
+    prepared = prepare_field(source, PreprocessingSpec(size, 2.0, background))
+    whole = crop_cells(
+        read_image(source.path), prepared.result.candidates, None, PreprocessingSpec(max(size, CELL_SIDE), 2.0)
+    )
+    assert len(whole) >= 2
+    assert np.array_equal(prepared.squares, whole)
+    assert (prepared.squares is prepared.crops) == own, "no second copy is kept"
+
+
+def test_of_a_large_field_no_more_is_kept_than_is_shown(tmp_path: Path, classifier: Classifier) -> None:
+    pixels = render_field(0, width=560, height=560, spec=SPEC).pixels
+    cv2.imwrite(str(tmp_path / "large.png"), cv2.resize(pixels[..., ::-1], (2800, 2800)))
+    (field,) = screen_fields(find_images([tmp_path / "large.png"]), classifier)
+    assert field.result.width == 2800
+    assert field.picture is not None
+    assert field.picture.shape == (1400, 1400, 3)
 
 
 def test_results_do_not_depend_on_how_fields_are_grouped(
