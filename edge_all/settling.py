@@ -11,18 +11,21 @@ differ in kind, as between the thin end of a smear and its body, the first ones 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter, defaultdict
 
 from edge_all.model.card import Thresholds
 from edge_all.results import CellLabel, FieldResult, Verdict
-from edge_all.verdict import CUSTOMARY_COUNT, DEFINING_BLAST_SHARE, SIGNIFICANCE, decide
+from edge_all.verdict import CUSTOMARY_COUNT, DEFINING_BLAST_SHARE, SIGNIFICANCE, chance_of_at_least, decide
 
-__all__ = ["SettledSlides", "evidence_above", "settled_verdict"]
+__all__ = ["SettledSlides", "evidence_above", "settled_verdict", "share_to_exclude"]
 
 EXCLUSION_LEVEL = 0.025
-"""A slide with the defining share of blasts is settled as not detected no more often than this; it is the chance that
-lies above a 95 % interval."""
+"""A slide with the share of `share_to_exclude` is settled as not detected no more often than this; it is the chance
+that lies above a 95 % interval."""
+FULL_COUNT = 200
+"""White cells of a full differential, the larger of the customary counts."""
 
 
 def evidence_above(successes: int, total: int, rate: float) -> float:
@@ -52,6 +55,20 @@ def evidence_above(successes: int, total: int, rate: float) -> float:
     return evidence
 
 
+@functools.cache
+def share_to_exclude(rate: float) -> float:
+    """The share of ALL calls that must be excluded before the rest of a slide may be left as not detected.
+
+    It is the smallest that a full count would call suspicious, so that stopping early does not miss what looking on
+    would have found; at most the share that defines the disease.
+
+    Args:
+        rate: the classifier's false-positive rate.
+    """
+    suspicious = (count for count in range(1, FULL_COUNT) if chance_of_at_least(count, FULL_COUNT, rate) < SIGNIFICANCE)
+    return min(next(suspicious, FULL_COUNT) / FULL_COUNT, DEFINING_BLAST_SHARE)
+
+
 def settled_verdict(blasts: int, indeterminate: int, judged: int, rate: float) -> Verdict | None:
     """The verdict that further cells of the slide need not be waited for.
 
@@ -71,7 +88,7 @@ def settled_verdict(blasts: int, indeterminate: int, judged: int, rate: float) -
     elif (
         judged >= CUSTOMARY_COUNT
         # Every indeterminate cell counts as ALL: what is asked is whether the others are more than they may be.
-        and evidence_above(judged - blasts - indeterminate, judged, 1 - DEFINING_BLAST_SHARE) >= 1 / EXCLUSION_LEVEL
+        and evidence_above(judged - blasts - indeterminate, judged, 1 - share_to_exclude(rate)) >= 1 / EXCLUSION_LEVEL
     ):
         settled = "not detected"
     else:

@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 
 from edge_all.model.card import Thresholds
 from edge_all.results import Cell, CellLabel, FieldResult, Verdict
-from edge_all.settling import EXCLUSION_LEVEL, SettledSlides, evidence_above, settled_verdict
+from edge_all.settling import (
+    EXCLUSION_LEVEL,
+    FULL_COUNT,
+    SettledSlides,
+    evidence_above,
+    settled_verdict,
+    share_to_exclude,
+)
 from edge_all.verdict import CUSTOMARY_COUNT, DEFINING_BLAST_SHARE, SIGNIFICANCE, decide, judge_slide
 
 RATE = 0.04
@@ -95,6 +102,18 @@ def test_one_more_cell_never_adds_evidence_in_expectation_where_there_is_nothing
     assert true * hit + (1 - true) * miss <= now * (1 + 1e-9)
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.001, 0.01, RATE, 0.1])
+def test_what_is_excluded_is_what_a_full_count_would_find(rate: float) -> None:
+    found = round(share_to_exclude(rate) * FULL_COUNT)
+    assert decide(found, FULL_COUNT, 0, rate)[0] == "suspicious"
+    assert decide(found - 1, FULL_COUNT, 0, rate)[0] != "suspicious"
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.5, 1.0])
+def test_the_share_that_defines_the_disease_is_always_excluded(rate: float) -> None:
+    assert share_to_exclude(rate) == DEFINING_BLAST_SHARE
+
+
 def test_evidence_begins_at_one() -> None:
     assert evidence_above(0, 0, RATE) == 1.0
 
@@ -124,7 +143,7 @@ def test_a_look_after_every_cell_keeps_the_level_of_suspicion_which_the_plain_ve
 
 
 def test_a_look_after_every_cell_keeps_the_level_of_exclusion_which_the_plain_verdict_does_not() -> None:
-    slides = slides_of(DEFINING_BLAST_SHARE, slides=2_000, cells=500)
+    slides = slides_of(share_to_exclude(RATE), slides=2_000, cells=500)
     wrong = [verdict == "not detected" for verdict, _ in stops(at_any_look, slides, indeterminate=True)]
     margin = 3 * math.sqrt(EXCLUSION_LEVEL * (1 - EXCLUSION_LEVEL) / len(wrong))
     assert np.mean(wrong) <= EXCLUSION_LEVEL + margin
@@ -164,14 +183,14 @@ def test_indeterminate_cells_count_against_exclusion_and_not_for_suspicion() -> 
 
 
 def test_tests_that_disagree_with_the_verdict_settle_nothing() -> None:
-    # Enough to exclude 20 % for good, and more than false positives explain at one look, though not at any.
-    assert evidence_above(1_897, 2_000, 1 - DEFINING_BLAST_SHARE) >= 1 / EXCLUSION_LEVEL
+    # Enough to exclude a suspicious share for good, and more than false positives explain at one look, not at any.
+    assert evidence_above(1_897, 2_000, 1 - share_to_exclude(RATE)) >= 1 / EXCLUSION_LEVEL
     assert decide(103, 2_000, 0, RATE)[0] == "suspicious"
     assert settled_verdict(103, 0, 2_000, RATE) is None
 
 
 def test_fewer_cells_than_a_differential_counts_never_exclude() -> None:
-    assert evidence_above(99, 99, 1 - DEFINING_BLAST_SHARE) >= 1 / EXCLUSION_LEVEL
+    assert evidence_above(99, 99, 1 - share_to_exclude(RATE)) >= 1 / EXCLUSION_LEVEL
     assert settled_verdict(0, 0, 99, RATE) is None
 
 
