@@ -98,22 +98,26 @@ def ground_colour(pixels: RgbImage) -> FloatArray:
         ``float32 [3]`` RGB.
     """
     stride = max(1, round((pixels.shape[0] * pixels.shape[1] / GROUND_SAMPLE) ** 0.5))
-    channels = [np.ascontiguousarray(pixels[::stride, ::stride, channel]).ravel() for channel in range(3)]
+    channels = [np.ascontiguousarray(pixels[::stride, ::stride, channel]) for channel in range(3)]
     green = channels[1]
-    counts = np.bincount(green, minlength=256).astype(np.float64)
-    smooth = np.convolve(counts, GROUND_KERNEL, "same")
-    share = np.convolve(smooth, np.ones(21), "same") / len(green)
+    smooth = np.convolve(histogram(green), GROUND_KERNEL, "same")
+    share = np.convolve(smooth, np.ones(21), "same") / green.size
     highest = cv2.dilate(smooth[None], np.ones((1, 17), np.uint8))[0]
     modes = np.flatnonzero((smooth == highest) & (smooth > 0) & (share >= GROUND_SHARE))
     mode = int(modes[-1]) if modes.size else int(smooth.argmax())
     near = (green >= mode - 6) & (green <= mode + 6)
-    return np.array([median_level(channel[near]) for channel in channels], np.float32)
+    return np.array([median_level(histogram(channel, near.view(np.uint8))) for channel in channels], np.float32)
 
 
-def median_level(levels: NDArray[np.uint8]) -> float:
-    """Median of grey levels, by counting them."""
-    below = np.cumsum(np.bincount(levels, minlength=256))
-    middle = (len(levels) - 1) // 2, len(levels) // 2
+def histogram(levels: NDArray[np.uint8], mask: NDArray[np.uint8] | None = None) -> NDArray[np.float64]:
+    """How often each of the 256 grey levels is there, where a mask is not 0."""
+    return cv2.calcHist([levels], [0], mask, [256], [0, 256]).ravel().astype(np.float64)
+
+
+def median_level(counts: NDArray[np.float64]) -> float:
+    """Median of grey levels of which there are so many each."""
+    below = np.cumsum(counts)
+    middle = (below[-1] - 1) // 2, below[-1] // 2
     return float(np.searchsorted(below, middle, side="right").mean())
 
 

@@ -22,7 +22,7 @@ from edge_all.segmentation.nuclei import refine_nuclei
 from edge_all.segmentation.painting import Found, assemble, enlarge
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, red_cell_radius
 from edge_all.segmentation.separation import separate
-from edge_all.segmentation.shapes import around, depth_inside, disc, fill_holes
+from edge_all.segmentation.shapes import around, depth_inside, disc, extents_of, fill_holes
 from edge_all.segmentation.whole_cells import REACH, RedCells, grow_cells, red_cell_colour
 
 __all__ = ["segment"]
@@ -110,8 +110,9 @@ def largest_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:
     that fits into it. The former is bounded by the latter, so that a clump of nuclei does not pass for one.
     """
     nuclei = nuclei.copy()
-    fill_holes(nuclei, 0.05 * nuclei.size)
-    depth = float(depth_inside(nuclei, max(nuclei.shape) / 2).max())
+    place = around(nuclei, 1)
+    fill_holes(nuclei[place], 0.05 * nuclei.size)
+    depth = float(depth_inside(nuclei[place], max(nuclei.shape) / 2).max())
     closed = cv2.dilate(nuclei, disc(min(LOBE_SPREAD * depth, 0.1 * max(nuclei.shape))))
     count, groups = cv2.connectedComponents(closed)
     if count <= 1:
@@ -146,10 +147,7 @@ def find_cells(
     # Numbers of 16 bits are enough for `COARSE_PIXELS`.
     count, numbered = cv2.connectedComponents(joined, ltype=cv2.CV_16U)
     group_of = np.asarray(numbered, np.uint16)
-    pixels = np.flatnonzero(nuclei > 0)
-    numbers = group_of.ravel().take(pixels).astype(np.intp)
-    nucleus_area = np.bincount(numbers, minlength=count)
-    extents = extents_of(numbers, *np.divmod(pixels, nuclei.shape[1]), count)
+    nucleus_area, extents = extents_of(group_of, nuclei > 0, count)
     least = math.pi * (SMALLEST_RADIUS * red_radius / step) ** 2
     rows, columns = nuclei.shape
     rival = nucleus_area > math.pi * (RIVAL_RADIUS * red_radius / step) ** 2
@@ -181,21 +179,6 @@ def find_cells(
     for group, outlined in zip(groups, refined, strict=True):
         found.extend(cells_of_group(group, outlined, red_cells, red_radius))
     return found
-
-
-def extents_of(
-    numbers: NDArray[np.intp], rows: NDArray[np.intp], columns: NDArray[np.intp], count: int
-) -> NDArray[np.intp]:
-    """First and last row, first and last column of the pixels of each number below ``count``: ``[4, count]``.
-
-    OpenCV's statistics of components look at every pixel of the image, also where nuclei are few.
-    """
-    extents = np.empty((4, count), np.intp)
-    extents[::2], extents[1::2] = np.iinfo(np.intp).max, -1
-    for axis, places in enumerate((rows, columns)):
-        np.minimum.at(extents[2 * axis], numbers, places)
-        np.maximum.at(extents[2 * axis + 1], numbers, places)
-    return extents
 
 
 def speck(own: NDArray[np.uint8], left: int, top: int, step: int) -> Found:

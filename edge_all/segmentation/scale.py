@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.segmentation.shapes import depth_inside
+from edge_all.segmentation.shapes import depth_inside, extents_of
 
 __all__ = ["RED_CELL_RADIUS_MICRONS", "red_cell_radius"]
 
@@ -78,12 +78,11 @@ def typical_radius(radii: NDArray[np.float32]) -> float:
 
 def fill_pallor(stained: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Fill the pale centres of red cells: small round holes."""
-    # Numbers of 16 bits, enough for `pipeline.SCALE_PIXELS`: several times as fast as 32.
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(1 - stained, connectivity=4, ltype=cv2.CV_16U)
-    area = stats[:, cv2.CC_STAT_AREA]
-    roundness = area / np.maximum(1, stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT])
-    hole = (area < 0.004 * stained.size) & (roundness > 0.55)
-    hole[0] = False
-    if count > 1 and hole.any():
-        return np.asarray(stained | hole.take(labels), np.uint8)
-    return stained.copy()
+    # Numbers of 16 bits are enough for `pipeline.SCALE_PIXELS`.
+    count, numbered = cv2.connectedComponents(1 - stained, connectivity=4, ltype=cv2.CV_16U)
+    labels = np.asarray(numbered, np.uint16)
+    small = np.bincount(labels.ravel(), minlength=count) < 0.004 * stained.size
+    small[0] = False
+    area, (top, bottom, left, right) = extents_of(labels, small.take(labels), count)
+    hole = small & (area / ((bottom - top + 1) * (right - left + 1)) > 0.55)
+    return np.asarray(stained | hole.take(labels), np.uint8)

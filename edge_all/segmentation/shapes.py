@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["around", "depth_inside", "disc", "fill_holes"]
+__all__ = ["around", "depth_inside", "disc", "extents_of", "fill_holes"]
 
 
 @functools.lru_cache(maxsize=64)
@@ -30,6 +30,32 @@ def around(mask: NDArray[np.uint8], margin: int, grid: int = 1) -> tuple[slice, 
     x, y, width, height = cv2.boundingRect(mask)
     left, top = max(0, x - margin) // grid * grid, max(0, y - margin) // grid * grid
     return slice(top, min(mask.shape[0], y + height + margin)), slice(left, min(mask.shape[1], x + width + margin))
+
+
+def extents_of(
+    numbered: NDArray[np.uint16], where: NDArray[np.bool_], count: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """How many pixels of each number lie in a part of an image, and how far they reach.
+
+    OpenCV's statistics of components look at every pixel of the image, also where those that matter are few.
+
+    Args:
+        numbered: ``uint16 [height, width]``.
+        where: ``bool [height, width]``, the part.
+        count: above all numbers.
+
+    Returns:
+        ``[count]`` pixels, and ``[4, count]`` first and last row, first and last column; the last before the first
+        where a number has no pixels.
+    """
+    pixels = np.flatnonzero(where)
+    numbers = numbered.ravel().take(pixels).astype(np.intp)
+    extents = np.empty((4, count), np.intp)
+    extents[::2], extents[1::2] = max(numbered.shape), -1
+    for axis, places in enumerate(np.divmod(pixels, numbered.shape[1])):
+        np.minimum.at(extents[2 * axis], numbers, places)
+        np.maximum.at(extents[2 * axis + 1], numbers, places)
+    return np.bincount(numbers, minlength=count), extents
 
 
 def fill_holes(mask: NDArray[np.uint8], largest: float) -> None:

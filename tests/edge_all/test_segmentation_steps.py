@@ -21,7 +21,7 @@ from edge_all.segmentation.colour_clustering import (
 from edge_all.segmentation.painting import Found, assemble
 from edge_all.segmentation.scale import red_cell_radius
 from edge_all.segmentation.separation import separate
-from edge_all.segmentation.shapes import fill_holes
+from edge_all.segmentation.shapes import extents_of, fill_holes
 
 
 @given(
@@ -175,3 +175,16 @@ def test_magenta_is_relative_to_the_field() -> None:
     assert more_magenta([0.84, 0.83, 0.70, None, 0.85]) == [2]
     assert more_magenta([0.70, 0.71, 0.70]) == []
     assert more_magenta([0.84, 0.70]) == []
+
+
+def test_extents_of_numbers_in_a_part_of_an_image() -> None:
+    numbered = np.zeros((6, 9), np.uint16)
+    numbered[1:4, 2:8] = 1
+    numbered[5, 0] = 3
+    where = np.ones((6, 9), np.bool_)
+    where[:, 7] = False
+    sizes, extents = extents_of(numbered, where, 4)
+    assert sizes.tolist() == [54 - 6 - 15 - 1, 15, 0, 1]
+    assert extents[:, 1].tolist() == [1, 3, 2, 6]
+    assert extents[:, 3].tolist() == [5, 5, 0, 0]
+    assert extents[1, 2] < extents[0, 2]
