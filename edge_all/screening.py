@@ -35,6 +35,9 @@ CELLS_PER_ROUND = 32
 """Fields wait for each other until this many cells have come together ..."""
 FIELDS_PER_ROUND = 3
 """... or this many fields, which bounds the memory: the picture of a field takes up to 15 MB."""
+READY_AHEAD = 2
+"""Fields that may wait, prepared, besides: those who prepare then have work while cells are inferred. 1.44 s instead of
+1.50 for 20 real fields (2 cores, INT8, medians of 5, taking turns), for 18 MB."""
 MOST_AHEAD = 4
 """Fields that are prepared at once, however many cores there are: each takes 55 MB at 5 megapixels."""
 
@@ -197,7 +200,7 @@ def _ahead(prepare: Callable[[ImageSource], PreparedField], sources: Iterable[Im
     try:
         for source in sources:
             under_way.append(executor.submit(prepare, source))
-            if len(under_way) > workers:
+            if len(under_way) > workers + READY_AHEAD:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()
