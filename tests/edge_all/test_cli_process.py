@@ -73,3 +73,11 @@ both.wait()
 def test_threads_share_one_heap(lean: bool) -> None:
     before = "from edge_all.cli.process import lean_process; lean_process()" if lean else ""
     assert (output_of(HEAPS.format(before=before)).count("<heap nr=") == 1) is lean
+
+
+@pytest.mark.parametrize("lean", [False, True])
+def test_nothing_is_collected_at_the_end(lean: bool) -> None:
+    # What is registered first runs last.
+    code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0))"
+    after = "; from edge_all.cli.process import lean_process; lean_process()" if lean else ""
+    assert output_of(code + after) == str(lean)
