@@ -18,6 +18,7 @@ from edge_all.segmentation.colour_clustering import (
     LIGHTNESS_WEIGHT,
     NUCLEUS_CHROMA,
     FloatArray,
+    mean_of,
     median_of,
     squared_distance,
 )
@@ -53,7 +54,7 @@ OPENING = 0.5
 """Radii of the closing and the opening of the whole cell, in radii of the nucleus; the opening cuts leaks. Whole-cell
 Dice on those masks with an opening of 0.3, 0.5, 0.6: 0.963 0.936; 0.963 0.934; 0.964 0.940; mean overlap with BCCD's
 boxes 0.800, 0.799, 0.794."""
-REGULARISATION = 4.0 * np.eye(3)
+REGULARISATION: FloatArray = 4.0 * np.eye(3, dtype=np.float32)
 """Added to each variance (weighted Lab), so that few pixels do not make a certain answer."""
 
 
@@ -61,8 +62,8 @@ REGULARISATION = 4.0 * np.eye(3)
 class RedCells:
     """Colour of a field's red cells: mean and covariance in weighted Lab."""
 
-    mean: NDArray[np.float64]
-    covariance: NDArray[np.float64]
+    mean: FloatArray
+    covariance: FloatArray
 
 
 def red_cell_colour(lab: FloatArray, nucleus_chroma: float) -> RedCells | None:
@@ -83,11 +84,12 @@ def red_cell_colour(lab: FloatArray, nucleus_chroma: float) -> RedCells | None:
     return RedCells(*moments_of(chosen))
 
 
-def moments_of(points: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and regularised covariance of ``float32 [n, 3]`` points, n not 0."""
-    flags = cv2.COVAR_NORMAL | cv2.COVAR_ROWS | cv2.COVAR_SCALE
-    covariance, mean = cv2.calcCovarMatrix(points, np.empty(0), flags, ctype=cv2.CV_64F)
-    return np.asarray(mean[0], np.float64), np.asarray(covariance + REGULARISATION, np.float64)
+def moments_of(points: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and regularised covariance of ``float32 [n, 3]`` points."""
+    mean = mean_of(points)
+    centred = points - mean
+    covariance = centred.T @ centred / len(points) + REGULARISATION
+    return mean, covariance.astype(np.float32)
 
 
 def grow_cells(
@@ -164,8 +166,7 @@ def not_red_cell(lab: FloatArray, ring: FloatArray, red_cells: RedCells, prior: 
             chosen = np.ones(len(ring), np.bool_)
         mean, covariance = moments_of(ring.compress(chosen, axis=0))
         difference = mean - red_cells.mean
-        _, solution = cv2.solve((covariance + red_cells.covariance) / 2, difference[:, None])
-        direction = solution[:, 0].astype(np.float32)
+        direction = np.linalg.solve((covariance + red_cells.covariance) / 2, difference).astype(np.float32)
         threshold = float(direction @ (mean + red_cells.mean)) / 2
         chosen = ring @ direction > threshold
     if float(direction @ difference) < LEAST_SEPARATION**2:
