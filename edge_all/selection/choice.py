@@ -55,7 +55,7 @@ class _Candidate:
 
 def measured_ms_per_cell(session: InferenceSession) -> float:
     """Milliseconds a cell in full batches: the best of a few, after one that is not counted."""
-    side, cells = session.input_size, session.largest_batch
+    side, cells = session.input_size, session.full_load
     crops = np.full((cells, side, side, 3), 128, np.uint8)
     session.run(crops, ("probability",))
     begun = time.perf_counter()

@@ -77,9 +77,9 @@ class InferenceSession:
         self.provider = dataclasses.replace(self.provider, reason=reason)
 
     @property
-    def largest_batch(self) -> int:
-        """Most cells that the network is given at once."""
-        return self._batch_sizes[0]
+    def full_load(self) -> int:
+        """How many cells make full batches for all that run at once."""
+        return self._batch_sizes[0] * self._at_once
 
     def output_shape(self, name: str) -> tuple[int, ...]:
         """Shape of an output without its batch axis; 0 where the file leaves a size open."""

@@ -314,6 +314,12 @@ def test_threads_of_the_cpu_run_batches_side_by_side(network: Path, monkeypatch:
     assert session.run(crops)["probability"].shape == (2,)
 
 
+def test_a_full_load_is_a_full_batch_for_each_thread_of_the_cpu(network: Path) -> None:
+    session = open_session(network, device="cpu", threads=3)
+    batches = split_batches(session.full_load, CPU_BATCHES, at_once=3)
+    assert batches == [(CPU_BATCHES[0], CPU_BATCHES[0])] * 3
+
+
 @pytest.mark.parametrize("threads", [2, 3])
 def test_the_same_answers_to_the_bit_on_any_number_of_threads(network: Path, threads: int) -> None:
     crops = np.random.default_rng(4).integers(0, 256, (23, 32, 32, 3), dtype=np.uint8)
