@@ -35,23 +35,10 @@ __all__ = [
     "Segmentation",
     "SlideResult",
     "Verdict",
-    "percent",
-    "percent_range",
 ]
 
 INTENDED_USE = "For Research Use Only. Not for use in diagnostic procedures."
 """The sentence that every report, page, banner and card carries (21 CFR 809.10(c))."""
-
-
-def percent(fraction: float, digits: int = 1) -> str:
-    """A fraction as every table, report and reason writes it: ``59.8 %``."""
-    return f"{100 * fraction:.{digits}f} %"
-
-
-def percent_range(low: float, high: float) -> str:
-    """The bounds of an interval, likewise: ``50.1 to 68.9 %``."""
-    return f"{100 * low:.1f} to {percent(high)}"
-
 
 RgbImage: TypeAlias = "NDArray[np.uint8]"
 """``uint8 [height, width, 3]``, RGB."""

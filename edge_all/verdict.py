@@ -17,7 +17,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from edge_all.model.card import Thresholds
-from edge_all.results import FieldResult, SlideResult, Verdict, percent, percent_range
+from edge_all.percentages import percent, percent_range
+from edge_all.results import FieldResult, SlideResult, Verdict
 
 __all__ = [
     "CUSTOMARY_COUNT",

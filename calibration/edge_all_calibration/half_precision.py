@@ -19,7 +19,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_all.results import percent
+from edge_all.percentages import percent
 from edge_all_calibration.blocks import network_blocks
 from edge_all_calibration.scores import Score
 

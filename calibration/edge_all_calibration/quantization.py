@@ -35,7 +35,7 @@ from onnxruntime.quantization.calibrate import TensorsData, create_calibrator
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edge_all.errors import ModelIncompatibleError
-from edge_all.results import percent
+from edge_all.percentages import percent
 from edge_all_calibration.average_pools import average_after_projection
 from edge_all_calibration.blocks import INNER_OPERATORS, network_blocks
 from edge_all_calibration.saturation import largest_pair_sums, limit_codes

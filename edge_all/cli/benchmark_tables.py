@@ -11,7 +11,8 @@ from edge_all.benchmark.compare import Change
 from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
 from edge_all.benchmark.timing import Samples
 from edge_all.cli.tables import readable_table
-from edge_all.results import INTENDED_USE, percent
+from edge_all.percentages import percent
+from edge_all.results import INTENDED_USE
 
 __all__ = ["print_changes", "print_report"]
 

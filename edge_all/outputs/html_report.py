@@ -29,7 +29,8 @@ from edge_all.outputs.report_words import (
     rejection_words,
     text,
 )
-from edge_all.results import INTENDED_USE, FieldResult, SlideResult, percent, percent_range
+from edge_all.percentages import percent, percent_range
+from edge_all.results import INTENDED_USE, FieldResult, SlideResult
 from edge_all.verdict import DEFINING_BLAST_SHARE
 
 __all__ = ["write_report"]

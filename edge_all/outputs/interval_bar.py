@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_all.results import percent, percent_range
+from edge_all.percentages import percent, percent_range
 from edge_all.verdict import DEFINING_BLAST_SHARE
 
 __all__ = ["interval_bar"]

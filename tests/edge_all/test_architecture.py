@@ -16,6 +16,7 @@ PACKAGE = Path(edge_all.__file__).parent
 ROOMS = [
     "errors",
     "results",
+    "percentages",
     "imaging",
     "inputs",
     "quality",

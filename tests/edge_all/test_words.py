@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_all.results import percent, percent_range
+from edge_all.percentages import percent, percent_range
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(file for part in ("edge_all", "export", "calibration") for file in (ROOT / part).rglob("*.py"))

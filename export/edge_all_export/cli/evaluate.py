@@ -237,7 +237,8 @@ def _print_evaluation(evaluation: Evaluation, output: Path) -> None:
     from rich.console import Console
 
     from edge_all.cli.tables import readable_table
-    from edge_all.results import INTENDED_USE, percent, percent_range
+    from edge_all.percentages import percent, percent_range
+    from edge_all.results import INTENDED_USE
     from edge_all_export.evaluation.bootstrap import GROUPS
     from edge_all_export.evaluation.document import figure_words, interval_words
     from edge_all_export.evaluation.metrics import METRICS

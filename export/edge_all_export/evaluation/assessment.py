@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.results import INTENDED_USE, percent
+from edge_all.percentages import percent
+from edge_all.results import INTENDED_USE
 from edge_all.verdict import wilson_interval
 from edge_all_calibration.intervals import CONFIDENCE, RESAMPLES
 from edge_all_calibration.metrics import CALIBRATION_METHOD

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from edge_all.outputs.palette import PALETTE
-from edge_all.results import percent
+from edge_all.percentages import percent
 from edge_all.verdict import wilson_interval
 from edge_all_calibration.intervals import resample_rows
 from edge_all_calibration.metrics import CALIBRATION_BINS, auc, calibration_bins, expected_calibration_error

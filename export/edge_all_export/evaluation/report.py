@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.results import RgbImage, percent, percent_range
+from edge_all.percentages import percent, percent_range
+from edge_all.results import RgbImage
 from edge_all_calibration.metrics import CALIBRATION_METHOD
 from edge_all_export.evaluation.assessment import (
     BAND_METRICS,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.model.card import Thresholds
-from edge_all.results import percent
+from edge_all.percentages import percent
 from edge_all.verdict import DEFINING_BLAST_SHARE
 from edge_all_calibration.slide_verdicts import slide_verdicts
 from edge_all_export.evaluation.predictions import Band, Predictions
