@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.errors import UsageError
+from edge_all.model.gate_limits import USUAL_LIMITS
 from edge_all_calibration.cells import LabelledCells, require_both_classes
 from edge_all_calibration.decisions import DecisionRule, Decisions
 from edge_all_calibration.intervals import Estimate, bootstrap, proportion
@@ -39,11 +40,11 @@ class GateLimits:
         cells: fewer cells than this prove nothing, and the gate refuses to judge.
     """
 
-    label_agreement: float = 0.99
-    sensitivity_loss: float = 0.005
-    auc_difference: float = 0.003
-    calibration_difference: float = 0.01
-    differing_verdicts: int = 0
+    label_agreement: float = USUAL_LIMITS["label agreement"]
+    sensitivity_loss: float = USUAL_LIMITS["sensitivity lost"]
+    auc_difference: float = USUAL_LIMITS["AUC difference"]
+    calibration_difference: float = USUAL_LIMITS["calibration error difference"]
+    differing_verdicts: int = int(USUAL_LIMITS["differing slide verdicts"])
     cells: int = 50
 
 
@@ -56,12 +57,14 @@ class GateCheck:
         figure: with its 95 % interval.
         limit: which the figure must not pass.
         passed: whether it does not.
+        either_way: the limit holds for a figure below zero, too.
     """
 
     name: str
     figure: Estimate
     limit: float
     passed: bool
+    either_way: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class GateReport:
         """Why it did not pass; empty when it did."""
         return tuple(
             f"{check.name} is {check.figure.value:.4f}, the limit is {check.limit:.4f}"
+            f"{' either way' if check.either_way else ''}"
             for check in self.checks
             if not check.passed
         )
@@ -158,10 +162,10 @@ def examine(
     verdicts = Estimate(float(len(differing)), *(slides * bound for bound in _share_interval(len(differing), slides)))
     checks = (
         GateCheck("label agreement", agreement, limits.label_agreement, agreement.value >= limits.label_agreement),
-        _at_most("sensitivity lost", loss, limits.sensitivity_loss, loss.value),
-        _at_most("AUC difference", auc_change, limits.auc_difference, abs(auc_change.value)),
-        _at_most("calibration error difference", error_change, limits.calibration_difference, abs(error_change.value)),
-        _at_most("differing slide verdicts", verdicts, limits.differing_verdicts, verdicts.value),
+        _at_most("sensitivity lost", loss, limits.sensitivity_loss),
+        _at_most("AUC difference", auc_change, limits.auc_difference, either_way=True),
+        _at_most("calibration error difference", error_change, limits.calibration_difference, either_way=True),
+        _at_most("differing slide verdicts", verdicts, limits.differing_verdicts),
     )
     return GateReport(
         variant=variant,
@@ -236,9 +240,10 @@ def _share_interval(hits: int, total: int) -> tuple[float, float]:
     return share.low, share.high
 
 
-def _at_most(name: str, figure: Estimate, limit: float, value: float) -> GateCheck:
+def _at_most(name: str, figure: Estimate, limit: float, *, either_way: bool = False) -> GateCheck:
+    value = abs(figure.value) if either_way else figure.value
     # A hair's tolerance: 0.975 - 0.97 is more than 0.005 in binary.
-    return GateCheck(name, figure, limit, value <= limit + 1e-9)
+    return GateCheck(name, figure, limit, value <= limit + 1e-9, either_way)
 
 
 def _rounded(figure: Estimate) -> dict[str, float | None]:

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from edge_all.cli.tables import readable_table
 from edge_all.model.card import ModelCard, Variant
-from edge_all.model.figures import CardFigures, card_figures
+from edge_all.model.figures import CardFigures, package_figures
+from edge_all.model.gate_limits import other_limits
 from edge_all.model.package import ModelPackage
 
 __all__ = ["print_summary"]
@@ -35,7 +36,7 @@ def print_summary(package: ModelPackage) -> None:
         facts.add_row(Text(name, style="cyan"), Text(words))
     console.print(facts)
     console.print(_variants(package))
-    groups = card_figures(card.evaluation)
+    groups = package_figures(card)
     _print_part(console, "Figures, with their 95 % intervals", [_figures(group) for group in groups])
     _print_part(console, "Known limitations", [Text(sentence) for sentence in card.limitations])
     console.print(Text("Training data, folds, checks of the gate and all else: --full; for programs: --json"))
@@ -61,7 +62,12 @@ def _gate_words(name: str, variant: Variant, card: ModelCard) -> str:
         return "the reference" if name == "fp32" and len(card.variants) > 1 else "not gated"
     cells: Any = gate.get("cells")
     on = f" on {cells['cells']} cells" if isinstance(cells, dict) and "cells" in cells else ""
-    return f"{'passed' if gate.get('passed') else 'NOT passed'}{on}"
+    words = f"{'passed' if gate.get('passed') else 'NOT passed'}{on}"
+    for kind, limits in zip(("weaker", "stricter"), other_limits(gate), strict=True):
+        if limits:
+            listed = ", ".join(f"{check} {limit}" for check, limit in limits.items())
+            words += f", with {kind} limits: {listed}"
+    return words
 
 
 def _figures(group: CardFigures) -> Text:

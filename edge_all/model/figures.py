@@ -10,10 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["CardFigures", "card_figures", "with_interval"]
+from edge_all.model.card import ModelCard
+
+__all__ = ["CardFigures", "card_figures", "package_figures", "with_interval"]
 
 _COUNTS_BESIDE = {"test_figures_fp32": "test_cells", "recalibrated_test_figures": "recalibrated_test_cells"}
 """Blocks whose numbers of cells stand in a block of their own."""
+_FP32_ONLY = "test_figures_fp32"
+"""Figures of one variant, which a package that was cut down to another no longer holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,22 @@ class CardFigures:
     cells: int | None
     positive: int | None
     figures: dict[str, tuple[Any, Any, Any]]
+
+
+def package_figures(card: ModelCard) -> tuple[CardFigures, ...]:
+    """The figures of a card that are true of what its package holds.
+
+    They are those of the evaluation, without FP32's own where the package has no FP32, and what the gate found of each
+    variant that it judged.
+    """
+    left_out = set() if "fp32" in card.variants else {_FP32_ONLY}
+    groups = card_figures({name: block for name, block in card.evaluation.items() if name not in left_out})
+    for name, variant in card.variants.items():
+        figures = (variant.gate or {}).get("variant")
+        if isinstance(figures, Mapping):
+            cells = (variant.gate or {}).get("cells")
+            groups += tuple(_walk(f"test figures {name}", figures, cells if isinstance(cells, Mapping) else {}))
+    return groups
 
 
 def card_figures(evaluation: Mapping[str, Any]) -> tuple[CardFigures, ...]:

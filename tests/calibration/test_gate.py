@@ -10,6 +10,7 @@ import pytest
 from edge_all.errors import UsageError
 from edge_all.model.card import Thresholds
 from edge_all_calibration.cells import LabelledCells
+from edge_all_calibration.cli.reporting import print_gate
 from edge_all_calibration.decisions import DecisionRule, Decisions, decide
 from edge_all_calibration.gate import GateLimits, examine
 from edge_all_calibration.inference import NetworkOutputs
@@ -72,6 +73,21 @@ def test_dishonest_probabilities_fail_by_their_calibration_error(cells: Labelled
     bold = np.where(probability >= 0.65, 0.999, np.where(probability < 0.35, 0.001, probability))
     tied = bold + 1e-4 * probability
     assert failed(cells, probability, np.clip(tied, 0, 1)) == {"calibration error difference"}
+
+
+def test_limits_that_hold_either_way_say_so(
+    cells: LabelledCells, probability: np.ndarray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bold = np.where(probability >= 0.65, 0.999, np.where(probability < 0.35, 0.001, probability)) + 1e-4 * probability
+    report = examine("int8", cells, judged(probability), judged(np.clip(bold, 0, 1)), GateLimits())
+    (failure,) = (check for check in report.checks if not check.passed)
+    # A smaller error is another one, too; without its sign the limit would look kept.
+    assert failure.figure.value < -0.01
+    assert report.reasons == (f"{failure.name} is {failure.figure.value:.4f}, the limit is 0.0100 either way",)
+    print_gate([report])
+    rows = {line.split("│")[1].strip(): line for line in capsys.readouterr().out.splitlines() if line.startswith("│")}
+    assert {name for name, row in rows.items() if "±" in row} == {"AUC difference", "calibration error difference"}
+    assert "±0.01 " in rows[failure.name]
 
 
 def test_another_slide_verdict_fails(cells: LabelledCells, probability: np.ndarray) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge_all.cli.model_summary import print_summary
-from edge_all.model.figures import card_figures
-from edge_all.model.package import default_package_path, load_package, write_card
+from edge_all.model.card import VariantName
+from edge_all.model.figures import card_figures, package_figures
+from edge_all.model.gate_limits import USUAL_LIMITS
+from edge_all.model.package import ModelPackage, default_package_path, load_package, write_card
 
 EVALUATION: dict[str, Any] = {
     "cross_validation": {
@@ -62,6 +65,64 @@ def test_the_summary_says_each_figure_with_its_interval_and_its_cells(
         assert words in output
 
 
+def gate_report(**limits: float) -> dict[str, Any]:
+    """A gate that was passed, with other limits for the checks that are named."""
+    named = {name.replace("_", " "): limit for name, limit in limits.items()}
+    return {
+        "passed": True,
+        "cells": {"cells": 120, "ALL": 40},
+        "checks": {name: {"limit": named.get(name, usual)} for name, usual in USUAL_LIMITS.items()},
+        "variant": {"sensitivity": {"value": 0.9, "low": 0.8, "high": 0.95}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("gate", "words"),
+    [
+        (gate_report(), "passed on 120 cells"),
+        (gate_report(label_agreement=0.5), "passed on 120 cells, with weaker limits: label agreement 0.5"),
+        (gate_report(label_agreement=0.999), "passed on 120 cells, with stricter limits: label agreement 0.999"),
+        (
+            gate_report(sensitivity_lost=0.2, differing_slide_verdicts=3, AUC_difference=0.001),
+            (
+                "passed on 120 cells, with weaker limits: sensitivity lost 0.2, differing slide verdicts 3, "
+                "with stricter limits: AUC difference 0.001"
+            ),
+        ),
+    ],
+)
+def test_the_summary_says_with_which_limits_a_gate_was_passed(
+    tiny_package_factory: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    gate: dict[str, Any],
+    words: str,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    print_summary(gated(tiny_package_factory(variants=("fp32", "int8")), gate))
+    assert f"│ {words} " in capsys.readouterr().out
+
+
+def gated(folder: Path, gate: dict[str, Any], **changes: Any) -> ModelPackage:  # noqa: ANN401
+    """A package with this gate for its INT8."""
+    card = load_package(folder).card
+    int8 = dataclasses.replace(card.variants["int8"], gate=gate)
+    write_card(folder, dataclasses.replace(card, variants={**card.variants, "int8": int8}, **changes))
+    return load_package(folder)
+
+
+@pytest.mark.parametrize("variants", [("fp32", "int8"), ("int8",)])
+def test_test_figures_are_those_of_the_variants_in_the_package(
+    tiny_package_factory: Callable[..., Path], variants: tuple[VariantName, ...]
+) -> None:
+    package = gated(tiny_package_factory(variants=variants), gate_report(), evaluation=EVALUATION)
+    groups = {group.name: group for group in package_figures(package.card)}
+    assert ("test figures fp32" in groups) == ("fp32" in variants)
+    assert (groups["test figures int8"].cells, groups["test figures int8"].positive) == (120, 40)
+    assert groups["test figures int8"].figures == {"sensitivity": (0.9, 0.8, 0.95)}
+    assert "cross validation" in groups
+
+
 def test_the_summary_of_the_embedded_model_is_half_a_page_with_every_limitation(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -71,6 +132,8 @@ def test_the_summary_of_the_embedded_model_is_half_a_page_with_every_limitation(
     output = capsys.readouterr().out
     assert len(output.splitlines()) <= 45
     assert "…" not in output
+    assert "test figures int8 (693 cells, 29 of them ALL)" in output
+    assert "fp32" not in output
     words = " ".join(output.split())
     for sentence in (*package.card.limitations, package.card.intended_use):
         assert sentence in words

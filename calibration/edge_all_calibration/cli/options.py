@@ -43,11 +43,15 @@ SensitivityLossOption = Annotated[
     float, typer.Option("--sensitivity-loss", rich_help_panel=_GATE, help="Sensitivity lost, at most.")
 ]
 AucOption = Annotated[
-    float, typer.Option("--auc-difference", rich_help_panel=_GATE, help="Difference of AUC, at most.")
+    float, typer.Option("--auc-difference", rich_help_panel=_GATE, help="Difference of AUC either way, at most.")
 ]
 CalibrationOption = Annotated[
     float,
-    typer.Option("--calibration-difference", rich_help_panel=_GATE, help="Difference of calibration error, at most."),
+    typer.Option(
+        "--calibration-difference",
+        rich_help_panel=_GATE,
+        help="Difference of calibration error either way, at most.",
+    ),
 ]
 VerdictsOption = Annotated[
     int, typer.Option("--differing-verdicts", rich_help_panel=_GATE, help="Slides with another verdict, at most.")

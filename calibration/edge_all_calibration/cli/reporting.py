@@ -110,7 +110,7 @@ def print_gate(reports: Sequence[GateReport]) -> None:
                 check.name,
                 f"{check.figure.value:.4f}",
                 f"{check.figure.low:.4f} to {check.figure.high:.4f}",
-                f"{check.limit:g}",
+                f"{'±' if check.either_way else ''}{check.limit:g}",
                 "ok" if check.passed else "FAILED",
             )
         console.print(table)
