@@ -76,8 +76,9 @@ def test_dishonest_probabilities_fail_by_their_calibration_error(cells: Labelled
 
 
 def test_limits_that_hold_either_way_say_so(
-    cells: LabelledCells, probability: np.ndarray, capsys: pytest.CaptureFixture[str]
+    cells: LabelledCells, probability: np.ndarray, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     bold = np.where(probability >= 0.65, 0.999, np.where(probability < 0.35, 0.001, probability)) + 1e-4 * probability
     report = examine("int8", cells, judged(probability), judged(np.clip(bold, 0, 1)), GateLimits())
     (failure,) = (check for check in report.checks if not check.passed)
