@@ -134,10 +134,10 @@ def screen_to_folder(
     """
     if activations:
         classifier.require_activations()
-    with claimed_folder(out, marker=FIELDS_FILE, resume=resume):
+    # Whether what lies there may be gone on with depends on what it is.
+    with claimed_folder(out, marker=FIELDS_FILE, resume=True):
         settled = SettledSlides(classifier.thresholds if stop_when_settled else None)
-        results = _earlier_results(out, classifier, settled) if resume else {}
-        _refuse_other_spelling(results.values(), sources, out)
+        results = _earlier_results(out, classifier, sources, settled, resume=resume)
         for result in results.values():
             on_field(result)
         remaining = [source for source in sources if source.image not in results]
@@ -164,16 +164,47 @@ def screen_to_folder(
     return summary
 
 
-def _earlier_results(out: Path, classifier: Classifier, settled: SettledSlides) -> dict[str, FieldResult]:
+def _earlier_results(
+    out: Path, classifier: Classifier, sources: Sequence[ImageSource], settled: SettledSlides, *, resume: bool
+) -> dict[str, FieldResult]:
     """What an earlier run judged, which may settle slides.
 
-    What it could not judge is taken out of the file, and is tried again. In a settled slide it stays, for nothing more
-    of that one is looked at.
+    What it could not judge is taken out of the file where it is tried again. It stays where it was not named this time,
+    and in a settled slide, of which nothing more is looked at.
     """
     file = out / FIELDS_FILE
     if not file.exists():
         return {}
     earlier = read_fields(file)
+    _refuse_to_go_on(earlier, out, classifier, resume=resume)
+    _refuse_other_spelling(earlier, sources, out)
+    for result in earlier:
+        settled.add(result)
+    given = {source.image for source in sources}
+    kept = [
+        result for result in earlier if result.status != "error" or result.image not in given or result.slide in settled
+    ]
+    if len(kept) < len(earlier):
+        write_fields(file, kept)
+    return {result.image: _without_outlines(result) for result in kept}
+
+
+def _refuse_to_go_on(earlier: Sequence[FieldResult], out: Path, classifier: Classifier, *, resume: bool) -> None:
+    """Only the results of a screening, with the same model, are gone on with, and only where that is asked for.
+
+    Raises:
+        OutputError: it is not so.
+    """
+    if any(result.status == "ok" and result.model is None for result in earlier):
+        raise OutputError(
+            f"The output folder {out} holds a segmentation, in which nothing was classified.",
+            "Choose another folder with -o.",
+        )
+    if not resume:
+        raise OutputError(
+            f"The output folder {out} already holds the results of a run.",
+            "Choose another folder with -o, or go on with that run with --resume.",
+        )
     for result in earlier:
         if result.model is not None and result.model != classifier.identity:
             raise OutputError(
@@ -181,12 +212,6 @@ def _earlier_results(out: Path, classifier: Classifier, settled: SettledSlides) 
                 f"({result.model.variant}), not with the one chosen now.",
                 "Go on with that model and variant, or choose another output folder.",
             )
-    for result in earlier:
-        settled.add(result)
-    kept = [result for result in earlier if result.status != "error" or result.slide in settled]
-    if len(kept) < len(earlier):
-        write_fields(file, kept)
-    return {result.image: _without_outlines(result) for result in kept}
 
 
 def _refuse_other_spelling(earlier: Iterable[FieldResult], sources: Sequence[ImageSource], out: Path) -> None:
@@ -201,7 +226,7 @@ def _refuse_other_spelling(earlier: Iterable[FieldResult], sources: Sequence[Ima
         before = judged.get((source.slide, Path(source.image).name))
         if before is not None:
             raise UsageError(
-                f"{source.image} seems to be {before}, which the run in {out} has judged; it would count twice.",
+                f"{source.image} seems to be {before}, which the run in {out} has seen; it would count twice.",
                 "Resume from the same folder with the same paths, or choose another output folder.",
             )
 

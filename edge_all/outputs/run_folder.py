@@ -24,7 +24,7 @@ def claimed_folder(folder: Path, *, marker: str, resume: bool) -> Iterator[Path]
     Args:
         folder: where to write; made with its parents.
         marker: name of the file by which an earlier run is known.
-        resume: whether an earlier run's results may be continued.
+        resume: whether an earlier run's results may lie there.
 
     Raises:
         OutputError: the folder cannot be made or written, another run holds it, or it holds an earlier run's results
@@ -47,7 +47,7 @@ def claimed_folder(folder: Path, *, marker: str, resume: bool) -> Iterator[Path]
             if (folder / marker).exists() and not resume:
                 raise OutputError(
                     f"The output folder {folder} already holds the results of a run.",
-                    "Choose another folder with -o, or go on with that run with --resume.",
+                    "Choose another folder with -o.",
                 )
             yield folder
         finally:

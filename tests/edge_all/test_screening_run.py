@@ -22,6 +22,7 @@ from edge_all.outputs.run_folder import claimed_folder
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import INTENDED_USE, FieldResult
 from edge_all.screening_run import screen_to_folder
+from edge_all.segmentation_run import segment_to_folder
 
 
 @pytest.fixture
@@ -162,11 +163,62 @@ def test_what_failed_is_tried_again(slide: Path, classifier: Classifier, tmp_pat
     assert len(lines(out)) == 3
 
 
+def test_a_failure_stays_while_its_image_is_not_tried_again(
+    slide: Path, classifier: Classifier, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    (slide / "field1.png").write_bytes(b"torn")
+    screen_to_folder(find_images([slide]), classifier, out)
+    before = lines(out)
+    summary = screen_to_folder(find_images([slide / "field0.png"]), classifier, out, resume=True)
+    assert lines(out) == before
+    assert not summary.all_judged
+    (verdict,) = json.loads((out / "slides.json").read_text())["slides"]
+    assert (verdict["fields"]["ok"], verdict["fields"]["error"]) == (2, 1)
+
+
+def test_a_refused_run_loses_no_failure(
+    slide: Path, classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    (slide / "field1.png").write_bytes(b"torn")
+    screen_to_folder(find_images([slide]), classifier, out)
+    before = (out / "fields.jsonl").read_bytes()
+    monkeypatch.chdir(slide.parent)
+    with pytest.raises(UsageError, match="count twice"):
+        screen_to_folder(find_images([slide / "field1.png", "slide/field0.png"]), classifier, out, resume=True)
+    assert (out / "fields.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_segmentation_is_not_taken_for_judged_fields(
+    slide: Path, classifier: Classifier, tmp_path: Path, resume: bool
+) -> None:
+    out = tmp_path / "out"
+    list(segment_to_folder(find_images([slide]), out))
+    before = (out / "fields.jsonl").read_bytes()
+    with pytest.raises(OutputError, match="holds a segmentation, in which nothing was classified") as caught:
+        screen_to_folder(find_images([slide]), classifier, out, resume=resume)
+    assert "--resume" not in str(caught.value)
+    assert (out / "fields.jsonl").read_bytes() == before
+    assert not (out / "report.html").exists()
+
+
+def test_a_segmentation_cannot_be_resumed_and_does_not_say_so(
+    slide: Path, classifier: Classifier, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    screen_to_folder(find_images([slide]), classifier, out)
+    with pytest.raises(OutputError, match="already holds") as caught:
+        next(segment_to_folder(find_images([slide]), out))
+    assert "--resume" not in str(caught.value)
+
+
 def test_results_are_not_written_over(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
     out = tmp_path / "out"
     screen_to_folder(find_images([slide]), classifier, out)
     before = (out / "fields.jsonl").read_bytes()
-    with pytest.raises(OutputError, match="already holds"):
+    with pytest.raises(OutputError, match=r"already holds.*--resume"):
         screen_to_folder(find_images([slide]), classifier, out)
     assert (out / "fields.jsonl").read_bytes() == before
 
