@@ -6,11 +6,12 @@
 - A pattern (``slides/*``, ``a/Im0?.jpg``) is expanded here as well, because the Windows shells leave it to the program.
 - Images of one folder are one slide, named after the folder; where two folders bear one name, as much of their paths is
   added as tells them apart.
+- What a run of edge-all wrote is no image of a slide, and is refused.
 - What was asked for and is not there stays in the list, so that the run reports it beside the images that it judged.
   Only where there is no image at all is that an error here.
 """
 
-# ruff: noqa: PTH112 - Path.is_dir raises where os.path.isdir says no, as in a folder that may not be entered
+# ruff: noqa: PTH112, PTH113 - Path.is_dir raises where os.path.isdir says no, as in a folder that may not be entered
 from __future__ import annotations
 
 import glob
@@ -24,6 +25,7 @@ from typing import overload
 
 from edge_all.errors import InputError, InputNotFoundError, UsageError
 from edge_all.imaging import IMAGE_SUFFIXES
+from edge_all.run_files import CROPS_FOLDER, FIELDS_FILE, GEOJSON_FOLDER, LABEL_IMAGES, OVERLAYS_FOLDER
 
 __all__ = ["FoundImages", "ImageSource", "find_images"]
 
@@ -68,12 +70,13 @@ class FoundImages(Sequence[ImageSource]):
         return self.sources[index]
 
 
-def find_images(paths: Iterable[str | Path], *, slide: str | None = None) -> FoundImages:
+def find_images(paths: Iterable[str | Path], *, slide: str | None = None, crops_of_a_run: bool = False) -> FoundImages:
     """Finds the images that paths, folders and patterns stand for.
 
     Args:
         paths: what the user typed. Their order is kept; within a folder or pattern the order is natural (2 before 10).
         slide: name of the one slide that all images belong to; None for one slide a folder.
+        crops_of_a_run: whether images of cells are wanted, also those that a run wrote.
 
     Returns:
         The images, and what was passed over.
@@ -81,7 +84,7 @@ def find_images(paths: Iterable[str | Path], *, slide: str | None = None) -> Fou
     Raises:
         UsageError: no path was given.
         InputNotFoundError: none of the paths leads to an image.
-        InputError: a folder cannot be listed.
+        InputError: a folder cannot be listed, or holds what a run wrote.
     """
     wanted = [Path(path) for path in paths]
     if not wanted:
@@ -104,6 +107,8 @@ def find_images(paths: Iterable[str | Path], *, slide: str | None = None) -> Fou
     unique = {os.path.normcase(os.path.realpath(file)): file for file in reversed(files)}
     kept = set(unique.values())
     ordered = [file for file in dict.fromkeys(files) if file in kept]
+    for file in ordered:
+        _refuse_output_of_a_run(file, crops_wanted=crops_of_a_run)
     slides = _slide_names(dict.fromkeys(_folder_of(file) for file in ordered))
     return FoundImages(
         sources=tuple(ImageSource(file, file.as_posix(), slide or slides[_folder_of(file)]) for file in ordered),
@@ -167,6 +172,21 @@ def _images_matching(pattern: Path, passed_over: list[Path]) -> list[Path]:
 def _looks_like_an_image(path: Path) -> bool:
     # Of hidden files, "._x.jpg" is common: what macOS leaves beside an image on other people's drives.
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and not os.path.isdir(path)
+
+
+def _refuse_output_of_a_run(file: Path, *, crops_wanted: bool) -> None:
+    folder = _folder_of(file)
+    if folder.name in {CROPS_FOLDER, OVERLAYS_FOLDER, GEOJSON_FOLDER}:
+        run, welcome = folder.parent, crops_wanted and folder.name == CROPS_FOLDER
+    elif file.name.endswith(LABEL_IMAGES):
+        run, welcome = folder, False
+    else:
+        return
+    if not welcome and os.path.isfile(run / FIELDS_FILE):
+        raise InputError(
+            f"{file} was written by a run of edge-all, whose results lie in {run}; it is no image of a slide.",
+            "Name the slides themselves, without the folders of results.",
+        )
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:

@@ -29,33 +29,34 @@ from edge_all.outputs.html_report import write_report
 from edge_all.outputs.jsonl import FieldsWriter, read_fields, write_fields
 from edge_all.outputs.naming import unique_stems
 from edge_all.outputs.overlay import load_font, save_overlay
-from edge_all.outputs.run_folder import claimed_folder
+from edge_all.outputs.run_folder import claimed_folder, refuse_folder_of_images
 from edge_all.outputs.slides_json import write_slides
 from edge_all.outputs.thumbnails import save_thumbnails, thumbnail_path
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import FieldResult, SlideResult
+from edge_all.run_files import (
+    CELLS_FILE,
+    CROPS_FOLDER,
+    FIELDS_FILE,
+    GEOJSON_FOLDER,
+    OVERLAYS_FOLDER,
+    REPORT_FILE,
+    SLIDES_FILE,
+)
 from edge_all.screening import ScreenedField, screen_fields
 from edge_all.segmentation.colour_clustering import build_lab_tables
 from edge_all.settling import SettledSlides
 from edge_all.verdict import judge_slide
 
 __all__ = [
-    "REPORT_FILE",
     "RunSummary",
+    "refuse_run_of_other_images",
     "screen_to_folder",
     "summarise",
     "warm_up",
     "write_pictures",
     "write_summary",
 ]
-
-FIELDS_FILE = "fields.jsonl"
-CELLS_FILE = "cells.csv"
-SLIDES_FILE = "slides.json"
-REPORT_FILE = "report.html"
-OVERLAYS_FOLDER = "overlays"
-CROPS_FOLDER = "crops"
-GEOJSON_FOLDER = "geojson"
 
 FIELDS_BEING_DRAWN = 2
 """Fields whose pictures are written behind the network's back at a time; one takes up to 15 MB."""
@@ -117,7 +118,7 @@ def screen_to_folder(
     Args:
         sources: the images, from `edge_all.inputs.find_images`.
         classifier: judges the cells.
-        out: the folder, see the module's constants for what goes into it.
+        out: the folder, see `edge_all.run_files` for what goes into it.
         resume: go on with the run that the folder holds.
         stop_when_settled: whether to leave out what is left of a slide once its verdict is settled; cells that an
             earlier run judged count. What is left out is looked at when the run is resumed without this.
@@ -127,13 +128,15 @@ def screen_to_folder(
         on_field: called with each result, those of an earlier run included, as soon as it is on disk.
 
     Raises:
-        OutputError: the folder is in use, holds another run, or cannot be written. What was judged before stays.
+        OutputError: the folder is in use, holds another run or the images themselves, or cannot be written. What was
+            judged before stays.
         ModelError: the network fails.
         UsageError: activation maps are wanted of a package that computes none, or a resumed run is given its images
             under other paths.
     """
     if activations:
         classifier.require_activations()
+    refuse_folder_of_images(out, (source.path for source in sources))
     # Whether what lies there may be gone on with depends on what it is.
     with claimed_folder(out, marker=FIELDS_FILE, resume=True):
         settled = SettledSlides(classifier.thresholds if stop_when_settled else None)
@@ -162,6 +165,27 @@ def screen_to_folder(
         summary = summarise(list(results.values()), classifier, not_looked_at)
         write_summary(out, summary, stems, classifier)
     return summary
+
+
+def refuse_run_of_other_images(out: Path, images: Iterable[Path]) -> None:
+    """Refuse to add images to a run of others.
+
+    Args:
+        out: the run's folder; one without a run is in order.
+        images: in folders of slides below it, and known by where they lie there: the folder itself may have been called
+            by another path before.
+
+    Raises:
+        OutputError: the run has seen other images.
+        InputError: its `fields.jsonl` is damaged.
+    """
+    file = out / FIELDS_FILE
+    own = {image.parts[-3:] for image in images}
+    if file.exists() and not own.issuperset(Path(result.image).parts[-3:] for result in read_fields(file)):
+        raise OutputError(
+            f"The output folder {out} already holds the results of a run over other images.",
+            "Choose another folder with -o.",
+        )
 
 
 def _earlier_results(

@@ -14,16 +14,15 @@ from edge_all.outputs.jsonl import FieldsWriter
 from edge_all.outputs.label_images import write_label_images
 from edge_all.outputs.naming import unique_stems
 from edge_all.outputs.pictures import write_png
-from edge_all.outputs.run_folder import claimed_folder
+from edge_all.outputs.run_folder import claimed_folder, refuse_folder_of_images
 from edge_all.preprocessing import crop_window
 from edge_all.quality import assess_quality
 from edge_all.results import FieldResult
+from edge_all.run_files import CROPS_FOLDER, FIELDS_FILE
 from edge_all.segmentation import segment
 
 __all__ = ["CROP_FACTOR", "segment_to_folder"]
 
-FIELDS_FILE = "fields.jsonl"
-CROPS_FOLDER = "crops"
 CROP_FACTOR = 2.0
 """Side of a crop in nucleus boxes: holds 99.6 % of a cell's pixels (segmentation_wbc, both sets)."""
 
@@ -44,8 +43,9 @@ def segment_to_folder(
         The result of each image as soon as it is on disk; no cell has a probability.
 
     Raises:
-        OutputError: the folder is in use, holds another run, or cannot be written.
+        OutputError: the folder is in use, holds another run or the images themselves, or cannot be written.
     """
+    refuse_folder_of_images(out, (source.path for source in sources))
     stems = unique_stems(source.image for source in sources)
     with claimed_folder(out, marker=FIELDS_FILE, resume=False), FieldsWriter(out / FIELDS_FILE) as fields_file:
         for source in sources:

@@ -33,7 +33,7 @@ def classify(
     lean_process()
     from edge_all.inputs import find_images
 
-    sources = find_images(crops)
+    sources = find_images(crops, crops_of_a_run=True)
     from edge_all.classifier import load_classifier
     from edge_all.single_cells import classify_crops
 

@@ -61,7 +61,8 @@ def screen(
 
     sources = find_images(paths, slide=slide)
     from edge_all.classifier import load_classifier
-    from edge_all.screening_run import REPORT_FILE, screen_to_folder, warm_up
+    from edge_all.run_files import REPORT_FILE
+    from edge_all.screening_run import screen_to_folder, warm_up
 
     warm_up()
     classifier = load_classifier(model, variant=variant, device=device, threads=threads)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from edge_all.errors import OutputError
 
-__all__ = ["claimed_folder"]
+__all__ = ["claimed_folder", "refuse_folder_of_images"]
 
 LOCK_NAME = ".edge-all.lock"
 
@@ -53,6 +54,22 @@ def claimed_folder(folder: Path, *, marker: str, resume: bool) -> Iterator[Path]
         finally:
             with suppress(OSError):  # Windows keeps an open file; the empty file left there holds nobody up
                 (folder / LOCK_NAME).unlink()
+
+
+def refuse_folder_of_images(folder: Path, images: Iterable[Path]) -> None:
+    """Keep results apart from the images that they are about, among which they would be taken for further ones.
+
+    Args:
+        folder: the output folder.
+        images: the images of the run.
+
+    Raises:
+        OutputError: an image lies directly in the folder.
+    """
+    if os.path.realpath(folder) in {os.path.realpath(parent) for parent in {image.parent for image in images}}:
+        raise OutputError(
+            f"The output folder {folder} is a folder of the images themselves.", "Choose another folder with -o."
+        )
 
 
 if sys.platform == "win32":

@@ -11,7 +11,7 @@ from edge_all.outputs.pictures import jpeg_bytes
 from edge_all.rendering.field import RenderedField, render_field
 from edge_all.rendering.spec import SmearSpec
 
-__all__ = ["DEMO_NOTICE", "DemoField", "DemoSlide", "demo_slides", "write_demo_fields"]
+__all__ = ["DEMO_NOTICE", "DemoField", "DemoSlide", "demo_files", "demo_slides", "write_demo_fields"]
 
 DEMO_NOTICE = (
     "These fields are synthetic: drawn by edge-all itself. They show how the program works. "
@@ -74,6 +74,15 @@ def _numbered(name: str, seed: int, specs: tuple[SmearSpec, ...]) -> tuple[DemoF
     return tuple(DemoField(f"{name}-{number}", seed + number, spec) for number, spec in enumerate(specs, start=1))
 
 
+def demo_files(folder: Path) -> tuple[Path, ...]:
+    """Where `write_demo_fields` puts the sample fields, slide by slide."""
+    return tuple(_file(folder, slide, field) for slide in demo_slides() for field in slide.fields)
+
+
+def _file(folder: Path, slide: DemoSlide, field: DemoField) -> Path:
+    return folder / slide.name / f"{field.name}.jpg"
+
+
 def write_demo_fields(folder: Path) -> tuple[Path, ...]:
     """Render all sample slides into ``folder/<slide>/<field>.jpg``.
 
@@ -91,7 +100,7 @@ def write_demo_fields(folder: Path) -> tuple[Path, ...]:
     paths = []
     for slide in demo_slides():
         for field in slide.fields:
-            path = folder / slide.name / f"{field.name}.jpg"
+            path = _file(folder, slide, field)
             content = jpeg_bytes(field.render().pixels, _QUALITY)
             if not path.exists():
                 write_atomically(path, content)

@@ -17,6 +17,7 @@ ROOMS = [
     "errors",
     "results",
     "percentages",
+    "run_files",
     "imaging",
     "inputs",
     "quality",

@@ -224,6 +224,23 @@ def test_segment_writes_label_images_at_the_size_of_the_input(slide: Path, tmp_p
     assert list((out / "crops").glob("field0.*.png"))
 
 
+def test_the_demo_is_not_added_to_a_run_of_real_slides(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert run("screen", slide, "-o", out, "--model", tiny_package).returncode == 0
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    done = run("demo", "-o", out, "--model", tiny_package)
+    assert done.returncode == 2
+    assert "already holds the results of a run over other images" in done.stderr
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_the_demo_runs_again_in_its_own_folder(tiny_package: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        done = run("demo", "-o", "demo", "--model", tiny_package, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "demo" / "fields.jsonl").read_bytes().count(b"\n") == 7
+
+
 def test_a_verb_of_a_package_that_is_not_installed_says_what_to_install() -> None:
     code = (
         "import edge_all.cli.main as m; m.entry_points = lambda group: (); import sys; "

@@ -143,6 +143,24 @@ def test_a_link_to_nowhere_is_left_to_be_reported() -> None:
     assert names(find_images(["S1"])) == ["a.png", "b.png"]
 
 
+@pytest.mark.parametrize("written", ["run/crops/a.0001.jpg", "run/overlays/a.jpg", "run/a.cells.png"])
+def test_what_a_run_wrote_is_no_slide(written: str) -> None:
+    touch(Path("S1/a.png"), Path(written))
+    assert len(find_images(["S1", written])) == 2
+    touch(Path("run/fields.jsonl"))
+    for asked in (written, Path(written).parent, "run/*"):
+        with pytest.raises(InputError, match="was written by a run of edge-all"):
+            find_images(["S1", asked])
+    assert names(find_images(["S1"])) == ["a.png"]
+
+
+def test_crops_of_a_run_are_taken_where_cells_are_wanted() -> None:
+    touch(Path("run/fields.jsonl"), Path("run/crops/a.0001.jpg"), Path("run/overlays/a.jpg"))
+    assert names(find_images(["run/crops"], crops_of_a_run=True)) == ["a.0001.jpg"]
+    with pytest.raises(InputError, match="was written by a run of edge-all"):
+        find_images(["run/*"], crops_of_a_run=True)
+
+
 def test_no_path_at_all() -> None:
     with pytest.raises(UsageError):
         find_images([])

@@ -214,6 +214,20 @@ def test_a_segmentation_cannot_be_resumed_and_does_not_say_so(
     assert "--resume" not in str(caught.value)
 
 
+def test_results_are_not_written_among_the_images(
+    slide: Path, classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(slide)
+    (tmp_path / "link").symlink_to(slide, target_is_directory=True)
+    before = sorted(slide.iterdir())
+    for out in (slide, Path(), tmp_path / "link"):
+        with pytest.raises(OutputError, match="folder of the images themselves"):
+            screen_to_folder(find_images([slide]), classifier, out)
+        with pytest.raises(OutputError, match="folder of the images themselves"):
+            next(segment_to_folder(find_images(["field0.png"]), out))
+    assert sorted(slide.iterdir()) == before
+
+
 def test_results_are_not_written_over(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
     out = tmp_path / "out"
     screen_to_folder(find_images([slide]), classifier, out)
