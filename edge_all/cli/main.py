@@ -92,7 +92,8 @@ def _verbs(app: typer.Typer) -> set[str]:
 
 
 def _register_missing(app: typer.Typer, verb: str, distribution: str) -> None:
-    folder = distribution.removeprefix("edge-all-")
+    # With all that it needs of edge-all: what is missing, pip would look for on a package index.
+    folders = "./calibration" if distribution == "edge-all-calibration" else "./export ./calibration"
 
     @app.command(
         verb,
@@ -104,7 +105,7 @@ def _register_missing(app: typer.Typer, verb: str, distribution: str) -> None:
     def missing() -> None:
         raise MissingPackageError(
             f"'edge-all {verb}' belongs to the package {distribution}, which is not installed or does not load.",
-            f"In the source folder of edge-all, type: pip install ./{folder}",
+            f"In the source folder of edge-all, type: pip install {folders}",
         )
 
 

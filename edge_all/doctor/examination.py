@@ -18,6 +18,7 @@ from edge_all.doctor.probe import Probe, probe
 from edge_all.doctor.report import Check, DoctorReport
 from edge_all.errors import ModelError
 from edge_all.session import DEVICES, import_onnxruntime
+from edge_all.session.extras import install_words
 
 if TYPE_CHECKING:
     from edge_all.model.package import ModelPackage
@@ -90,7 +91,7 @@ def _provider_check(name: str, result: Probe, *, required: bool) -> Check:
             name,
             "problem" if required else "warning",
             result.finding,
-            "Run: pip install --force-reinstall 'edge-all[cpu]'"
+            f"Run, {install_words('cpu', again=True)}."
             if required
             else "Nothing, unless you want this device; then install what the finding names.",
         )

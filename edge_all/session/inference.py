@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from edge_all.errors import DeviceError, ModelError, ModelIncompatibleError, ModelNotFoundError, UsageError
 from edge_all.results import ProviderReport
 from edge_all.session.cores import available_cores
+from edge_all.session.extras import install_words
 from edge_all.session.installation import import_onnxruntime
 from edge_all.session.providers import CPU, ProviderPlan, choose_provider, split_batches
 
@@ -36,8 +37,8 @@ _OUTPUT_RANKS = {"probability": 1, "features": 2, "activation": 3}
 _LOG_ERRORS_ONLY = 3
 _LIBRARY_MARK = " with error: "
 _REMEDIES = {
-    "cuda": "Check the driver with nvidia-smi, and install the CUDA libraries with: pip install 'edge-all[gpu]'; ",
-    "tensorrt": "Install the CUDA libraries with pip install 'edge-all[gpu]', and NVIDIA TensorRT; ",
+    "cuda": f"Check the driver with nvidia-smi, and install the CUDA libraries, {install_words('gpu')}; ",
+    "tensorrt": f"Install NVIDIA TensorRT, and the CUDA libraries, {install_words('gpu')}; ",
 }
 
 

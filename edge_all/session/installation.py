@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from edge_all.errors import OnnxRuntimeConflictError, OnnxRuntimeMissingError
+from edge_all.session.extras import install_words
 
 __all__ = ["ONNXRUNTIME_DISTRIBUTIONS", "InstalledDistribution", "import_onnxruntime", "installed_onnxruntimes"]
 
@@ -99,20 +100,20 @@ def import_onnxruntime() -> ModuleType:
             ) from error
         raise OnnxRuntimeMissingError(
             "No ONNX Runtime is installed, so no cell can be judged.",
-            "Run: pip install 'edge-all[cpu]' (any computer), or with [gpu] (NVIDIA), [openvino] (Intel) or "
-            "[directml] (Windows) in place of [cpu]; only one of them.",
+            f"Run, {install_words('cpu')}. That is for any computer; [gpu] (NVIDIA), [openvino] (Intel) or [directml] "
+            "(Windows) can stand in place of [cpu], only one of them.",
         ) from error
     except (ImportError, OSError) as error:
         raise OnnxRuntimeMissingError(
             f"ONNX Runtime is installed but does not start ({error}).",
-            "Run: pip install --force-reinstall 'edge-all[cpu]'; on Windows, install the Microsoft Visual C++ "
-            "Redistributable first.",
+            f"Run, {install_words('cpu', again=True)}; on Windows, install the Microsoft Visual C++ Redistributable "
+            "first.",
         ) from error
     if not hasattr(onnxruntime, "InferenceSession"):
         # What is left behind when one of two distributions was removed: a folder without its core.
         raise OnnxRuntimeMissingError(
             "The ONNX Runtime that is installed is incomplete: another one was removed and took its files along.",
-            "Run: pip install --force-reinstall 'edge-all[cpu]' (or [gpu], [openvino], [directml]).",
+            f"Run, {install_words('cpu', again=True)}; or with [gpu], [openvino] or [directml] in place of [cpu].",
         )
     return onnxruntime
 
@@ -123,4 +124,4 @@ def conflict_remedy(clash: tuple[InstalledDistribution, ...]) -> str:
     special = [extra for name in names if (extra := ONNXRUNTIME_DISTRIBUTIONS[name]) not in (None, "cpu")]
     extra = special[0] if special else "cpu"
     remove = f"pip uninstall -y {' '.join(names)}"
-    return f"Run: {remove}; then install the one you want, alone: pip install 'edge-all[{extra}]'."
+    return f"Run: {remove}; then install the one you want, alone, {install_words(extra)}."

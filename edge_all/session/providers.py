@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_all.errors import DeviceError, UsageError
+from edge_all.session.extras import install_words
 
 __all__ = ["DEVICES", "ProviderPlan", "auto_plans", "choose_provider", "split_batches"]
 
@@ -123,8 +124,8 @@ def choose_provider(device: str, available: Sequence[str]) -> ProviderPlan:
         raise DeviceError(
             f"Device {device} was asked for, and the installed ONNX Runtime has no {DEVICES[device]} "
             f"(it has: {', '.join(available) or 'none'}).",
-            f"Remove the installed onnxruntime package and run: pip install 'edge-all[{_EXTRAS[device]}]'"
-            f"{' (Windows only)' if device == 'directml' else ' (macOS only)' if device == 'coreml' else ''}; "
+            f"Remove the installed onnxruntime package and run, {install_words(_EXTRAS[device])}"
+            f"{', on Windows only' if device == 'directml' else ', on macOS only' if device == 'coreml' else ''}; "
             "or use --device auto. `edge-all doctor` shows what is installed.",
         )
     return ProviderPlan(device, DEVICES[device], strict=True, reason=f"--device {device} was asked for")

@@ -99,7 +99,7 @@ def test_without_an_onnxruntime_the_line_to_type_is_given(monkeypatch: pytest.Mo
     report = examine(folder=tmp_path)
     checks = {check.name: check for check in report.checks}
     assert not report.healthy
-    assert "pip install 'edge-all[cpu]'" in str(checks["ONNX Runtime"].remedy)
+    assert "pip install '.[cpu]'" in str(checks["ONNX Runtime"].remedy)
     assert "not tried" in checks["model package"].finding
 
 

@@ -68,7 +68,7 @@ def test_a_device_that_is_named_is_the_plan_or_an_error(device: str) -> None:
     if device != "cpu":
         with pytest.raises(DeviceError, match=DEVICES[device]) as error:
             choose_provider(device, [CPU])
-        assert "pip install 'edge-all[" in error.value.remedy
+        assert "in the source folder of edge-all: pip install '.[" in error.value.remedy
 
 
 def test_a_device_that_does_not_exist_is_wrong_usage() -> None:
@@ -162,7 +162,7 @@ def test_two_onnxruntimes_in_one_folder_are_a_conflict(tmp_path: Path, monkeypat
     with pytest.raises(OnnxRuntimeConflictError, match=r"onnxruntime 9\.9, onnxruntime-gpu 9\.9") as error:
         import_onnxruntime()
     assert "pip uninstall -y onnxruntime onnxruntime-gpu" in error.value.remedy
-    assert "edge-all[gpu]" in error.value.remedy
+    assert "pip install '.[gpu]'" in error.value.remedy
 
 
 def test_two_onnxruntimes_in_different_folders_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +176,7 @@ def test_no_onnxruntime_says_which_line_to_type(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(OnnxRuntimeMissingError) as error:
         import_onnxruntime()
-    assert "pip install 'edge-all[cpu]'" in error.value.remedy
+    assert "pip install '.[cpu]'" in error.value.remedy
 
 
 @pytest.mark.parametrize(

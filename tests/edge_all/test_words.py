@@ -7,8 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from edge_all.cli.main import build_app
+from edge_all.errors import MissingPackageError
 from edge_all.percentages import percent, percent_range
+from edge_all.session.extras import install_words
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(file for part in ("edge_all", "export", "calibration") for file in (ROOT / part).rglob("*.py"))
@@ -36,3 +40,32 @@ def test_no_fraction_is_written_by_python_s_own_format_which_has_no_space() -> N
 def test_the_pages_use_the_words_of_the_program(page: Path) -> None:
     text = " ".join(page.read_text(encoding="utf-8").split())
     assert re.findall(r"doubtful|undecided|ALL share|share of ALL cells|\d%", text) == []
+
+
+def lines_for_an_index(text: str) -> list[str]:
+    """The calls of pip that would look for edge-all on a package index."""
+    calls = re.findall(r"pip install(?: [-./$\w]+)* ['\"]?edge-all", " ".join(text.split()))
+    return [call for call in calls if "--no-index" not in call]
+
+
+def test_no_line_to_type_asks_a_package_index_for_edge_all() -> None:
+    # The name is on none, and anybody could take it there.
+    assert lines_for_an_index("Run: pip install\n--upgrade 'edge-all[cpu]'") != []
+    files = [*SOURCES, *PAGES, *(ROOT / "deploy").glob("*.sh")]
+    assert [file.name for file in files if lines_for_an_index(file.read_text(encoding="utf-8"))] == []
+    words = install_words("gpu", again=True)
+    assert lines_for_an_index(words) == []
+    assert "pip install --force-reinstall '.[gpu]'" in words
+    assert "--no-index --find-links bundle 'edge-all[gpu]'" in words
+
+
+@pytest.mark.parametrize(
+    ("verb", "line"), [("train", "pip install ./export ./calibration"), ("gate", "pip install ./calibration")]
+)
+def test_a_verb_that_is_not_installed_names_every_folder_that_it_needs(
+    monkeypatch: pytest.MonkeyPatch, verb: str, line: str
+) -> None:
+    monkeypatch.setattr("edge_all.cli.main.entry_points", lambda **_: [])
+    error = CliRunner().invoke(build_app(), [verb, "somewhere"]).exception
+    assert isinstance(error, MissingPackageError)
+    assert error.remedy.endswith(line)

@@ -1,0 +1,26 @@
+"""How an ONNX Runtime is installed, in words: in one place, so that all messages say the same.
+
+edge-all stands on no package index, where its name could be anybody's: its own name may only be given to pip together
+with ``--no-index``.
+"""
+
+from __future__ import annotations
+
+__all__ = ["install_words"]
+
+
+def install_words(extra: str, *, again: bool = False) -> str:
+    """What to type to install edge-all with an ONNX Runtime, from the source folder or from an offline bundle.
+
+    Args:
+        extra: of edge-all, for example ``cpu``.
+        again: replace what is installed already, because it is broken.
+
+    Returns:
+        Words to follow "Run, " or "with, "; without a full stop.
+    """
+    pip = "pip install --force-reinstall" if again else "pip install"
+    return (
+        f"in the source folder of edge-all: {pip} '.[{extra}]' (from an offline bundle: {pip} --no-index --find-links "
+        f"bundle 'edge-all[{extra}]')"
+    )
