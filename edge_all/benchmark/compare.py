@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from edge_all.benchmark.report import WHOLE
+from edge_all.benchmark.recorded import Configuration, Recorded, Subject
 from edge_all.errors import UsageError
 
-__all__ = ["Change", "compare_reports", "share_of"]
+__all__ = ["Change", "Comparison", "compare_benchmarks", "refuse_unlike", "share_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Change:
         slower: whether the change exceeds what is allowed.
     """
 
-    configuration: str
+    configuration: Configuration
     figure: str
     before: float
     now: float
@@ -31,7 +31,48 @@ class Change:
     @property
     def ratio(self) -> float:
         """Now to before."""
-        return self.now / self.before if self.before else 1.0
+        return self.now / self.before
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What became of the figures of an earlier benchmark.
+
+    Attributes:
+        earlier: when that was made; UTC, ISO 8601.
+        allowed: by which share a figure may grow.
+        changes: every figure that both have.
+    """
+
+    earlier: str
+    allowed: float
+    changes: tuple[Change, ...]
+
+    @property
+    def slower(self) -> tuple[Change, ...]:
+        """Those that grew by more than is allowed."""
+        return tuple(change for change in self.changes if change.slower)
+
+    def to_json(self) -> dict[str, Any]:
+        """The key ``comparison`` of ``benchmark.json``."""
+        return {
+            "earlier": self.earlier,
+            "allowed": self.allowed,
+            "slower": bool(self.slower),
+            "changes": [
+                {
+                    "variant": change.configuration.variant,
+                    "provider": change.configuration.provider,
+                    "threads": change.configuration.threads,
+                    "figure": change.figure,
+                    "before": change.before,
+                    "now": change.now,
+                    "ratio": round(change.ratio, 3),
+                    "slower": change.slower,
+                }
+                for change in self.changes
+            ],
+        }
 
 
 def share_of(text: str) -> float:
@@ -49,63 +90,48 @@ def share_of(text: str) -> float:
     return percent / 100
 
 
-def compare_reports(before: dict[str, Any], now: dict[str, Any], fail_over: float) -> tuple[Change, ...]:
-    """Compare medians of what a user waits for, and the memory.
-
-    Args:
-        before: an earlier ``benchmark.json``.
-        now: a later one.
-        fail_over: by which share a figure may grow.
-
-    Returns:
-        Every figure that both have.
+def refuse_unlike(before: Subject, now: Subject) -> None:
+    """Refuse a comparison of unlike things; nothing needs to be measured to tell.
 
     Raises:
         UsageError: the two are not about the same machine, images, model and configuration.
     """
     differences = [
-        f"{key.replace('_', ' ')} was {before['machine']['hardware'].get(key)!r} and is {value!r}"
-        for key, value in now["machine"]["hardware"].items()
-        if before["machine"]["hardware"].get(key) != value
+        f"{key.replace('_', ' ')} was {before.hardware.get(key)!r} and is {value!r}"
+        for key, value in now.hardware.items()
+        if before.hardware.get(key) != value
     ]
-    if before["images"]["sha256"] != now["images"]["sha256"]:
+    if before.images != now.images:
         differences.append("the images are others")
-    earlier = {_key(one): one for one in before["configurations"]}
-    pairs = [(earlier[_key(one)], one) for one in now["configurations"] if _key(one) in earlier]
-    if not pairs:
+    if not set(before.configurations) & set(now.configurations):
         differences.append("no model, variant, provider and number of threads is in both")
     if differences:
         raise UsageError(
             f"The earlier benchmark cannot be compared: {'; '.join(differences)}.",
             "Make a new one to compare with, on this machine, with these images and this model.",
         )
-    changes = []
-    for old, new in pairs:
-        name = f"{new['variant']}, {new['provider']}, {new['threads']} threads"
-        then, today = _figures(old), _figures(new)
-        changes += [
-            Change(name, figure, then[figure], value, slower=value > then[figure] * (1 + fail_over))
-            for figure, value in today.items()
+
+
+def compare_benchmarks(before: Recorded, now: Recorded, allowed: float) -> Comparison:
+    """Compare medians of what a user waits for, and the memory.
+
+    Args:
+        before: an earlier benchmark.
+        now: a later one.
+        allowed: by which share a figure may grow.
+
+    Raises:
+        UsageError: see `refuse_unlike`.
+    """
+    refuse_unlike(before.subject, now.subject)
+    return Comparison(
+        before.created,
+        allowed,
+        tuple(
+            Change(one, figure, then[figure], value, slower=value > then[figure] * (1 + allowed))
+            for one, figures in now.figures.items()
+            if (then := before.figures.get(one)) is not None
+            for figure, value in figures.items()
             if figure in then
-        ]
-    return tuple(changes)
-
-
-def _key(configuration: dict[str, Any]) -> tuple[Any, ...]:
-    return (
-        configuration["model"]["sha256"],
-        configuration["variant"],
-        configuration["provider"],
-        configuration["threads"],
+        ),
     )
-
-
-def _figures(configuration: dict[str, Any]) -> dict[str, float]:
-    commands = configuration["commands_ms"]
-    figures = {
-        "whole screen, ms": configuration["runs_ms"][WHOLE]["p50"],
-        "one image from process start to exit, ms": commands["one image"]["p50"],
-        "--help from process start to exit, ms": commands["help"]["p50"],
-        "peak memory, MB": configuration["peak_memory_mb"],
-    }
-    return {name: value for name, value in figures.items() if value is not None}

@@ -4,82 +4,46 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge_all.benchmark.machine import describe_machine
+from edge_all.benchmark.planning import Plan, PreparedBenchmark
 from edge_all.benchmark.processes import measure_processes
 from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
 from edge_all.benchmark.timing import Samples, timed
-from edge_all.benchmark.workload import BenchmarkImages, Workload, prepare_workload
+from edge_all.benchmark.workload import Workload
 from edge_all.benchmark.yardsticks import BareNetwork, other_yardsticks
 from edge_all.classifier import Classifier
-from edge_all.errors import UsageError
-from edge_all.model.card import VARIANTS, VariantName
 from edge_all.model.package import ModelPackage
-from edge_all.model.store import find_package
 from edge_all.outputs.naming import unique_stems
 from edge_all.screening import screen_fields
 from edge_all.screening_run import screen_to_folder, summarise, write_pictures, write_summary
 from edge_all.session.providers import CPU_BATCHES, DEVICES, choose_provider
 
-__all__ = ["Plan", "run_benchmark"]
+__all__ = ["run_benchmark"]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to measure: the product of these lists.
-
-    Attributes:
-        model: an installed package's name, or a folder; the embedded package where None.
-        variants: precisions; empty for the one that the pipeline itself would choose.
-        devices: as the user names them.
-        threads: that compute the network; empty for as many as there are cores.
-        batches: batch sizes of the bare network that are compared; empty for the pipeline's own.
-        rounds: how often whole runs are repeated.
-    """
-
-    model: str | None = None
-    variants: tuple[str, ...] = ()
-    devices: tuple[str, ...] = ("auto",)
-    threads: tuple[int, ...] = ()
-    batches: tuple[int, ...] = ()
-    rounds: int = 3
-
-
-def run_benchmark(
-    images: BenchmarkImages, plan: Plan, *, on_step: Callable[[str], None] = lambda _: None
-) -> BenchmarkReport:
+def run_benchmark(prepared: PreparedBenchmark, *, on_step: Callable[[str], None] = lambda _: None) -> BenchmarkReport:
     """Measure.
 
     Args:
-        images: from `edge_all.benchmark.workload`.
-        plan: what to measure.
+        prepared: from `edge_all.benchmark.planning.prepare_benchmark`.
         on_step: told what is being measured now.
 
     Raises:
-        UsageError: no such variant, or no image holds a cell.
-        ModelError: no such package or variant.
-        RuntimeSetupError: a device does not start.
+        RuntimeSetupError: a process that is timed fails.
     """
-    for variant in plan.variants:
-        if variant not in VARIANTS:
-            raise UsageError(f"There is no variant {variant!r}.", f"Choose one of: {', '.join(VARIANTS)}.")
-    package = find_package(plan.model)
-    on_step("finding the cells")
-    workload = prepare_workload(images, package.card.preprocessing)
+    plan, workload = prepared.plan, prepared.workload
+    on_step("preparing the yardsticks")
     others, missing = other_yardsticks(workload)
     configurations: list[ConfigurationFigures] = []
-    names: Sequence[VariantName | None] = [name for name in VARIANTS if name in plan.variants] or [None]
-    for wanted, device, threads in itertools.product(names, plan.devices or ("auto",), plan.threads or (None,)):
-        classifier = Classifier(package, variant=wanted, device=device, threads=threads)
+    for classifier in prepared.classifiers:
         # The other ways know neither variants nor devices: once is enough, and they are slow.
         beside = {} if configurations else others
-        configurations.append(_measure(workload, package, classifier, plan, beside, on_step))
+        configurations.append(_measure(workload, prepared.package, classifier, plan, beside, on_step))
     return BenchmarkReport(
-        machine=describe_machine(),
+        machine=prepared.machine,
         images=workload.to_json(),
         rounds=plan.rounds,
         configurations=tuple(configurations),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 from edge_all.benchmark.processes import ProcessFigures
 from edge_all.benchmark.timing import Samples
-from edge_all.errors import InputError, InputNotFoundError
 from edge_all.outputs.atomic import write_atomically
 from edge_all.outputs.json_text import json_text
 from edge_all.results import INTENDED_USE, ModelIdentity, ProviderReport
@@ -21,7 +19,6 @@ __all__ = [
     "WHOLE",
     "BenchmarkReport",
     "ConfigurationFigures",
-    "read_report",
     "write_report_json",
 ]
 
@@ -146,34 +143,17 @@ METHOD = (
 )
 
 
-def write_report_json(path: Path, report: BenchmarkReport) -> None:
+def write_report_json(path: Path, record: Mapping[str, Any]) -> None:
     """Write ``benchmark.json``.
+
+    Args:
+        path: where to.
+        record: from `BenchmarkReport.to_json`, with what stands beside it.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    write_atomically(path, (json_text(report.to_json(), indent=2) + "\n").encode("ascii"))
-
-
-def read_report(path: Path) -> dict[str, Any]:
-    """An earlier ``benchmark.json``, to be compared with.
-
-    Raises:
-        InputNotFoundError: there is no such file.
-        InputError: it is no benchmark, or one of another schema.
-    """
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputNotFoundError(f"There is no file {path}.", "Name the benchmark.json of an earlier run.") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path} cannot be read as a benchmark ({error}).", "Run `edge-all benchmark -o`.") from error
-    schema = record.get("schema") if isinstance(record, dict) else None
-    if schema != BENCHMARK_SCHEMA or "configurations" not in record:
-        raise InputError(
-            f"{path} is no benchmark of schema {BENCHMARK_SCHEMA}.", "Run `edge-all benchmark -o` with this version."
-        )
-    return dict(record)
+    write_atomically(path, (json_text(record, indent=2) + "\n").encode("ascii"))
 
 
 def _per_second(number: int, milliseconds: float) -> float:

@@ -15,7 +15,7 @@ from edge_all.inputs import ImageSource, find_images
 from edge_all.outputs.pictures import write_jpeg
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.rendering import SmearSpec, render_field
-from edge_all.results import RgbImage
+from edge_all.results import FieldResult, RgbImage
 from edge_all.screening import PreparedField, prepare_field
 
 __all__ = ["BenchmarkImages", "Workload", "own_images", "prepare_workload", "rendered_images"]
@@ -47,24 +47,32 @@ class Workload:
         cells_per_field: number of candidates of each.
         crops: ``uint8 [cells, size, size, 3]`` RGB of all of them, in order.
         megapixels: of all images together.
+        left_out: the images that could not be, with the reason of each.
     """
 
     images: BenchmarkImages
     cells_per_field: tuple[int, ...]
     crops: RgbImage
     megapixels: float
+    left_out: tuple[FieldResult, ...] = ()
 
-    def to_json(self) -> dict[str, Any]:
-        """What was measured; images appear by the digest of their contents, never by their names."""
+    @property
+    def sha256(self) -> str:
+        """Digest of the contents of all images, in order."""
         digest = hashlib.sha256()
         for source in self.images.sources:
             digest.update(source.path.read_bytes())
+        return digest.hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """What was measured; images appear by the digest of their contents, never by their names."""
         return {
             "kind": self.images.kind,
             "fields": len(self.cells_per_field),
             "cells": len(self.crops),
             "megapixels": round(self.megapixels, 2),
-            "sha256": digest.hexdigest(),
+            "left_out": len(self.left_out),
+            "sha256": self.sha256,
         }
 
 
@@ -100,20 +108,32 @@ def prepare_workload(images: BenchmarkImages, spec: PreprocessingSpec) -> Worklo
     Images that cannot be judged are left out: their errors are no work that could be compared.
 
     Raises:
-        UsageError: no image holds a cell.
+        UsageError: no image can be judged, or none holds a cell.
     """
     sources: list[ImageSource] = []
     fields: list[int] = []
     crops: list[RgbImage] = []
+    left_out: list[FieldResult] = []
     megapixels = 0.0
     for source in images.sources:
         prepared: PreparedField = prepare_field(source, spec)
         if prepared.result.status != "ok":
+            left_out.append(prepared.result)
             continue
         sources.append(source)
         fields.append(len(prepared.crops))
         crops.append(prepared.crops)
         megapixels += prepared.result.width * prepared.result.height / 1e6
+    if not sources:
+        first = left_out[0]
+        others = f" Nor can {len(left_out) - 1} more." if len(left_out) > 1 else ""
+        raise UsageError(
+            f"{first.image} cannot be timed: {first.error}{others}", "Name images of stained blood smears."
+        )
     if not sum(fields):
-        raise UsageError("None of these images holds a cell to judge.", "Name images of stained blood smears.")
-    return Workload(BenchmarkImages(tuple(sources), images.kind), tuple(fields), np.concatenate(crops), megapixels)
+        raise UsageError(
+            f"None of these images holds a cell to judge ({len(sources)} looked at, {len(left_out)} left out).",
+            "Name images of stained blood smears.",
+        )
+    kept = BenchmarkImages(tuple(sources), images.kind)
+    return Workload(kept, tuple(fields), np.concatenate(crops), megapixels, tuple(left_out))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,13 +15,15 @@ from edge_all.cli.options import ModelOption
 from edge_all.cli.process import lean_process
 
 if TYPE_CHECKING:
-    from edge_all.benchmark.measuring import Plan
+    from edge_all.benchmark.planning import Plan, PreparedBenchmark
     from edge_all.benchmark.report import BenchmarkReport
 
 __all__ = ["register"]
 
 JSON_FILE = "benchmark.json"
 CHART_FILE = "benchmark.svg"
+ALLOWED = "10%"
+"""How much slower is not yet too slow, where the user does not say."""
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +53,9 @@ def benchmark(
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="How often whole runs are repeated.")] = 3,
     compare: Annotated[Path | None, typer.Option(help="An earlier benchmark.json of this machine.")] = None,
-    fail_over: Annotated[str, typer.Option(help="With --compare: how much slower is too slow.")] = "10%",
+    fail_over: Annotated[
+        str | None, typer.Option(help="With --compare: how much slower is too slow; 10% if not given.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Say where the time goes on this machine, beside what ONNX Runtime alone needs.
@@ -57,13 +63,19 @@ def benchmark(
     Exit status: 0 measured, 1 slower than the benchmark that was compared, 2 wrong usage or nothing to compare.
     """
     lean_process()
-    from edge_all.benchmark.compare import compare_reports, share_of
-    from edge_all.benchmark.measuring import Plan
-    from edge_all.benchmark.report import read_report, write_report_json
+    from edge_all.benchmark.compare import compare_benchmarks, refuse_unlike, share_of
+    from edge_all.benchmark.measuring import run_benchmark
+    from edge_all.benchmark.planning import Plan
+    from edge_all.benchmark.recorded import Recorded, read_recorded
+    from edge_all.errors import UsageError
 
     # What would fail at the end fails now.
-    allowed = share_of(fail_over)
-    earlier = None if compare is None else read_report(compare)
+    if fail_over is not None and compare is None:
+        raise UsageError(
+            "--fail-over says nothing without --compare.", "Name an earlier benchmark.json with --compare."
+        )
+    allowed = share_of(fail_over or ALLOWED)
+    earlier = None if compare is None else read_recorded(compare)
     plan = Plan(
         model=model,
         variants=tuple(variant or ()),
@@ -72,40 +84,60 @@ def benchmark(
         batches=tuple(batch or ()),
         rounds=rounds,
     )
-    if out is None:
-        report = _measured(paths, plan)
-    else:
-        from edge_all.benchmark.chart import write_chart
-        from edge_all.outputs.run_folder import claimed_folder
-
-        with claimed_folder(out, marker=JSON_FILE, resume=False):
-            report = _measured(paths, plan)
-            write_chart(out / CHART_FILE, report)
-            write_report_json(out / JSON_FILE, report)
+    with _claimed(out), _prepared(paths, plan) as (prepared, on_step):
+        if earlier is not None:
+            refuse_unlike(earlier.subject, prepared.subject)
+        report = run_benchmark(prepared, on_step=on_step)
+        record = report.to_json()
+        comparison = None if earlier is None else compare_benchmarks(earlier, Recorded.of(record), allowed)
+        if comparison is not None:
+            record["comparison"] = comparison.to_json()
+        if out is not None:
+            _write(out, report, record)
     if as_json:
-        typer.echo(json.dumps(report.to_json(), indent=2))
+        typer.echo(json.dumps(record, indent=2))
     else:
         from edge_all.cli.benchmark_tables import print_report
 
-        print_report(report)
-    if earlier is not None:
-        from edge_all.cli.benchmark_tables import print_changes
+        print_report(report, comparison)
+    if comparison is not None and comparison.slower:
+        from edge_all.cli.benchmark_tables import slower_sentence
 
-        changes = compare_reports(earlier, report.to_json(), allowed)
-        print_changes(changes, allowed)
-        raise typer.Exit(1 if any(change.slower for change in changes) else 0)
+        typer.echo(slower_sentence(comparison), err=True)
+        raise typer.Exit(1)
 
 
-def _measured(paths: list[str] | None, plan: Plan) -> BenchmarkReport:
+def _claimed(out: Path | None) -> AbstractContextManager[object]:
+    """The output folder held, where there is one."""
+    if out is None:
+        return nullcontext()
+    from edge_all.outputs.run_folder import claimed_folder
+
+    return claimed_folder(out, marker=JSON_FILE, resume=False)
+
+
+@contextmanager
+def _prepared(paths: list[str] | None, plan: Plan) -> Iterator[tuple[PreparedBenchmark, Callable[[str], None]]]:
+    """The benchmark and what is told its steps, while its images exist; says which images are left out."""
     from rich.console import Console
+    from rich.text import Text
 
-    from edge_all.benchmark.measuring import run_benchmark
+    from edge_all.benchmark.planning import prepare_benchmark
     from edge_all.benchmark.workload import own_images, rendered_images
 
-    with (
-        tempfile.TemporaryDirectory(prefix="edge-all-benchmark-") as scratch,
-        Console(stderr=True).status("") as status,
-    ):
+    console = Console(stderr=True)
+    with tempfile.TemporaryDirectory(prefix="edge-all-benchmark-") as scratch, console.status("") as status:
         status.update("rendering fields")
         images = own_images(paths) if paths else rendered_images(Path(scratch))
-        return run_benchmark(images, plan, on_step=status.update)
+        prepared = prepare_benchmark(images, plan, on_step=status.update)
+        for field in prepared.workload.left_out:
+            console.print(Text(f"{field.image} is left out: {field.error}", style="yellow"), soft_wrap=True)
+        yield prepared, status.update
+
+
+def _write(out: Path, report: BenchmarkReport, record: dict[str, Any]) -> None:
+    from edge_all.benchmark.chart import write_chart
+    from edge_all.benchmark.report import write_report_json
+
+    write_chart(out / CHART_FILE, report)
+    write_report_json(out / JSON_FILE, record)

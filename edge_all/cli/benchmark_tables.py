@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rich.console import Console
 from rich.text import Text
 
-from edge_all.benchmark.compare import Change
+from edge_all.benchmark.compare import Comparison
 from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
 from edge_all.benchmark.timing import Samples
 from edge_all.cli.tables import readable_table
 from edge_all.percentages import percent
 from edge_all.results import INTENDED_USE
 
-__all__ = ["print_changes", "print_report"]
+__all__ = ["print_report", "slower_sentence"]
 
 _LEGEND = {
     WHOLE: "all that `edge-all screen` does with these images, files included",
@@ -27,8 +25,13 @@ _LEGEND = {
 """What the words of the first table mean; names of other yardsticks explain themselves."""
 
 
-def print_report(report: BenchmarkReport) -> None:
-    """Print the machine, and for each configuration whole runs, stages, processes and batch sizes."""
+def print_report(report: BenchmarkReport, comparison: Comparison | None = None) -> None:
+    """Print the machine, and for each configuration whole runs, stages, processes and batch sizes.
+
+    Args:
+        report: the run.
+        comparison: with an earlier one, which is printed below.
+    """
     console = Console()
     hardware, software, images = report.machine["hardware"], report.machine["software"], report.images
     vnni = {True: "VNNI", False: "no VNNI", None: "VNNI unknown"}[hardware["vnni"]]
@@ -51,11 +54,21 @@ def print_report(report: BenchmarkReport) -> None:
         console.print(Text(f"peak memory over all images: {'unknown' if memory is None else f'{memory:.0f} MB'}"))
     for name, reason in report.missing.items():
         console.print(Text(f"Not measured: {name} ({reason})"))
+    if comparison is not None:
+        _print_comparison(console, comparison)
     console.print(Text(INTENDED_USE, style="bold"))
 
 
-def print_changes(changes: Sequence[Change], allowed: float) -> None:
-    """Print what changed since an earlier benchmark, on standard error so that JSON stays whole."""
+def slower_sentence(comparison: Comparison) -> str:
+    """Which figures are slower than allowed, in one sentence."""
+    figures = (
+        f"{change.figure}: {change.before:.1f} before, {change.now:.1f} now ({change.configuration})"
+        for change in comparison.slower
+    )
+    return f"Slower than allowed (+{percent(comparison.allowed, 0)}): {'; '.join(figures)}."
+
+
+def _print_comparison(console: Console, comparison: Comparison) -> None:
     table = readable_table(
         "configuration",
         "figure",
@@ -63,14 +76,14 @@ def print_changes(changes: Sequence[Change], allowed: float) -> None:
         "now",
         "change",
         fold=("configuration", "figure"),
-        title=f"allowed: +{percent(allowed, 0)}",
+        title=f"against the benchmark of {comparison.earlier}; allowed: +{percent(comparison.allowed, 0)}",
     )
-    for change in changes:
+    for change in comparison.changes:
         words = Text(f"{100 * (change.ratio - 1):+.1f} %", style="bold red" if change.slower else "")
         table.add_row(
-            Text(change.configuration), Text(change.figure), f"{change.before:.1f}", f"{change.now:.1f}", words
+            Text(str(change.configuration)), Text(change.figure), f"{change.before:.1f}", f"{change.now:.1f}", words
         )
-    Console(stderr=True).print(table)
+    console.print(table)
 
 
 def _print_runs(console: Console, figures: ConfigurationFigures, fields: int, cells: int) -> None:

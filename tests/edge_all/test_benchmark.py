@@ -15,10 +15,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from edge_all.benchmark import processes, yardsticks
-from edge_all.benchmark.compare import compare_reports, share_of
+from edge_all.benchmark.compare import Change, compare_benchmarks, share_of
 from edge_all.benchmark.machine import processor_name
 from edge_all.benchmark.memory import peak_memory_mb
-from edge_all.benchmark.report import BARE, WHOLE, read_report
+from edge_all.benchmark.planning import Plan, prepare_benchmark
+from edge_all.benchmark.recorded import Recorded, read_recorded
+from edge_all.benchmark.report import BARE, WHOLE
 from edge_all.benchmark.timing import Samples
 from edge_all.benchmark.workload import Workload, own_images, prepare_workload
 from edge_all.benchmark.yardsticks import BareNetwork, other_yardsticks
@@ -55,13 +57,16 @@ def measured(slide: Path, tiny_package: Path, tmp_path: Path, monkeypatch: pytes
 def test_a_run_says_all_that_it_promises(measured: tuple[Result, Path]) -> None:
     result, out = measured
     assert result.exit_code == 0, result.output
-    record = read_report(out / "benchmark.json")
+    record = json.loads((out / "benchmark.json").read_text())
     assert json.loads(result.stdout) == record
     assert record["schema"] == 1
     assert record["intended_use"] == INTENDED_USE
     assert record["machine"]["hardware"].keys() >= {"processor", "cores_usable", "vnni", "operating_system"}
     assert record["machine"]["software"].keys() >= {"python", "numpy", "opencv", "onnxruntime", "edge-all"}
     assert record["images"]["fields"] == 2, "an image that cannot be judged is no work to be timed"
+    assert record["images"]["left_out"] == 1
+    assert "torn.png is left out: " in result.stderr
+    assert "neither JPEG, PNG" in result.stderr
     assert record["images"]["cells"] >= 4
     assert "patient" not in json.dumps(record)
     (one,) = record["configurations"]
@@ -118,9 +123,76 @@ def test_a_run_is_compared_and_never_written_over(
     faster.write_text(json.dumps(record))
     result = run(slide, *options, "--compare", faster, "--fail-over", "400%")
     assert result.exit_code == 1, result.output
-    assert "one image" in result.stderr
+    assert "Slower than allowed (+400 %): one image from process start to exit, ms: " in result.stderr
+    assert "whole screen" not in result.stderr
+    assert "against the benchmark of" in result.stdout
     assert "segmentation" in result.stdout
     assert INTENDED_USE in result.stdout
+
+
+def test_a_comparison_stands_in_the_json(
+    measured: tuple[Result, Path], slide: Path, tiny_package: Path, tmp_path: Path
+) -> None:
+    _, out = measured
+    again = tmp_path / "again"
+    options = ("--model", tiny_package, "--threads", 1, "--rounds", 1, "--json", "-o", again)
+    result = run(slide, *options, "--compare", out / "benchmark.json", "--fail-over", "900%")
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert record == json.loads((again / "benchmark.json").read_text())
+    comparison = record["comparison"]
+    assert comparison["allowed"] == 9
+    assert comparison["slower"] is False
+    (whole,) = [change for change in comparison["changes"] if change["figure"] == "whole screen, ms"]
+    assert whole["now"] == record["configurations"][0]["runs_ms"][WHOLE]["p50"]
+    assert whole["ratio"] == pytest.approx(whole["now"] / whole["before"], abs=1e-3)
+    assert "Slower" not in result.stderr
+    assert read_recorded(again / "benchmark.json").created == record["created"]
+
+
+@pytest.mark.parametrize("unlike", [("--threads", 2), ("--variant", "int8"), "images", "machine"])
+def test_what_cannot_be_compared_is_refused_before_anything_is_measured(
+    measured: tuple[Result, Path],
+    unlike: tuple[object, ...] | str,
+    slide: Path,
+    tiny_package: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, out = measured
+    record = json.loads((out / "benchmark.json").read_text())
+    options: tuple[object, ...] = ("--threads", 1)
+    if unlike == "images":
+        record["images"]["sha256"] = "0" * 64
+    elif unlike == "machine":
+        record["machine"]["hardware"]["cores_usable"] = 512
+    elif unlike == ("--variant", "int8"):
+        record["configurations"][0]["variant"] = "int8"
+    else:
+        options = tuple(unlike)
+    earlier = tmp_path / "earlier.json"
+    earlier.write_text(json.dumps(record))
+
+    def too_late(*_: object, **__: object) -> None:
+        raise AssertionError("measured")
+
+    monkeypatch.setattr(processes, "_run", too_late)
+    result = run(slide, "--model", tiny_package, *options, "--compare", earlier)
+    assert isinstance(result.exception, UsageError)
+    assert "cannot be compared" in str(result.exception)
+
+
+def test_a_limit_without_a_comparison_is_refused(tmp_path: Path) -> None:
+    result = run(tmp_path / "no such images", "--fail-over", "5%")
+    assert isinstance(result.exception, UsageError)
+    assert "--compare" in str(result.exception)
+
+
+def test_what_comes_to_the_same_is_measured_once(slide: Path, tiny_package: Path) -> None:
+    plan = Plan(model=str(tiny_package), variants=("fp32",), devices=("cpu", "auto"), threads=(1, 2, 1))
+    prepared = prepare_benchmark(own_images([str(slide)]), plan)
+    assert [one.threads for one in prepared.subject.configurations] == [1, 2]
+    assert [one.provider.requested for one in prepared.classifiers] == ["cpu", "cpu"]
 
 
 def configuration(milliseconds: float, memory: float | None = 300.0, **changes: object) -> dict[str, Any]:
@@ -139,26 +211,29 @@ def document(*configurations: dict[str, Any], processor: str = "one", images: st
     hardware = {"processor": processor, "cores_usable": 2}
     return {
         "schema": 1,
+        "created": "2026-01-01T00:00:00+00:00",
         "machine": {"hardware": hardware, "software": {"python": "3.11"}},
         "images": {"sha256": images},
         "configurations": list(configurations),
     }
 
 
+def changes_of(before: dict[str, Any], now: dict[str, Any], allowed: float) -> tuple[Change, ...]:
+    return compare_benchmarks(Recorded.of(before), Recorded.of(now), allowed).changes
+
+
 def test_only_what_grew_by_more_than_is_allowed_is_slower() -> None:
     before = document(configuration(1000.0))
     for now, slower in ((900.0, False), (1099.0, False), (1101.0, True)):
-        changes = compare_reports(before, document(configuration(now)), 0.1)
+        changes = changes_of(before, document(configuration(now)), 0.1)
         assert {change.figure: change.slower for change in changes if change.slower} == (
             {"whole screen, ms": True} if slower else {}
         )
         assert len(changes) == 4
-    (memory,) = [
-        change for change in compare_reports(before, document(configuration(1000.0, 400.0)), 0.1) if change.slower
-    ]
+    (memory,) = [change for change in changes_of(before, document(configuration(1000.0, 400.0)), 0.1) if change.slower]
     assert memory.figure == "peak memory, MB"
     assert memory.ratio == pytest.approx(4 / 3)
-    assert len(compare_reports(before, document(configuration(1000.0, None)), 0.1)) == 3
+    assert len(changes_of(before, document(configuration(1000.0, None)), 0.1)) == 3
 
 
 @pytest.mark.parametrize(
@@ -172,13 +247,13 @@ def test_only_what_grew_by_more_than_is_allowed_is_slower() -> None:
 )
 def test_unlike_things_are_not_compared(other: dict[str, Any], reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
-        compare_reports(other, document(configuration(1.0)), 0.1)
+        changes_of(other, document(configuration(1.0)), 0.1)
 
 
 def test_newer_software_is_compared_for_that_is_the_question() -> None:
     newer = copy.deepcopy(document(configuration(1.0)))
     newer["machine"]["software"]["python"] = "3.12"
-    assert compare_reports(document(configuration(1.0)), newer, 0.1)
+    assert changes_of(document(configuration(1.0)), newer, 0.1)
 
 
 @pytest.mark.parametrize(("text", "share"), [("10%", 0.1), (" 10 % ", 0.1), ("0", 0.0), ("2.5%", 0.025)])
@@ -200,6 +275,34 @@ def test_what_is_no_benchmark_is_refused_before_anything_is_measured(content: st
     result = run(tmp_path / "no such images", "--compare", file)
     assert isinstance(result.exception, InputError)
     assert "old.json" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"configurations": 5},
+        {"configurations": [5]},
+        {"configurations": [{}]},
+        {"configurations": [configuration(1.0, commands_ms={})]},
+        {"configurations": [configuration(1.0, commands_ms=None)]},
+        {"configurations": [configuration(1.0, runs_ms={WHOLE: {"p50": "quick"}})]},
+        {"configurations": [configuration(float("nan"))]},
+        {"configurations": [configuration(0.0)]},
+        {"configurations": [configuration(1.0, threads=[2])]},
+        {"machine": None},
+        {"machine": {"hardware": []}},
+        {"images": {}},
+        {"created": 5},
+    ],
+)
+def test_a_damaged_benchmark_is_refused_before_anything_is_measured(damage: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "old.json"
+    file.write_text(json.dumps(document(configuration(1.0))))
+    assert read_recorded(file).figures
+    file.write_text(json.dumps(document(configuration(1.0)) | damage))
+    result = run(tmp_path / "no such images", "--compare", file)
+    assert isinstance(result.exception, InputError)
+    assert "old.json cannot be read as a benchmark" in str(result.exception)
 
 
 def test_percentiles_are_those_of_numpy() -> None:
@@ -237,6 +340,15 @@ def test_images_without_a_cell_are_no_work(tmp_path: Path, tiny_package: Path) -
     cv2.imwrite(str(tmp_path / "empty.png"), np.full((200, 200, 3), 230, np.uint8))
     with pytest.raises(UsageError, match="cell"):
         prepare_workload(own_images([str(tmp_path)]), load_package(tiny_package).card.preprocessing)
+
+
+def test_the_reason_is_said_where_no_image_can_be_judged(tmp_path: Path, tiny_package: Path) -> None:
+    whole = tmp_path / "whole.jpg"
+    cv2.imwrite(str(whole), np.full((200, 200, 3), 230, np.uint8))
+    (tmp_path / "torn.jpg").write_bytes(whole.read_bytes()[:300])
+    with pytest.raises(UsageError, match=r"torn\.jpg cannot be timed: .*ends within its header") as caught:
+        prepare_workload(own_images([str(tmp_path / "torn.jpg")]), load_package(tiny_package).card.preprocessing)
+    assert "holds a cell" not in str(caught.value)
 
 
 class Runs(Protocol):
