@@ -43,33 +43,46 @@ def _checks(model: str | None, folder: Path, camera_folder: Path | None) -> Iter
     yield (onnxruntime := check_onnxruntime())
     yield (opencv := check_opencv())
     yield check_cores()
-    yield check_instruction_sets(instruction_sets())
     broken = [check.name for check in (onnxruntime, opencv) if check.status == "problem"]
-    if broken:
-        yield Check("model package", "warning", f"not tried: {' and '.join(broken)} must work first", "See above.")
+    package = _not_tried(broken) if broken else _find_package(model)
+    int8 = not isinstance(package, Check) and "int8" in package.card.variants
+    yield check_instruction_sets(instruction_sets(), int8=int8)
+    if not broken:
+        from edge_all.doctor.packages import check_installed_packages  # needs OpenCV
+
+        yield check_installed_packages()
+    if isinstance(package, Check):
+        yield package
     else:
-        yield from _model_checks(model)
+        yield from _model_checks(package)
     yield check_working_folder(folder)
     if camera_folder is not None:
         yield check_camera_folder(camera_folder)
 
 
-def _model_checks(model: str | None) -> Iterator[Check]:
-    # All need OpenCV, which may be what is broken.
-    from edge_all.doctor.choice import check_choice
-    from edge_all.doctor.packages import check_installed_packages
+def _not_tried(broken: list[str]) -> Check:
+    return Check("model package", "warning", f"not tried: {' and '.join(broken)} must work first", "See above.")
+
+
+def _find_package(model: str | None) -> ModelPackage | Check:
+    """The package, verified, or what is wrong with it."""
+    # Both need OpenCV, which may be what is broken.
     from edge_all.model.store import find_package
     from edge_all.verification import check_networks
 
-    yield check_installed_packages()
     try:
         package = find_package(model)
         check_networks(package)
     except ModelError as error:
-        yield Check("model package", "problem", error.problem, error.remedy)
-        return
-    yield Check("model package", "ok", _describe(package))
+        return Check("model package", "problem", error.problem, error.remedy)
+    return package
 
+
+def _model_checks(package: ModelPackage) -> Iterator[Check]:
+    # It needs OpenCV, too.
+    from edge_all.doctor.choice import check_choice
+
+    yield Check("model package", "ok", _describe(package))
     available = import_onnxruntime().get_available_providers()
     for device, provider in DEVICES.items():
         if provider in available:

@@ -69,20 +69,25 @@ def instruction_sets(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str] | 
     return frozenset(_NAMES[name] for name in found if name in _NAMES)
 
 
-def check_instruction_sets(found: frozenset[str] | None) -> Check:
+def check_instruction_sets(found: frozenset[str] | None, *, int8: bool) -> Check:
     """What the instruction sets mean for the choice of the precision.
 
     Args:
         found: see `instruction_sets`.
+        int8: whether the package has an INT8 variant, so that there is a choice to speak of.
     """
+    # Milliseconds a cell, the embedded network on one core of an AMD EPYC, ONNX Runtime 1.32: INT8 7.2 with VNNI, 12.9
+    # with AVX-512 or AVX2 alone; FP32 22.7 to 24.0. So INT8 is 3.2 times as fast as FP32 with VNNI, 1.8 times without.
     name = "instruction sets"
     if found is None:
         return Check(name, "warning", f"{platform.machine()}: unknown", "Compare variants with --variant.")
     listing = ", ".join(sorted(found)) or "none that matter"
     if found & _EIGHT_BIT:
-        return Check(name, "ok", f"{listing}: 8-bit products in hardware, the INT8 variant is much the fastest")
+        words = ", the INT8 variant is much the fastest" if int8 else ""
+        return Check(name, "ok", f"{listing}: 8-bit products in hardware{words}")
     if "AVX2" in found:
-        return Check(name, "ok", f"{listing}: no VNNI; the INT8 variant (reduced range) is still the fastest")
+        words = "; the INT8 variant (reduced range) is still the fastest" if int8 else ""
+        return Check(name, "ok", f"{listing}: no VNNI{words}")
     return Check(
         name, "warning", f"{platform.machine()}, {listing}: the network will be slow", "Use a processor with AVX2."
     )

@@ -71,10 +71,10 @@ def _attempt(device: str, package: Path) -> Probe:
         check = check_golden(classifier)
     except EdgeAllError as error:
         return Probe(False, error.problem)
-    finding = (
-        f"{classifier.provider.obtained}, {classifier.variant} variant ({classifier.variant_reason}), "
-        f"{classifier.provider.threads} threads; {classifier.provider.reason}"
-    )
+    provider, why = classifier.provider, classifier.variant_reason
+    # The same measurement may be the reason for both.
+    variant = f"{classifier.variant} variant" + ("" if provider.reason.startswith(why) else f" ({why})")
+    finding = f"{provider.obtained}, {variant}, {provider.threads} threads; {provider.reason}"
     if check.largest_difference is None:
         return Probe(True, finding)
     return Probe(True, finding, check.passed, check.largest_difference)

@@ -10,12 +10,13 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["CACHE_VARIABLE", "read_timings", "timings_file", "write_timings"]
+__all__ = ["CACHE_VARIABLE", "read_timings", "timings_can_be_kept", "timings_file", "write_timings"]
 
 CACHE_VARIABLE = "EDGE_ALL_CACHE"
 """The environment variable that names another cache folder."""
@@ -39,6 +40,19 @@ def timings_file() -> Path | None:
     except RuntimeError:  # a service account without a home
         return None
     return folder / "timings.json"
+
+
+def timings_can_be_kept() -> bool:
+    """Whether `write_timings` would find a place, as far as that shows without writing anything."""
+    file = timings_file()
+    if file is None:
+        return False
+    try:
+        there = next(place for place in file.absolute().parents if place.exists())
+        # No room at all is also what folders have that are no disk, such as /proc, where root may seem to write.
+        return there.is_dir() and os.access(there, os.W_OK | os.X_OK) and shutil.disk_usage(there).free > 0
+    except OSError:
+        return False
 
 
 def read_timings(machine: Mapping[str, str]) -> dict[str, float]:

@@ -30,7 +30,7 @@ from edge_all.doctor.probe import Probe, probe
 from edge_all.model.package import load_package
 from edge_all.model.store import install, store_path
 from edge_all.selection import select_network
-from edge_all.selection.timings import CACHE_VARIABLE
+from edge_all.selection.timings import CACHE_VARIABLE, write_timings
 from edge_all.verification import check_networks
 
 
@@ -150,8 +150,8 @@ def test_an_old_python_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("line", "status", "words"),
     [
-        ("flags\t\t: fpu avx2 avx512f avx512_vnni", "ok", "8-bit products in hardware"),
-        ("flags\t\t: fpu avx2", "ok", "no VNNI"),
+        ("flags\t\t: fpu avx2 avx512f avx512_vnni", "ok", "8-bit products in hardware, the INT8 variant is much the f"),
+        ("flags\t\t: fpu avx2", "ok", "no VNNI; the INT8 variant (reduced range) is still the fastest"),
         ("Features\t: fp asimd asimddp", "ok", "Arm dot product"),
         ("flags\t\t: fpu sse2", "warning", "slow"),
     ],
@@ -160,15 +160,19 @@ def test_instruction_sets_say_what_they_mean_for_the_variant(
     tmp_path: Path, line: str, status: str, words: str
 ) -> None:
     (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{line}\n")
-    check = check_instruction_sets(instruction_sets(tmp_path / "cpuinfo"))
+    found = instruction_sets(tmp_path / "cpuinfo")
+    check = check_instruction_sets(found, int8=True)
     assert check.status == status
     assert words in check.finding
+    without = check_instruction_sets(found, int8=False)
+    assert without.status == status
+    assert "INT8" not in without.finding, "of a variant that the package lacks nothing is said"
 
 
 def test_instruction_sets_are_known_without_linux_too(tmp_path: Path) -> None:
     found = instruction_sets(tmp_path / "nowhere")
     assert found is None or isinstance(found, frozenset)
-    assert check_instruction_sets(None).status == "warning"
+    assert check_instruction_sets(None, int8=True).status == "warning"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX")
@@ -252,4 +256,44 @@ def test_the_choice_of_auto_is_shown_and_not_made(
     finding = check_choice(package).finding
     assert "int8 on CPU 4.1 ms a cell, fp32 on CPU 9.8 ms a cell" in finding
     assert str(tmp_path / "cache" / "timings.json") in finding
-    assert "measured: int8 4.1 ms a cell, fp32 9.8 ms" in probe("auto", package.path).finding
+    assert probe("auto", package.path).finding.count("measured: int8 4.1 ms a cell, fp32 9.8 ms") == 1
+
+
+def test_times_that_cannot_be_kept_are_a_warning_with_the_remedy(
+    tiny_package_factory: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = load_package(tiny_package_factory(variants=("fp32", "int8")))
+    # A file in the folder's place binds the user root, too, under whom tests may run.
+    (tmp_path / "file").touch()
+    places = [tmp_path / "file" / "cache", *([Path("/proc/nope")] if sys.platform == "linux" else [])]
+    for place in places:
+        monkeypatch.setenv(CACHE_VARIABLE, str(place))
+        check = check_choice(package)
+        assert (check.status, write_timings({}, {"int8": 4.1})) == ("warning", False)
+        assert check.finding.startswith("every run measures int8 on CPU, fp32 on CPU anew")
+        assert check.finding.endswith(f"cannot be kept in {place}")
+        assert CACHE_VARIABLE in str(check.remedy)
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "new" / "cache"))
+    assert (check_choice(package).status, (tmp_path / "new").exists()) == ("ok", False)
+
+
+def test_a_user_without_a_home_keeps_no_times(
+    tiny_package_factory: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_all.selection.timings.timings_file", lambda: None)
+    monkeypatch.setattr("edge_all.doctor.choice.timings_file", lambda: None)
+    check = check_choice(load_package(tiny_package_factory(variants=("fp32", "int8"))))
+    assert check.status == "warning"
+    assert "this user's, who has none" in check.finding
+
+
+def test_nothing_is_said_of_int8_where_the_package_has_none(
+    tiny_package: Path, tiny_package_factory: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_all.doctor.examination.instruction_sets", lambda: frozenset({"AVX2"}))
+    both = tiny_package_factory(variants=("fp32", "int8"))
+    for package, said in ((tiny_package, False), (both, True), (tmp_path / "nowhere", False)):
+        (check,) = (
+            check for check in examine(model=str(package), folder=tmp_path).checks if check.name == "instruction sets"
+        )
+        assert ("INT8" in check.finding) == said
