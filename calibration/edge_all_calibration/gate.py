@@ -192,8 +192,9 @@ def require_enough(cells: LabelledCells, limits: GateLimits) -> None:
     if len(cells) < limits.cells:
         raise UsageError(
             f"{len(cells)} cells prove nothing about a variant.",
-            f"Give the gate at least {limits.cells}. Label more, or hold out more of the run: `edge-all train "
-            f"--folds 2` leaves the gate a quarter of all labelled cells, so that about {4 * limits.cells} are enough.",
+            f"Give the gate at least {limits.cells}: label more, or hold out more of the run. Most is held out with "
+            f"`edge-all train --folds 2`; the gate then gets a quarter of all labelled cells, so that about "
+            f"{4 * limits.cells} are enough.",
         )
 
 

@@ -20,7 +20,7 @@ __all__ = ["COPY_AGAIN", "ImageHeader", "parse_header"]
 ImageFormat = Literal["JPEG", "PNG", "BMP", "TIFF"]
 
 _SAVE_AGAIN = "Open it in the camera's software and save it again as PNG, or as TIFF with 8 bits a channel."
-COPY_AGAIN = "Copy the file from the camera again; if it is damaged there too, take the image again."
+COPY_AGAIN = "Copy the file from the microscope again; if it is damaged there too, take the image again."
 """The remedy for a damaged file."""
 
 _FOREIGN_FORMATS: tuple[tuple[int, bytes, str], ...] = (

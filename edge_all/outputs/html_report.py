@@ -139,10 +139,10 @@ def _not_judged(fields: Sequence[NumberedField]) -> str:
         f"{text(reason_words(field.result))}</li>"
         for field in missing
     )
-    verb = "was" if len(missing) == 1 else "were"
+    verb, them = ("was", "it") if len(missing) == 1 else ("were", "them")
     return (
         f'<section class="alert"><h2>{counted(len(missing), "field")} of {len(fields)} {verb} not judged</h2>'
-        f"<p>Nothing is known about the cells in them; no verdict below counts them.</p><ul>{items}</ul></section>"
+        f"<p>Nothing is known about the cells in {them}; no verdict below counts them.</p><ul>{items}</ul></section>"
     )
 
 

@@ -176,6 +176,20 @@ def test_a_whole_report(tmp_path: Path) -> None:
     assert [page.text.count(f"{title} (") for title in ("Called ALL", "please review", "Called non-ALL")] == [1, 1, 1]
 
 
+@pytest.mark.parametrize(
+    ("unusable", "heading", "words"),
+    [(1, "1 field of 3 was not judged", "cells in it;"), (2, "2 fields of 3 were not judged", "cells in them;")],
+)
+def test_one_field_that_was_not_judged_is_spoken_of_as_one(
+    tmp_path: Path, unusable: int, heading: str, words: str
+) -> None:
+    good = [judged(f"s/{number}.jpg", "s", cell(1, 0.97, "ALL")) for number in range(3 - unusable)]
+    lost = [FieldResult(f"s/lost{number}.jpg", "s", "unusable", "Out of focus.") for number in range(unusable)]
+    text = Page(report(tmp_path, [*good, *lost])).text
+    assert heading in text
+    assert f"Nothing is known about the {words}" in text
+
+
 def test_the_figures_of_a_card_stand_with_their_intervals(tmp_path: Path) -> None:
     figures = {
         "gate": {"value": 0.9167, "low": 0.7415, "high": 0.9768},

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from edge_all.cli.main import build_app
 from edge_all.errors import MissingPackageError
+from edge_all.imaging.header import COPY_AGAIN
 from edge_all.percentages import percent, percent_range
 from edge_all.session.extras import install_words
 
@@ -69,3 +70,8 @@ def test_a_verb_that_is_not_installed_names_every_folder_that_it_needs(
     error = CliRunner().invoke(build_app(), [verb, "somewhere"]).exception
     assert isinstance(error, MissingPackageError)
     assert error.remedy.endswith(line)
+
+
+def test_a_damaged_image_is_fetched_from_where_the_pages_say() -> None:
+    assert "Copy the file from the microscope again" in COPY_AGAIN
+    assert "copy it again from the microscope" in (ROOT / "docs" / "technician.md").read_text(encoding="utf-8")
