@@ -6,17 +6,26 @@ installed, the verb still exists and says what to install.
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from importlib.metadata import entry_points
-from typing import Annotated, NoReturn
 
-import typer
+INTERRUPTED = 130
+"""Customary exit status after Ctrl-C."""
 
-from edge_all import __version__
-from edge_all.cli import benchmark, classify, demo, doctor, model, screen, segment
-from edge_all.errors import EdgeAllError, MissingPackageError
-from edge_all.results import INTENDED_USE
+try:
+    import contextlib
+    from importlib.metadata import entry_points
+    from typing import Annotated, NoReturn
+
+    import typer
+
+    from edge_all import __version__
+    from edge_all.cli import benchmark, classify, demo, doctor, model, screen, segment
+    from edge_all.errors import EdgeAllError, MissingPackageError
+    from edge_all.results import INTENDED_USE
+except KeyboardInterrupt:
+    # These take most of the time until `main` is there to catch it: 0.1 s, and more where the disk is slow.
+    sys.stderr.write("Interrupted.\n")
+    sys.exit(INTERRUPTED)
 
 __all__ = ["build_app", "main"]
 
@@ -30,9 +39,6 @@ PLUGIN_VERBS = {
     "wrap": "edge-all-calibration",
 }
 """Verbs that live in another distribution, and which one."""
-
-INTERRUPTED = 130
-"""Customary exit status after Ctrl-C."""
 
 
 def build_app() -> typer.Typer:

@@ -81,6 +81,7 @@ def import_onnxruntime() -> ModuleType:
     Raises:
         OnnxRuntimeMissingError: none is installed, or it does not import.
         OnnxRuntimeConflictError: two are installed in one folder.
+        KeyboardInterrupt: of the user, also where the module has made another error of it.
     """
     clash = colliding(installed_onnxruntimes())
     if clash:
@@ -104,6 +105,9 @@ def import_onnxruntime() -> ModuleType:
             "(Windows) can stand in place of [cpu], only one of them.",
         ) from error
     except (ImportError, OSError) as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            # Ctrl-C while the extension module starts: pybind11 makes an ImportError of whatever is raised then.
+            raise KeyboardInterrupt from error
         raise OnnxRuntimeMissingError(
             f"ONNX Runtime is installed but does not start ({error}).",
             f"Run, {install_words('cpu', again=True)}; on Windows, install the Microsoft Visual C++ Redistributable "

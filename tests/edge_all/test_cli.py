@@ -205,6 +205,33 @@ def test_ctrl_c_keeps_what_was_judged_and_resume_goes_on(tiny_package: Path, tmp
     assert lines.read_bytes().count(b"\n") == 250
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+@pytest.mark.parametrize(
+    "module", ["typer", "edge_all.cli.screen", "rich.progress", "numpy", "cv2", "onnxruntime", "edge_all.screening_run"]
+)
+def test_ctrl_c_while_the_command_still_loads_ends_without_a_traceback(
+    module: str, slide: Path, tiny_package: Path, tmp_path: Path
+) -> None:
+    arguments = ["edge-all", "screen", str(slide), "-o", str(tmp_path / "out"), "--model", str(tiny_package)]
+    # Ctrl-C at a moment that does not depend on the speed of the machine: when a module is looked for.
+    code = (
+        "import signal, sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {module!r}: signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        f"sys.argv = {arguments}\n"
+        "from edge_all.cli.main import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Error" not in done.stderr
+    assert not (tmp_path / "out" / "fields.jsonl").exists()
+
+
 def test_classify_prints_json(slide: Path, tiny_package: Path) -> None:
     done = run("classify", slide / "field0.png", "--model", tiny_package, "--json")
     (crop,) = json.loads(done.stdout)

@@ -198,6 +198,18 @@ def test_a_broken_onnxruntime_is_named_as_such(
     sys.modules.pop("onnxruntime", None)
 
 
+def test_ctrl_c_while_onnxruntime_starts_is_no_broken_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As pybind11 does it.
+    write(tmp_path / "onnxruntime/__init__.py", "raise ImportError('initialization failed') from KeyboardInterrupt()")
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        import_onnxruntime()
+    sys.modules.pop("onnxruntime", None)
+
+
 # --- Sessions.
 
 
