@@ -163,7 +163,7 @@ def screen_to_folder(
                 on_field(result)
         not_looked_at = Counter(source.slide for source in remaining if source.image not in results)
         summary = summarise(list(results.values()), classifier, not_looked_at)
-        write_summary(out, summary, stems, classifier)
+        write_summary(out, summary, stems, classifier, activations=activations)
     return summary
 
 
@@ -357,7 +357,9 @@ def summarise(
     )
 
 
-def write_summary(out: Path, summary: RunSummary, stems: dict[str, str], classifier: Classifier) -> None:
+def write_summary(
+    out: Path, summary: RunSummary, stems: dict[str, str], classifier: Classifier, *, activations: bool = False
+) -> None:
     """Write the tables and the report, which are about all fields together.
 
     Args:
@@ -365,10 +367,17 @@ def write_summary(out: Path, summary: RunSummary, stems: dict[str, str], classif
         summary: the run.
         stems: file name by image, from `edge_all.outputs.naming.unique_stems`.
         classifier: the one that judged.
+        activations: whether activation maps were asked for; where there is none, the report then says so.
 
     Raises:
         OutputError: a file cannot be written.
     """
+    maps = {
+        (field.image, cell.id): path
+        for field in summary.fields
+        for cell in field.candidates
+        if (path := activation_path(out / CROPS_FOLDER, stems[field.image], cell.id)).exists()
+    }
     write_cells(out / CELLS_FILE, summary.fields)
     write_slides(out / SLIDES_FILE, summary.slides, summary.fields)
     write_report(
@@ -385,11 +394,6 @@ def write_summary(out: Path, summary: RunSummary, stems: dict[str, str], classif
             for field in summary.fields
             for cell in field.candidates
         },
-        activations={
-            (field.image, cell.id): path
-            for field in summary.fields
-            for cell in field.candidates
-            if (path := activation_path(out / CROPS_FOLDER, stems[field.image], cell.id)).exists()
-        },
+        activations=maps if maps or activations else None,
         card=classifier.card,
     )

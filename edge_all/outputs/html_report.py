@@ -58,15 +58,15 @@ def write_report(
         overlays: from the name of an image to its overlay, as `edge_all.outputs.overlay` makes it. A picture that is
             missing here, or on disk, is left out of the report.
         thumbnails: from the name of an image and the id of a cell to its picture.
-        activations: likewise to a picture of the class activation map; where there is any, all cells have a place for
-            theirs.
+        activations: likewise to a picture of the class activation map; where they are given, all cells have a place
+            for theirs, which may say that there is none.
         card: of the model package; its figures and limitations are shown.
         created: date of the report; now, where none is given.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    pictures = Pictures(overlays, thumbnails, activations or {})
+    pictures = Pictures(overlays, thumbnails, activations)
     numbered = [NumberedField(number, field) for number, field in enumerate(fields, start=1)]
     with atomic_file(path) as file:
         # Piece by piece: a run of a thousand fields never has all its pictures in memory.
@@ -107,7 +107,9 @@ def _document(
         of_slide = [field for field in fields if field.result.slide == slide.slide]
         yield from _slide(number, slide, of_slide, pictures, len(slides))
     yield "</div>"
-    yield how_to_read(with_maps=bool(pictures.activations), stopped_early=any(slide.stopped_early for slide in slides))
+    yield how_to_read(
+        with_maps=pictures.activations is not None, stopped_early=any(slide.stopped_early for slide in slides)
+    )
     yield method([field.result for field in fields], card)
     yield "</main>"
     yield f'<p class="banner" role="note">{text(INTENDED_USE)}</p>'

@@ -56,11 +56,11 @@ GALLERIES = (
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Files by what they show."""
+    """Files by what they show; the activation maps are None where none are to be shown."""
 
     overlays: Mapping[str, Path]
     thumbnails: Mapping[tuple[str, int], Path]
-    activations: Mapping[tuple[str, int], Path]
+    activations: Mapping[tuple[str, int], Path] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def gallery(kind: Gallery, fields: Iterable[NumberedField], pictures: Pictures, 
     left_out = len(cells) - limit
     yield f'<details class="gallery {CSS_NAMES[kind.label]}" open>'
     yield f"<summary><h3>{kind.title} ({len(cells)})</h3></summary><p>{kind.explanation}</p>"
-    if pictures.activations:
+    if pictures.activations is not None:
         yield '<p>Below each cell its <a href="#maps">class activation map</a>.</p>'
     if left_out > 0:
         yield (
@@ -116,7 +116,7 @@ def _tile(field: NumberedField, cell: Cell, pictures: Pictures) -> str:
     words = f"cell {cell.id} of {image_file_name(field.result.image)}"
     thumbnail = embedded_file(pictures.thumbnails, field.result.image, cell)
     images = _thumbnail(thumbnail, f"Picture of {words}", "no picture")
-    if pictures.activations:
+    if pictures.activations is not None:
         # Said where one is missing: a resumed run may have judged some fields without maps.
         activation = embedded_file(pictures.activations, field.result.image, cell)
         images += _thumbnail(activation, f"Class activation map of {words}", "no map")

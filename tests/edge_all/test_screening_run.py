@@ -137,6 +137,18 @@ def test_a_resumed_run_shows_the_maps_that_there_are(
     assert report.count("no map") == again + sum(cells.values()) - with_maps
 
 
+def test_a_finished_run_that_is_asked_for_maps_says_that_it_has_none(
+    slide: Path, classifier: Classifier, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    screen_to_folder(find_images([slide]), classifier, out)
+    assert "no map" not in (out / "report.html").read_text(encoding="utf-8")
+    summary = screen_to_folder(find_images([slide]), classifier, out, activations=True, resume=True)
+    report = (out / "report.html").read_text(encoding="utf-8")
+    assert report.count("no map") == sum(len(field.candidates) for field in summary.fields) > 0
+    assert 'id="maps"' in report
+
+
 def test_maps_that_the_package_cannot_give_are_refused_before_anything_is_written(
     slide: Path,
     tiny_package: Path,
