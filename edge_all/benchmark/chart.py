@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
-from edge_all.benchmark.report import BARE, BenchmarkReport
+from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport
 from edge_all.outputs.atomic import write_atomically
 from edge_all.results import INTENDED_USE
 
 __all__ = ["benchmark_svg", "write_chart"]
 
-WIDTH, LEFT, RIGHT = 960, 230, 90
-BAR, GAP = 22, 10
-COLOURS = ("#0072b2", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7", "#999999", "#333333")
-"""Okabe and Ito's, which the colour-blind tell apart too."""
-Bar = tuple[str, tuple[tuple[str, float], ...]]
-"""What stands left of a bar, and its pieces: name and milliseconds."""
+WIDTH, LEFT, RIGHT = 960, 200, 200
+"""Of the picture, and what is left free beside the longest bar for words."""
+BAR, GAP = 20, 6
+RUN_COLOURS = {WHOLE: "#333333", BARE: "#888888"}
+OTHER_RUNS = "#bbbbbb"
+STAGE_COLOURS = ("#0072b2", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7", "#e69f00", "#6a3d9a")
+"""Okabe and Ito's, which the colour-blind tell apart too, and a violet. No colour of a run is one of a stage."""
+DARK = frozenset({"#0072b2", "#009e73", "#d55e00", "#6a3d9a"})
+"""Those on which white is read better than black."""
+FIGURE_WIDTH = 34
+"""In pixels: a piece of a bar that is narrower bears no figure."""
 
 
 def write_chart(path: Path, report: BenchmarkReport) -> None:
@@ -30,30 +36,29 @@ def write_chart(path: Path, report: BenchmarkReport) -> None:
 
 
 def benchmark_svg(report: BenchmarkReport) -> str:
-    """For each configuration the whole runs, and the stages of a field one after the other.
+    """The whole runs of all configurations on one scale, and the stages of a field of all of them on another.
 
     Args:
         report: the run.
     """
-    hardware = report.machine["hardware"]
-    images = report.images
-    lines = [
-        f"{hardware['processor']}, {hardware['cores_usable']} cores",
-        f"{images['fields']} {images['kind']} fields, {images['cells']} cells; medians of {report.rounds} rounds",
-    ]
+    hardware, images = report.machine["hardware"], report.images
+    model = report.configurations[0].model
+    whose = "your own" if images["kind"] == "own" else "rendered"
+    heading = (
+        f"edge-all benchmark of {model.name} {model.version}, {report.created[:10]}",
+        f"{hardware['processor']}, {_counted(hardware['cores_usable'], 'core')}",
+        f"{_counted(images['fields'], 'field')} ({whose}), {_counted(images['cells'], 'cell')}",
+    )
     parts: list[str] = []
-    top = 28.0
-    for size, line in zip((17, 13), lines, strict=True):
+    top = 30.0
+    for size, line in zip((17, 13, 13), heading, strict=True):
         parts.append(_text(20, top, line, size=size))
-        top += 24
-    for one in report.configurations:
-        fields = images["fields"]
-        whole = tuple((name, ((name, samples.median / fields),)) for name, samples in one.runs.items())
-        top = _panel(parts, top + 22, f"{one.name}: ms a field", whole)
-        stages = tuple((name, samples.total / fields) for name, samples in one.stages.items())
-        top = _panel(parts, top + 22, f"{one.name}: stages by themselves, ms a field", (("one by one", stages),))
-    parts.append(_text(20, top + 26, INTENDED_USE, size=12))
-    height = top + 44
+        top += 21
+    rounds = "one round" if report.rounds == 1 else f"median of {report.rounds} rounds"
+    top = _runs(parts, top + 14, f"Whole runs over all fields, ms a field ({rounds})", report)
+    top = _stages(parts, top + 20, "Stages by themselves, one field at a time, ms a field (mean)", report)
+    parts.append(_text(20, top + 24, INTENDED_USE, size=12))
+    height = top + 40
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" '
         f'height="{height:.0f}" font-family="sans-serif" role="img"><title>edge-all benchmark</title>'
@@ -61,44 +66,78 @@ def benchmark_svg(report: BenchmarkReport) -> str:
     )
 
 
-def _panel(parts: list[str], top: float, title: str, bars: Sequence[Bar]) -> float:
-    """Draw bars on a common scale below a title; where the next panel may begin."""
+def _runs(parts: list[str], top: float, title: str, report: BenchmarkReport) -> float:
+    """Draw the whole runs, a bar each, named at its end; where the next panel may begin."""
+    fields = report.images["fields"]
+    longest = max(samples.median / fields for one in report.configurations for samples in one.runs.values())
     parts.append(_text(20, top + 14, title, size=14, weight="bold"))
     top += 26
-    longest = max(sum(value for _, value in pieces) for _, pieces in bars)
-    scale = (WIDTH - LEFT - RIGHT) / max(longest, 1e-9)
-    for row, (label, pieces) in enumerate(bars):
-        parts.append(_text(20, top + 16, label))
-        left = float(LEFT)
-        for number, (name, value) in enumerate(pieces):
-            colour = COLOURS[(number if len(pieces) > 1 else (4 if label == BARE else row)) % len(COLOURS)]
-            words = escape(f"{name}: {value:.1f} ms", quote=True)
-            parts.append(
-                f'<rect x="{left:.1f}" y="{top:.1f}" width="{value * scale:.1f}" height="{BAR}" fill="{colour}">'
-                f"<title>{words}</title></rect>"
-            )
-            left += value * scale
-        parts.append(_text(left + 6, top + 16, f"{sum(value for _, value in pieces):.1f}"))
-        top += BAR + GAP
-        if len(pieces) > 1:
-            top = _legend(parts, top, pieces)
+    for one in report.configurations:
+        parts.append(_text(20, top + 15, one.name))
+        for name, samples in one.runs.items():
+            milliseconds = samples.median / fields
+            width = _width(milliseconds, longest)
+            _bar(parts, LEFT, top, width, RUN_COLOURS.get(name, OTHER_RUNS), f"{name}: {milliseconds:.1f} ms")
+            parts.append(_text(LEFT + width + 6, top + 15, f"{milliseconds:.1f} {name}"))
+            top += BAR + GAP
+        top += GAP
     return top
 
 
-def _legend(parts: list[str], top: float, pieces: Sequence[tuple[str, float]]) -> float:
-    left = float(LEFT)
-    for number, (name, value) in enumerate(pieces):
-        words = f"{name} {value:.1f}"
-        width = 26 + 7.2 * len(words)
+def _stages(parts: list[str], top: float, title: str, report: BenchmarkReport) -> float:
+    """Draw the stages, a bar of pieces for each configuration; where the next panel may begin."""
+    fields = report.images["fields"]
+    names = dict.fromkeys(name for one in report.configurations for name in one.stages)
+    colours = dict(zip(names, itertools.cycle(STAGE_COLOURS), strict=False))
+    totals = [sum(samples.total for samples in one.stages.values()) / fields for one in report.configurations]
+    parts.append(_text(20, top + 14, title, size=14, weight="bold"))
+    top = _legend(parts, top + 26, colours)
+    for one, total in zip(report.configurations, totals, strict=True):
+        parts.append(_text(20, top + 15, one.name))
+        left = float(LEFT)
+        for name, samples in one.stages.items():
+            milliseconds = samples.total / fields
+            width = _width(milliseconds, max(totals))
+            _bar(parts, left, top, width, colours[name], f"{name}: {milliseconds:.1f} ms")
+            if width >= FIGURE_WIDTH:
+                ink = "#ffffff" if colours[name] in DARK else "#000000"
+                parts.append(_text(left + 4, top + 15, f"{milliseconds:.1f}", size=12, ink=ink))
+            left += width
+        parts.append(_text(left + 6, top + 15, f"{total:.1f}"))
+        top += BAR + GAP
+    return top
+
+
+def _legend(parts: list[str], top: float, colours: Mapping[str, str]) -> float:
+    left = 20.0
+    for name, colour in colours.items():
+        width = 34 + 6.6 * len(name)
         if left + width > WIDTH - 10:
-            left, top = float(LEFT), top + 20
-        parts.append(
-            f'<rect x="{left:.1f}" y="{top:.1f}" width="12" height="12" fill="{COLOURS[number % len(COLOURS)]}"/>'
-        )
-        parts.append(_text(left + 17, top + 11, words, size=12))
+            left, top = 20.0, top + 20
+        _bar(parts, left, top, 12, colour, name, height=12)
+        parts.append(_text(left + 17, top + 11, name, size=12))
         left += width
     return top + 24
 
 
-def _text(x: float, y: float, words: str, *, size: int = 13, weight: str = "normal") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}">{escape(words)}</text>'
+def _width(value: float, longest: float) -> float:
+    return (WIDTH - LEFT - RIGHT) * value / max(longest, 1e-9)
+
+
+def _bar(
+    parts: list[str], left: float, top: float, width: float, colour: str, words: str, *, height: float = BAR
+) -> None:
+    parts.append(
+        f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.0f}" fill="{colour}">'
+        f"<title>{escape(words)}</title></rect>"
+    )
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" + "s" * (number != 1)
+
+
+def _text(x: float, y: float, words: str, *, size: int = 13, weight: str = "normal", ink: str = "#000000") -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" font-weight="{weight}" fill="{ink}">{escape(words)}</text>'
+    )

@@ -15,21 +15,24 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from edge_all.benchmark import processes, yardsticks
+from edge_all.benchmark.chart import benchmark_svg
 from edge_all.benchmark.compare import Change, compare_benchmarks, share_of
 from edge_all.benchmark.machine import processor_name
 from edge_all.benchmark.memory import peak_memory_mb
 from edge_all.benchmark.planning import Plan, prepare_benchmark
+from edge_all.benchmark.processes import ProcessFigures
 from edge_all.benchmark.recorded import Recorded, read_recorded
-from edge_all.benchmark.report import BARE, WHOLE
+from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
 from edge_all.benchmark.timing import Samples
 from edge_all.benchmark.workload import Workload, own_images, prepare_workload
 from edge_all.benchmark.yardsticks import BareNetwork, other_yardsticks
 from edge_all.classifier import Classifier
 from edge_all.cli.main import build_app
 from edge_all.errors import InputError, MissingPackageError, RuntimeSetupError, UsageError
+from edge_all.model.card import VariantName
 from edge_all.model.package import load_package
 from edge_all.rendering import SmearSpec, render_field
-from edge_all.results import INTENDED_USE
+from edge_all.results import INTENDED_USE, ModelIdentity, ProviderReport
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +110,75 @@ def test_the_chart_is_a_picture_of_these_figures(measured: tuple[Result, Path]) 
         for bar in root.iter()
         if bar.tag.endswith("rect") and bar.get("x")
     )
+
+
+def figures(
+    variant: VariantName, whole: float, bare: float, *, stages: dict[str, Samples] | None = None
+) -> ConfigurationFigures:
+    """Of two fields; whole and bare are milliseconds for both together."""
+    once = Samples((1.0,))
+    return ConfigurationFigures(
+        model=ModelIdentity("example", "2.1", variant, variant),
+        provider=ProviderReport("auto", "CPUExecutionProvider", "because", 2),
+        processes=ProcessFigures({"import": once}, {"help": once, "one image": once}, None),
+        stages=stages
+        or {
+            "decode": Samples((10.0, 30.0)),
+            "segmentation": Samples((40.0, 15.0)),
+            "aggregation (run)": Samples((0.1,)),
+        },
+        runs={WHOLE: Samples((whole, whole)), BARE: Samples((bare, bare))},
+        computing={WHOLE: Samples((whole, whole)), BARE: Samples((2 * bare, 2 * bare))},
+        batches={1: once},
+    )
+
+
+def report_of(*configurations: ConfigurationFigures, rounds: int = 2) -> BenchmarkReport:
+    hardware = {"processor": "one", "cores_usable": 2, "vnni": None}
+    return BenchmarkReport(
+        machine={"hardware": hardware, "software": {}},
+        images={"kind": "own", "fields": 2, "cells": 1, "megapixels": 1.0},
+        rounds=rounds,
+        configurations=configurations,
+        created="2026-01-02T03:04:05+00:00",
+    )
+
+
+def bars(svg: str) -> list[tuple[str, float, str]]:
+    """Of each bar what it says, its width and its colour."""
+    rectangles = [one for one in ET.fromstring(svg).iter() if one.tag.endswith("rect") and len(one)]  # noqa: S314
+    return [(one[0].text or "", float(one.get("width", "nan")), one.get("fill", "")) for one in rectangles]
+
+
+def test_the_bars_of_all_configurations_have_one_scale() -> None:
+    drawn = bars(benchmark_svg(report_of(figures("fp32", 244.0, 120.0), figures("int8", 138.0, 40.0))))
+    widths = {words: width for words, width, _ in drawn}
+    for milliseconds in (60.0, 69.0, 20.0):
+        name = f"{WHOLE if milliseconds == 69 else BARE}: {milliseconds:.1f} ms"
+        assert widths[name] / widths[f"{WHOLE}: 122.0 ms"] == pytest.approx(milliseconds / 122, abs=2e-3)
+    stages = figures("int8", 1.0, 1.0, stages={"decode": Samples((5.0, 5.0)), "segmentation": Samples((1.0, 1.0))})
+    drawn = bars(benchmark_svg(report_of(figures("fp32", 1.0, 1.0), stages)))
+    widths = {words: width for words, width, _ in drawn}
+    assert widths["decode: 5.0 ms"] / widths["decode: 20.0 ms"] == pytest.approx(0.25, abs=2e-3)
+
+
+def test_a_colour_of_the_chart_has_one_meaning() -> None:
+    many = {f"stage {number}": Samples((1.0, 1.0)) for number in range(8)}
+    meanings: dict[str, set[str]] = {}
+    other = figures("int8", 9.0, 2.0, stages=dict(reversed(many.items())))
+    drawn = bars(benchmark_svg(report_of(figures("fp32", 9.0, 5.0, stages=many), other)))
+    for words, _, colour in drawn:
+        meanings.setdefault(colour, set()).add(words.partition(":")[0])
+    assert all(len(names) == 1 for names in meanings.values()), meanings
+    assert len(meanings) == 10
+
+
+def test_the_chart_says_of_what_it_is_and_when() -> None:
+    words = " ".join(ET.fromstring(benchmark_svg(report_of(figures("int8", 9.0, 5.0), rounds=1))).itertext())  # noqa: S314
+    assert "example 2.1, 2026-01-02" in words
+    assert "one round" in words
+    assert "2 fields (your own), 1 cell" in words
+    assert "1 cells" not in words
 
 
 def test_a_run_is_compared_and_never_written_over(
