@@ -39,7 +39,8 @@ class CropResult:
         probability: calibrated probability of ALL; None unless ok.
         label: the decision; None unless ok.
         out_of_distribution: as in `edge_all.results.Cell`.
-        note: what a reader should know, for example that the cell looks like a platelet; None otherwise.
+        note: what a reader should know, for example that the cell looks like a platelet, or that there are others; None
+            otherwise.
     """
 
     image: str
@@ -96,8 +97,19 @@ def _prepare(source: ImageSource, spec: PreprocessingSpec) -> tuple[CropResult, 
     cell = central_cell(segmentation)
     if cell is None:
         return CropResult(source.image, "unusable", error="No white cell was found in the middle of the image."), None
-    note = None if cell.reason is None else f"In a field this object would be rejected: {cell.reason}."
-    return CropResult(source.image, "ok", note=note), crop_cell(pixels, cell, segmentation.cell_labels, spec)
+    return CropResult(source.image, "ok", note=_note(segmentation, cell)), crop_cell(
+        pixels, cell, segmentation.cell_labels, spec
+    )
+
+
+def _note(segmentation: Segmentation, judged: Cell) -> str | None:
+    notes = []
+    if judged.reason is not None:
+        notes.append(f"In a field this object would be rejected: {judged.reason}.")
+    others = sum(cell.kind == "candidate" and cell.id != judged.id for cell in segmentation.cells)
+    if others:
+        notes.append(f"The image holds {others + 1} cells; the one in the middle was judged.")
+    return " ".join(notes) or None
 
 
 def _judge_together(

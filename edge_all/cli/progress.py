@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from edge_all.results import FieldResult
 
@@ -24,7 +25,14 @@ def field_progress(total: int, *, quiet: bool) -> Iterator[Callable[[FieldResult
 
         def on_field(result: FieldResult) -> None:
             if result.status != "ok":
-                console.print(Text(f"{result.image}: {result.status}: {result.error}", style="yellow"))
+                console.print(Text(_failure_words(result), style="yellow"))
             progress.advance(task)
 
         yield on_field
+
+
+def _failure_words(result: FieldResult) -> str:
+    """Status, image and reason; errors name their image themselves."""
+    reason = result.error or "no reason was given"
+    named = reason.startswith((result.image, str(Path(result.image))))
+    return f"{result.status}: {reason}" if named else f"{result.status}: {result.image}: {reason}"

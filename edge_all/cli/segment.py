@@ -36,6 +36,7 @@ def segment(
     from rich.text import Text
 
     from edge_all.cli.tables import readable_table
+    from edge_all.run_files import FIELDS_FILE
     from edge_all.segmentation_run import segment_to_folder
 
     table = readable_table("image", "candidates", "rejected", "note", fold=("image", "note"))
@@ -45,4 +46,5 @@ def segment(
         candidates = len(field.candidates)
         table.add_row(Text(field.image), str(candidates), str(len(field.cells) - candidates), Text(field.error or ""))
     Console().print(table)
+    typer.echo(f"Label images, crops and {FIELDS_FILE}: {out}")
     raise typer.Exit(1 if failed else 0)

@@ -17,8 +17,9 @@ __all__ = ["print_slides"]
 def print_slides(slides: Sequence[SlideResult]) -> None:
     """Print one row per slide, the reasons in full below, and the intended use."""
     some_stopped = any(slide.stopped_early for slide in slides)
-    headings = ("slide", "verdict", "ALL", "non-ALL", "indeter-\nminate", "ALL fraction\n95 % interval")
-    table = readable_table(*headings, *(("images\nlooked at",) if some_stopped else ()), fold=("slide",))
+    # As narrow as they can be, for the sake of the slide's name.
+    headings = ("slide", "verdict", "ALL", "non-\nALL", "inde-\ntermi-\nnate", "ALL fraction\n95 % interval")
+    table = readable_table(*headings, *(("images\nlooked\nat",) if some_stopped else ()), fold=("slide",))
     for slide in slides:
         fraction = "no cell judged"
         if slide.all_fraction is not None and slide.all_fraction_interval is not None:

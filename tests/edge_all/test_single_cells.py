@@ -45,6 +45,15 @@ def test_an_image_without_a_cell_is_not_called_negative(tmp_path: Path, classifi
     assert crop.error
 
 
+def test_the_note_says_how_many_cells_a_whole_field_holds(tmp_path: Path, classifier: Classifier) -> None:
+    write_crop(tmp_path / "one.png", 2.0)
+    field = render_field(1, width=600, height=600, spec=SmearSpec(blasts=4))
+    cv2.imwrite(str(tmp_path / "many.png"), field.pixels[..., ::-1])
+    many, one = classify_crops(find_images([tmp_path / "many.png", tmp_path / "one.png"]), classifier)
+    assert many.note == "The image holds 4 cells; the one in the middle was judged."
+    assert one.note is None
+
+
 def test_a_damaged_crop_does_not_stop_the_others(tmp_path: Path, classifier: Classifier) -> None:
     write_crop(tmp_path / "a.png", 2.0)
     (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")

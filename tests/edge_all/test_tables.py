@@ -106,6 +106,19 @@ def test_counts_and_fractions_of_a_slide_are_whole(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.usefixtures("eighty")
+def test_a_short_name_of_a_slide_stays_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    cells = {"ALL": 1234, "non-ALL": 2345, "indeterminate": 123, "rejected": 5}
+    slide = SlideResult(
+        "S-1042", {"ok": 120}, cells, 0.3333, (0.318, 0.349), "indeterminate", "So.", images_not_looked_at=180
+    )
+    print_slides([slide])
+    output = capsys.readouterr().out
+    assert "S-1042 " in output
+    assert "120 of 300 " in output
+    assert "…" not in output
+
+
+@pytest.mark.usefixtures("eighty")
 def test_the_figures_of_a_benchmark_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
     few, many = Samples.of([123456.0, 198765.0]), Samples.of([1234.56] * 250)
     names = ("aggregation (run)", "tables and report (run)")
