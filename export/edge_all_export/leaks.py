@@ -20,7 +20,7 @@ from edge_all.results import RgbImage
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.splits import Split
 
-__all__ = ["LeakReport", "find_leaks", "join_copies", "near_duplicates"]
+__all__ = ["Fingerprints", "LeakReport", "find_leaks", "fingerprints", "join_copies", "near_duplicates"]
 
 HASH_DISTANCE = 10
 """Bits of 64 in which the hashes of two copies may differ; copies re-encoded as JPEG of quality 30 differ in fewer."""
@@ -31,6 +31,30 @@ PICTURE_DIFFERENCE = 6.0
 HASH_SIDE = 8
 COMPARED_SIDE = 32
 CHUNK = 512
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fingerprints:
+    """What is left of pictures when only copies are to be told: 3 KB each.
+
+    Attributes:
+        hashes: ``uint64 [n]``, difference hashes.
+        small: ``uint8 [n, 32, 32, 3]``, the pictures shrunk.
+    """
+
+    hashes: NDArray[np.uint64]
+    small: RgbImage
+
+    @staticmethod
+    def together(parts: Sequence[Fingerprints]) -> Fingerprints:
+        """Those of several parts, in their order.
+
+        Args:
+            parts: one or more.
+        """
+        return Fingerprints(
+            np.concatenate([part.hashes for part in parts]), np.concatenate([part.small for part in parts])
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +127,14 @@ def find_leaks(samples: Sequence[Sample], split: Split, crops: RgbImage) -> Leak
     )
 
 
-def join_copies(samples: Sequence[Sample], crops: RgbImage) -> tuple[Sample, ...]:
+def join_copies(samples: Sequence[Sample], crops: RgbImage | Fingerprints) -> tuple[Sample, ...]:
     """Make one block of all blocks that show the same cell, so that a split by blocks cannot divide its copies.
 
     Needed in earnest: fields 9 to 11 and 20 to 21 of ALL-IDB1 overlap on the slide and show the same blasts.
 
     Args:
         samples: all labelled cells.
-        crops: ``uint8 [samples, s, s, 3]`` in their order.
+        crops: ``uint8 [samples, s, s, 3]`` in their order, or their fingerprints.
 
     Returns:
         The samples, with the joined blocks under the name of the first of them.
@@ -128,14 +152,26 @@ def join_copies(samples: Sequence[Sample], crops: RgbImage) -> tuple[Sample, ...
     return tuple(dataclasses.replace(sample, block=find(sample.block)) for sample in samples)
 
 
-def near_duplicates(crops: RgbImage) -> list[tuple[int, int]]:
-    """Pairs of indices, the smaller first, whose pictures are copies of one another.
+def fingerprints(crops: RgbImage) -> Fingerprints:
+    """What `near_duplicates` compares, for those who cannot hold all pictures at once.
 
     Args:
         crops: ``uint8 [n, s, s, 3]``.
     """
-    hashes = np.array([_hash(crop) for crop in crops], np.uint64)
-    small = [cv2.resize(crop, (COMPARED_SIDE, COMPARED_SIDE), interpolation=cv2.INTER_AREA) for crop in crops]
+    small = np.empty((len(crops), COMPARED_SIDE, COMPARED_SIDE, 3), np.uint8)
+    for index, crop in enumerate(crops):
+        small[index] = cv2.resize(crop, (COMPARED_SIDE, COMPARED_SIDE), interpolation=cv2.INTER_AREA)
+    return Fingerprints(np.array([_hash(crop) for crop in crops], np.uint64), small)
+
+
+def near_duplicates(crops: RgbImage | Fingerprints) -> list[tuple[int, int]]:
+    """Pairs of indices, the smaller first, whose pictures are copies of one another.
+
+    Args:
+        crops: ``uint8 [n, s, s, 3]``, or their fingerprints.
+    """
+    prints = crops if isinstance(crops, Fingerprints) else fingerprints(crops)
+    hashes, small = prints.hashes, prints.small
     pairs = []
     for start in range(0, len(hashes), CHUNK):
         distance = np.bitwise_count(hashes[start : start + CHUNK, None] ^ hashes[None, :])

@@ -21,10 +21,10 @@ from edge_all.results import RgbImage
 from edge_all_export.crops import extract_crops
 from edge_all_export.datasets import CellSet, Sample, read_pbc_lymphocytes
 from edge_all_export.evaluation.predictions import Band, Predictions
-from edge_all_export.leaks import join_copies
+from edge_all_export.leaks import Fingerprints, fingerprints, join_copies
 
 if TYPE_CHECKING:
-    from edge_all.classifier import Classifier
+    from edge_all.classifier import Classifier, Judgement
 
 __all__ = [
     "Judged",
@@ -69,18 +69,22 @@ class Judged:
 def judge_with_classifier(classifier: Classifier, samples: Sequence[Sample], on_cells: OnCells) -> Judged:
     """Judge with a model package, as a station does.
 
+    Blocks that show the same cell become one, as in a training: an interval must not count that cell twice.
+
     Raises:
         ImageError: an image is no longer readable.
         ModelError: the network failed.
     """
-    judgements = [
-        judgement for crops in _chunks(samples, classifier.spec, on_cells) for judgement in classifier.judge(crops)
-    ]
+    judgements: list[Judgement] = []
+    prints: list[Fingerprints] = []
+    for crops in _chunks(samples, classifier.spec, on_cells):
+        judgements += classifier.judge(crops)
+        prints.append(fingerprints(crops))
     distances = [judgement.out_of_distribution for judgement in judgements]
     identity, provider = classifier.identity, classifier.provider
     return Judged(
         predictions=predictions_of(
-            samples,
+            join_copies(samples, Fingerprints.together(prints)),
             np.asarray([judgement.probability for judgement in judgements], np.float64),
             None if None in distances else np.asarray(distances, np.float64),
         ),
