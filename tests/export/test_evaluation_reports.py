@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge_all.errors import InputError, InputNotFoundError, OutputError, UsageError
 from edge_all.results import INTENDED_USE
@@ -21,6 +23,7 @@ from edge_all_export.evaluation.comparison_report import (
     verdict_words,
     write_comparison,
 )
+from edge_all_export.evaluation.grouping import merged_groups
 from edge_all_export.evaluation.metrics import METRICS
 from edge_all_export.evaluation.plots import evaluation_plots, learning_curves, render
 from edge_all_export.evaluation.predictions import Band, Predictions, read_csv
@@ -317,11 +320,42 @@ def test_only_shared_samples_are_compared_and_the_rest_is_counted() -> None:
     assert any("100 sample(s)" in note for note in found.notes)
 
 
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("uvwxyz")), max_size=12))
+def test_merged_groups_divide_nothing_that_one_side_holds_together(rows: list[tuple[str, str]]) -> None:
+    first, second = tuple(one for one, _ in rows), tuple(other for _, other in rows)
+    merged = merged_groups(first, second)
+    # The finest such grouping: rows are together where a chain of shared names leads from one to the other.
+    reached = [{row} for row in range(len(rows))]
+    for _ in rows:
+        reached = [
+            {
+                other
+                for row in there
+                for other in range(len(rows))
+                if first[other] == first[row] or second[other] == second[row]
+            }
+            for there in reached
+        ]
+    assert all((merged[a] == merged[b]) == (b in reached[a]) for a in range(len(rows)) for b in range(len(rows)))
+    assert merged_groups(first, first) == first
+
+
+def test_what_one_evaluation_groups_together_is_one_group_to_a_comparison() -> None:
+    cells = smears()
+    names = sorted(set(cells.group))
+    joined = tuple(names[0] if name == names[1] else name for name in cells.group)
+    other = contestant(dataclasses.replace(cells, group=joined), "b")
+    for found in (compare(contestant(cells), other), compare(other, contestant(cells))):
+        assert found.cells.groups == len(names) - 1
+        assert any(f"which leaves {len(names) - 1}." in note for note in found.notes)
+    renamed = dataclasses.replace(cells, group=tuple(f"x{name}" for name in cells.group))
+    assert compare(contestant(cells), contestant(renamed, "b")).notes == ()
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"label": 1 - smears().label}, "disagree about the truth"),
-        ({"group": tuple(f"x{name}" for name in smears().group)}, "different groups"),
         ({"slide": ("",) * 328}, "different slides"),
         ({"sample": tuple(f"x{name}" for name in smears().sample)}, "no sample in common"),
     ],

@@ -19,6 +19,7 @@ from edge_all.errors import InputError, InputNotFoundError, UsageError
 from edge_all.results import INTENDED_USE
 from edge_all_export.evaluation.assessment import EVALUATION_SCHEMA
 from edge_all_export.evaluation.bootstrap import Figure, estimate
+from edge_all_export.evaluation.grouping import merged_groups
 from edge_all_export.evaluation.metrics import METRICS, measure
 from edge_all_export.evaluation.predictions import Predictions
 from edge_all_export.evaluation.slides import slide_predictions
@@ -164,8 +165,10 @@ def read_contestant(path: Path) -> Contestant:
 def compare(first: Contestant, second: Contestant) -> Comparison:
     """Compare two sides on the samples that both judged, with resamples and seed of the first.
 
+    What one side groups together is one group, whatever the other says.
+
     Raises:
-        UsageError: no sample is shared, or the two disagree about a label, group or slide.
+        UsageError: no sample is shared, or the two disagree about a label or slide.
     """
     place = {sample: row for row, sample in enumerate(second.predictions.sample)}
     shared = [(row, place[sample]) for row, sample in enumerate(first.predictions.sample) if sample in place]
@@ -180,12 +183,12 @@ def compare(first: Contestant, second: Contestant) -> Comparison:
         raise UsageError(
             f"The two evaluations disagree about the truth of {odd!r}.", "Evaluate both on the same labels."
         )
-    for what, a, b in (("group", left.group, right.group), ("slide", left.slide, right.slide)):
-        if a != b:
-            odd = next(name for name, one, other in zip(left.sample, a, b, strict=True) if one != other)
-            raise UsageError(
-                f"The two evaluations put {odd!r} in different {what}s.", "Evaluate both on the same data."
-            )
+    if left.slide != right.slide:
+        odd = next(name for name, a, b in zip(left.sample, left.slide, right.slide, strict=True) if a != b)
+        raise UsageError(f"The two evaluations put {odd!r} in different slides.", "Evaluate both on the same data.")
+    numbers = len(set(left.group)), len(set(right.group))
+    groups = merged_groups(left.group, right.group)
+    left, right = dataclasses.replace(left, group=groups), dataclasses.replace(right, group=groups)
 
     only_first, only_second = len(first.predictions) - len(left), len(second.predictions) - len(right)
     first, second = dataclasses.replace(first, predictions=left), dataclasses.replace(second, predictions=right)
@@ -200,7 +203,7 @@ def compare(first: Contestant, second: Contestant) -> Comparison:
         if left_slides is None or right_slides is None
         else _compare_level(left_slides, right_slides, first, second),
         changed=_changed(first, second),
-        notes=_notes(first, second, only_first, only_second),
+        notes=(*_notes(first, second, only_first, only_second), *_grouping_note(numbers, len(set(groups)))),
     )
 
 
@@ -277,3 +280,13 @@ def _notes(first: Contestant, second: Contestant, only_first: int, only_second: 
     if first.cutoff != second.cutoff:
         notes.append(f"Each side decides at its own cut-off: {first.cutoff:g} and {second.cutoff:g}.")
     return tuple(notes)
+
+
+def _grouping_note(numbers: tuple[int, int], merged: int) -> tuple[str, ...]:
+    if numbers == (merged, merged):
+        return ()
+    note = (
+        f"The two evaluations group the cells differently, in {numbers[0]} and {numbers[1]} groups; what either holds "
+        f"together is one group here, which leaves {merged}."
+    )
+    return (note,)
