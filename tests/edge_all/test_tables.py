@@ -12,11 +12,12 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edge_all.benchmark.compare import Change
+from edge_all.benchmark.compare import Change, Comparison
 from edge_all.benchmark.processes import ProcessFigures
+from edge_all.benchmark.recorded import Configuration
 from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
 from edge_all.benchmark.timing import Samples
-from edge_all.cli.benchmark_tables import print_changes, print_report
+from edge_all.cli.benchmark_tables import print_report
 from edge_all.cli.slide_table import print_slides
 from edge_all.model.package import load_package
 from edge_all.model.store import store_path
@@ -26,6 +27,8 @@ from edge_all.results import ModelIdentity, ProviderReport, SlideResult
 COMMAND = str(Path(sys.executable).with_name("edge-all"))
 SLIDE = "slide-S-1042-of-the-northern-hospital-2026-11-25"
 FIELD = "field-with-a-name-that-leaves-no-room-for-anything-beside-it-in-80-columns"
+MACHINE = {"hardware": {"processor": "p", "cores_usable": 2, "vnni": True}, "software": {}}
+IMAGES = {"fields": 250, "kind": "own", "megapixels": 1250.0, "cells": 6000}
 
 
 def squeezed(words: str) -> str:
@@ -131,9 +134,7 @@ def test_the_figures_of_a_benchmark_are_whole(capsys: pytest.CaptureFixture[str]
         {WHOLE: few, BARE: few, "plain": few},
         {16: few},
     )
-    machine = {"hardware": {"processor": "p", "cores_usable": 2, "vnni": True}, "software": {}}
-    images = {"fields": 250, "kind": "own", "megapixels": 1250.0, "cells": 6000}
-    print_report(BenchmarkReport(machine, images, 2, (figures,), "2026-11-25"))
+    print_report(BenchmarkReport(MACHINE, IMAGES, 2, (figures,), "2026-11-25"))
     output = capsys.readouterr().out
     assert "…" not in output
     for word in ("161.11", "123.46 to 198.76", "1.00", "37.2", "1235", "161110", "54545455"):
@@ -146,10 +147,12 @@ def test_the_figures_of_a_benchmark_are_whole(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.usefixtures("eighty")
 def test_what_changed_since_a_benchmark_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
-    configuration = "edge-all-inception 1.1.0, int8, CPUExecutionProvider, 16 threads"
-    print_changes([Change(configuration, "commands: all images, ms", 123456.7, 234567.8, True)], 0.1)
-    output = capsys.readouterr().err
+    configuration = Configuration("0" * 64, "int8", "CPUExecutionProvider", 16)
+    change = Change(configuration, "commands: all images, ms", 123456.7, 234567.8, True)
+    report = BenchmarkReport(MACHINE, IMAGES, 2, (), "2026-11-25")
+    print_report(report, Comparison("2026-11-24", 0.1, (change,)))
+    output = capsys.readouterr().out
     assert "…" not in output
     for word in ("123456.7", "234567.8", "+90.0 %", "allowed: +10 %"):
         assert word in output
-    assert squeezed(configuration) in unfolded(output)
+    assert squeezed(str(configuration)) in unfolded(output)
