@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge_all.benchmark.planning import Plan, PreparedBenchmark
 from edge_all.benchmark.processes import measure_processes
-from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
+from edge_all.benchmark.report import BARE, OF_THE_RUN, WHOLE, BenchmarkReport, ConfigurationFigures
 from edge_all.benchmark.timing import Samples, timed
 from edge_all.benchmark.workload import Workload
 from edge_all.benchmark.yardsticks import BareNetwork, other_yardsticks
@@ -19,6 +19,7 @@ from edge_all.model.package import ModelPackage
 from edge_all.outputs.naming import unique_stems
 from edge_all.screening import screen_fields
 from edge_all.screening_run import screen_to_folder, summarise, write_pictures, write_summary
+from edge_all.session import available_cores
 from edge_all.session.providers import CPU_BATCHES, DEVICES, choose_provider
 
 __all__ = ["run_benchmark"]
@@ -103,6 +104,7 @@ def _measure(
         batches={
             int(size): Samples.of(value / cells for value in samples.milliseconds) for size, samples in batches.items()
         },
+        cores=min(provider.threads, available_cores()),
     )
 
 
@@ -159,4 +161,8 @@ def _stages(workload: Workload, classifier: Classifier, out: Path) -> dict[str, 
     aggregation, _ = timed(lambda: summarise(results[1:], classifier))
     summary = summarise(results[1:], classifier)
     tables, _ = timed(lambda: write_summary(out, summary, stems, classifier))
-    return {**samples, "aggregation (run)": Samples((aggregation,)), "tables and report (run)": Samples((tables,))}
+    return {
+        **samples,
+        f"aggregation {OF_THE_RUN}": Samples((aggregation,)),
+        f"tables and report {OF_THE_RUN}": Samples((tables,)),
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +13,17 @@ from edge_all.benchmark.timing import Samples
 from edge_all.outputs.atomic import write_atomically
 from edge_all.outputs.json_text import json_text
 from edge_all.results import INTENDED_USE, ModelIdentity, ProviderReport
+from edge_all.session.providers import DEVICES
 
 __all__ = [
     "BARE",
     "BENCHMARK_SCHEMA",
+    "CALM_SHARE",
+    "OF_THE_RUN",
     "WHOLE",
     "BenchmarkReport",
     "ConfigurationFigures",
+    "VariantRatio",
     "write_report_json",
 ]
 
@@ -29,6 +34,17 @@ WHOLE = "whole screen"
 """The pipeline with all that it writes."""
 BARE = "bare ONNX Runtime"
 """The floor: the same cells in the same batches, everything else done beforehand."""
+OF_THE_RUN = "(run)"
+"""Ends the name of a stage that sees all fields at once, and has no time of a field."""
+
+
+CALM_SHARE = 0.9
+"""Below this share of its cores, in the median of the rounds, other programs made the floor over a tenth slower.
+
+On 2 cores, INT8 and FP32, 21 cells, 3 rounds, while other programs took less than 0.05 cores: 0.99 to 1.00 (n = 9, with
+1 and 2 threads). With 2 threads beside a program that never rests: 0.60 to 0.75 (n = 8); beside one that computes a
+quarter of the time: 0.76 to 1.00 (n = 16, 4 of them below 0.9). The longest round over the shortest tells less: up to
+1.13, 1.07 to 1.22 and 1.01 to 2.59. The least share of the rounds would tell of disturbances that move no median."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +61,7 @@ class ConfigurationFigures:
             names turned round in every other round.
         computing: for `WHOLE` and `BARE`, what all threads together computed in each round.
         batches: milliseconds of `BARE` a cell, by batch size.
+        cores: that the threads can fill: as many as there are threads, but no more than the process may use.
     """
 
     model: ModelIdentity
@@ -54,6 +71,31 @@ class ConfigurationFigures:
     runs: dict[str, Samples]
     computing: dict[str, Samples]
     batches: dict[int, Samples]
+    cores: int
+
+    @property
+    def bare_share_of_cores(self) -> float | None:
+        """Which share of its cores `BARE` computed on, in the median of the rounds.
+
+        Its threads wait without sleeping, so that of an undisturbed CPU they take all. None elsewhere than on the CPU.
+        """
+        if self.provider.obtained != DEVICES["cpu"]:
+            return None
+        rounds = zip(self.computing[BARE].milliseconds, self.runs[BARE].milliseconds, strict=True)
+        return statistics.median(computed / (self.cores * wall) for computed, wall in rounds)
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether other programs took cores from `BARE`, so that it is no floor."""
+        share = self.bare_share_of_cores
+        return share is not None and share < CALM_SHARE
+
+    @property
+    def segmentation_over_decoding(self) -> tuple[float, float]:
+        """Time of segmentation over that of decoding: the median of the fields' ratios, and the ratio of the sums."""
+        segmentation, decoding = self.stages["segmentation"], self.stages["decode"]
+        ratios = (one / other for one, other in zip(segmentation.milliseconds, decoding.milliseconds, strict=True))
+        return statistics.median(ratios), segmentation.total / decoding.total
 
     @property
     def name(self) -> str:
@@ -69,13 +111,18 @@ class ConfigurationFigures:
             cells: number of their cells.
         """
         floor = self.runs[BARE].median
+        share = self.bare_share_of_cores
+        of_fields, of_sums = self.segmentation_over_decoding
         return {
             "variant": self.model.variant,
             "model": {"name": self.model.name, "version": self.model.version, "sha256": self.model.sha256},
             "device": self.provider.requested,
             "provider": self.provider.obtained,
             "threads": self.provider.threads,
+            "bare_share_of_cores": None if share is None else round(share, 3),
+            "disturbed": self.disturbed,
             **self.processes.to_json(),
+            "segmentation_over_decoding": {"median_of_fields": round(of_fields, 3), "of_sums": round(of_sums, 3)},
             "stages_ms": {
                 stage: {
                     **samples.to_json(),
@@ -99,6 +146,32 @@ class ConfigurationFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class VariantRatio:
+    """FP32 over INT8 where everything else is the same: above 1, INT8 is faster.
+
+    Attributes:
+        provider: the execution provider.
+        threads: that compute the network.
+        bare: the ratio of the medians of `BARE`.
+        whole: that of `WHOLE`.
+    """
+
+    provider: str
+    threads: int
+    bare: float
+    whole: float
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON-ready values."""
+        return {
+            "provider": self.provider,
+            "threads": self.threads,
+            "bare": round(self.bare, 3),
+            "whole": round(self.whole, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class BenchmarkReport:
     """A whole run.
 
@@ -118,6 +191,22 @@ class BenchmarkReport:
     created: str
     missing: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def fp32_over_int8(self) -> tuple[VariantRatio, ...]:
+        """For each provider and number of threads with which both were measured."""
+        by_place: dict[tuple[str, int], dict[str, ConfigurationFigures]] = {}
+        for one in self.configurations:
+            by_place.setdefault((one.provider.obtained, one.provider.threads), {})[one.model.variant] = one
+        return tuple(
+            VariantRatio(
+                *place,
+                bare=both["fp32"].runs[BARE].median / both["int8"].runs[BARE].median,
+                whole=both["fp32"].runs[WHOLE].median / both["int8"].runs[WHOLE].median,
+            )
+            for place, both in by_place.items()
+            if both.keys() >= {"fp32", "int8"}
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The content of ``benchmark.json``."""
         fields, cells = self.images["fields"], self.images["cells"]
@@ -130,6 +219,7 @@ class BenchmarkReport:
             "rounds": self.rounds,
             "method": METHOD,
             "missing_yardsticks": dict(self.missing),
+            "fp32_over_int8": [ratio.to_json() for ratio in self.fp32_over_int8],
             "configurations": [one.to_json(fields, cells) for one in self.configurations],
         }
 

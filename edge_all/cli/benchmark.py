@@ -67,6 +67,7 @@ def benchmark(
     from edge_all.benchmark.measuring import run_benchmark
     from edge_all.benchmark.planning import Plan
     from edge_all.benchmark.recorded import Recorded, read_recorded
+    from edge_all.cli.benchmark_tables import disturbed_sentence, print_report, slower_sentence
     from edge_all.errors import UsageError
 
     # What would fail at the end fails now.
@@ -97,12 +98,11 @@ def benchmark(
     if as_json:
         typer.echo(json.dumps(record, indent=2))
     else:
-        from edge_all.cli.benchmark_tables import print_report
-
         print_report(report, comparison)
+    warning = disturbed_sentence(report)
+    if warning is not None:
+        typer.secho(warning, fg=typer.colors.YELLOW, err=True)
     if comparison is not None and comparison.slower:
-        from edge_all.cli.benchmark_tables import slower_sentence
-
         typer.echo(slower_sentence(comparison), err=True)
         raise typer.Exit(1)
 

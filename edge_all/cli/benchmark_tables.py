@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.text import Text
 
 from edge_all.benchmark.compare import Comparison
-from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
+from edge_all.benchmark.report import BARE, OF_THE_RUN, WHOLE, BenchmarkReport, ConfigurationFigures, VariantRatio
 from edge_all.benchmark.timing import Samples
 from edge_all.cli.tables import readable_table
 from edge_all.percentages import percent
 from edge_all.results import INTENDED_USE
 
-__all__ = ["print_report", "slower_sentence"]
+__all__ = ["disturbed_sentence", "print_report", "slower_sentence"]
 
 _LEGEND = {
     WHOLE: "all that `edge-all screen` does with these images, files included",
@@ -46,17 +48,34 @@ def print_report(report: BenchmarkReport, comparison: Comparison | None = None) 
         if number == 0:
             _print_legend(console, figures)
         _print_samples(console, "stages by themselves, ms", figures.stages, images["fields"], images["cells"])
+        of_fields, of_sums = figures.segmentation_over_decoding
+        console.print(Text(f"segmentation over decoding: {of_fields:.2f} (median of the fields), {of_sums:.2f} (sums)"))
         _print_samples(console, "start of a process, ms", figures.processes.startup)
         _print_samples(console, "commands from process start to exit, ms", figures.processes.commands)
         batches = {f"batches of {size}": samples for size, samples in figures.batches.items()}
         _print_samples(console, "bare ONNX Runtime, ms a cell", batches)
         memory = figures.processes.peak_memory_mb
         console.print(Text(f"peak memory over all images: {'unknown' if memory is None else f'{memory:.0f} MB'}"))
+    if report.fp32_over_int8:
+        _print_ratios(console, report.fp32_over_int8)
     for name, reason in report.missing.items():
         console.print(Text(f"Not measured: {name} ({reason})"))
     if comparison is not None:
         _print_comparison(console, comparison)
     console.print(Text(INTENDED_USE, style="bold"))
+
+
+def disturbed_sentence(report: BenchmarkReport) -> str | None:
+    """Which configurations shared the machine with other programs, in one sentence; None if none did."""
+    shares = [
+        f"{percent(one.bare_share_of_cores or 0.0, 0)} ({one.name})" for one in report.configurations if one.disturbed
+    ]
+    if not shares:
+        return None
+    return (
+        f"The machine was busy with other programs: of its cores {BARE} got only {', '.join(shares)}. "
+        "Its times, and x the floor, say little then; measure again when nothing else runs."
+    )
 
 
 def slower_sentence(comparison: Comparison) -> str:
@@ -83,6 +102,14 @@ def _print_comparison(console: Console, comparison: Comparison) -> None:
         table.add_row(
             Text(str(change.configuration)), Text(change.figure), f"{change.before:.1f}", f"{change.now:.1f}", words
         )
+    console.print(table)
+
+
+def _print_ratios(console: Console, ratios: Sequence[VariantRatio]) -> None:
+    table = readable_table("FP32 over INT8, median times", BARE, WHOLE, fold=("FP32 over INT8, median times",))
+    for ratio in ratios:
+        place = f"{ratio.provider.removesuffix('ExecutionProvider')}, {ratio.threads} thread{'s' * (ratio.threads > 1)}"
+        table.add_row(Text(place), f"{ratio.bare:.2f}", f"{ratio.whole:.2f}")
     console.print(table)
 
 
@@ -125,10 +152,13 @@ def _print_samples(
     rates = () if fields is None else ("fields\n/s", "cells\n/s")
     table = readable_table(title, "n", "p50", "p90", "p95", "p99", *rates, fold=(title,))
     for name, samples in rows.items():
-        figures = [_short(samples.percentile(rank)) for rank in (50, 90, 95, 99)]
-        if fields is not None and cells is not None:
+        n = len(samples.milliseconds)
+        # One sample is its own percentiles: saying it once is enough.
+        figures = [_short(samples.percentile(rank)) for rank in ((50, 90, 95, 99) if n > 1 else (50,))]
+        if fields is not None and cells is not None and not name.endswith(OF_THE_RUN):
+            figures += [""] * (4 - len(figures))
             figures += [_short(number / max(samples.total, 1e-6) * 1e3) for number in (fields, cells)]
-        table.add_row(name, str(len(samples.milliseconds)), *figures)
+        table.add_row(name, str(n), *figures)
     console.print(table)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from edge_all.benchmark import processes, yardsticks
+from edge_all.benchmark import measuring, processes, yardsticks
 from edge_all.benchmark.chart import benchmark_svg
 from edge_all.benchmark.compare import Change, compare_benchmarks, share_of
 from edge_all.benchmark.machine import processor_name
@@ -23,10 +24,11 @@ from edge_all.benchmark.planning import Plan, prepare_benchmark
 from edge_all.benchmark.processes import ProcessFigures
 from edge_all.benchmark.recorded import Recorded, read_recorded
 from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
-from edge_all.benchmark.timing import Samples
+from edge_all.benchmark.timing import Samples, timed
 from edge_all.benchmark.workload import Workload, own_images, prepare_workload
 from edge_all.benchmark.yardsticks import BareNetwork, other_yardsticks
 from edge_all.classifier import Classifier
+from edge_all.cli.benchmark_tables import disturbed_sentence, print_report
 from edge_all.cli.main import build_app
 from edge_all.errors import InputError, MissingPackageError, RuntimeSetupError, UsageError
 from edge_all.model.card import VariantName
@@ -130,6 +132,7 @@ def figures(
         runs={WHOLE: Samples((whole, whole)), BARE: Samples((bare, bare))},
         computing={WHOLE: Samples((whole, whole)), BARE: Samples((2 * bare, 2 * bare))},
         batches={1: once},
+        cores=2,
     )
 
 
@@ -179,6 +182,71 @@ def test_the_chart_says_of_what_it_is_and_when() -> None:
     assert "one round" in words
     assert "2 fields (your own), 1 cell" in words
     assert "1 cells" not in words
+
+
+def with_shares(one: ConfigurationFigures, *shares: float) -> ConfigurationFigures:
+    """In each round other programs left the bare network this share of the two cores, so that it took longer."""
+    computed = 80.0
+    bare = Samples.of(computed / 2 / share for share in shares)
+    computing = Samples.of(computed for _ in shares)
+    return dataclasses.replace(one, runs=one.runs | {BARE: bare}, computing=one.computing | {BARE: computing})
+
+
+def test_a_busy_machine_is_told_from_a_calm_one() -> None:
+    calm = figures("int8", 100.0, 40.0)
+    assert calm.bare_share_of_cores == pytest.approx(1)
+    assert not calm.disturbed
+    assert disturbed_sentence(report_of(calm)) is None
+    assert not with_shares(calm, 1.0, 0.5, 1.0).disturbed, "the median is as on a calm machine"
+    busy = with_shares(calm, 1.0, 2 / 3, 0.5)
+    assert busy.bare_share_of_cores == pytest.approx(2 / 3)
+    assert busy.disturbed
+    sentence = disturbed_sentence(report_of(calm, busy))
+    assert sentence is not None
+    assert sentence.count("int8, CPU, 2 threads") == 1
+    assert "67 %" in sentence
+    elsewhere = dataclasses.replace(busy, provider=ProviderReport("auto", "CUDAExecutionProvider", "because", 2))
+    assert elsewhere.bare_share_of_cores is None, "a processor that waits for a device computes next to nothing"
+    assert not elsewhere.disturbed
+
+
+def test_a_busy_machine_is_said(slide: Path, tiny_package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def halved(work: Callable[[], object]) -> tuple[float, float]:
+        wall, computing = timed(work)
+        return wall, min(computing, wall) / 2
+
+    monkeypatch.setattr(processes, "STARTS", 1)
+    monkeypatch.setattr(measuring, "timed", halved)
+    result = run(slide, "--model", tiny_package, "--threads", 1, "--rounds", 1, "--json")
+    assert result.exit_code == 0, result.output
+    assert "The machine was busy" in result.stderr
+    (one,) = json.loads(result.stdout)["configurations"]
+    assert one["disturbed"] is True
+    assert one["bare_share_of_cores"] < 0.9
+
+
+def test_ratios_are_those_of_the_figures() -> None:
+    single = dataclasses.replace(figures("int8", 100.0, 50.0), provider=ProviderReport("cpu", "x", "because", 1))
+    report = report_of(figures("fp32", 244.0, 120.0), figures("int8", 122.0, 40.0), single)
+    (ratio,) = report.fp32_over_int8
+    assert (ratio.provider, ratio.threads) == ("CPUExecutionProvider", 2)
+    assert (ratio.bare, ratio.whole) == pytest.approx((3, 2))
+    record = report.to_json()
+    assert record["fp32_over_int8"] == [ratio.to_json()]
+    # Of the fields 4 and 0.5, of the sums 55 to 40.
+    assert record["configurations"][0]["segmentation_over_decoding"] == {"median_of_fields": 2.25, "of_sums": 1.375}
+
+
+def test_the_tables_say_nothing_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    print_report(report_of(figures("fp32", 244.0, 120.0), figures("int8", 122.0, 40.0)))
+    printed = capsys.readouterr().out
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines() if "│" in line]
+    (aggregation, _) = [row for row in rows if row[0] == "aggregation (run)"]
+    assert aggregation == ["aggregation (run)", "1", "0.1", "", "", "", "", ""]
+    (decoding, _) = [row for row in rows if row[0] == "decode"]
+    assert decoding == ["decode", "2", "20.0", "28.0", "29.0", "29.8", "50.0", "25.0"]
+    assert ["CPU, 2 threads", "3.00", "2.00"] in rows
+    assert "segmentation over decoding: 2.25 (median of the fields), 1.38 (sums)" in printed
 
 
 def test_a_run_is_compared_and_never_written_over(
