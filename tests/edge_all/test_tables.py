@@ -129,10 +129,16 @@ def test_the_figures_of_a_benchmark_are_whole(capsys: pytest.CaptureFixture[str]
         ModelIdentity("m", "1", "int8", "0" * 64),
         ProviderReport("auto", "CPUExecutionProvider", "asked", 2),
         ProcessFigures({"first inference": few}, {"one image": few, "all images": few}, 1234.5),
-        {"segmentation": many, **dict.fromkeys(names, Samples.of([0.11]))},
+        {
+            "decode": many,
+            "segmentation": many,
+            "quality": Samples.of([0.00044] * 250),
+            **dict.fromkeys(names, Samples.of([0.11])),
+        },
         {WHOLE: few, BARE: few, "plain": few},
         {WHOLE: few, BARE: few, "plain": few},
         {16: few},
+        cores=2,
     )
     print_report(BenchmarkReport(MACHINE, IMAGES, 2, (figures,), "2026-11-25"))
     output = capsys.readouterr().out
