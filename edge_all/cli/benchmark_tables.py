@@ -74,17 +74,23 @@ def disturbed_sentence(report: BenchmarkReport) -> str | None:
         return None
     return (
         f"The machine was busy with other programs: of its cores {BARE} got only {', '.join(shares)}. "
-        "Its times, and x the floor, say little then; measure again when nothing else runs."
+        "Its times, x the floor and any comparison say little then; measure again when nothing else runs."
     )
 
 
 def slower_sentence(comparison: Comparison) -> str:
     """Which figures are slower than allowed, in one sentence."""
-    figures = (
-        f"{change.figure}: {change.before:.1f} before, {change.now:.1f} now ({change.configuration})"
-        for change in comparison.slower
-    )
-    return f"Slower than allowed (+{percent(comparison.allowed, 0)}): {'; '.join(figures)}."
+    by_configuration: dict[str, list[str]] = {}
+    for change in comparison.slower:
+        words = f"{change.figure}: {change.before:.1f} before, {change.now:.1f} now"
+        by_configuration.setdefault(str(change.configuration), []).append(words)
+    figures = "; ".join(f"{name}: {'; '.join(words)}" for name, words in by_configuration.items())
+    return f"Slower than allowed ({_growth(comparison)}): {figures}."
+
+
+def _growth(comparison: Comparison) -> str:
+    """What is allowed, with as many digits as the user gave: ``+2.5 %``."""
+    return f"+{100 * comparison.allowed:g} %"
 
 
 def _print_comparison(console: Console, comparison: Comparison) -> None:
@@ -95,7 +101,7 @@ def _print_comparison(console: Console, comparison: Comparison) -> None:
         "now",
         "change",
         fold=("configuration", "figure"),
-        title=f"against the benchmark of {comparison.earlier}; allowed: +{percent(comparison.allowed, 0)}",
+        title=f"against the benchmark of {comparison.earlier}; allowed: {_growth(comparison)}",
     )
     for change in comparison.changes:
         words = Text(f"{100 * (change.ratio - 1):+.1f} %", style="bold red" if change.slower else "")

@@ -28,7 +28,7 @@ from edge_all.benchmark.timing import Samples, timed
 from edge_all.benchmark.workload import Workload, own_images, prepare_workload
 from edge_all.benchmark.yardsticks import BareNetwork, other_yardsticks
 from edge_all.classifier import Classifier
-from edge_all.cli.benchmark_tables import disturbed_sentence, print_report
+from edge_all.cli.benchmark_tables import disturbed_sentence, print_report, slower_sentence
 from edge_all.cli.main import build_app
 from edge_all.errors import InputError, MissingPackageError, RuntimeSetupError, UsageError
 from edge_all.model.card import VariantName
@@ -263,7 +263,8 @@ def test_a_run_is_compared_and_never_written_over(
     faster.write_text(json.dumps(record))
     result = run(slide, *options, "--compare", faster, "--fail-over", "400%")
     assert result.exit_code == 1, result.output
-    assert "Slower than allowed (+400 %): one image from process start to exit, ms: " in result.stderr
+    name = "fp32, CPUExecutionProvider, 1 thread"
+    assert f"Slower than allowed (+400 %): {name}: one image from process start to exit, ms: " in result.stderr
     assert "whole screen" not in result.stderr
     assert "against the benchmark of" in result.stdout
     assert "segmentation" in result.stdout
@@ -374,6 +375,16 @@ def test_only_what_grew_by_more_than_is_allowed_is_slower() -> None:
     assert memory.figure == "peak memory, MB"
     assert memory.ratio == pytest.approx(4 / 3)
     assert len(changes_of(before, document(configuration(1000.0, None)), 0.1)) == 3
+
+
+def test_what_is_slower_is_said_in_one_sentence() -> None:
+    before = document(configuration(1000.0), configuration(500.0, threads=1))
+    now = document(configuration(1100.0, 400.0), configuration(502.0, threads=1))
+    comparison = compare_benchmarks(Recorded.of(before), Recorded.of(now), 0.025)
+    assert slower_sentence(comparison) == (
+        "Slower than allowed (+2.5 %): int8, CPUExecutionProvider, 2 threads: "
+        "whole screen, ms: 1000.0 before, 1100.0 now; peak memory, MB: 300.0 before, 400.0 now."
+    )
 
 
 @pytest.mark.parametrize(
