@@ -40,6 +40,11 @@ GROUND_LIMITS = (5.0, 20.0)
 """Bounds of that distance: noise of the glass below, dark cells with pale rims above."""
 LEAST_SEPARATION = 2.0
 """Below this many standard deviations cytoplasm and red cells cannot be told apart by colour."""
+SCANT = 0.6
+"""Then cytoplasm reaches so many radii of the nucleus from it, and not over the red cells that touch it. Without that
+limit, and with 0.3, 0.5, 0.6, 0.8: BCCD recall 0.976, then always 0.984, precision 0.960, then 0.968; blasts of
+ALL-IDB1 with a candidate of their own 0.966, then 0.971, with 0.8 0.966; whole-cell Dice of segmentation_wbc 2 0.938,
+then 0.925, 0.929, 0.930, 0.932; segmentation_wbc 1 0.965 throughout."""
 BLUER = 0.5
 """Radians of hue by which cytoplasm is bluer than red cells."""
 ENOUGH = 0.3
@@ -152,9 +157,8 @@ def not_red_cell(lab: FloatArray, ring: FloatArray, red_cells: RedCells, prior: 
         prior: ``float32 [n]``, log-odds of cytoplasm before the colour is seen.
     """
     ring = ring[:: max(1, len(ring) // 600)]
-    everywhere = np.ones(len(lab), np.bool_)
     if len(ring) < 10:
-        return everywhere
+        return np.ones(len(lab), np.bool_)
     # Blue dye is what cytoplasm has and red cells have not: the bluer part of the ring starts as cytoplasm.
     hue = np.arctan2(-ring[:, 2], ring[:, 1])
     chosen = hue > np.arctan2(-red_cells.mean[2], red_cells.mean[1]) + BLUER
@@ -170,5 +174,5 @@ def not_red_cell(lab: FloatArray, ring: FloatArray, red_cells: RedCells, prior: 
         threshold = float(direction @ (mean + red_cells.mean)) / 2
         chosen = ring @ direction > threshold
     if float(direction @ difference) < LEAST_SEPARATION**2:
-        return everywhere
+        return prior > PRIOR[0] - PRIOR[1] * SCANT
     return lab @ direction + prior > threshold
