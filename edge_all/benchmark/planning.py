@@ -28,7 +28,7 @@ class Plan:
         variants: precisions; empty for the one that the pipeline itself would choose.
         devices: as the user names them.
         threads: that compute the network; empty for as many as there are cores.
-        batches: batch sizes of the bare network that are compared; empty for the pipeline's own.
+        batches: batch sizes of the bare network that are compared; empty for the pipeline's, on the CPU also 8.
         rounds: how often whole runs are repeated.
     """
 
