@@ -3,7 +3,7 @@
 For Research Use Only. Not for use in diagnostic procedures.
 
 Importing this package loads neither OpenCV nor ONNX Runtime; import the room that you need, for example
-``edge_all.screening`` or ``edge_all.segmentation``. ``ARCHITECTURE.md`` has the map.
+``edge_all.screening.pipeline`` or ``edge_all.segmentation``. ``ARCHITECTURE.md`` has the map.
 """
 
 __version__ = "0.1.0"

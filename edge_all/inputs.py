@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import overload
 
 from edge_all.errors import InputError, InputNotFoundError, UsageError
+from edge_all.files.run_files import CROPS_FOLDER, FIELDS_FILE, GEOJSON_FOLDER, LABEL_IMAGES, OVERLAYS_FOLDER
 from edge_all.imaging import IMAGE_SUFFIXES
-from edge_all.run_files import CROPS_FOLDER, FIELDS_FILE, GEOJSON_FOLDER, LABEL_IMAGES, OVERLAYS_FOLDER
 
 __all__ = ["FoundImages", "ImageSource", "find_images"]
 

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 
 from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport
-from edge_all.outputs.atomic import write_atomically
+from edge_all.files.atomic import write_atomically
 from edge_all.results import INTENDED_USE
 
 __all__ = ["benchmark_svg", "write_chart"]

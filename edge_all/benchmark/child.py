@@ -36,8 +36,8 @@ def main(begun: float) -> None:
 
     import numpy as np
 
-    import edge_all.screening_run  # noqa: F401 - only for what it loads
-    from edge_all.classifier import load_classifier
+    import edge_all.runs.screening_run  # noqa: F401 - only for what it loads
+    from edge_all.classification.classifier import load_classifier
     from edge_all.session import import_onnxruntime
 
     import_onnxruntime()

@@ -14,11 +14,11 @@ from edge_all.benchmark.report import BARE, OF_THE_RUN, WHOLE, BenchmarkReport, 
 from edge_all.benchmark.timing import Samples, timed
 from edge_all.benchmark.workload import Workload
 from edge_all.benchmark.yardsticks import BareNetwork, other_yardsticks
-from edge_all.classifier import Classifier
+from edge_all.classification.classifier import Classifier
 from edge_all.model.package import ModelPackage
 from edge_all.outputs.naming import unique_stems
-from edge_all.screening import screen_fields
-from edge_all.screening_run import screen_to_folder, summarise, write_pictures, write_summary
+from edge_all.runs.screening_run import screen_to_folder, summarise, write_pictures, write_summary
+from edge_all.screening.pipeline import screen_fields
 from edge_all.session import available_cores
 from edge_all.session.providers import CPU_BATCHES, DEVICES, choose_provider
 

@@ -10,7 +10,7 @@ from typing import Any
 from edge_all.benchmark.machine import describe_machine
 from edge_all.benchmark.recorded import Configuration, Subject
 from edge_all.benchmark.workload import BenchmarkImages, Workload, prepare_workload
-from edge_all.classifier import Classifier
+from edge_all.classification.classifier import Classifier
 from edge_all.errors import UsageError
 from edge_all.model.card import VARIANTS, VariantName
 from edge_all.model.package import ModelPackage

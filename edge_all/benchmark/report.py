@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_all.benchmark.processes import ProcessFigures
 from edge_all.benchmark.timing import Samples
-from edge_all.outputs.atomic import write_atomically
+from edge_all.files.atomic import write_atomically
 from edge_all.outputs.json_text import json_text
 from edge_all.results import INTENDED_USE, ModelIdentity, ProviderReport
 from edge_all.session.providers import DEVICES

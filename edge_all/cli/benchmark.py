@@ -111,7 +111,7 @@ def _claimed(out: Path | None) -> AbstractContextManager[object]:
     """The output folder held, where there is one."""
     if out is None:
         return nullcontext()
-    from edge_all.outputs.run_folder import claimed_folder
+    from edge_all.files.folder_claim import claimed_folder
 
     return claimed_folder(out, marker=JSON_FILE, resume=False)
 

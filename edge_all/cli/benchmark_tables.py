@@ -11,8 +11,8 @@ from edge_all.benchmark.compare import Comparison
 from edge_all.benchmark.report import BARE, OF_THE_RUN, WHOLE, BenchmarkReport, ConfigurationFigures, VariantRatio
 from edge_all.benchmark.timing import Samples
 from edge_all.cli.tables import readable_table
-from edge_all.percentages import percent
 from edge_all.results import INTENDED_USE
+from edge_all.wording.percentages import percent
 
 __all__ = ["disturbed_sentence", "print_report", "slower_sentence"]
 

@@ -11,7 +11,7 @@ from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, Varia
 from edge_all.cli.process import lean_process
 
 if TYPE_CHECKING:
-    from edge_all.single_cells import CropResult
+    from edge_all.screening.single_cells import CropResult
 
 __all__ = ["register"]
 
@@ -34,8 +34,8 @@ def classify(
     from edge_all.inputs import find_images
 
     sources = find_images(crops, crops_of_a_run=True)
-    from edge_all.classifier import load_classifier
-    from edge_all.single_cells import classify_crops
+    from edge_all.classification.classifier import load_classifier
+    from edge_all.screening.single_cells import classify_crops
 
     classifier = load_classifier(model, variant=variant, device=device, threads=threads)
     results = tuple(classify_crops(sources, classifier))

@@ -36,14 +36,14 @@ def demo(
     lean_process()
     from edge_all.cli.progress import field_progress
     from edge_all.cli.slide_table import print_slides
+    from edge_all.files.run_files import REPORT_FILE
     from edge_all.rendering.demo import DEMO_NOTICE, demo_files, write_demo_fields
-    from edge_all.run_files import REPORT_FILE
-    from edge_all.screening_run import refuse_run_of_other_images, screen_to_folder
+    from edge_all.runs.screening_run import refuse_run_of_other_images, screen_to_folder
 
     refuse_run_of_other_images(out, demo_files(out / FIELDS_FOLDER))
     typer.echo(DEMO_NOTICE)
     paths = write_demo_fields(out / FIELDS_FOLDER)
-    from edge_all.classifier import load_classifier
+    from edge_all.classification.classifier import load_classifier
     from edge_all.inputs import find_images
 
     classifier = load_classifier(model, variant=variant, device=device, threads=threads)

@@ -112,8 +112,8 @@ def verify(
 
 def _verify(package: ModelPackage) -> bool:
     """Compare the networks of a package with their golden answers, and print what was found."""
-    from edge_all.classifier import Classifier
-    from edge_all.verification import check_golden
+    from edge_all.classification.classifier import Classifier
+    from edge_all.classification.verification import check_golden
 
     rows = []
     passed = True
@@ -139,8 +139,8 @@ def install(
 
     An installed copy of it that is damaged is replaced; an intact one never is, and no file of yours is removed.
     """
+    from edge_all.classification.verification import check_networks
     from edge_all.model import store
-    from edge_all.verification import check_networks
 
     def on_aside(folder: Path) -> None:
         typer.echo(

@@ -60,9 +60,9 @@ def screen(
     from edge_all.inputs import find_images
 
     sources = find_images(paths, slide=slide)
-    from edge_all.classifier import load_classifier
-    from edge_all.run_files import REPORT_FILE
-    from edge_all.screening_run import screen_to_folder, warm_up
+    from edge_all.classification.classifier import load_classifier
+    from edge_all.files.run_files import REPORT_FILE
+    from edge_all.runs.screening_run import screen_to_folder, warm_up
 
     warm_up()
     classifier = load_classifier(model, variant=variant, device=device, threads=threads)

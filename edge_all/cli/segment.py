@@ -36,8 +36,8 @@ def segment(
     from rich.text import Text
 
     from edge_all.cli.tables import readable_table
-    from edge_all.run_files import FIELDS_FILE
-    from edge_all.segmentation_run import segment_to_folder
+    from edge_all.files.run_files import FIELDS_FILE
+    from edge_all.runs.segmentation_run import segment_to_folder
 
     table = readable_table("image", "candidates", "rejected", "note", fold=("image", "note"))
     failed = False

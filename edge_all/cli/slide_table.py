@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from edge_all.cli.tables import readable_table
-from edge_all.percentages import percent, percent_range
 from edge_all.results import INTENDED_USE, SlideResult
+from edge_all.wording.percentages import percent, percent_range
 
 __all__ = ["print_slides"]
 

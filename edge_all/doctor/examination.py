@@ -30,7 +30,7 @@ def examine(*, model: str | None = None, folder: Path = Path(), camera_folder: P
     """Look at everything that a run depends on.
 
     Args:
-        model: the package to try, as for `edge_all.classifier.load_classifier`.
+        model: the package to try, as for `edge_all.classification.classifier.load_classifier`.
         folder: where results would be written.
         camera_folder: where images would come from; not looked at where None.
     """
@@ -67,8 +67,8 @@ def _not_tried(broken: list[str]) -> Check:
 def _find_package(model: str | None) -> ModelPackage | Check:
     """The package, verified, or what is wrong with it."""
     # Both need OpenCV, which may be what is broken.
+    from edge_all.classification.verification import check_networks
     from edge_all.model.store import find_package
-    from edge_all.verification import check_networks
 
     try:
         package = find_package(model)

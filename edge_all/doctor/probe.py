@@ -63,8 +63,8 @@ def probe(device: str, package: Path) -> Probe:
 
 def _attempt(device: str, package: Path) -> Probe:
     """Open the package on a device in this process."""
-    from edge_all.classifier import load_classifier
-    from edge_all.verification import check_golden
+    from edge_all.classification.classifier import load_classifier
+    from edge_all.classification.verification import check_golden
 
     try:
         classifier = load_classifier(str(package), device=device, remember=False)

@@ -187,7 +187,7 @@ def install(
     Args:
         source: the folder of a package, an archive made by `pack`, or an https address of one.
         check: called with the verified package before it gets its final name; raises where the networks themselves are
-            not what they should be (`edge_all.verification.check_networks`).
+            not what they should be (`edge_all.classification.verification.check_networks`).
         sha256: of the archive; required for an address.
         on_aside: told the new folder of a damaged copy that held files of someone else.
 

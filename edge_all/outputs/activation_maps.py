@@ -47,8 +47,8 @@ def save_activation_maps(
         folder: where to write ``<stem>.<cell id>.activation.jpg``.
         stem: from `edge_all.outputs.naming.unique_stems`.
         field: a judged field.
-        squares: ``uint8 [candidates, side, side, 3]`` RGB, as in `edge_all.screening.ScreenedField`.
-        activations: map ``float32 [h, w]`` by the id of a candidate, as in `edge_all.classifier.Judgement`.
+        squares: ``uint8 [candidates, side, side, 3]`` RGB, as in `edge_all.screening.pipeline.ScreenedField`.
+        activations: map ``float32 [h, w]`` by the id of a candidate, as in `Judgement`.
         factor: by which the model's crops are cut.
 
     Raises:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_all import __version__
-from edge_all.outputs.atomic import write_atomically
+from edge_all.files.atomic import write_atomically
 from edge_all.outputs.json_text import json_text
 from edge_all.outputs.palette import PALETTE, cell_class
 from edge_all.results import INTENDED_USE, Cell, FieldResult

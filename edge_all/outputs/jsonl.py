@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from edge_all.errors import InputError, InputNotFoundError
-from edge_all.outputs.atomic import output_error, write_atomically
+from edge_all.files.atomic import output_error, write_atomically
 from edge_all.outputs.json_text import json_text
 from edge_all.results import FieldResult
 

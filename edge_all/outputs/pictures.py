@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.outputs.atomic import write_atomically
+from edge_all.files.atomic import write_atomically
 from edge_all.results import LabelImage, RgbImage
 
 __all__ = ["jpeg_bytes", "resize_for_the_eye", "write_jpeg", "write_label_png", "write_png"]

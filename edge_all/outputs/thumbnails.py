@@ -25,7 +25,7 @@ def save_thumbnails(folder: Path, stem: str, field: FieldResult, squares: RgbIma
         folder: where to write ``<stem>.<cell id>.jpg``.
         stem: from `edge_all.outputs.naming.unique_stems`.
         field: a judged field.
-        squares: ``uint8 [candidates, side, side, 3]`` RGB, as in `edge_all.screening.ScreenedField`.
+        squares: ``uint8 [candidates, side, side, 3]`` RGB, as in `edge_all.screening.pipeline.ScreenedField`.
         factor: by which the model's crops are cut.
 
     Returns:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_all.errors import OutputError
-from edge_all.outputs.atomic import write_atomically
+from edge_all.files.atomic import write_atomically
 from edge_all.outputs.pictures import jpeg_bytes
 from edge_all.rendering.field import RenderedField, render_field
 from edge_all.rendering.spec import SmearSpec

@@ -12,10 +12,10 @@ from typing import Any
 from edge_all.errors import UsageError
 from edge_all.model.card import ModelCard, VariantName
 from edge_all.preprocessing import PreprocessingSpec
-from edge_all_calibration.gate import GateLimits
-from edge_all_calibration.operating_points import OperatingPolicy
-from edge_all_calibration.publishing import published_folder
-from edge_all_calibration.release import CellParts, Release, build_release
+from edge_all_calibration.gating.gate import GateLimits
+from edge_all_calibration.probability.operating_points import OperatingPolicy
+from edge_all_calibration.releasing.publishing import published_folder
+from edge_all_calibration.releasing.release import CellParts, Release, build_release
 from edge_all_export.onnx_export import OPSET, export_onnx
 from edge_all_export.parity import measure_parity
 from edge_all_export.trained import TrainedNetwork

@@ -13,8 +13,8 @@ import numpy as np
 from edge_all.errors import InputError, UsageError
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import RgbImage
-from edge_all_calibration.cells import LabelledCells, without_copies
-from edge_all_calibration.release import CellParts
+from edge_all_calibration.labelled_cells.cells import LabelledCells, without_copies
+from edge_all_calibration.releasing.release import CellParts
 from edge_all_export.crops import extract_crops
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.leaks import join_copies

@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-from edge_all_calibration.operator_sets import drop_unused_operator_sets
+from edge_all_calibration.quantizing.operator_sets import drop_unused_operator_sets
 
 __all__ = ["simplify"]
 

@@ -12,8 +12,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_all.model.card import ModelCard
 from edge_all.preprocessing import PreprocessingSpec
-from edge_all_calibration.cells import LabelledCells
-from edge_all_calibration.release import CellParts, Release, build_release
+from edge_all_calibration.labelled_cells.cells import LabelledCells
+from edge_all_calibration.releasing.release import CellParts, Release, build_release
 
 SIZE = 32
 CHANNELS = 8

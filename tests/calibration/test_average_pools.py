@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_all_calibration.average_pools import average_after_projection
+from edge_all_calibration.quantizing.average_pools import average_after_projection
 
 SIDE = 9
 

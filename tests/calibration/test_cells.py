@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_all.errors import InputError, InputNotFoundError, UsageError
-from edge_all_calibration.cells import (
+from edge_all_calibration.labelled_cells.cells import (
     LabelledCells,
     balanced_choice,
     load_cells,

@@ -17,14 +17,14 @@ from typer.testing import CliRunner
 from edge_all.cli import model
 from edge_all.errors import ModelIncompatibleError, OutputError, UsageError
 from edge_all.model.package import default_package_path, load_package
-from edge_all_calibration.cells import LabelledCells, save_cells
 from edge_all_calibration.cli.reporting import parse_policy, parse_variants, print_figures, print_gate, print_release
 from edge_all_calibration.commands import register
-from edge_all_calibration.gate import GateCheck
-from edge_all_calibration.intervals import Estimate
-from edge_all_calibration.operating_points import OperatingPolicy
-from edge_all_calibration.publishing import embed_package
-from edge_all_calibration.release import CellParts, Release
+from edge_all_calibration.gating.gate import GateCheck
+from edge_all_calibration.gating.intervals import Estimate
+from edge_all_calibration.labelled_cells.cells import LabelledCells, save_cells
+from edge_all_calibration.probability.operating_points import OperatingPolicy
+from edge_all_calibration.releasing.publishing import embed_package
+from edge_all_calibration.releasing.release import CellParts, Release
 
 
 @pytest.fixture

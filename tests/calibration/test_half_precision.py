@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from edge_all_calibration.half_precision import halve
-from edge_all_calibration.inference import run_network
-from edge_all_calibration.release import CellParts
-from edge_all_calibration.scores import Score
+from edge_all_calibration.quantizing.half_precision import halve
+from edge_all_calibration.quantizing.inference import run_network
+from edge_all_calibration.quantizing.scores import Score
+from edge_all_calibration.releasing.release import CellParts
 
 
 def named(network: Path, target: Path) -> Path:

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from edge_all_calibration.intervals import bootstrap, proportion
-from edge_all_calibration.metrics import auc, better_than_chance, expected_calibration_error
-from edge_all_calibration.reliability import reliability_bins
+from edge_all_calibration.gating.intervals import bootstrap, proportion
+from edge_all_calibration.gating.metrics import auc, better_than_chance, expected_calibration_error
+from edge_all_calibration.probability.reliability import reliability_bins
 
 scored = st.lists(st.tuples(st.sampled_from([0.0, 0.2, 0.5, 0.7, 1.0]), st.booleans()), min_size=2, max_size=50).filter(
     lambda cells: len({label for _, label in cells}) == 2

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_all_calibration.inference import run_network
-from edge_all_calibration.release import CellParts, Release
+from edge_all_calibration.quantizing.inference import run_network
+from edge_all_calibration.releasing.release import CellParts, Release
 
 pytestmark = pytest.mark.filterwarnings("default")
 

@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 
 from edge_all.errors import UsageError
 from edge_all.model.card import Thresholds
-from edge_all_calibration.operating_points import OperatingPolicy, fit_thresholds, match_cut, match_thresholds
+from edge_all_calibration.probability.operating_points import (
+    OperatingPolicy,
+    fit_thresholds,
+    match_cut,
+    match_thresholds,
+)
 
 scored = st.lists(st.tuples(st.floats(0, 1, width=32), st.booleans()), min_size=4, max_size=80).filter(
     lambda cells: len({label for _, label in cells}) == 2

@@ -8,10 +8,15 @@ import onnx
 import pytest
 
 from edge_all.model.card import Thresholds
-from edge_all_calibration.decisions import DecisionRule, fit_variant
-from edge_all_calibration.inference import NetworkOutputs, run_network
-from edge_all_calibration.out_of_distribution import condense_features, distance_limit, distances, fit_statistics
-from edge_all_calibration.release import CellParts
+from edge_all_calibration.gating.decisions import DecisionRule, fit_variant
+from edge_all_calibration.probability.out_of_distribution import (
+    condense_features,
+    distance_limit,
+    distances,
+    fit_statistics,
+)
+from edge_all_calibration.quantizing.inference import NetworkOutputs, run_network
+from edge_all_calibration.releasing.release import CellParts
 
 
 def test_distances_are_those_of_mahalanobis() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from edge_all.errors import OutputError, UsageError
-from edge_all_calibration.publishing import published_folder
+from edge_all_calibration.releasing.publishing import published_folder
 
 
 def publish_and_fail(target: Path, error: Exception, *, replace: bool = False) -> None:

@@ -10,10 +10,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_all.errors import ModelIncompatibleError
 from edge_all.model.package import default_package_path, load_package
-from edge_all_calibration.quantization import quantise
-from edge_all_calibration.release import CellParts
-from edge_all_calibration.saturation import LARGEST_SUM, largest_pair_sums, limit_codes
-from edge_all_calibration.scores import Score
+from edge_all_calibration.quantizing.quantization import quantise
+from edge_all_calibration.quantizing.saturation import LARGEST_SUM, largest_pair_sums, limit_codes
+from edge_all_calibration.quantizing.scores import Score
+from edge_all_calibration.releasing.release import CellParts
 
 
 def float_convolutions(file: Path) -> int:

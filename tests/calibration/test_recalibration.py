@@ -9,18 +9,18 @@ import numpy as np
 import onnx
 import pytest
 
+from edge_all.classification.verification import check_networks
 from edge_all.errors import InputNotFoundError, UsageError
 from edge_all.model.figures import card_figures
 from edge_all.model.package import load_package
 from edge_all.preprocessing import PreprocessingSpec
-from edge_all.verification import check_networks
-from edge_all_calibration.cell_folder import read_cells
-from edge_all_calibration.cells import LabelledCells
-from edge_all_calibration.gate import GateLimits, figures_json
-from edge_all_calibration.operating_points import OperatingPolicy
-from edge_all_calibration.publishing import embed_package
-from edge_all_calibration.recalibration import gate_package, package_figures, recalibrate
-from edge_all_calibration.release import CellParts, Release
+from edge_all_calibration.gating.gate import GateLimits, figures_json
+from edge_all_calibration.labelled_cells.cell_folder import read_cells
+from edge_all_calibration.labelled_cells.cells import LabelledCells
+from edge_all_calibration.probability.operating_points import OperatingPolicy
+from edge_all_calibration.releasing.publishing import embed_package
+from edge_all_calibration.releasing.recalibration import gate_package, package_figures, recalibrate
+from edge_all_calibration.releasing.release import CellParts, Release
 
 SPEC = PreprocessingSpec(32, 2.0)
 

@@ -12,19 +12,19 @@ import numpy as np
 import onnx
 import pytest
 
-from edge_all.classifier import Classifier
+from edge_all.classification.classifier import Classifier
+from edge_all.classification.verification import check_golden
 from edge_all.errors import ModelIntegrityError, UsageError
 from edge_all.model.card import ModelCard
 from edge_all.model.package import load_package
-from edge_all.verification import check_golden
-from edge_all_calibration.cells import LabelledCells
-from edge_all_calibration.decisions import decide, fit_reference
-from edge_all_calibration.gate import GateLimits
-from edge_all_calibration.inference import NetworkOutputs, run_network
-from edge_all_calibration.metrics import auc
-from edge_all_calibration.operating_points import OperatingPolicy
-from edge_all_calibration.publishing import embed_package
-from edge_all_calibration.release import REJECTED, CellParts, Release, build_release
+from edge_all_calibration.gating.decisions import decide, fit_reference
+from edge_all_calibration.gating.gate import GateLimits
+from edge_all_calibration.gating.metrics import auc
+from edge_all_calibration.labelled_cells.cells import LabelledCells
+from edge_all_calibration.probability.operating_points import OperatingPolicy
+from edge_all_calibration.quantizing.inference import NetworkOutputs, run_network
+from edge_all_calibration.releasing.publishing import embed_package
+from edge_all_calibration.releasing.release import REJECTED, CellParts, Release, build_release
 
 VARIANTS = ("fp32", "fp16", "int8")
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_all.classifier import calibrated_probability
-from edge_all_calibration.metrics import expected_calibration_error
-from edge_all_calibration.temperature import fit_temperature, lies_at_limit
+from edge_all.classification.classifier import calibrated_probability
+from edge_all_calibration.gating.metrics import expected_calibration_error
+from edge_all_calibration.probability.temperature import fit_temperature, lies_at_limit
 
 
 @pytest.mark.parametrize("true_temperature", [0.5, 1.0, 2.5])

@@ -8,15 +8,15 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_all.classifier import Classifier
+from edge_all.classification.classifier import Classifier
 from edge_all.errors import InputNotFoundError, ModelIncompatibleError, UsageError
 from edge_all.model.package import load_package
-from edge_all_calibration.cells import LabelledCells, save_cells
-from edge_all_calibration.gate import GateLimits
-from edge_all_calibration.inference import run_network
-from edge_all_calibration.operating_points import OperatingPolicy
-from edge_all_calibration.release import CellParts
-from edge_all_calibration.wrapping import Wrapping, wrap_network, wrap_package
+from edge_all_calibration.gating.gate import GateLimits
+from edge_all_calibration.labelled_cells.cells import LabelledCells, save_cells
+from edge_all_calibration.probability.operating_points import OperatingPolicy
+from edge_all_calibration.quantizing.inference import run_network
+from edge_all_calibration.releasing.release import CellParts
+from edge_all_calibration.releasing.wrapping import Wrapping, wrap_network, wrap_package
 
 SIDE = 32
 KERNEL = np.zeros((4, 3, 3, 3), np.float32)

@@ -27,7 +27,7 @@ from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport, Configuratio
 from edge_all.benchmark.timing import Samples, timed
 from edge_all.benchmark.workload import Workload, own_images, prepare_workload
 from edge_all.benchmark.yardsticks import BareNetwork, other_yardsticks
-from edge_all.classifier import Classifier
+from edge_all.classification.classifier import Classifier
 from edge_all.cli.benchmark_tables import disturbed_sentence, print_report, slower_sentence
 from edge_all.cli.main import build_app
 from edge_all.errors import InputError, MissingPackageError, RuntimeSetupError, UsageError

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_all.classifier import Classifier, calibrated_probability, decide, load_classifier
+from edge_all.classification.classifier import Classifier, calibrated_probability, decide, load_classifier
+from edge_all.classification.verification import check_golden, check_networks
 from edge_all.errors import (
     ModelError,
     ModelIncompatibleError,
@@ -25,7 +26,6 @@ from edge_all.model.card import Thresholds
 from edge_all.model.golden import golden_crops
 from edge_all.model.package import load_package
 from edge_all.selection import choose_variant
-from edge_all.verification import check_golden, check_networks
 
 THRESHOLDS = Thresholds(non_all_below=0.3, all_from=0.7, out_of_distribution=10.0, false_positive_rate=0.05)
 EditCard = Callable[..., None]

@@ -208,7 +208,8 @@ def test_ctrl_c_keeps_what_was_judged_and_resume_goes_on(tiny_package: Path, tmp
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 @pytest.mark.parametrize(
-    "module", ["typer", "edge_all.cli.screen", "rich.progress", "numpy", "cv2", "onnxruntime", "edge_all.screening_run"]
+    "module",
+    ["typer", "edge_all.cli.screen", "rich.progress", "numpy", "cv2", "onnxruntime", "edge_all.runs.screening_run"],
 )
 def test_ctrl_c_while_the_command_still_loads_ends_without_a_traceback(
     module: str, slide: Path, tiny_package: Path, tmp_path: Path

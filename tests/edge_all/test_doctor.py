@@ -13,6 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from edge_all.classification.verification import check_networks
 from edge_all.cli import doctor as verb
 from edge_all.doctor import examine
 from edge_all.doctor import probe as probing
@@ -31,7 +32,6 @@ from edge_all.model.package import load_package
 from edge_all.model.store import install, store_path
 from edge_all.selection import select_network
 from edge_all.selection.timings import CACHE_VARIABLE, write_timings
-from edge_all.verification import check_networks
 
 
 @pytest.fixture(autouse=True)

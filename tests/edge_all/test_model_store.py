@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from edge_all.classification.verification import check_networks
 from edge_all.errors import (
     ModelError,
     ModelIncompatibleError,
@@ -31,7 +32,6 @@ from edge_all.model import store
 from edge_all.model.archive import download, pack, unpack
 from edge_all.model.package import ModelPackage, load_package, sha256_of, write_card
 from edge_all.model.store import find_package, install, list_packages, store_path
-from edge_all.verification import check_networks
 
 
 @pytest.fixture(autouse=True)

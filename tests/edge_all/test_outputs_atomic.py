@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_all.errors import OutputError
-from edge_all.outputs.atomic import atomic_file, write_atomically
+from edge_all.files.atomic import atomic_file, write_atomically
 
 
 def test_makes_folders_and_leaves_nothing_else(tmp_path: Path) -> None:

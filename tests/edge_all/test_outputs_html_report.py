@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from edge_all.errors import OutputError
 from edge_all.model.card import ModelCard, Thresholds, Variant
-from edge_all.outputs import report_pictures
-from edge_all.outputs.html_report import write_report
 from edge_all.outputs.overlay import save_overlay
-from edge_all.outputs.report_words import probability_words
+from edge_all.outputs.report import embedding
+from edge_all.outputs.report.html_report import write_report
+from edge_all.outputs.result_words import probability_words
 from edge_all.outputs.thumbnails import save_thumbnails
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
 from edge_all.results import (
@@ -31,7 +31,7 @@ from edge_all.results import (
     Quality,
     SlideResult,
 )
-from edge_all.verdict import judge_slide
+from edge_all.slides.verdict import judge_slide
 
 SPEC = PreprocessingSpec(64, 2.0)
 THRESHOLDS = Thresholds(0.3, 0.7, 9.0, 0.02)
@@ -261,9 +261,9 @@ def test_galleries_are_sorted_by_probability(tmp_path: Path) -> None:
 
 
 def test_what_is_left_out_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report_pictures, "CELLS_PER_GALLERY", 5)
-    monkeypatch.setattr(report_pictures, "FEWEST_CELLS", 1)
-    monkeypatch.setattr(report_pictures, "OVERLAYS_PER_REPORT", 1)
+    monkeypatch.setattr(embedding, "CELLS_PER_GALLERY", 5)
+    monkeypatch.setattr(embedding, "FEWEST_CELLS", 1)
+    monkeypatch.setattr(embedding, "OVERLAYS_PER_REPORT", 1)
     few = judged("few.jpg", "s", cell(1, 0.9, "ALL"))
     many = judged("many.jpg", "s", *(cell(i, 0.8, "ALL") for i in range(1, 9)))
     page = Page(report(tmp_path, [few, many]))
@@ -276,13 +276,9 @@ def test_what_is_left_out_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("slides", [1, 7, 300])
 def test_the_report_stays_bounded(slides: int) -> None:
-    assert 3 * slides * report_pictures.cells_per_gallery(slides) <= max(
-        1500, 3 * slides * report_pictures.FEWEST_CELLS
-    )
+    assert 3 * slides * embedding.cells_per_gallery(slides) <= max(1500, 3 * slides * embedding.FEWEST_CELLS)
     fields = [judged(f"{n}.jpg", "s") for n in range(200)]
-    assert (
-        1 <= len(report_pictures.chosen_fields(fields, slides)) <= max(1, report_pictures.OVERLAYS_PER_REPORT // slides)
-    )
+    assert 1 <= len(embedding.chosen_fields(fields, slides)) <= max(1, embedding.OVERLAYS_PER_REPORT // slides)
 
 
 # Without a slash, so that it survives whole as the last part of a path, and with quotes to break out of attributes.

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_all import screening
-from edge_all.classifier import Classifier
+from edge_all.classification.classifier import Classifier
 from edge_all.imaging import read_image
 from edge_all.imaging.display import CELL_SIDE
 from edge_all.inputs import find_images
@@ -18,7 +17,8 @@ from edge_all.model.package import load_package
 from edge_all.preprocessing import Background, PreprocessingSpec, crop_cells
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import FieldResult
-from edge_all.screening import prepare_field, screen_fields
+from edge_all.screening import pipeline
+from edge_all.screening.pipeline import prepare_field, screen_fields
 
 SPEC = SmearSpec(blasts=3, lymphocytes=1, platelets=2)
 
@@ -95,8 +95,8 @@ def test_results_do_not_depend_on_how_fields_are_grouped(
     slide: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = without_timings(results(slide, classifier))
-    monkeypatch.setattr(screening, "CELLS_PER_ROUND", 1)
-    monkeypatch.setattr(screening, "available_cores", lambda: 4)
+    monkeypatch.setattr(pipeline, "CELLS_PER_ROUND", 1)
+    monkeypatch.setattr(pipeline, "available_cores", lambda: 4)
     assert without_timings(results(slide, classifier)) == together
 
 
@@ -112,14 +112,14 @@ def test_a_fault_of_ours_ends_one_field_and_not_the_run(
     slide: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = iter(range(100))
-    honest = screening.segment
+    honest = pipeline.segment
 
     def sometimes(pixels: np.ndarray, **options: float | None) -> object:
         if next(calls) == 0:
             raise ZeroDivisionError("unlucky")
         return honest(pixels, **options)
 
-    monkeypatch.setattr(screening, "segment", sometimes)
+    monkeypatch.setattr(pipeline, "segment", sometimes)
     fields = results(slide, classifier)
     assert [field.status for field in fields].count("error") == 2
     assert any("ZeroDivisionError" in (field.error or "") for field in fields)

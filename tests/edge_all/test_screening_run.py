@@ -14,15 +14,15 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edge_all.classifier import Classifier
+from edge_all.classification.classifier import Classifier
 from edge_all.errors import OutputError, UsageError
+from edge_all.files.folder_claim import claimed_folder
 from edge_all.inputs import find_images
 from edge_all.model.package import load_package
-from edge_all.outputs.run_folder import claimed_folder
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import INTENDED_USE, FieldResult
-from edge_all.screening_run import screen_to_folder
-from edge_all.segmentation_run import segment_to_folder
+from edge_all.runs.screening_run import screen_to_folder
+from edge_all.runs.segmentation_run import segment_to_folder
 
 
 @pytest.fixture
@@ -313,7 +313,7 @@ def test_two_runs_and_other_threads_write_the_same(slide: Path, tiny_package: Pa
 def test_warming_up_computes_the_tables_that_the_first_field_needs() -> None:
     code = (
         "import threading, time, cv2, numpy as np\n"
-        "from edge_all.screening_run import warm_up\n"
+        "from edge_all.runs.screening_run import warm_up\n"
         "def first_conversion():\n"
         "    begun = time.perf_counter()\n"
         "    cv2.cvtColor(np.zeros((1, 1, 3), np.uint8), cv2.COLOR_RGB2LAB)\n"

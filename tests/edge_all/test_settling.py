@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge_all.model.card import Thresholds
 from edge_all.results import Cell, CellLabel, FieldResult, Verdict
-from edge_all.settling import (
+from edge_all.slides.settling import (
     EXCLUSION_LEVEL,
     FULL_COUNT,
     SettledSlides,
@@ -22,7 +22,7 @@ from edge_all.settling import (
     settled_verdict,
     share_to_exclude,
 )
-from edge_all.verdict import CUSTOMARY_COUNT, DEFINING_BLAST_SHARE, SIGNIFICANCE, decide, judge_slide
+from edge_all.slides.verdict import CUSTOMARY_COUNT, DEFINING_BLAST_SHARE, SIGNIFICANCE, decide, judge_slide
 
 RATE = 0.04
 THRESHOLDS = Thresholds(non_all_below=0.4, all_from=0.6, out_of_distribution=None, false_positive_rate=RATE)

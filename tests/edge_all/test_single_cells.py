@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_all.classifier import Classifier
+from edge_all.classification.classifier import Classifier
 from edge_all.inputs import find_images
 from edge_all.model.package import load_package
 from edge_all.preprocessing import crop_window
 from edge_all.rendering import SmearSpec, render_field
-from edge_all.single_cells import classify_crops
+from edge_all.screening.single_cells import classify_crops
 
 
 @pytest.fixture

@@ -15,15 +15,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_all import screening_run
-from edge_all.classifier import Classifier
+from edge_all.classification.classifier import Classifier
 from edge_all.inputs import FoundImages, ImageSource, find_images
 from edge_all.model.package import load_package
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import Cell, CellLabel, FieldResult
-from edge_all.screening import ScreenedField, screen_fields
-from edge_all.screening_run import screen_to_folder
-from edge_all.settling import settled_verdict
+from edge_all.runs import screening_run
+from edge_all.runs.screening_run import screen_to_folder
+from edge_all.screening.pipeline import ScreenedField, screen_fields
+from edge_all.slides.settling import settled_verdict
 
 ILL, WELL = 10, 4
 """Fields of the two slides."""

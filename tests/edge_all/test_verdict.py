@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edge_all.model.card import Thresholds
 from edge_all.results import Cell, CellLabel, FieldResult
-from edge_all.verdict import chance_of_at_least, judge_slide, wilson_interval
+from edge_all.slides.verdict import chance_of_at_least, judge_slide, wilson_interval
 
 THRESHOLDS = Thresholds(non_all_below=0.4, all_from=0.6, out_of_distribution=None, false_positive_rate=0.03)
 

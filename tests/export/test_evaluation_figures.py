@@ -19,9 +19,9 @@ from sklearn.metrics import (
 )
 
 from edge_all.errors import InputError, InputNotFoundError, UsageError
-from edge_all.verdict import wilson_interval
-from edge_all_calibration import intervals
-from edge_all_calibration.metrics import calibration_bins, expected_calibration_error
+from edge_all.slides.verdict import wilson_interval
+from edge_all_calibration.gating import intervals
+from edge_all_calibration.gating.metrics import calibration_bins, expected_calibration_error
 from edge_all_export.evaluation import bootstrap, metrics, slides
 from edge_all_export.evaluation.predictions import Band, Predictions, read_csv, write_csv
 

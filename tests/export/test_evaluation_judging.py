@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from edge_all.classifier import Judgement
+from edge_all.classification.classifier import Judgement
 from edge_all.errors import InputError, ModelIncompatibleError, UsageError
 from edge_all.model.card import Thresholds
 from edge_all.preprocessing import PreprocessingSpec

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from edge_all.errors import InputError, InputNotFoundError, OutputError, UsageError
 from edge_all.results import INTENDED_USE
-from edge_all.verdict import wilson_interval
+from edge_all.slides.verdict import wilson_interval
 from edge_all_export.evaluation.assessment import Evaluation, evaluate
 from edge_all_export.evaluation.comparison import Contestant, compare, read_contestant
 from edge_all_export.evaluation.comparison_report import (

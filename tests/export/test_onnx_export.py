@@ -207,7 +207,7 @@ def test_the_held_out_blocks_of_a_run_are_dealt_to_calibration_and_gate(tmp_path
 
 def test_test_cells_beside_the_data_leave_all_held_out_cells_to_calibration(tmp_path: Path) -> None:
     from edge_all.preprocessing import PreprocessingSpec
-    from edge_all_calibration.cells import LabelledCells
+    from edge_all_calibration.labelled_cells.cells import LabelledCells
     from edge_all_export.release_cells import parts_of_run
 
     spec = PreprocessingSpec(24, 2.0)
@@ -255,8 +255,8 @@ def test_a_run_without_held_out_cells_or_with_other_data_is_refused(tmp_path: Pa
 
 def test_too_few_cells_for_the_gate_are_refused_before_the_export(tmp_path: Path) -> None:
     from edge_all.preprocessing import PreprocessingSpec
-    from edge_all_calibration.gate import GateLimits
-    from edge_all_calibration.operating_points import OperatingPolicy
+    from edge_all_calibration.gating.gate import GateLimits
+    from edge_all_calibration.probability.operating_points import OperatingPolicy
     from edge_all_export.packaging import package_network, read_description
     from edge_all_export.release_cells import parts_of_run
     from edge_all_export.trained import TrainedNetwork
@@ -298,15 +298,15 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pyt
     """InceptionV3 at its smallest input, untrained: export, parity, all variants, gate, runtime."""
     import onnx
 
-    from edge_all.classifier import Classifier
+    from edge_all.classification.classifier import Classifier
     from edge_all.model.package import load_package
     from edge_all.preprocessing import PreprocessingSpec
     from edge_all_calibration import quantization
-    from edge_all_calibration.cells import LabelledCells
-    from edge_all_calibration.decisions import OutOfFold
-    from edge_all_calibration.gate import GateLimits
-    from edge_all_calibration.operating_points import OperatingPolicy
-    from edge_all_calibration.release import CellParts
+    from edge_all_calibration.gating.decisions import OutOfFold
+    from edge_all_calibration.gating.gate import GateLimits
+    from edge_all_calibration.labelled_cells.cells import LabelledCells
+    from edge_all_calibration.probability.operating_points import OperatingPolicy
+    from edge_all_calibration.releasing.release import CellParts
     from edge_all_export.network import build_network
     from edge_all_export.packaging import package_network, read_description
     from edge_all_export.trained import open_trained

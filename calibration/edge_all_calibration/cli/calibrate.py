@@ -52,11 +52,11 @@ def calibrate(
     Exit status: 0 done, 1 a variant does not pass the gate, 2 nothing was published.
     """
     from edge_all.model.store import find_package, require_free_name, require_installable_name
-    from edge_all_calibration.cell_folder import read_cells
     from edge_all_calibration.cli.reporting import parse_policy, print_gate, print_skipped, step_progress
-    from edge_all_calibration.gate import GateLimits
-    from edge_all_calibration.publishing import published_folder
-    from edge_all_calibration.recalibration import recalibrate
+    from edge_all_calibration.gating.gate import GateLimits
+    from edge_all_calibration.labelled_cells.cell_folder import read_cells
+    from edge_all_calibration.releasing.publishing import published_folder
+    from edge_all_calibration.releasing.recalibration import recalibrate
 
     policy = parse_policy(sensitivity, threshold)
     limits = GateLimits(agreement, sensitivity_loss, auc_difference, calibration_difference, differing_verdicts)

@@ -20,7 +20,7 @@ from edge_all_calibration.cli.options import (
 
 if TYPE_CHECKING:
     from edge_all.model.package import ModelPackage
-    from edge_all_calibration.cells import LabelledCells
+    from edge_all_calibration.labelled_cells.cells import LabelledCells
 
 __all__ = ["register"]
 
@@ -51,10 +51,10 @@ def gate(
     Exit status: 0 all passed, 1 one did not or there was no FP32 to judge by, 2 wrong usage or nothing could run.
     """
     from edge_all.model.store import find_package
-    from edge_all_calibration.cell_folder import read_cells
     from edge_all_calibration.cli.reporting import print_gate, print_skipped, step_progress
-    from edge_all_calibration.gate import GateLimits
-    from edge_all_calibration.recalibration import gate_package
+    from edge_all_calibration.gating.gate import GateLimits
+    from edge_all_calibration.labelled_cells.cell_folder import read_cells
+    from edge_all_calibration.releasing.recalibration import gate_package
 
     limits = GateLimits(agreement, sensitivity_loss, auc_difference, calibration_difference, differing_verdicts)
     package = find_package(model)
@@ -77,9 +77,9 @@ def _print_figures(
 ) -> None:
     """Say how good each variant is, and that this is no gate."""
     from edge_all_calibration.cli.reporting import print_figures
-    from edge_all_calibration.gate import figures_json
-    from edge_all_calibration.metrics import CALIBRATION_METHOD
-    from edge_all_calibration.recalibration import package_figures
+    from edge_all_calibration.gating.gate import figures_json
+    from edge_all_calibration.gating.metrics import CALIBRATION_METHOD
+    from edge_all_calibration.releasing.recalibration import package_figures
 
     reason = (
         f"{package.card.name} {package.card.version} at {package.path} holds no FP32, so nothing was compared and "

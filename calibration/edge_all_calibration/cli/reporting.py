@@ -13,10 +13,10 @@ from edge_all.errors import UsageError
 from edge_all.model.card import VARIANTS, VariantName
 
 if TYPE_CHECKING:
-    from edge_all_calibration.gate import GateReport
-    from edge_all_calibration.intervals import Estimate
-    from edge_all_calibration.operating_points import OperatingPolicy
-    from edge_all_calibration.release import Release
+    from edge_all_calibration.gating.gate import GateReport
+    from edge_all_calibration.gating.intervals import Estimate
+    from edge_all_calibration.probability.operating_points import OperatingPolicy
+    from edge_all_calibration.releasing.release import Release
 
 __all__ = [
     "parse_policy",
@@ -56,7 +56,7 @@ def parse_policy(sensitivity: float | None, threshold: float | None) -> Operatin
     Raises:
         UsageError: both are given, or one lies outside 0 to 1.
     """
-    from edge_all_calibration.operating_points import OperatingPolicy
+    from edge_all_calibration.probability.operating_points import OperatingPolicy
 
     if sensitivity is not None and threshold is not None:
         raise UsageError("A sensitivity and a fixed threshold exclude each other.", "Give one of them.")

@@ -63,8 +63,8 @@ def wrap(
         print_skipped,
         step_progress,
     )
-    from edge_all_calibration.gate import GateLimits
-    from edge_all_calibration.wrapping import Wrapping, wrap_package
+    from edge_all_calibration.gating.gate import GateLimits
+    from edge_all_calibration.releasing.wrapping import Wrapping, wrap_package
 
     # Before the minutes that wrapping takes.
     require_installable_name(name, version)

@@ -53,7 +53,7 @@ def evaluate_segmentation(
 
     from rich.console import Console
 
-    from edge_all.outputs.atomic import write_atomically
+    from edge_all.files.atomic import write_atomically
     from edge_all.results import INTENDED_USE
     from edge_all_export.segmentation_scores import evaluate_segmentation as score
     from edge_all_export.segmentation_scores import render_table
@@ -227,7 +227,7 @@ def _judge(
 
         if run is not None:
             return judge_with_keras(Path(model), _spec_of(run), samples, on_cells)
-        from edge_all.classifier import load_classifier
+        from edge_all.classification.classifier import load_classifier
 
         classifier = load_classifier(model, variant=variant, device=device, threads=threads)
         return judge_with_classifier(classifier, samples, on_cells)
@@ -237,8 +237,8 @@ def _print_evaluation(evaluation: Evaluation, output: Path) -> None:
     from rich.console import Console
 
     from edge_all.cli.tables import readable_table
-    from edge_all.percentages import percent, percent_range
     from edge_all.results import INTENDED_USE
+    from edge_all.wording.percentages import percent, percent_range
     from edge_all_export.evaluation.bootstrap import GROUPS
     from edge_all_export.evaluation.document import figure_words, interval_words
     from edge_all_export.evaluation.metrics import METRICS

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_all.preprocessing import PreprocessingSpec
-    from edge_all_calibration.release import CellParts
+    from edge_all_calibration.releasing.release import CellParts
     from edge_all_export.packaging import Description
 
 __all__ = ["register"]
@@ -111,7 +111,7 @@ def export(
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     with step_progress() as progress:
         progress("Opening the network")
-        from edge_all_calibration.gate import GateLimits
+        from edge_all_calibration.gating.gate import GateLimits
 
         with quiet_backend():
             from edge_all_export.packaging import package_network, read_description
@@ -175,9 +175,9 @@ def _parts(
     training: Path | None,
 ) -> tuple[CellParts, tuple[str, ...]]:
     from edge_all.errors import UsageError
-    from edge_all_calibration.cell_folder import read_cells
     from edge_all_calibration.cli.reporting import print_skipped
-    from edge_all_calibration.release import CellParts
+    from edge_all_calibration.labelled_cells.cell_folder import read_cells
+    from edge_all_calibration.releasing.release import CellParts
 
     if data is not None and (cells is not None or training is not None):
         raise UsageError(
@@ -204,7 +204,7 @@ def _parts(
 
 
 def _with_out_of_fold(parts: CellParts, file: Path) -> CellParts:
-    from edge_all_calibration.decisions import OutOfFold
+    from edge_all_calibration.gating.decisions import OutOfFold
     from edge_all_export.evaluation.predictions import read_csv
 
     predictions = read_csv(file)

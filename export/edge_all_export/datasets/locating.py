@@ -10,8 +10,8 @@ from pathlib import Path
 
 from edge_all.imaging import read_image
 from edge_all.results import Cell, Segmentation
+from edge_all.screening.single_cells import central_cell
 from edge_all.segmentation import segment
-from edge_all.single_cells import central_cell
 from edge_all_export.datasets.samples import Label, Sample
 
 __all__ = ["SMALL_OBJECT_SHARE", "segmented", "single_cell", "single_cell_or_whole", "touches_border"]

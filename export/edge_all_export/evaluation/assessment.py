@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.percentages import percent
 from edge_all.results import INTENDED_USE
-from edge_all.verdict import wilson_interval
-from edge_all_calibration.intervals import CONFIDENCE, RESAMPLES
-from edge_all_calibration.metrics import CALIBRATION_METHOD
+from edge_all.slides.verdict import wilson_interval
+from edge_all.wording.percentages import percent
+from edge_all_calibration.gating.intervals import CONFIDENCE, RESAMPLES
+from edge_all_calibration.gating.metrics import CALIBRATION_METHOD
 from edge_all_export.evaluation.bootstrap import FEW_GROUPS, Figure, estimate
 from edge_all_export.evaluation.metrics import (
     CUTOFF,

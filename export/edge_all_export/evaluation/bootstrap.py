@@ -1,6 +1,6 @@
 """Intervals that know that the cells of one patient resemble each other.
 
-Cells are drawn by whole groups, as `edge_all_calibration.intervals` draws them for the gate. Drawing single cells would
+Cells are drawn by whole groups, as `gating.intervals` draws them for the gate. Drawing single cells would
 treat the two hundred cells of one smear as two hundred patients and give intervals far too narrow.
 """
 
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.verdict import wilson_interval
-from edge_all_calibration.intervals import RESAMPLES, percentile_interval, resample_rows
+from edge_all.slides.verdict import wilson_interval
+from edge_all_calibration.gating.intervals import RESAMPLES, percentile_interval, resample_rows
 
 __all__ = ["FEW_GROUPS", "Figure", "estimate", "summarise"]
 

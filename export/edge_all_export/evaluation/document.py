@@ -13,9 +13,9 @@ from typing import Any
 from matplotlib.figure import Figure as Plot
 
 from edge_all.errors import OutputError
-from edge_all.outputs.atomic import output_error, write_atomically
-from edge_all.percentages import percent, percent_range
+from edge_all.files.atomic import output_error, write_atomically
 from edge_all.results import INTENDED_USE
+from edge_all.wording.percentages import percent, percent_range
 from edge_all_export.evaluation.bootstrap import BOOTSTRAP, Figure
 from edge_all_export.evaluation.plots import render
 

@@ -24,7 +24,7 @@ from edge_all_export.evaluation.predictions import Band, Predictions
 from edge_all_export.leaks import Fingerprints, fingerprints, join_copies
 
 if TYPE_CHECKING:
-    from edge_all.classifier import Classifier, Judgement
+    from edge_all.classification.classifier import Classifier, Judgement
 
 __all__ = [
     "Judged",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.errors import InputError, InputNotFoundError, UsageError
-from edge_all.outputs.atomic import write_atomically
+from edge_all.files.atomic import write_atomically
 from edge_all.results import CellLabel
 
 __all__ = ["COLUMNS", "Band", "Predictions", "read_csv", "write_csv"]

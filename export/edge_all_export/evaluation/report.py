@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.percentages import percent, percent_range
 from edge_all.results import RgbImage
-from edge_all_calibration.metrics import CALIBRATION_METHOD
+from edge_all.wording.percentages import percent, percent_range
+from edge_all_calibration.gating.metrics import CALIBRATION_METHOD
 from edge_all_export.evaluation.assessment import (
     BAND_METRICS,
     BandAssessment,

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.model.card import Thresholds
-from edge_all.percentages import percent
-from edge_all.verdict import DEFINING_BLAST_SHARE
-from edge_all_calibration.slide_verdicts import slide_verdicts
+from edge_all.slides.verdict import DEFINING_BLAST_SHARE
+from edge_all.wording.percentages import percent
+from edge_all_calibration.gating.slide_verdicts import slide_verdicts
 from edge_all_export.evaluation.predictions import Band, Predictions
 
 __all__ = ["SLIDE_SCORE", "chance_of_share", "slide_predictions", "verdict_table"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edge_all.errors import UsageError
-from edge_all.outputs.atomic import atomic_file, write_atomically
+from edge_all.files.atomic import atomic_file, write_atomically
 from edge_all_export.crops import CropStore
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.leaks import join_copies

@@ -1,0 +1,170 @@
+"""What a variant decides about cells once its temperature and thresholds are fixed; the station decides alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_all.classification.classifier import calibrated_probability
+from edge_all.classification.classifier import decide as decide_cell
+from edge_all.errors import UsageError
+from edge_all.model.card import Thresholds
+from edge_all_calibration.gating.metrics import auc, better_than_chance
+from edge_all_calibration.probability.operating_points import (
+    OperatingPolicy,
+    fit_thresholds,
+    match_cut,
+    match_thresholds,
+)
+from edge_all_calibration.probability.out_of_distribution import FeatureStatistics, distance_limit, distances
+from edge_all_calibration.probability.temperature import fit_temperature, lies_at_limit, match_temperature
+from edge_all_calibration.quantizing.inference import NetworkOutputs
+
+__all__ = ["DecisionRule", "Decisions", "OutOfFold", "decide", "fit_reference", "fit_variant"]
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRule:
+    """What turns a variant's outputs into decisions.
+
+    Attributes:
+        temperature: divides the logit.
+        thresholds: on the calibrated probability and on the out-of-distribution distance.
+    """
+
+    temperature: float
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decisions:
+    """Decisions about cells.
+
+    Attributes:
+        probability: ``float64 [n]`` calibrated.
+        label: ``str [n]``: ``ALL``, ``non-ALL`` or ``indeterminate``.
+    """
+
+    probability: NDArray[np.float64]
+    label: NDArray[np.str_]
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfFold:
+    """What the networks of a cross-validation said of cells that they had not seen.
+
+    They are many more cells than one held-out part has, so the few numbers that are fitted to them are steadier. The
+    network that ships was made by the same recipe from more data, so they err on the side of caution.
+
+    Attributes:
+        probabilities: ``float64 [n]``, as the networks gave them.
+        labels: ``bool [n]``, True for ALL.
+    """
+
+    probabilities: NDArray[np.float64]
+    labels: NDArray[np.bool_]
+
+
+def fit_reference(
+    outputs: NetworkOutputs,
+    labels: NDArray[np.bool_],
+    policy: OperatingPolicy,
+    statistics: FeatureStatistics | None,
+    out_of_fold: OutOfFold | None = None,
+) -> DecisionRule:
+    """The rule of the FP32 network, from labelled calibration cells.
+
+    Args:
+        outputs: of FP32 on the calibration cells.
+        labels: ``bool [n]`` truth, both classes present.
+        policy: how the thresholds are chosen.
+        statistics: of the features; None where the network offers none.
+        out_of_fold: predictions that fix temperature and thresholds instead of the calibration cells.
+
+    Raises:
+        UsageError: the labels contradict the network, so that no honest rule follows from them.
+    """
+    known = out_of_fold or OutOfFold(outputs.probability.astype(np.float64), labels)
+    temperature = fit_temperature(known.probabilities, known.labels)
+    thresholds = fit_thresholds(calibrated_probability(known.probabilities, temperature), known.labels, policy)
+    if statistics is not None and outputs.features is not None:
+        limit = distance_limit(outputs.features, statistics)
+        thresholds = dataclasses.replace(thresholds, out_of_distribution=limit)
+    rule = DecisionRule(temperature, thresholds)
+    _require_usable(rule, known, policy)
+    return rule
+
+
+def _require_usable(rule: DecisionRule, known: OutOfFold, policy: OperatingPolicy) -> None:
+    """Refuse a rule that decides nothing: the gate would pass it, since every variant decides alike.
+
+    A temperature at a limit alone is no reason: a network that leans towards one class, as a foreign one may, gets it
+    too, and its thresholds divide the cells all the same.
+
+    Raises:
+        UsageError: the temperature ended at a limit and the network orders the cells no better than chance; or one of
+            the two labels can never be given, and no threshold was fixed by hand.
+    """
+    wrong = ""
+    if lies_at_limit(rule.temperature) and not better_than_chance(known.probabilities, known.labels):
+        wrong = (
+            f"its probabilities order them no better than chance (AUC {auc(known.probabilities, known.labels):.2f}), "
+            f"and their temperature lies beyond {rule.temperature:.3g}, where the search ends"
+        )
+    elif policy.kind != "fixed" and rule.thresholds.all_from >= 1.0:
+        wrong = "by the thresholds that suit them no cell could ever be called ALL"
+    elif policy.kind != "fixed" and rule.thresholds.non_all_below <= 0.0:
+        wrong = "by the thresholds that suit them no cell could ever be called non-ALL"
+    if wrong:
+        blasts = int(known.labels.sum())
+        raise UsageError(
+            f"The {len(known.labels)} cells for calibration ({blasts} ALL) do not fit the network: {wrong}.",
+            "Check their labels, and with `edge-all evaluate` that the network tells the classes apart; give more "
+            "cells, 15 of each class at least.",
+        )
+
+
+def fit_variant(
+    outputs: NetworkOutputs,
+    reference: NetworkOutputs,
+    rule: DecisionRule,
+    statistics: FeatureStatistics | None,
+) -> DecisionRule:
+    """The rule of another precision: its own temperature, and thresholds at which it decides as FP32 does.
+
+    Args:
+        outputs: of the variant on the calibration cells.
+        reference: of FP32 on the same cells.
+        rule: of FP32.
+        statistics: of the features; None where the network offers none.
+    """
+    expected = calibrated_probability(reference.probability, rule.temperature)
+    # To FP32 and not to the labels anew: what they say is in its rule already, perhaps from many more cells than these.
+    temperature = match_temperature(outputs.probability, expected)
+    thresholds = match_thresholds(calibrated_probability(outputs.probability, temperature), expected, rule.thresholds)
+    limit = rule.thresholds.out_of_distribution
+    if limit is not None and statistics is not None and outputs.features is not None and reference.features is not None:
+        before, after = (distances(features, statistics) for features in (reference.features, outputs.features))
+        # Where nothing speaks against it, the limit stretches as the distances of all cells do. Its own quantile
+        # would rest on a cell or two: on 142 test cells it sent two to a person that FP32 did not, this one none.
+        stretch = float(np.median(after / np.maximum(before, np.finfo(np.float64).tiny)))
+        own = match_cut(after, before > limit, limit * stretch)
+        thresholds = dataclasses.replace(thresholds, out_of_distribution=own)
+    return DecisionRule(temperature, thresholds)
+
+
+def decide(outputs: NetworkOutputs, rule: DecisionRule, statistics: FeatureStatistics | None) -> Decisions:
+    """Judge cells as `edge_all.classification.classifier` does."""
+    probability = calibrated_probability(outputs.probability, rule.temperature)
+    limit = rule.thresholds.out_of_distribution
+    unlike: list[float | None] = [None] * len(probability)
+    if limit is not None and statistics is not None and outputs.features is not None:
+        unlike = (distances(outputs.features, statistics) / limit).tolist()
+    labels = [
+        decide_cell(value, relative, rule.thresholds)
+        for value, relative in zip(probability.tolist(), unlike, strict=True)
+    ]
+    return Decisions(probability, np.array(labels))

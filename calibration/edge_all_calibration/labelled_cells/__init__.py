@@ -1,0 +1,1 @@
+"""Labelled cells, from folders or in memory, and the rule that no group of them plays two parts."""

@@ -1,0 +1,64 @@
+"""A laboratory's own labelled cells: a folder of single-cell images to a cell set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from edge_all.errors import ImageError, InputNotFoundError
+from edge_all.imaging import IMAGE_SUFFIXES, read_image
+from edge_all.preprocessing import PreprocessingSpec, crop_cell
+from edge_all.screening.single_cells import central_cell
+from edge_all.segmentation import segment
+from edge_all_calibration.labelled_cells.cells import LabelledCells, load_cells
+
+__all__ = ["CLASS_FOLDERS", "read_cells"]
+
+CLASS_FOLDERS = {"ALL": True, "non-ALL": False}
+
+
+def read_cells(source: Path, spec: PreprocessingSpec, skipped: Callable[[Path, str], None]) -> LabelledCells:
+    """Read labelled cells from a cell set, or from a folder of images.
+
+    A folder holds ``ALL/PATIENT/*.png`` and ``non-ALL/PATIENT/*.png`` (any image format). The folder of the patient is
+    the group and the slide; an image right under its class is a group of its own.
+
+    Args:
+        source: a file or a folder.
+        spec: how to cut.
+        skipped: told of each image that could not be used, and why.
+
+    Raises:
+        InputNotFoundError: neither is there, or no image could be used.
+    """
+    if source.is_file():
+        return load_cells(source)
+    if not all((source / name).is_dir() for name in CLASS_FOLDERS):
+        raise InputNotFoundError(
+            f"{source} is no cell set, and no folder with {' and '.join(CLASS_FOLDERS)}.",
+            "Sort the images as ALL/PATIENT/... and non-ALL/PATIENT/...",
+        )
+    crops, labels, groups = [], [], []
+    for name, label in CLASS_FOLDERS.items():
+        for image in sorted(path for path in (source / name).rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES):
+            try:
+                pixels = read_image(image)
+            except ImageError as error:
+                skipped(image, str(error))
+                continue
+            found = segment(pixels)
+            cell = central_cell(found)
+            if cell is None:
+                skipped(image, "no cell was found in it")
+                continue
+            crops.append(crop_cell(pixels, cell, found.cell_labels, spec))
+            labels.append(label)
+            inside = image.relative_to(source / name)
+            # One patient may have cells of both classes, so the class is no part of a patient's name. Of an image by
+            # itself it is: ALL/1.png and non-ALL/1.png are two.
+            groups.append(inside.parts[0] if len(inside.parts) > 1 else f"{name}/{inside.name}")
+    if not crops:
+        raise InputNotFoundError(f"No image under {source} could be used.", "Give images with one stained cell each.")
+    return LabelledCells(np.stack(crops), np.array(labels), np.array(groups, np.str_), np.array(groups, np.str_))

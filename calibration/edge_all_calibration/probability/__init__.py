@@ -1,0 +1,1 @@
+"""Honest probabilities: temperature, operating points, and how unlike the training cells a cell is."""

@@ -1,0 +1,233 @@
+"""A finished package on cells of another laboratory: recalibrated, or gated anew.
+
+Temperature and thresholds depend on the stain and the camera; the network does not change here, so its files are copied
+byte for byte and only the card is another. Under a new name or version they say that too, and are otherwise the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from edge_all.errors import ModelIntegrityError, UsageError
+from edge_all.model.card import ModelCard, VariantName
+from edge_all.model.package import ModelPackage, load_package, sha256_of, write_card
+from edge_all_calibration.gating.decisions import DecisionRule, Decisions, decide, fit_reference, fit_variant
+from edge_all_calibration.gating.gate import GateLimits, GateReport, examine, figures_json, figures_of, require_enough
+from edge_all_calibration.gating.intervals import Estimate
+from edge_all_calibration.labelled_cells.cells import LabelledCells, require_both_classes, require_disjoint
+from edge_all_calibration.probability.operating_points import OperatingPolicy
+from edge_all_calibration.probability.out_of_distribution import FeatureStatistics
+from edge_all_calibration.quantizing.inference import run_network
+
+__all__ = ["gate_package", "judge_package", "package_figures", "recalibrate"]
+
+
+def judge_package(
+    package: ModelPackage,
+    cells: LabelledCells,
+    progress: Callable[[str], None] = lambda _: None,
+    *,
+    variants: Collection[VariantName] | None = None,
+) -> dict[VariantName, tuple[Decisions, DecisionRule]]:
+    """What the variants of a package decide about cells, and the rule that each follows.
+
+    Args:
+        package: verified.
+        cells: cut for its network.
+        progress: told each step.
+        variants: which; all where None.
+
+    Raises:
+        ModelNotFoundError: the package lacks a variant.
+        UsageError: the cells were cut for another network.
+    """
+    size = package.card.preprocessing.input_size
+    if cells.input_size != size:
+        raise UsageError(
+            f"The cells are {cells.input_size} pixels wide, the network takes {size}.",
+            "Cut them with the package's own preprocessing.",
+        )
+    statistics = read_statistics(package)
+    judged = {}
+    for name in package.card.variants if variants is None else variants:
+        variant = package.variant(name)
+        progress(f"{name.upper()}: judging {len(cells)} cells")
+        rule = DecisionRule(variant.temperature, variant.thresholds)
+        judged[name] = decide(run_network(package.variant_file(name), cells.crops), rule, statistics), rule
+    return judged
+
+
+def gate_package(
+    package: ModelPackage,
+    cells: LabelledCells,
+    limits: GateLimits,
+    progress: Callable[[str], None] = lambda _: None,
+    *,
+    reference: ModelPackage | None = None,
+) -> tuple[GateReport, ...]:
+    """Hold every variant of a package against FP32 on new cells.
+
+    Args:
+        package: verified.
+        cells: that neither trained nor calibrated it.
+        limits: of the gate.
+        progress: told each step.
+        reference: another package of the same model, that holds the FP32; the package itself where None.
+
+    Raises:
+        UsageError: no FP32, that of another model, or nothing to hold against it; too few cells, or all of one class.
+    """
+    source = package if reference is None else reference
+    names = [name for name in package.card.variants if name != "fp32"]
+    if "fp32" not in source.card.variants or not names:
+        raise UsageError(
+            f"Package {source.path} holds {', '.join(source.card.variants)}.",
+            "The gate compares variants with FP32: give the package as it was exported, as the reference.",
+        )
+    _require_same_model(package, source)
+    # Before the minutes that judging takes.
+    require_enough(cells, limits)
+    judged = judge_package(package, cells, progress, variants=names)
+    fp32 = judge_package(source, cells, progress, variants=["fp32"])["fp32"]
+    return tuple(examine(name, cells, fp32, found, limits) for name, found in judged.items())
+
+
+def package_figures(
+    package: ModelPackage, cells: LabelledCells, progress: Callable[[str], None] = lambda _: None
+) -> dict[VariantName, dict[str, Estimate]]:
+    """How good each variant is on cells, held against nothing; see `edge_all_calibration.gating.gate.figures_of`.
+
+    Raises:
+        UsageError: the cells were cut for another network.
+    """
+    return {name: figures_of(found, cells) for name, (found, _) in judge_package(package, cells, progress).items()}
+
+
+def _require_same_model(package: ModelPackage, reference: ModelPackage) -> None:
+    def identity(one: ModelPackage) -> tuple[object, ...]:
+        return one.card.name, one.card.version, one.card.preprocessing
+
+    if identity(package) != identity(reference):
+        raise UsageError(
+            f"{reference.path} is {reference.card.name} {reference.card.version}, and {package.path} is "
+            f"{package.card.name} {package.card.version}.",
+            "Give the FP32 of the same model, with the same preprocessing.",
+        )
+
+
+def recalibrate(
+    package: ModelPackage,
+    folder: Path,
+    cells: LabelledCells,
+    policy: OperatingPolicy,
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    test: LabelledCells | None = None,
+    limits: GateLimits | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[GateReport, ...]:
+    """Fill a folder with the package, its temperatures and thresholds fitted to other cells.
+
+    Args:
+        package: verified.
+        folder: empty, best from `edge_all_calibration.releasing.publishing.published_folder`.
+        cells: fix temperatures and thresholds.
+        policy: how thresholds are chosen.
+        name: of the new package; None keeps it.
+        version: of the new package; None keeps it.
+        test: cells for the gate; None leaves the variants ungated, and the card says so.
+        limits: of the gate.
+        progress: told each step.
+
+    Returns:
+        The gate's reports; empty without test cells, or for a package of one variant.
+
+    Raises:
+        UsageError: cells of one class, cut for another network, overlapping, too few for the gate, or in contradiction
+            to the network.
+    """
+    require_both_classes(cells, "calibration")
+    if test is not None:
+        require_disjoint({"calibration": cells, "test": test})
+        if len(package.card.variants) > 1:
+            require_enough(test, limits or GateLimits())
+    statistics = read_statistics(package)
+    names = list(package.card.variants)
+    # FP32 leads where there is one; a package of INT8 alone is calibrated by itself.
+    leader: VariantName = "fp32" if "fp32" in names else names[0]
+    reference = run_network(package.variant_file(leader), cells.crops)
+    rules = {leader: fit_reference(reference, cells.labels, policy, statistics)}
+    for one in names:
+        progress(f"{one.upper()}: temperature and thresholds")
+        if one != leader:
+            outputs = run_network(package.variant_file(one), cells.crops)
+            rules[one] = fit_variant(outputs, reference, rules[leader], statistics)
+    named = dataclasses.replace(package.card, name=name or package.card.name, version=version or package.card.version)
+    _copy_files(package, folder, named)
+    blocks = {
+        one: dataclasses.replace(
+            variant,
+            sha256=sha256_of(folder / variant.file),
+            temperature=rules[one].temperature,
+            thresholds=rules[one].thresholds,
+            gate=None,
+        )
+        for one, variant in package.card.variants.items()
+    }
+    evaluation = {
+        **package.card.evaluation,
+        "recalibrated_on": {**cells.counts(), "operating_point": dataclasses.asdict(policy)},
+    }
+    card = dataclasses.replace(named, variants=blocks, evaluation=evaluation)
+    write_card(folder, card)
+    if test is None:
+        return ()
+    judged = judge_package(load_package(folder), test, progress)
+    evaluation["recalibrated_test_cells"] = test.counts()
+    evaluation["recalibrated_test_figures"] = figures_json(figures_of(judged[leader][0], test))
+    reports = tuple(
+        examine(one, test, judged[leader], judged[one], limits or GateLimits()) for one in names if one != leader
+    )
+    for report in reports:
+        one = next(one for one in names if one == report.variant)
+        blocks[one] = dataclasses.replace(blocks[one], gate=report.to_json())
+    write_card(folder, dataclasses.replace(card, variants=blocks, evaluation=evaluation))
+    return reports
+
+
+def _copy_files(package: ModelPackage, folder: Path, card: ModelCard) -> None:
+    """Copy networks and statistics; a network says whose it is, so a new name or version is written into its file."""
+    renamed = (card.name, card.version) != (package.card.name, package.card.version)
+    for variant in package.card.variants:
+        source = package.variant_file(variant)
+        if renamed:
+            model = onnx.load(source)
+            onnx.helper.set_model_props(model, card.network_metadata(variant))
+            onnx.save(model, folder / source.name)
+        else:
+            shutil.copyfile(source, folder / source.name)
+    if package.feature_statistics_file is not None:
+        shutil.copyfile(package.feature_statistics_file, folder / package.feature_statistics_file.name)
+
+
+def read_statistics(package: ModelPackage) -> FeatureStatistics | None:
+    """The feature statistics of a package; None where it has none.
+
+    Raises:
+        ModelIntegrityError: the file holds something else.
+    """
+    file = package.feature_statistics_file
+    if file is None:
+        return None
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return FeatureStatistics(arrays["mean"].astype(np.float32), arrays["precision"].astype(np.float32))
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelIntegrityError(f"{file} holds no feature statistics.", "Install the package again.") from error

@@ -1,0 +1,313 @@
+"""From one FP32 network and labelled cells to a model package: variants, calibration, gate, card.
+
+The parts that cells play are kept apart: *training* cells say what is ordinary (features), *calibration* cells fix INT8
+ranges, temperatures and thresholds, *test* cells are seen by the gate alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper
+
+from edge_all.errors import ModelIncompatibleError, UsageError
+from edge_all.model.card import ModelCard, Variant, VariantName
+from edge_all.model.golden import golden_crops
+from edge_all.model.package import load_package, sha256_of, write_card
+from edge_all_calibration.gating.decisions import DecisionRule, Decisions, OutOfFold, decide, fit_reference, fit_variant
+from edge_all_calibration.gating.gate import GateLimits, GateReport, examine, figures_json, figures_of, require_enough
+from edge_all_calibration.labelled_cells.cells import (
+    LabelledCells,
+    balanced_choice,
+    require_both_classes,
+    require_disjoint,
+)
+from edge_all_calibration.probability.operating_points import OperatingPolicy
+from edge_all_calibration.probability.out_of_distribution import (
+    FeatureStatistics,
+    condense_features,
+    fit_statistics,
+    save_statistics,
+)
+from edge_all_calibration.probability.reliability import draw_reliability
+from edge_all_calibration.quantizing.half_precision import CPU_WARNING, halve
+from edge_all_calibration.quantizing.inference import NetworkOutputs, run_network
+from edge_all_calibration.quantizing.operator_sets import drop_unused_operator_sets
+from edge_all_calibration.quantizing.quantization import RANGE_CELLS, quantise
+from edge_all_calibration.quantizing.scores import Score
+
+__all__ = ["REJECTED", "STATISTICS_FILE", "CellParts", "Release", "build_release"]
+
+REJECTED = "rejected"
+"""Folder inside the package for variants that the gate refused; the card does not name them, so nothing runs them."""
+STATISTICS_FILE = "features.npz"
+TOOLS = (
+    "edge-all",
+    "edge-all-calibration",
+    "edge-all-export",
+    "keras",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "tensorflow",
+    "tensorflow-cpu",
+    "tf2onnx",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CellParts:
+    """Cells by the part they play; no two parts share a group or a picture.
+
+    Attributes:
+        calibration: fixes INT8 ranges, temperatures and thresholds.
+        test: seen by the gate alone.
+        training: what the network was trained on; None where it is not known, and then half of the calibration cells
+            say what is ordinary.
+        out_of_fold: predictions of a cross-validation that fix temperature and thresholds of FP32 in place of the
+            calibration cells; None where there was none.
+    """
+
+    calibration: LabelledCells
+    test: LabelledCells
+    training: LabelledCells | None = None
+    out_of_fold: OutOfFold | None = None
+
+    def check(self, input_size: int, limits: GateLimits | None = None) -> None:
+        """Refuse parts that overlap, lack a class, or were cut for another network, and test cells too few for a gate.
+
+        Args:
+            input_size: side of the network's input in pixels.
+            limits: of the gate that the test cells are for; None where no variant will be gated.
+
+        Raises:
+            UsageError: with the reason.
+        """
+        parts = {"calibration": self.calibration, "test": self.test}
+        for name, cells in parts.items():
+            require_both_classes(cells, name)
+        if self.training is not None:
+            parts["training"] = self.training
+        for name, cells in parts.items():
+            if cells.input_size != input_size:
+                raise UsageError(
+                    f"The {name} cells are {cells.input_size} pixels wide, the network takes {input_size}.",
+                    "Cut them with the preprocessing of this network.",
+                )
+        require_disjoint(parts)
+        if limits is not None:
+            require_enough(self.test, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What came of a release.
+
+    Attributes:
+        card: of the package.
+        reports: the gate's report on each variant other than FP32.
+    """
+
+    card: ModelCard
+    reports: tuple[GateReport, ...]
+
+    @property
+    def rejected(self) -> tuple[GateReport, ...]:
+        """Reports of the variants that did not pass."""
+        return tuple(report for report in self.reports if not report.passed)
+
+
+def build_release(
+    folder: Path,
+    network: Path,
+    card: ModelCard,
+    parts: CellParts,
+    *,
+    variants: tuple[VariantName, ...] = ("fp32", "fp16", "int8"),
+    policy: OperatingPolicy | None = None,
+    limits: GateLimits | None = None,
+    parity: dict[str, Any] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Release:
+    """Fill a folder with a model package.
+
+    Args:
+        folder: an empty folder, best from `edge_all_calibration.releasing.publishing.published_folder`.
+        network: the FP32 network, with the contract's input and outputs.
+        card: name, version, architecture, classes, preprocessing, training; the rest is filled in here.
+        parts: the cells.
+        variants: which precisions to make; FP32 is always among them.
+        policy: how thresholds are chosen.
+        limits: of the gate.
+        parity: figures of FP32 against the model that it was exported from.
+        progress: told each step.
+
+    Raises:
+        UsageError: parts that overlap, lack a class or are too few; calibration cells that contradict the network.
+        ModelIncompatibleError: a network that is not one of the contract.
+    """
+    policy, limits = policy or OperatingPolicy(), limits or GateLimits()
+    names: tuple[VariantName, ...] = ("fp32", *(name for name in variants if name != "fp32"))
+    parts.check(card.preprocessing.input_size, limits if len(names) > 1 else None)
+    files = {name: folder / f"model.{name}.onnx" for name in names}
+    truth = parts.calibration.labels
+
+    progress("What is ordinary: features of known cells")
+    statistics = _prepare_reference(network, files["fp32"], parts)
+    if statistics is not None:
+        save_statistics(folder / STATISTICS_FILE, statistics)
+    progress("FP32: temperature and thresholds")
+    reference = run_network(files["fp32"], parts.calibration.crops)
+    rules: dict[VariantName, DecisionRule] = {
+        "fp32": fit_reference(reference, truth, policy, statistics, parts.out_of_fold)
+    }
+    expected = decide(reference, rules["fp32"], statistics)
+
+    def fitted(outputs: NetworkOutputs) -> DecisionRule:
+        return fit_variant(outputs, reference, rules["fp32"], statistics)
+
+    def score(file: Path) -> Score:
+        outputs = run_network(file, parts.calibration.crops)
+        found = decide(outputs, fitted(outputs), statistics)
+        return Score(
+            float((found.label != expected.label).mean()),
+            float(np.abs(found.probability - expected.probability).mean()),
+        )
+
+    making: dict[VariantName, dict[str, Any]] = {"fp32": dict(parity or {})}
+    if "fp16" in files:
+        progress(CPU_WARNING)
+        fp16_score, kept = halve(files["fp32"], files["fp16"], score, progress)
+        making["fp16"] = {"form": "FP16 inside, head in FP32", "fp32_blocks": list(kept), **_shown(fp16_score)}
+    if "int8" in files:
+        shown = parts.calibration.crops[balanced_choice(parts.calibration, RANGE_CELLS)]
+        quantised = quantise(files["fp32"], files["int8"], shown, score, progress)
+        making["int8"] = {**quantised.to_json(), **_shown(quantised.score)}
+
+    outputs: dict[VariantName, Decisions] = {}
+    blocks: dict[VariantName, Variant] = {}
+    for name, file in files.items():
+        progress(f"{name.upper()}: test cells")
+        _finish(file, card.network_metadata(name))
+        if name != "fp32":
+            rules[name] = fitted(run_network(file, parts.calibration.crops))
+        outputs[name] = decide(run_network(file, parts.test.crops), rules[name], statistics)
+        golden = run_network(file, golden_crops(card.preprocessing.input_size)).probability
+        blocks[name] = Variant(
+            file=file.name,
+            sha256=sha256_of(file),
+            temperature=rules[name].temperature,
+            thresholds=rules[name].thresholds,
+            parity=making[name],
+            golden=[round(float(value), 7) for value in golden],
+        )
+
+    reports = []
+    for name in names[1:]:
+        progress(f"{name.upper()}: the gate")
+        report = examine(name, parts.test, (outputs["fp32"], rules["fp32"]), (outputs[name], rules[name]), limits)
+        reports.append(report)
+        blocks[name] = dataclasses.replace(blocks[name], gate=report.to_json())
+        if not report.passed:
+            _set_aside(folder, files[name], blocks.pop(name), report)
+    draw_reliability(
+        folder / "reliability.png", {name: found.probability for name, found in outputs.items()}, parts.test.labels
+    )
+    finished = dataclasses.replace(
+        card,
+        created=card.created or datetime.now(UTC).date().isoformat(),
+        variants=blocks,
+        feature_statistics=None
+        if statistics is None
+        else {"file": STATISTICS_FILE, "sha256": sha256_of(folder / STATISTICS_FILE)},
+        evaluation={**card.evaluation, **_evaluation(parts, policy, outputs["fp32"])},
+        tools={**_tool_versions(), **card.tools},
+    )
+    write_card(folder, finished)
+    load_package(folder)
+    return Release(finished, tuple(reports))
+
+
+def _prepare_reference(network: Path, target: Path, parts: CellParts) -> FeatureStatistics | None:
+    """Write the FP32 file, its features condensed, and fit their statistics; None where it offers no features."""
+    model = onnx.load(network)
+    _name_nodes(model)
+    ordinary = parts.training or parts.calibration.subset(_half_of_groups(parts.calibration))
+    features = run_network(network, ordinary.crops).features
+    if features is None:
+        onnx.save(model, target)
+        return None
+    onnx.save(condense_features(model, features), target)
+    condensed = run_network(target, ordinary.crops).features
+    if condensed is None:
+        raise ModelIncompatibleError("The network lost its features.", "Report this: it is a fault of edge-all.")
+    return fit_statistics(condensed)
+
+
+def _half_of_groups(cells: LabelledCells) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    return np.isin(cells.groups, np.unique(cells.groups)[::2])
+
+
+def _name_nodes(model: onnx.ModelProto) -> None:
+    """Give every node a name of its own: what is kept in float is told by name."""
+    seen: set[str] = set()
+    for index, node in enumerate(model.graph.node):
+        if not node.name or node.name in seen:
+            node.name = f"node_{index}"
+        seen.add(node.name)
+
+
+def _finish(file: Path, metadata: dict[str, str]) -> None:
+    """Write the metadata into a network file, and check it as a whole."""
+    model = onnx.load(file)
+    drop_unused_operator_sets(model)
+    helper.set_model_props(model, metadata)
+    onnx.save(model, file)
+    onnx.checker.check_model(file, full_check=True)
+
+
+def _set_aside(folder: Path, file: Path, block: Variant, report: GateReport) -> None:
+    rejected = folder / REJECTED
+    rejected.mkdir(exist_ok=True)
+    shutil.move(file, rejected / file.name)
+    text = json.dumps({"variant": report.variant, **dataclasses.asdict(block)}, indent=2, allow_nan=False)
+    (rejected / f"{report.variant}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _evaluation(parts: CellParts, policy: OperatingPolicy, found: Decisions) -> dict[str, Any]:
+    fitted_to: dict[str, Any] = {}
+    if parts.out_of_fold is not None:
+        labels = parts.out_of_fold.labels
+        fitted_to = {"fitted_to_out_of_fold_cells": {"ALL": int(labels.sum()), "non-ALL": int((~labels).sum())}}
+    return {
+        **fitted_to,
+        "calibration_cells": parts.calibration.counts(),
+        "operating_point": dataclasses.asdict(policy),
+        "test_cells": parts.test.counts(),
+        "test_figures_fp32": figures_json(figures_of(found, parts.test)),
+    }
+
+
+def _shown(score: Score) -> dict[str, float]:
+    return {"disagreement_with_fp32": round(score.disagreement, 5), "difference_from_fp32": round(score.difference, 6)}
+
+
+def _tool_versions() -> dict[str, str]:
+    versions = {}
+    for tool in TOOLS:
+        try:
+            versions[tool] = version(tool)
+        except PackageNotFoundError:
+            # Only what is installed had a part in it.
+            continue
+    return versions

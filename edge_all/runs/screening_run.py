@@ -1,0 +1,399 @@
+"""A screening run into a folder: what ``edge-all screen`` and ``edge-all demo`` do.
+
+Each field is on disk as soon as it is judged. A run that was interrupted goes on with ``resume``: fields judged before
+are taken from ``fields.jsonl``, those that had failed are tried again. Slides can be stopped early: the fields of each
+are then taken in their order up to and including the one that settles its verdict, as `edge_all.slides.settling` has it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edge_all.classification.classifier import Classifier
+from edge_all.errors import OutputError, UsageError
+from edge_all.inputs import ImageSource
+from edge_all.outputs.activation_maps import activation_path, save_activation_maps
+from edge_all.outputs.csv_table import write_cells
+from edge_all.outputs.geojson import write_geojson
+from edge_all.outputs.report.html_report import write_report
+from edge_all.outputs.jsonl import FieldsWriter, read_fields, write_fields
+from edge_all.outputs.naming import unique_stems
+from edge_all.outputs.overlay import load_font, save_overlay
+from edge_all.files.folder_claim import claimed_folder, refuse_folder_of_images
+from edge_all.outputs.slides_json import write_slides
+from edge_all.outputs.thumbnails import save_thumbnails, thumbnail_path
+from edge_all.preprocessing import PreprocessingSpec
+from edge_all.results import FieldResult, SlideResult
+from edge_all.files.run_files import (
+    CELLS_FILE,
+    CROPS_FOLDER,
+    FIELDS_FILE,
+    GEOJSON_FOLDER,
+    OVERLAYS_FOLDER,
+    REPORT_FILE,
+    SLIDES_FILE,
+)
+from edge_all.screening.pipeline import ScreenedField, screen_fields
+from edge_all.segmentation.colour_clustering import build_lab_tables
+from edge_all.slides.settling import SettledSlides
+from edge_all.slides.verdict import judge_slide
+
+__all__ = [
+    "RunSummary",
+    "refuse_run_of_other_images",
+    "screen_to_folder",
+    "summarise",
+    "warm_up",
+    "write_pictures",
+    "write_summary",
+]
+
+FIELDS_BEING_DRAWN = 2
+"""Fields whose pictures are written behind the network's back at a time; one takes up to 15 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run came to.
+
+    Attributes:
+        fields: every field, in the order in which they were judged, without the outlines of its cells: those of a field
+            take 36 kB on average (75 ALL-IDB1 and 40 BCCD images), 72 MB in a run of 2000. `fields.jsonl` has them.
+        slides: every slide, in the order of its first field.
+    """
+
+    fields: tuple[FieldResult, ...]
+    slides: tuple[SlideResult, ...]
+
+    @property
+    def all_judged(self) -> bool:
+        """Whether every image that was looked at could be judged."""
+        return all(field.status == "ok" for field in self.fields)
+
+    @property
+    def images_not_looked_at(self) -> int:
+        """Number of images that were left out, the verdict of their slide being settled."""
+        return sum(slide.images_not_looked_at for slide in self.slides)
+
+
+def warm_up() -> None:
+    """Begin, on a thread, what OpenCV does once a process; for the time in which the network is opened.
+
+    Nothing waits for it: the first field takes 0.1 s longer where it is not called.
+    """
+
+    def once() -> None:
+        build_lab_tables()
+        # The first percentile lets NumPy import its masked arrays (20 ms).
+        np.percentile(np.zeros(1), 50)
+        load_font()
+
+    # Not a daemon: Python must not end while OpenCV still computes.
+    threading.Thread(target=once, name="edge-all-warm-up").start()
+
+
+def screen_to_folder(
+    sources: Sequence[ImageSource],
+    classifier: Classifier,
+    out: Path,
+    *,
+    resume: bool = False,
+    stop_when_settled: bool = False,
+    microns_per_pixel: float | None = None,
+    activations: bool = False,
+    on_field: Callable[[FieldResult], None] = lambda _: None,
+) -> RunSummary:
+    """Judge images and write everything about them into a folder.
+
+    Args:
+        sources: the images, from `edge_all.inputs.find_images`.
+        classifier: judges the cells.
+        out: the folder, see `edge_all.files.run_files` for what goes into it.
+        resume: go on with the run that the folder holds.
+        stop_when_settled: whether to leave out what is left of a slide once its verdict is settled; cells that an
+            earlier run judged count. What is left out is looked at when the run is resumed without this.
+        microns_per_pixel: physical size of a pixel, where it is known.
+        activations: whether to show, with each cell, where the network saw what speaks for ALL. Fields that a resumed
+            run takes from an earlier one keep the maps that they have, or have none.
+        on_field: called with each result, those of an earlier run included, as soon as it is on disk.
+
+    Raises:
+        OutputError: the folder is in use, holds another run or the images themselves, or cannot be written. What was
+            judged before stays.
+        ModelError: the network fails.
+        UsageError: activation maps are wanted of a package that computes none, or a resumed run is given its images
+            under other paths.
+    """
+    if activations:
+        classifier.require_activations()
+    refuse_folder_of_images(out, (source.path for source in sources))
+    # Whether what lies there may be gone on with depends on what it is.
+    with claimed_folder(out, marker=FIELDS_FILE, resume=True):
+        settled = SettledSlides(classifier.thresholds if stop_when_settled else None)
+        results = _earlier_results(out, classifier, sources, settled, resume=resume)
+        for result in results.values():
+            on_field(result)
+        remaining = [source for source in sources if source.image not in results]
+        stems = unique_stems([*results, *(source.image for source in remaining)])
+        with (
+            FieldsWriter(out / FIELDS_FILE) as fields_file,
+            _closing_pipeline(
+                screen_fields(
+                    _of_open_slides(remaining, settled),
+                    classifier,
+                    microns_per_pixel=microns_per_pixel,
+                    activations=activations,
+                )
+            ) as screened,
+        ):
+            for result in _with_pictures(_until_settled(screened, settled), out, stems, classifier.spec):
+                # Last, so that a line in the file means that the field's pictures are there too.
+                fields_file.write(result)
+                results[result.image] = _without_outlines(result)
+                on_field(result)
+        not_looked_at = Counter(source.slide for source in remaining if source.image not in results)
+        summary = summarise(list(results.values()), classifier, not_looked_at)
+        write_summary(out, summary, stems, classifier, activations=activations)
+    return summary
+
+
+def refuse_run_of_other_images(out: Path, images: Iterable[Path]) -> None:
+    """Refuse to add images to a run of others.
+
+    Args:
+        out: the run's folder; one without a run is in order.
+        images: in folders of slides below it, and known by where they lie there: the folder itself may have been called
+            by another path before.
+
+    Raises:
+        OutputError: the run has seen other images.
+        InputError: its `fields.jsonl` is damaged.
+    """
+    file = out / FIELDS_FILE
+    own = {image.parts[-3:] for image in images}
+    if file.exists() and not own.issuperset(Path(result.image).parts[-3:] for result in read_fields(file)):
+        raise OutputError(
+            f"The output folder {out} already holds the results of a run over other images.",
+            "Choose another folder with -o.",
+        )
+
+
+def _earlier_results(
+    out: Path, classifier: Classifier, sources: Sequence[ImageSource], settled: SettledSlides, *, resume: bool
+) -> dict[str, FieldResult]:
+    """What an earlier run judged, which may settle slides.
+
+    What it could not judge is taken out of the file where it is tried again. It stays where it was not named this time,
+    and in a settled slide, of which nothing more is looked at.
+    """
+    file = out / FIELDS_FILE
+    if not file.exists():
+        return {}
+    earlier = read_fields(file)
+    _refuse_to_go_on(earlier, out, classifier, resume=resume)
+    _refuse_other_spelling(earlier, sources, out)
+    for result in earlier:
+        settled.add(result)
+    given = {source.image for source in sources}
+    kept = [
+        result for result in earlier if result.status != "error" or result.image not in given or result.slide in settled
+    ]
+    if len(kept) < len(earlier):
+        write_fields(file, kept)
+    return {result.image: _without_outlines(result) for result in kept}
+
+
+def _refuse_to_go_on(earlier: Sequence[FieldResult], out: Path, classifier: Classifier, *, resume: bool) -> None:
+    """Only the results of a screening, with the same model, are gone on with, and only where that is asked for.
+
+    Raises:
+        OutputError: it is not so.
+    """
+    if any(result.status == "ok" and result.model is None for result in earlier):
+        raise OutputError(
+            f"The output folder {out} holds a segmentation, in which nothing was classified.",
+            "Choose another folder with -o.",
+        )
+    if not resume:
+        raise OutputError(
+            f"The output folder {out} already holds the results of a run.",
+            "Choose another folder with -o, or go on with that run with --resume.",
+        )
+    for result in earlier:
+        if result.model is not None and result.model != classifier.identity:
+            raise OutputError(
+                f"The run in {out} was made with model {result.model.name} {result.model.version} "
+                f"({result.model.variant}), not with the one chosen now.",
+                "Go on with that model and variant, or choose another output folder.",
+            )
+
+
+def _refuse_other_spelling(earlier: Iterable[FieldResult], sources: Sequence[ImageSource], out: Path) -> None:
+    """A resumed run tells its images by their paths as typed; under another spelling each would count twice.
+
+    Raises:
+        UsageError: an image has slide and file name of one that was judged under a path that is not given now.
+    """
+    given = {source.image for source in sources}
+    judged = {(one.slide, Path(one.image).name): one.image for one in earlier if one.image not in given}
+    for source in sources:
+        before = judged.get((source.slide, Path(source.image).name))
+        if before is not None:
+            raise UsageError(
+                f"{source.image} seems to be {before}, which the run in {out} has seen; it would count twice.",
+                "Resume from the same folder with the same paths, or choose another output folder.",
+            )
+
+
+def _without_outlines(result: FieldResult) -> FieldResult:
+    """What tables and report need of a field that is on disk: memory stays flat however many fields a run has."""
+    return dataclasses.replace(result, cells=tuple(dataclasses.replace(cell, contour=()) for cell in result.cells))
+
+
+def _of_open_slides(sources: Iterable[ImageSource], settled: SettledSlides) -> Iterator[ImageSource]:
+    """What is still to be looked at, asked anew for each image when the pipeline has room for it."""
+    return (source for source in sources if source.slide not in settled)
+
+
+def _until_settled(screened: Iterable[ScreenedField], settled: SettledSlides) -> Iterator[ScreenedField]:
+    """The fields of each slide up to and including the one that settles it.
+
+    How many were under way behind that one depends on the machine; none of them is taken.
+    """
+    for field in screened:
+        if field.result.slide not in settled:
+            settled.add(field.result)
+            yield field
+
+
+@contextlib.contextmanager
+def _closing_pipeline(fields: Iterator[ScreenedField]) -> Iterator[Iterator[ScreenedField]]:
+    """Stop the pipeline's background threads also when writing fails or the user interrupts."""
+    try:
+        yield fields
+    finally:
+        close = getattr(fields, "close", None)
+        if close is not None:
+            close()
+
+
+def _with_pictures(
+    screened: Iterable[ScreenedField], out: Path, stems: dict[str, str], spec: PreprocessingSpec
+) -> Iterator[FieldResult]:
+    """The results in their order, each when its pictures are on disk; they are drawn on a background thread."""
+    writer = ThreadPoolExecutor(1, thread_name_prefix="edge-all-draw")
+    under_way: deque[Future[FieldResult]] = deque()
+    try:
+        for field in screened:
+            under_way.append(writer.submit(write_pictures, out, stems[field.result.image], field, spec))
+            while under_way and (len(under_way) > FIELDS_BEING_DRAWN or under_way[0].done()):
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        # The picture that is being written is waited for: after this the folder belongs to nobody.
+        writer.shutdown(wait=True, cancel_futures=True)
+
+
+def write_pictures(out: Path, stem: str, field: ScreenedField, spec: PreprocessingSpec) -> FieldResult:
+    """Write the overlay, the pictures of the cells and the GeoJSON of one field.
+
+    Args:
+        out: the run's folder.
+        stem: the field's, from `edge_all.outputs.naming.unique_stems`.
+        field: the judged field; one that could not be read has no pictures.
+        spec: how the model's crops are cut.
+
+    Returns:
+        The result, with the time that this took.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    if field.picture is None:
+        return field.result
+    started = time.perf_counter()
+    save_overlay(out / OVERLAYS_FOLDER, stem, field.picture, field.result)
+    save_thumbnails(out / CROPS_FOLDER, stem, field.result, field.squares, spec.factor)
+    save_activation_maps(out / CROPS_FOLDER, stem, field.result, field.squares, field.activations, spec.factor)
+    write_geojson(out / GEOJSON_FOLDER, stem, field.result)
+    timings = {**field.result.timings_ms, "outputs": (time.perf_counter() - started) * 1e3}
+    return dataclasses.replace(field.result, timings_ms=timings)
+
+
+def summarise(
+    fields: Sequence[FieldResult], classifier: Classifier, not_looked_at: Mapping[str, int] | None = None
+) -> RunSummary:
+    """The verdict of each slide that the fields belong to.
+
+    Args:
+        fields: of all slides.
+        classifier: the one that judged.
+        not_looked_at: number of images by slide that were left out, their slide being settled.
+    """
+    slides = dict.fromkeys(field.slide for field in fields)
+    left_out = not_looked_at or {}
+    return RunSummary(
+        fields=tuple(fields),
+        slides=tuple(
+            judge_slide(
+                slide,
+                [field for field in fields if field.slide == slide],
+                classifier.thresholds,
+                not_looked_at=left_out.get(slide, 0),
+            )
+            for slide in slides
+        ),
+    )
+
+
+def write_summary(
+    out: Path, summary: RunSummary, stems: dict[str, str], classifier: Classifier, *, activations: bool = False
+) -> None:
+    """Write the tables and the report, which are about all fields together.
+
+    Args:
+        out: the run's folder, which holds the pictures.
+        summary: the run.
+        stems: file name by image, from `edge_all.outputs.naming.unique_stems`.
+        classifier: the one that judged.
+        activations: whether activation maps were asked for; where there is none, the report then says so.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+    maps = {
+        (field.image, cell.id): path
+        for field in summary.fields
+        for cell in field.candidates
+        if (path := activation_path(out / CROPS_FOLDER, stems[field.image], cell.id)).exists()
+    }
+    write_cells(out / CELLS_FILE, summary.fields)
+    write_slides(out / SLIDES_FILE, summary.slides, summary.fields)
+    write_report(
+        out / REPORT_FILE,
+        summary.slides,
+        summary.fields,
+        overlays={
+            field.image: out / OVERLAYS_FOLDER / f"{stems[field.image]}.jpg"
+            for field in summary.fields
+            if field.status != "error"
+        },
+        thumbnails={
+            (field.image, cell.id): thumbnail_path(out / CROPS_FOLDER, stems[field.image], cell.id)
+            for field in summary.fields
+            for cell in field.candidates
+        },
+        activations=maps if maps or activations else None,
+        card=classifier.card,
+    )

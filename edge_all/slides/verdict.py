@@ -1,0 +1,148 @@
+"""From the cells of a slide to a verdict, with the doubt that the count leaves.
+
+A bare percentage misleads: 0 ALL cells in 200 still allow 1.9 %, and 20 % of 100 means 13 to 29 %. Every fraction
+therefore carries its Wilson interval, and the verdict asks two questions of the counts:
+
+* Are there more ALL cells than the classifier's own false positives explain? Then the slide is ``suspicious``.
+* If not, does the interval exclude the share of blasts that defines the disease, even if every indeterminate cell
+  were one? Only then is it ``not detected``.
+
+Everything between is ``indeterminate``, and says why.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from edge_all.model.card import Thresholds
+from edge_all.results import FieldResult, SlideResult, Verdict
+from edge_all.wording.percentages import percent, percent_range
+
+__all__ = [
+    "CUSTOMARY_COUNT",
+    "DEFINING_BLAST_SHARE",
+    "SIGNIFICANCE",
+    "decide",
+    "judge_slide",
+    "wilson_interval",
+]
+
+DEFINING_BLAST_SHARE = 0.20
+"""Share of blasts from which acute leukaemia is customarily diagnosed (WHO classification; for ALL 20 to 25 %)."""
+SIGNIFICANCE = 0.01
+"""A slide is suspicious when false positives alone give as many ALL cells less often than this."""
+CUSTOMARY_COUNT = 100
+"""A differential counts 100 or 200 white cells; under 100 the result carries a warning."""
+Z_95 = 1.959963984540054
+
+
+def wilson_interval(successes: int, total: int) -> tuple[float, float]:
+    """95 % score interval of a proportion (Wilson, J. Am. Stat. Assoc. 22, 1927).
+
+    Raises:
+        ValueError: when ``total`` is not positive or ``successes`` lies outside 0 to ``total``.
+    """
+    if total <= 0 or not 0 <= successes <= total:
+        raise ValueError(f"{successes} of {total} is not a proportion")
+    share = successes / total
+    squared = Z_95**2 / total
+    centre = (share + squared / 2) / (1 + squared)
+    half = Z_95 / (1 + squared) * math.sqrt(share * (1 - share) / total + squared / (4 * total))
+    # At the ends the bound is exact; rounding must not push it past the share itself.
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    high = 1.0 if successes == total else min(1.0, centre + half)
+    return low, high
+
+
+def chance_of_at_least(successes: int, total: int, rate: float) -> float:
+    """Probability of ``successes`` or more in ``total`` independent trials at ``rate`` (binomial tail)."""
+    if rate <= 0.0 or rate >= 1.0:
+        return 1.0 if successes == 0 or rate >= 1.0 else 0.0
+
+    def probability_of(k: int) -> float:
+        # In logarithms: the binomial coefficient of a large slide does not fit a float.
+        ways = math.lgamma(total + 1) - math.lgamma(k + 1) - math.lgamma(total - k + 1)
+        return math.exp(ways + k * math.log(rate) + (total - k) * math.log1p(-rate))
+
+    return min(1.0, max(0.0, 1.0 - math.fsum(probability_of(k) for k in range(successes))))
+
+
+def judge_slide(
+    slide: str, fields: Sequence[FieldResult], thresholds: Thresholds, *, not_looked_at: int = 0
+) -> SlideResult:
+    """Take the fields of one slide together.
+
+    Args:
+        slide: its name.
+        fields: all its fields that were looked at, those that could not be judged included.
+        thresholds: of the variant that judged the cells; its false-positive rate enters the verdict.
+        not_looked_at: number of its images that were left out because the verdict was settled before.
+    """
+    by_status = Counter(field.status for field in fields)
+    by_label = Counter(cell.label for field in fields for cell in field.candidates)
+    rejected = sum(cell.kind == "rejected" for field in fields for cell in field.cells)
+    blasts, judged = by_label["ALL"], sum(by_label[label] for label in ("ALL", "non-ALL", "indeterminate"))
+
+    interval = wilson_interval(blasts, judged) if judged else None
+    verdict, reason = decide(blasts, judged, by_label["indeterminate"], thresholds.false_positive_rate)
+    if not by_status["ok"]:
+        reason = "No field of this slide could be judged."
+    return SlideResult(
+        slide=slide,
+        fields={status: by_status[status] for status in ("ok", "error", "unusable")},
+        cells={
+            "ALL": blasts,
+            "non-ALL": by_label["non-ALL"],
+            "indeterminate": by_label["indeterminate"],
+            "rejected": rejected,
+        },
+        all_fraction=blasts / judged if judged else None,
+        all_fraction_interval=interval,
+        verdict=verdict,
+        reason=reason,
+        warnings=_warnings(by_status["error"], by_status["unusable"], judged, not_looked_at),
+        images_not_looked_at=not_looked_at,
+    )
+
+
+def decide(blasts: int, judged: int, indeterminate: int, rate: float) -> tuple[Verdict, str]:
+    """The verdict on a count of cells, and why.
+
+    Args:
+        blasts: cells called ALL.
+        judged: all judged cells, the indeterminate included.
+        indeterminate: cells that could not be decided.
+        rate: the classifier's false-positive rate.
+    """
+    if judged == 0:
+        return "indeterminate", "No white cell was found, which is not the same as finding no disease."
+    low, high = wilson_interval(blasts, judged)
+    counted = f"{blasts} of {judged} cells are ALL ({percent_range(low, high)})"
+    if blasts and chance_of_at_least(blasts, judged, rate) < SIGNIFICANCE:
+        return "suspicious", f"{counted}, more than the classifier's false positives (up to {percent(rate)}) explain."
+    if high > DEFINING_BLAST_SHARE:
+        return (
+            "indeterminate",
+            f"{counted}: too few cells to exclude {percent(DEFINING_BLAST_SHARE, 0)}. Capture more fields.",
+        )
+    if wilson_interval(blasts + indeterminate, judged)[1] > DEFINING_BLAST_SHARE:
+        return "indeterminate", f"{counted}, but {indeterminate} more are indeterminate: look at them."
+    return "not detected", f"{counted}, no more than the classifier's false positives (up to {percent(rate)}) explain."
+
+
+def _warnings(errors: int, unusable: int, judged: int, not_looked_at: int) -> tuple[str, ...]:
+    warnings = []
+    if not_looked_at:
+        warnings.append(
+            f"Stopped early, as asked, when the verdict was settled. Images not looked at: {not_looked_at}. "
+            "The ALL fraction is that of the cells until then; its interval does not allow for the stopping."
+        )
+    if errors:
+        warnings.append(f"Images that could not be read: {errors}.")
+    if unusable:
+        warnings.append(f"Fields that were not fit to be judged: {unusable}.")
+    if 0 < judged < CUSTOMARY_COUNT:
+        warnings.append(f"White cells judged: only {judged}; a differential counts {CUSTOMARY_COUNT} to 200.")
+    return tuple(warnings)
