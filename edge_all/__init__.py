@@ -2,9 +2,68 @@
 
 For Research Use Only. Not for use in diagnostic procedures.
 
-Importing this package loads neither OpenCV nor ONNX Runtime; import the room that you need, for example
-``edge_all.screening.pipeline`` or ``edge_all.segmentation``. ``ARCHITECTURE.md`` has the map.
+::
+
+    import edge_all
+
+    screener = edge_all.Screener()
+    field = screener.screen("field.jpg")
+
+``docs/python.md`` has more. Importing this package loads neither NumPy nor OpenCV nor ONNX Runtime: its names are
+fetched when they are first used. ``ARCHITECTURE.md`` has the map of what lies behind them.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edge_all.api.screener import Screener
+    from edge_all.api.segmenting import segment
+    from edge_all.errors import EdgeAllError
+    from edge_all.imaging.sources import NamedImage
+    from edge_all.results import INTENDED_USE, Cell, FieldResult, Segmentation, SlideResult
+    from edge_all.screening.single_cells import CropResult
+
 __version__ = "0.1.0"
-__all__ = ["__version__"]
+__all__ = [
+    "INTENDED_USE",
+    "Cell",
+    "CropResult",
+    "EdgeAllError",
+    "FieldResult",
+    "NamedImage",
+    "Screener",
+    "Segmentation",
+    "SlideResult",
+    "__version__",
+    "segment",
+]
+
+_HOMES = {
+    "INTENDED_USE": "edge_all.results",
+    "Cell": "edge_all.results",
+    "CropResult": "edge_all.screening.single_cells",
+    "EdgeAllError": "edge_all.errors",
+    "FieldResult": "edge_all.results",
+    "NamedImage": "edge_all.imaging.sources",
+    "Screener": "edge_all.api.screener",
+    "Segmentation": "edge_all.results",
+    "SlideResult": "edge_all.results",
+    "segment": "edge_all.api.segmenting",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+    """Fetch a name when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The names, those that were not fetched yet included."""
+    return sorted({*globals(), *__all__})

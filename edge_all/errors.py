@@ -10,12 +10,14 @@ Each error names the input it is about and says what to do next::
     │   │   ├── CorruptImageError       truncated, damaged, or not an image at all
     │   │   ├── UnsupportedImageError   a real image in a form that is not supported
     │   │   └── ImageTooLargeError      more pixels than the limit (decompression bombs)
+    │   ├── SourcesEndedError       going through the images that were handed over raised an error
     │   └── UsageError              options that do not go together
     ├── OutputError             a folder or file that cannot be written, or is in use
     ├── ModelError              a model package
     │   ├── ModelNotFoundError      no package there
     │   ├── ModelIntegrityError     a hash, a missing file, a damaged card
     │   └── ModelIncompatibleError  a schema, preprocessing or network that this runtime does not match
+    ├── InternalError           a fault of edge-all itself, which one image brought out
     └── RuntimeSetupError       what is installed on this machine
         ├── OnnxRuntimeMissingError no ONNX Runtime, or a broken one
         ├── OnnxRuntimeConflictError two ONNX Runtimes that overwrite each other
@@ -33,6 +35,7 @@ __all__ = [
     "ImageTooLargeError",
     "InputError",
     "InputNotFoundError",
+    "InternalError",
     "MissingPackageError",
     "ModelError",
     "ModelIncompatibleError",
@@ -42,9 +45,11 @@ __all__ = [
     "OnnxRuntimeMissingError",
     "OutputError",
     "RuntimeSetupError",
+    "SourcesEndedError",
     "UnreadableImageError",
     "UnsupportedImageError",
     "UsageError",
+    "internal_error",
 ]
 
 
@@ -75,6 +80,10 @@ class InputNotFoundError(InputError):
 
 class UsageError(InputError):
     """Options or values that do not go together."""
+
+
+class SourcesEndedError(InputError):
+    """Going through the images that were handed over raised an error, which this one is raised from."""
 
 
 class ImageError(InputError):
@@ -115,6 +124,19 @@ class ModelIntegrityError(ModelError):
 
 class ModelIncompatibleError(ModelError):
     """The package's schema, preprocessing or network is not one that this runtime knows."""
+
+
+class InternalError(EdgeAllError):
+    """A fault of edge-all itself, which one image brought out; it is raised from what happened."""
+
+
+def internal_error(image: str, cause: Exception) -> InternalError:
+    """What is said of an image that brought out a fault of ours."""
+    error = InternalError(
+        f"{image} could not be judged ({type(cause).__name__}: {cause}).", "Please report this image."
+    )
+    error.__cause__ = cause
+    return error
 
 
 class RuntimeSetupError(EdgeAllError):

@@ -25,7 +25,8 @@ from typing import overload
 
 from edge_all.errors import InputError, InputNotFoundError, UsageError
 from edge_all.files.run_files import CROPS_FOLDER, FIELDS_FILE, GEOJSON_FOLDER, LABEL_IMAGES, OVERLAYS_FOLDER
-from edge_all.imaging import IMAGE_SUFFIXES
+from edge_all.imaging import IMAGE_SUFFIXES, read_image
+from edge_all.results import RgbImage
 
 __all__ = ["FoundImages", "ImageSource", "find_images"]
 
@@ -43,6 +44,14 @@ class ImageSource:
     path: Path
     image: str
     slide: str
+
+    def read(self) -> RgbImage:
+        """Its pixels, ``uint8 [height, width, 3]`` RGB.
+
+        Raises:
+            ImageError, InputNotFoundError: it cannot be read.
+        """
+        return read_image(self.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,9 @@ import dataclasses
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+from edge_all.errors import UsageError
 
 if TYPE_CHECKING:
     # For types alone: loading NumPy is a fifth of what `edge-all --help` takes.
@@ -22,7 +24,7 @@ __all__ = [
     "Cell",
     "CellKind",
     "CellLabel",
-    "Field",
+    "FieldPictures",
     "FieldResult",
     "FieldStatus",
     "LabelImage",
@@ -55,23 +57,6 @@ CellKind = Literal["candidate", "rejected"]
 CellLabel = Literal["ALL", "non-ALL", "indeterminate"]
 FieldStatus = Literal["ok", "error", "unusable"]
 Verdict = Literal["suspicious", "not detected", "indeterminate"]
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One decoded microscope field.
-
-    Attributes:
-        image: the name under which results report it (a path as the user gave it).
-        slide: the slide that it belongs to.
-        pixels: ``uint8 [height, width, 3]`` RGB.
-        microns_per_pixel: physical size of a pixel, where it is known.
-    """
-
-    image: str
-    slide: str
-    pixels: RgbImage
-    microns_per_pixel: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +162,11 @@ class Segmentation:
         """``uint16 [height, width]`` nuclei, same numbers."""
         return _paint_labels(self.shape, [cell.nucleus_bbox for cell in self.cells], self.nucleus_masks)
 
+    @property
+    def outlines(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """Of each cell the closed polygon around it, whose first point ``(x, y)`` is not repeated."""
+        return tuple(cell.contour for cell in self.cells)
+
 
 def _paint_labels(shape: tuple[int, int], boxes: Sequence[BoundingBox], masks: Sequence[Mask]) -> LabelImage:
     import numpy as np
@@ -214,9 +204,28 @@ class ProviderReport:
     threads: int
 
 
+class FieldPictures(Protocol):
+    """Makes pictures of a field from its image, which is read again for each call."""
+
+    def overlay(self, field: FieldResult) -> RgbImage:
+        """See `FieldResult.overlay`."""
+
+    def crops(self, field: FieldResult, cells: Sequence[Cell]) -> RgbImage:
+        """``uint8 [cells, size, size, 3]`` RGB, see `FieldResult.crop`."""
+
+    def label_image(self, field: FieldResult, of: Literal["cells", "nuclei"]) -> LabelImage:
+        """See `FieldResult.label_image`."""
+
+    def html(self, field: FieldResult) -> str:
+        """The field for a notebook."""
+
+    def png(self, field: FieldResult) -> bytes:
+        """The overlay as a PNG file."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldResult:
-    """One line of ``fields.jsonl``.
+    """One field: what was found in it, as one line of ``fields.jsonl`` and, where its image is at hand, as pictures.
 
     Attributes:
         image: the name of the image, as the user gave it.
@@ -228,6 +237,8 @@ class FieldResult:
         cells: candidates and rejected objects.
         timings_ms: milliseconds by stage.
         model, provider: None where nothing was classified.
+        pictures: makes pictures of the field; no part of its JSON form, and None where it was read from that. It holds
+            the path of the image, or, where there is none, its bytes or a copy of its pixels (15 MB at 5 megapixels).
     """
 
     image: str
@@ -241,11 +252,120 @@ class FieldResult:
     timings_ms: dict[str, float] = field(default_factory=dict)
     model: ModelIdentity | None = None
     provider: ProviderReport | None = None
+    pictures: FieldPictures | None = field(default=None, compare=False, repr=False)
 
     @property
     def candidates(self) -> tuple[Cell, ...]:
         """The cells that are, or are to be, classified."""
         return tuple(cell for cell in self.cells if cell.kind == "candidate")
+
+    def overlay(self) -> RgbImage:
+        """The field with its cells drawn in, a legend and the intended use below it, at the size that people are shown.
+
+        Returns:
+            ``uint8 [h, w, 3]`` RGB, at most 1400 pixels wide; the same picture as in a run's ``overlays``.
+
+        Raises:
+            UsageError: the result has no image at hand.
+            ImageError: the image cannot be read, or is not the one any more that was judged.
+        """
+        return self._with_image.overlay(self)
+
+    def crop(self, cell: Cell | int) -> RgbImage:
+        """What the network was given of a cell.
+
+        Args:
+            cell: one of ``cells``, or its ``id``; a rejected one is cut alike.
+
+        Returns:
+            ``uint8 [size, size, 3]`` RGB, ``size`` being the network's own.
+
+        Raises:
+            UsageError: there is no such cell, or the result has no image at hand.
+            ImageError: as for `overlay`.
+        """
+        number = cell if isinstance(cell, int) else cell.id
+        for own in self.cells:
+            if own.id == number:
+                picture: RgbImage = self._with_image.crops(self, [own])[0]
+                return picture
+        raise UsageError(f"{self.image} has no cell {number}.", f"It has {len(self.cells)}, numbered from 1.")
+
+    def crops(self) -> dict[int, RgbImage]:
+        """`crop` of all candidates by their ``id``, for which the image is read once.
+
+        Raises:
+            UsageError, ImageError: as for `overlay`.
+        """
+        cells = self.candidates
+        return {cell.id: crop for cell, crop in zip(cells, self._with_image.crops(self, cells), strict=True)}
+
+    def label_image(self, of: Literal["cells", "nuclei"] = "cells") -> LabelImage:
+        """Which pixel belongs to which cell; the field is segmented again for it.
+
+        Args:
+            of: whole cells, or their nuclei.
+
+        Returns:
+            ``uint16 [height, width]``: 0 is ground, n is the cell with ``id == n``.
+
+        Raises:
+            UsageError, ImageError: as for `overlay`.
+        """
+        return self._with_image.label_image(self, of)
+
+    @property
+    def _with_image(self) -> FieldPictures:
+        if self.pictures is None:
+            raise UsageError(
+                f"The result of {self.image} has no image at hand: it comes out of a file of results.",
+                "Screen the image again to have its pictures.",
+            )
+        return self.pictures
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat row for each cell, candidates and rejected, for a data frame: ``pandas.DataFrame(field.rows())``.
+
+        Positions and sizes are in pixels of the image; what is not known is None.
+        """
+        return [self._row(cell) for cell in self.cells]
+
+    def _row(self, cell: Cell) -> dict[str, Any]:
+        model, provider = self.model, self.provider
+        boxes = {
+            f"{start}bbox_{name}": value
+            for start, box in (("", cell.bbox), ("nucleus_", cell.nucleus_bbox))
+            for name, value in zip(("x", "y", "width", "height"), box, strict=True)
+        }
+        return {
+            "slide": self.slide,
+            "image": self.image,
+            "id": cell.id,
+            "kind": cell.kind,
+            "reason": cell.reason,
+            "label": cell.label,
+            "probability": cell.probability,
+            "out_of_distribution": cell.out_of_distribution,
+            "centroid_x": cell.centroid[0],
+            "centroid_y": cell.centroid[1],
+            "area": cell.area,
+            "nucleus_centroid_x": cell.nucleus_centroid[0],
+            "nucleus_centroid_y": cell.nucleus_centroid[1],
+            "nucleus_area": cell.nucleus_area,
+            **boxes,
+            "model": None if model is None else model.name,
+            "model_version": None if model is None else model.version,
+            "model_variant": None if model is None else model.variant,
+            "provider": None if provider is None else provider.obtained,
+        }
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows."""
+        return None if self.pictures is None else self.pictures.html(self)
+
+    def _repr_png_(self) -> bytes | None:
+        """What a notebook shows where it shows no HTML."""
+        return None if self.pictures is None or self.status == "error" else self.pictures.png(self)
 
     def to_json(self) -> dict[str, Any]:
         """The line as JSON-ready values."""

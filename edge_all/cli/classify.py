@@ -34,11 +34,9 @@ def classify(
     from edge_all.inputs import find_images
 
     sources = find_images(crops, crops_of_a_run=True)
-    from edge_all.classification.classifier import load_classifier
-    from edge_all.screening.single_cells import classify_crops
+    from edge_all.api.screener import Screener
 
-    classifier = load_classifier(model, variant=variant, device=device, threads=threads)
-    results = tuple(classify_crops(sources, classifier))
+    results = tuple(Screener(model, variant, device, threads).classify(sources))
     if as_json:
         typer.echo(json.dumps([result.to_json() for result in results], indent=2))
     else:

@@ -56,12 +56,15 @@ _GREY_TAIL = 16
 exactly 128, and a block is at most this large. A smaller loss is of no consequence."""
 
 
-def read_image(source: str | Path | bytes | NDArray[Any], *, max_pixels: int = MAX_PIXELS) -> RgbImage:
+def read_image(
+    source: str | Path | bytes | NDArray[Any], *, name: str | None = None, max_pixels: int = MAX_PIXELS
+) -> RgbImage:
     """Reads one image.
 
     Args:
         source: a path, the bytes of an image file, or pixels: ``uint8`` or ``uint16``, ``[height, width]`` or
             ``[height, width, 1]`` grey, ``[height, width, 3]`` RGB or ``[height, width, 4]`` RGBA.
+        name: how errors call bytes and pixels; a path goes by itself.
         max_pixels: larger images are refused before they are decoded.
 
     Returns:
@@ -75,9 +78,9 @@ def read_image(source: str | Path | bytes | NDArray[Any], *, max_pixels: int = M
         ImageTooLargeError: more than `max_pixels` pixels.
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source, max_pixels)
+        return _from_array(source, name or "The image given as an array", max_pixels)
     if isinstance(source, bytes):
-        name, data = "The image given as bytes", source
+        name, data = name or "The image given as bytes", source
     else:
         name, data = str(source), _load(Path(source), max_pixels)
     header = parse_header(data, name)
@@ -124,8 +127,7 @@ def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
         )
 
 
-def _from_array(pixels: NDArray[Any], max_pixels: int) -> RgbImage:
-    name = "The image given as an array"
+def _from_array(pixels: NDArray[Any], name: str, max_pixels: int) -> RgbImage:
     if (
         pixels.dtype not in (np.uint8, np.uint16)
         or pixels.ndim not in (2, 3)

@@ -6,9 +6,10 @@ import csv
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from edge_all.files.atomic import write_atomically
-from edge_all.results import Cell, FieldResult
+from edge_all.results import FieldResult
 
 __all__ = ["COLUMNS", "write_cells"]
 
@@ -63,42 +64,19 @@ def write_cells(path: Path, fields: Iterable[FieldResult]) -> None:
     writer = csv.writer(table, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for field in fields:
-        for cell in field.cells:
-            writer.writerow(_row(field, cell))
+        for row in field.rows():
+            writer.writerow([_written(name, row[name]) for name in COLUMNS])
     # A file name whose bytes are no valid text must not cost the whole table.
     write_atomically(path, table.getvalue().encode("utf-8", "backslashreplace"))
 
 
-def _row(field: FieldResult, cell: Cell) -> list[str | int | float | None]:
-    model, provider = field.model, field.provider
-    return [
-        _text(field.slide),
-        _text(field.image),
-        cell.id,
-        cell.kind,
-        _text(cell.reason),
-        cell.label,
-        _rounded(cell.probability, 6),
-        _rounded(cell.out_of_distribution, 6),
-        *(round(value, 2) for value in cell.centroid),
-        *cell.bbox,
-        cell.area,
-        *(round(value, 2) for value in cell.nucleus_centroid),
-        *cell.nucleus_bbox,
-        cell.nucleus_area,
-        None if model is None else _text(model.name),
-        None if model is None else _text(model.version),
-        None if model is None else _text(model.variant),
-        None if provider is None else _text(provider.obtained),
-    ]
+def _written(name: str, value: Any) -> str | int | float | None:  # noqa: ANN401 - whatever a row holds
+    """A value as it stands in the table."""
+    if isinstance(value, float):
+        return round(value, 2 if "centroid" in name else 6)
+    return _text(value) if isinstance(value, str) else value
 
 
-def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)
-
-
-def _text(value: str | None) -> str | None:
+def _text(value: str) -> str:
     """A text that no spreadsheet takes for a formula."""
-    if value is not None and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return value
+    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value

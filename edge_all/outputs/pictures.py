@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_all.files.atomic import write_atomically
 from edge_all.results import LabelImage, RgbImage
 
-__all__ = ["jpeg_bytes", "resize_for_the_eye", "write_jpeg", "write_label_png", "write_png"]
+__all__ = ["jpeg_bytes", "png_bytes", "resize_for_the_eye", "write_jpeg", "write_label_png", "write_png"]
 
 
 def resize_for_the_eye(pixels: RgbImage, width: int, height: int, out: RgbImage | None = None) -> RgbImage:
@@ -77,7 +77,16 @@ def write_png(path: Path, pixels: RgbImage) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    _write_png(path, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False))
+    write_atomically(path, png_bytes(pixels))
+
+
+def png_bytes(pixels: RgbImage) -> bytes:
+    """A picture as PNG, without loss.
+
+    Args:
+        pixels: ``uint8 [height, width, 3]`` RGB.
+    """
+    return _png_of(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False))
 
 
 def write_label_png(path: Path, labels: LabelImage) -> None:
@@ -90,11 +99,11 @@ def write_label_png(path: Path, labels: LabelImage) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    _write_png(path, np.ascontiguousarray(labels, dtype=np.uint16))
+    write_atomically(path, _png_of(np.ascontiguousarray(labels, dtype=np.uint16)))
 
 
-def _write_png(path: Path, image: NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+def _png_of(image: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:
     encoded, buffer = cv2.imencode(".png", image)
     if not encoded:
         raise ValueError(f"cannot encode an image of shape {image.shape} as PNG")
-    write_atomically(path, buffer.tobytes())
+    return buffer.tobytes()

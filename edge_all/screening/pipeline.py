@@ -1,38 +1,37 @@
 """The pipeline: fields go in, judged fields come out. The one place where the stages meet.
 
 The next fields are decoded and segmented on background threads while the cells of earlier ones are inferred, and the
-cells of several fields share a batch. Neither changes a result: fields come out in the order in which they went in,
-and a cell's probability does not depend on its batch.
+cells of fields that are there together share a batch. Neither changes a result: fields come out in the order in which
+they went in, and a cell's probability does not depend on its batch.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.classification.classifier import Classifier, Judgement
-from edge_all.errors import EdgeAllError
-from edge_all.imaging import read_image
+from edge_all.errors import EdgeAllError, internal_error
 from edge_all.imaging.display import CELL_SIDE, whole_reduction
 from edge_all.imaging.shrinking import Shrinking
-from edge_all.inputs import ImageSource
+from edge_all.imaging.sources import ReadableImage
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
 from edge_all.quality import assess_quality
 from edge_all.results import Cell, FieldResult, RgbImage
+from edge_all.screening.rounds import prepared_in_rounds
 from edge_all.segmentation import segment
 from edge_all.session import available_cores
 
-__all__ = ["ScreenedField", "prepare_field", "screen_fields"]
+__all__ = ["PreparedField", "ScreenedField", "judge_prepared", "prepare_field", "screen_fields"]
 
 CELLS_PER_ROUND = 32
-"""Fields wait for each other until this many cells have come together ..."""
+"""Fields that are there are judged together until this many cells have come together ..."""
 FIELDS_PER_ROUND = 3
 """... or this many fields, which bounds the memory: the picture of a field takes up to 15 MB."""
 READY_AHEAD = 2
@@ -53,12 +52,14 @@ class ScreenedField:
         squares: ``uint8 [candidates, side, side, 3]`` RGB, the square that the network saw of each of
             ``result.candidates``, at least `CELL_SIDE` wide and with its neighbours.
         activations: class activation map ``float32 [h, w]`` of each candidate by its id; empty unless asked for.
+        failure: what was raised where ``result.status`` is ``error``.
     """
 
     result: FieldResult
     picture: RgbImage | None
     squares: RgbImage
     activations: Mapping[int, NDArray[np.float32]] = dataclasses.field(default_factory=dict)
+    failure: EdgeAllError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class PreparedField:
 
     Attributes:
         result: the field with its cells, none of them judged.
-        picture, squares: as in `ScreenedField`.
+        picture, squares, failure: as in `ScreenedField`.
         crops: ``uint8 [candidates, size, size, 3]`` RGB, in the order of ``result.candidates``.
     """
 
@@ -75,40 +76,43 @@ class PreparedField:
     picture: RgbImage | None
     crops: RgbImage
     squares: RgbImage
+    failure: EdgeAllError | None = None
 
 
 def screen_fields(
-    sources: Iterable[ImageSource],
+    sources: Iterable[ReadableImage],
     classifier: Classifier,
     *,
     microns_per_pixel: float | None = None,
     activations: bool = False,
-) -> Iterator[ScreenedField]:
-    """Judge fields one after the other, in their order.
+) -> Generator[ScreenedField, None, None]:
+    """Judge fields one after the other, in their order, each as soon as it has arrived.
 
     A field that cannot be read or judged yields a result that says so; it never ends the iteration.
 
     Args:
-        sources: the images.
+        sources: the images; see `edge_all.screening.rounds.prepared_in_rounds` for how they are gone through.
         classifier: judges the cells.
         microns_per_pixel: physical size of a pixel, where it is known.
         activations: whether class activation maps are wanted too.
     """
 
-    def prepare(source: ImageSource) -> PreparedField:
+    def prepare(source: ReadableImage) -> PreparedField:
         return prepare_field(source, classifier.spec, microns_per_pixel=microns_per_pixel)
 
-    waiting: list[PreparedField] = []
-    for prepared in _ahead(prepare, sources):
-        waiting.append(prepared)
-        if sum(len(field.crops) for field in waiting) >= CELLS_PER_ROUND or len(waiting) >= FIELDS_PER_ROUND:
-            yield from _judge_together(waiting, classifier, activations=activations)
-            waiting = []
-    yield from _judge_together(waiting, classifier, activations=activations)
+    def is_full(fields: Sequence[PreparedField]) -> bool:
+        return sum(len(field.crops) for field in fields) >= CELLS_PER_ROUND or len(fields) >= FIELDS_PER_ROUND
+
+    # As many as there are cores, although the network wants these as well: 3 % faster than one fewer (2 cores, 20 real
+    # fields, INT8, median of 5), because whoever waits for a disk leaves its core to the others.
+    workers = min(available_cores(), MOST_AHEAD)
+    with closing(prepared_in_rounds(sources, prepare, is_full, workers=workers, ahead=READY_AHEAD)) as rounds:
+        for together in rounds:
+            yield from judge_prepared(together, classifier, activations=activations)
 
 
 def prepare_field(
-    source: ImageSource, spec: PreprocessingSpec, *, microns_per_pixel: float | None = None
+    source: ReadableImage, spec: PreprocessingSpec, *, microns_per_pixel: float | None = None
 ) -> PreparedField:
     """Decode, assess, segment and cut one field; everything but the network.
 
@@ -119,17 +123,17 @@ def prepare_field(
     try:
         return _prepare(source, spec, no_crops, microns_per_pixel)
     except EdgeAllError as error:
-        return PreparedField(dataclasses.replace(failed, error=str(error)), None, no_crops, no_crops)
+        failure = error
     except Exception as error:  # noqa: BLE001 - one image must not end a run of thousands
-        problem = f"{source.image} could not be judged ({type(error).__name__}: {error}). Please report this image."
-        return PreparedField(dataclasses.replace(failed, error=problem), None, no_crops, no_crops)
+        failure = internal_error(source.image, error)
+    return PreparedField(dataclasses.replace(failed, error=str(failure)), None, no_crops, no_crops, failure)
 
 
 def _prepare(
-    source: ImageSource, spec: PreprocessingSpec, no_crops: RgbImage, microns_per_pixel: float | None
+    source: ReadableImage, spec: PreprocessingSpec, no_crops: RgbImage, microns_per_pixel: float | None
 ) -> PreparedField:
     watch = _Stopwatch()
-    pixels = read_image(source.path)
+    pixels = source.read()
     watch.lap("decode")
     sizes = Shrinking(pixels)
     # Segmentation looks at the same size of a 5-megapixel field, and until its turn to be drawn it takes 4 MB, not 15.
@@ -155,11 +159,16 @@ def _prepare(
     return PreparedField(result, picture, crops, squares)
 
 
-def _judge_together(
-    fields: Sequence[PreparedField], classifier: Classifier, *, activations: bool
+def judge_prepared(
+    fields: Sequence[PreparedField], classifier: Classifier, *, activations: bool = False
 ) -> Iterator[ScreenedField]:
-    if not fields:
-        return
+    """Judge the cells of some fields together.
+
+    Args:
+        fields: at least one, from `prepare_field` with the classifier's ``spec``.
+        classifier: judges the cells.
+        activations: whether class activation maps are wanted too.
+    """
     started = time.perf_counter()
     crops = np.concatenate([field.crops for field in fields])
     judgements = iter(classifier.judge(crops, activations=activations) if len(crops) else ())
@@ -176,7 +185,7 @@ def _judge_together(
                 provider=classifier.provider,
             )
         maps = {number: judged.activation for number, judged in own.items() if judged.activation is not None}
-        yield ScreenedField(result, field.picture, field.squares, maps)
+        yield ScreenedField(result, field.picture, field.squares, maps, field.failure)
 
 
 def _decided(cell: Cell, judgement: Judgement | None) -> Cell:
@@ -188,25 +197,6 @@ def _decided(cell: Cell, judgement: Judgement | None) -> Cell:
         label=judgement.label,
         out_of_distribution=judgement.out_of_distribution,
     )
-
-
-def _ahead(prepare: Callable[[ImageSource], PreparedField], sources: Iterable[ImageSource]) -> Iterator[PreparedField]:
-    """``map(prepare, sources)`` on background threads, in order, with a bounded number of fields under way."""
-    # As many as there are cores, although the network wants these as well: 3 % faster than one fewer (2 cores, 20 real
-    # fields, INT8, median of 5), because whoever waits for a disk leaves its core to the others.
-    workers = min(available_cores(), MOST_AHEAD)
-    executor = ThreadPoolExecutor(workers, thread_name_prefix="edge-all-prepare")
-    under_way: deque[Future[PreparedField]] = deque()
-    try:
-        for source in sources:
-            under_way.append(executor.submit(prepare, source))
-            if len(under_way) > workers + READY_AHEAD:
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-    finally:
-        # Also on Ctrl-C: what has not begun is dropped, what is running ends by itself.
-        executor.shutdown(wait=False, cancel_futures=True)
 
 
 class _Stopwatch:

@@ -7,22 +7,31 @@ that is judged, whatever margin the crop was cut with.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from edge_all.classification.classifier import Classifier
-from edge_all.errors import InputError
-from edge_all.imaging import read_image
-from edge_all.inputs import ImageSource
+from edge_all.errors import EdgeAllError, internal_error
+from edge_all.imaging.sources import ReadableImage
 from edge_all.preprocessing import PreprocessingSpec, crop_cell
 from edge_all.quality import assess_quality
 from edge_all.results import Cell, CellLabel, RgbImage, Segmentation
+from edge_all.screening.rounds import prepared_in_rounds
 from edge_all.segmentation import segment
 
-__all__ = ["CropResult", "central_cell", "classify_crops"]
+__all__ = [
+    "ClassifiedCrop",
+    "CropResult",
+    "PreparedCrop",
+    "central_cell",
+    "classify_crops",
+    "judge_crops",
+    "prepare_crop",
+]
 
 CROPS_PER_ROUND = 64
 """Crops judged together; bounds the memory."""
@@ -60,15 +69,50 @@ class CropResult:
         return record
 
 
-def classify_crops(sources: Iterable[ImageSource], classifier: Classifier) -> Iterator[CropResult]:
-    """Judge single-cell images, in their order; one that cannot be judged yields a result that says so."""
-    waiting: list[tuple[CropResult, RgbImage | None]] = []
-    for source in sources:
-        waiting.append(_prepare(source, classifier.spec))
-        if len(waiting) == CROPS_PER_ROUND:
-            yield from _judge_together(waiting, classifier)
-            waiting = []
-    yield from _judge_together(waiting, classifier)
+@dataclass(frozen=True, slots=True)
+class ClassifiedCrop:
+    """A judged single-cell image.
+
+    Attributes:
+        result: the judgement.
+        failure: what was raised where ``result.status`` is ``error``.
+    """
+
+    result: CropResult
+    failure: EdgeAllError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCrop:
+    """A single-cell image with its cell cut out, before it is classified.
+
+    Attributes:
+        result: not judged yet.
+        crop: ``uint8 [size, size, 3]`` RGB; None where there is nothing to judge.
+        failure: as in `ClassifiedCrop`.
+    """
+
+    result: CropResult
+    crop: RgbImage | None = None
+    failure: EdgeAllError | None = None
+
+
+def classify_crops(sources: Iterable[ReadableImage], classifier: Classifier) -> Generator[ClassifiedCrop, None, None]:
+    """Judge single-cell images, in their order, each as soon as it has arrived.
+
+    One that cannot be judged yields a result that says so.
+    """
+
+    def prepare(source: ReadableImage) -> PreparedCrop:
+        return prepare_crop(source, classifier.spec)
+
+    def is_full(crops: Sequence[PreparedCrop]) -> bool:
+        return len(crops) >= CROPS_PER_ROUND
+
+    # Not on several threads: these images are small, and the network has the cores.
+    with closing(prepared_in_rounds(sources, prepare, is_full, workers=1, ahead=CROPS_PER_ROUND)) as rounds:
+        for together in rounds:
+            yield from judge_crops(together, classifier)
 
 
 def central_cell(segmentation: Segmentation) -> Cell | None:
@@ -85,21 +129,33 @@ def central_cell(segmentation: Segmentation) -> Cell | None:
     return nearest if nearest is not None and distance(nearest) < min(width, height) / 4 else None
 
 
-def _prepare(source: ImageSource, spec: PreprocessingSpec) -> tuple[CropResult, RgbImage | None]:
+def prepare_crop(source: ReadableImage, spec: PreprocessingSpec) -> PreparedCrop:
+    """Decode, assess and segment one image, and cut out the cell in its middle; everything but the network.
+
+    Errors become the result's status.
+    """
     try:
-        pixels = read_image(source.path)
-    except InputError as error:
-        return CropResult(source.image, "error", error=str(error)), None
+        return _prepare(source, spec)
+    except EdgeAllError as error:
+        failure = error
+    except Exception as error:  # noqa: BLE001 - one image must not end a run of thousands
+        failure = internal_error(source.image, error)
+    return PreparedCrop(CropResult(source.image, "error", error=str(failure)), None, failure)
+
+
+def _prepare(source: ReadableImage, spec: PreprocessingSpec) -> PreparedCrop:
+    pixels = source.read()
     quality = assess_quality(pixels)
     if not quality.usable:
-        return CropResult(source.image, "unusable", error=" ".join(quality.reasons)), None
+        return PreparedCrop(CropResult(source.image, "unusable", error=" ".join(quality.reasons)))
     segmentation = segment(pixels)
     cell = central_cell(segmentation)
     if cell is None:
-        return CropResult(source.image, "unusable", error="No white cell was found in the middle of the image."), None
-    return CropResult(source.image, "ok", note=_note(segmentation, cell)), crop_cell(
-        pixels, cell, segmentation.cell_labels, spec
-    )
+        return PreparedCrop(
+            CropResult(source.image, "unusable", error="No white cell was found in the middle of the image.")
+        )
+    crop = crop_cell(pixels, cell, segmentation.cell_labels, spec)
+    return PreparedCrop(CropResult(source.image, "ok", note=_note(segmentation, cell)), crop)
 
 
 def _note(segmentation: Segmentation, judged: Cell) -> str | None:
@@ -112,21 +168,18 @@ def _note(segmentation: Segmentation, judged: Cell) -> str | None:
     return " ".join(notes) or None
 
 
-def _judge_together(
-    waiting: Sequence[tuple[CropResult, RgbImage | None]], classifier: Classifier
-) -> Iterator[CropResult]:
-    crops = [crop for _, crop in waiting if crop is not None]
-    judgements = iter(classifier.judge(np.stack(crops)) if crops else ())
-    for result, crop in waiting:
-        if crop is None:
-            yield result
-        else:
+def judge_crops(crops: Sequence[PreparedCrop], classifier: Classifier) -> Iterator[ClassifiedCrop]:
+    """Judge some cells together, from `prepare_crop` with the classifier's ``spec``."""
+    cut = [one.crop for one in crops if one.crop is not None]
+    judgements = iter(classifier.judge(np.stack(cut)) if cut else ())
+    for one in crops:
+        result = one.result
+        if one.crop is not None:
             judgement = next(judgements)
-            yield CropResult(
-                result.image,
-                "ok",
+            result = replace(
+                result,
                 probability=judgement.probability,
                 label=judgement.label,
                 out_of_distribution=judgement.out_of_distribution,
-                note=result.note,
             )
+        yield ClassifiedCrop(result, one.failure)

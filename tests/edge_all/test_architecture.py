@@ -30,6 +30,7 @@ ROOMS = [
     "slides",
     "screening",
     "outputs",
+    "api",
     "runs",
     "rendering",
     "doctor",

@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_all.api.screener import Screener
 from edge_all.classification.classifier import Classifier
 from edge_all.inputs import find_images
 from edge_all.model.package import load_package
 from edge_all.preprocessing import crop_window
 from edge_all.rendering import SmearSpec, render_field
-from edge_all.screening.single_cells import classify_crops
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def write_crop(path: Path, factor: float) -> None:
 def test_the_margin_of_a_crop_hardly_matters(tmp_path: Path, classifier: Classifier) -> None:
     for number, factor in enumerate((1.4, 2.0, 2.6)):
         write_crop(tmp_path / f"{number}.png", factor)
-    crops = list(classify_crops(find_images([tmp_path / f"{number}.png" for number in range(3)]), classifier))
+    crops = list(Screener.of(classifier).classify(find_images([tmp_path / f"{number}.png" for number in range(3)])))
     assert [crop.status for crop in crops] == ["ok"] * 3
     probabilities = [crop.probability for crop in crops if crop.probability is not None]
     assert max(probabilities) - min(probabilities) < 0.15
@@ -39,7 +39,7 @@ def test_the_margin_of_a_crop_hardly_matters(tmp_path: Path, classifier: Classif
 def test_an_image_without_a_cell_is_not_called_negative(tmp_path: Path, classifier: Classifier) -> None:
     field = render_field(1, width=250, height=250, spec=SmearSpec())
     cv2.imwrite(str(tmp_path / "red_cells.png"), field.pixels[..., ::-1])
-    (crop,) = classify_crops(find_images([tmp_path / "red_cells.png"]), classifier)
+    (crop,) = Screener.of(classifier).classify(find_images([tmp_path / "red_cells.png"]))
     assert crop.status == "unusable"
     assert crop.label is None
     assert crop.error
@@ -49,7 +49,7 @@ def test_the_note_says_how_many_cells_a_whole_field_holds(tmp_path: Path, classi
     write_crop(tmp_path / "one.png", 2.0)
     field = render_field(1, width=600, height=600, spec=SmearSpec(blasts=4))
     cv2.imwrite(str(tmp_path / "many.png"), field.pixels[..., ::-1])
-    many, one = classify_crops(find_images([tmp_path / "many.png", tmp_path / "one.png"]), classifier)
+    many, one = Screener.of(classifier).classify(find_images([tmp_path / "many.png", tmp_path / "one.png"]))
     assert many.note == "The image holds 4 cells; the one in the middle was judged."
     assert one.note is None
 
@@ -58,5 +58,5 @@ def test_a_damaged_crop_does_not_stop_the_others(tmp_path: Path, classifier: Cla
     write_crop(tmp_path / "a.png", 2.0)
     (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
     cv2.imwrite(str(tmp_path / "c.png"), np.full((200, 200, 3), 255, np.uint8))
-    crops = list(classify_crops(find_images([tmp_path / f"{name}.png" for name in "abc"]), classifier))
+    crops = list(Screener.of(classifier).classify(find_images([tmp_path / f"{name}.png" for name in "abc"])))
     assert [crop.status for crop in crops] == ["ok", "error", "unusable"]

@@ -1,0 +1,97 @@
+"""The pictures of a screened field, made when they are asked for from the image that was handed over."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from edge_all.errors import UnreadableImageError
+from edge_all.imaging.sources import HeldImage
+from edge_all.outputs.overlay import draw_overlay
+from edge_all.outputs.palette import PALETTE, cell_class
+from edge_all.outputs.pictures import jpeg_bytes, png_bytes
+from edge_all.outputs.result_words import STATUS_WORDS, named, reason_words, text
+from edge_all.preprocessing import PreprocessingSpec, crop_cells
+from edge_all.results import INTENDED_USE, Cell, FieldResult, LabelImage, RgbImage, Segmentation
+from edge_all.segmentation import segment
+
+__all__ = ["PicturesFromImage"]
+
+JPEG_QUALITY = 85
+
+
+@dataclass(frozen=True, slots=True)
+class PicturesFromImage:
+    """Implements `edge_all.results.FieldPictures`.
+
+    Pickled, it keeps the path of an image; of one that is held in memory nothing is left, and the result that it
+    belongs to comes back without pictures.
+
+    Attributes:
+        image: what was judged.
+        spec: how the network's crops are cut.
+        microns_per_pixel: as it was judged.
+    """
+
+    image: HeldImage
+    spec: PreprocessingSpec
+    microns_per_pixel: float | None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave pixels behind."""
+        if self.image.file is None:
+            return type(None), ()
+        return type(self), (self.image, self.spec, self.microns_per_pixel)
+
+    def overlay(self, field: FieldResult) -> RgbImage:
+        """See `FieldResult.overlay`."""
+        return draw_overlay(self._pixels(), field)
+
+    def crops(self, field: FieldResult, cells: Sequence[Cell]) -> RgbImage:
+        """``uint8 [cells, size, size, 3]`` RGB, see `FieldResult.crop`."""
+        pixels = self._pixels()
+        labels = self._segmentation(field, pixels).cell_labels if self.spec.background == "blank" else None
+        return crop_cells(pixels, cells, labels, self.spec)
+
+    def label_image(self, field: FieldResult, of: Literal["cells", "nuclei"]) -> LabelImage:
+        """See `FieldResult.label_image`."""
+        segmentation = self._segmentation(field, self._pixels())
+        return segmentation.cell_labels if of == "cells" else segmentation.nucleus_labels
+
+    def html(self, field: FieldResult) -> str:
+        """The overlay, and in words what was found; a notebook holds it without a file beside it."""
+        classes = [cell_class(cell) for cell in field.cells]
+        found = ", ".join(f"{classes.count(name)} {name}" for name in PALETTE if name in classes)
+        if field.status != "ok":
+            found = f"{STATUS_WORDS[field.status]}: {reason_words(field)}"
+        words = f"<p><strong>{named(field.image)}</strong>: {text(found or 'no white cell found')}</p>"
+        if field.status == "error":
+            return f"<div>{words}<p>{text(INTENDED_USE)}</p></div>"
+        picture = base64.b64encode(jpeg_bytes(self.overlay(field), JPEG_QUALITY)).decode("ascii")
+        return (
+            f'<figure>{words}<img style="max-width: 100%" alt="The field with its cells drawn in" '
+            f'src="data:image/jpeg;base64,{picture}"></figure>'
+        )
+
+    def png(self, field: FieldResult) -> bytes:
+        """The overlay as a PNG file."""
+        return png_bytes(self.overlay(field))
+
+    def _pixels(self) -> RgbImage:
+        """The pixels that were judged.
+
+        Raises:
+            ImageError: they cannot be read, or are others now.
+        """
+        if not self.image.unchanged:
+            raise UnreadableImageError(
+                f"{self.image.image} is gone, or has changed since it was judged.", "Screen the image again."
+            )
+        return self.image.read()
+
+    def _segmentation(self, field: FieldResult, pixels: RgbImage) -> Segmentation:
+        if field.status != "ok":
+            return Segmentation(pixels.shape[:2])
+        return segment(pixels, microns_per_pixel=self.microns_per_pixel)
