@@ -1,19 +1,21 @@
-"""The runtime stays lean, and its rooms import only the rooms above them."""
+"""The runtime stays lean, and in all three distributions a room imports only the rooms above it."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
 
-import edge_all
-
-PACKAGE = Path(edge_all.__file__).parent
+ROOT = Path(__file__).parents[2]
 # Top to bottom as in ARCHITECTURE.md: a room imports only what stands before it.
-ROOMS = [
+RUNTIME = (
     "errors",
     "results",
     "wording",
@@ -36,39 +38,186 @@ ROOMS = [
     "doctor",
     "benchmark",
     "cli",
-]
-TRAINING_SIDE = {"tensorflow", "keras", "onnx", "tf2onnx", "sklearn", "edge_all_export", "edge_all_calibration"}
+)
+CALIBRATION = (
+    "labelled_cells",
+    # What everything is measured by stands above what is fitted by it.
+    "gating.metrics",
+    "gating.intervals",
+    "probability",
+    "quantizing",
+    "gating",
+    "releasing",
+    "cli",
+    "commands",
+)
+EXPORT = (
+    "datasets",
+    "splits",
+    "leaks",
+    "augmentation",
+    "crops",
+    "network",
+    "simplification",
+    "onnx_export",
+    "trained",
+    "parity",
+    "packaging",
+    "release_cells",
+    "segmentation_scores",
+    "training",
+    "evaluation",
+    "cli",
+    "plain_yardstick",
+    "commands",
+)
+KERAS = {"tensorflow", "keras", "tf2onnx"}
 
 
-def imports_of(file: Path) -> set[str]:
-    """Dotted names of all modules that a file imports, wherever in it."""
+@dataclass(frozen=True)
+class Distribution:
+    """One of the three: its package, the order of its rooms, and what it must never import."""
+
+    package: str
+    folder: Path
+    rooms: tuple[str, ...]
+    never: frozenset[str]
+
+    @cached_property
+    def imports(self) -> dict[str, set[str]]:
+        """What each module imports; the package itself, the door to all its rooms, is left out."""
+        door = self.folder / "__init__.py"
+        found = {}
+        for file in sorted(set(self.folder.rglob("*.py")) - {door}):
+            module = ".".join((self.package, *file.relative_to(self.folder).with_suffix("").parts))
+            package = module.removesuffix(".__init__")
+            source = file.read_text(encoding="utf-8")
+            found[package] = imports_of(source, package, is_package=package != module)
+        return found
+
+
+DISTRIBUTIONS = (
+    Distribution(
+        "edge_all",
+        ROOT / "edge_all",
+        RUNTIME,
+        frozenset(KERAS | {"onnx", "sklearn", "matplotlib", "edge_all_export", "edge_all_calibration"}),
+    ),
+    Distribution(
+        "edge_all_calibration",
+        ROOT / "calibration" / "edge_all_calibration",
+        CALIBRATION,
+        frozenset(KERAS | {"edge_all_export"}),
+    ),
+    Distribution("edge_all_export", ROOT / "export" / "edge_all_export", EXPORT, frozenset()),
+)
+
+
+def imports_of(source: str, module: str, *, is_package: bool = False) -> set[str]:
+    """Dotted names of all that a file imports, wherever in it and however it is written.
+
+    ``from a import b`` counts as ``a.b``, whether b is a module or a name in one.
+
+    Raises:
+        AssertionError: a name is computed, so that nobody can read what is imported.
+    """
     names: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = module.split(".")[: -(node.level - is_package) or None]
+                base = ".".join([*above, *([base] if base else [])])
+            names.update(f"{base}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if called in {"import_module", "__import__"}:
+                name = node.args[0] if node.args else None
+                assert isinstance(name, ast.Constant), f"{module}: line {node.lineno} imports what cannot be read"
+                names.add(str(name.value))
     return names
 
 
-def room_of(file: Path) -> str:
-    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def room_in(name: str, package: str, rooms: Iterable[str]) -> str | None:
+    """The room that a dotted name lies in, the most exact one; None where it lies in none."""
+    below = name.removeprefix(f"{package}.")
+    found = [room for room in rooms if below == room or below.startswith(f"{room}.")]
+    return max(found, key=len, default=None)
 
 
-FILES = sorted(file for file in PACKAGE.rglob("*.py") if file.parent != PACKAGE or file.name != "__init__.py")
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import edge_all.cli",
+        "import edge_all.cli.main as m",
+        "import os, edge_all.cli",
+        "from edge_all import cli",
+        "from edge_all import __version__, cli as c",
+        "from edge_all.cli import main",
+        "from edge_all.cli.main import build_app",
+        "from . import cli",
+        "from .cli import main",
+        "from .cli.main import build_app",
+        "import importlib\nimportlib.import_module('edge_all.cli.main')",
+        "from importlib import import_module\nimport_module('edge_all.cli')",
+        "__import__('edge_all.cli')",
+        "def later():\n    from edge_all import cli",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from edge_all.cli import main",
+        "try:\n    import edge_all.cli\nexcept ImportError:\n    pass",
+    ],
+)
+def test_every_way_to_write_an_import_is_seen(source: str) -> None:
+    assert "cli" in {room_in(name, "edge_all", RUNTIME) for name in imports_of(source, "edge_all.results")}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_a_room_imports_only_rooms_above_it(file: Path) -> None:
-    own = ROOMS.index(room_of(file))
-    for name in imports_of(file):
-        if name.startswith("edge_all."):
-            assert ROOMS.index(name.split(".")[1]) <= own, f"{file.name} imports {name}"
+def test_relative_imports_are_seen_from_deeper_too() -> None:
+    assert imports_of("from ..slides import verdict", "edge_all.model.card") == {"edge_all.slides.verdict"}
+    assert imports_of("from . import card", "edge_all.model.store") == {"edge_all.model.card"}
+    assert imports_of("from .card import x", "edge_all.model", is_package=True) == {"edge_all.model.card.x"}
+    assert imports_of("from .. import cli", "edge_all.model", is_package=True) == {"edge_all.cli"}
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_the_runtime_never_imports_the_training_side(file: Path) -> None:
-    assert {name.split(".")[0] for name in imports_of(file)}.isdisjoint(TRAINING_SIDE)
+def test_an_import_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(AssertionError, match="cannot be read"):
+        imports_of("import importlib\nimportlib.import_module(name)", "edge_all.results")
+
+
+MODULES = [
+    pytest.param(one, module, imported, id=module) for one in DISTRIBUTIONS for module, imported in one.imports.items()
+]
+
+
+@pytest.mark.parametrize(("one", "module", "imported"), MODULES)
+def test_a_room_imports_only_rooms_above_it(one: Distribution, module: str, imported: set[str]) -> None:
+    own = room_in(module, one.package, one.rooms)
+    assert own is not None, f"{module} lies in no room: give it a place in the order"
+    for name in imported:
+        if name.split(".")[0] == one.package and not name.startswith(f"{one.package}.__"):
+            room = room_in(name, one.package, one.rooms)
+            assert room is not None, f"{module} imports {name}: name the room that it lies in"
+            assert one.rooms.index(room) <= one.rooms.index(own), f"{module} imports {name}, which lies below it"
+
+
+@pytest.mark.parametrize(("one", "module", "imported"), MODULES)
+def test_nothing_imports_what_its_side_must_not_have(one: Distribution, module: str, imported: set[str]) -> None:
+    assert {name.split(".")[0] for name in imported}.isdisjoint(one.never), module
+
+
+@pytest.mark.parametrize("one", DISTRIBUTIONS, ids=lambda one: one.package)
+def test_every_room_exists(one: Distribution) -> None:
+    assert {room_in(module, one.package, one.rooms) for module in one.imports} == set(one.rooms)
+
+
+@pytest.mark.parametrize("one", DISTRIBUTIONS, ids=lambda one: one.package)
+def test_no_two_files_import_each_other(one: Distribution) -> None:
+    graph: dict[str, set[str]] = {}
+    for module, imported in one.imports.items():
+        # The longest part that is a module; what follows is a name in it.
+        parts = ({name.rsplit(".", cut)[0] for cut in range(name.count("."))} & one.imports.keys() for name in imported)
+        graph[module] = {max(found, key=len) for found in parts if found} - {module}
+    tuple(graphlib.TopologicalSorter(graph).static_order())
 
 
 @pytest.mark.parametrize(
