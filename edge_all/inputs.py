@@ -11,7 +11,7 @@
   Only where there is no image at all is that an error here.
 """
 
-# ruff: noqa: PTH112, PTH113 - Path.is_dir raises where os.path.isdir says no, as in a folder that may not be entered
+# ruff: noqa: PTH112 - Path.is_dir raises where os.path.isdir says no, as in a folder that may not be entered
 from __future__ import annotations
 
 import glob
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import overload
 
 from edge_all.errors import InputError, InputNotFoundError, UsageError
-from edge_all.files.run_files import CROPS_FOLDER, FIELDS_FILE, GEOJSON_FOLDER, LABEL_IMAGES, OVERLAYS_FOLDER
+from edge_all.files.run_folder import run_that_wrote
 from edge_all.imaging import IMAGE_SUFFIXES, read_image
 from edge_all.results import RgbImage
 
@@ -184,14 +184,8 @@ def _looks_like_an_image(path: Path) -> bool:
 
 
 def _refuse_output_of_a_run(file: Path, *, crops_wanted: bool) -> None:
-    folder = _folder_of(file)
-    if folder.name in {CROPS_FOLDER, OVERLAYS_FOLDER, GEOJSON_FOLDER}:
-        run, welcome = folder.parent, crops_wanted and folder.name == CROPS_FOLDER
-    elif file.name.endswith(LABEL_IMAGES):
-        run, welcome = folder, False
-    else:
-        return
-    if not welcome and os.path.isfile(run / FIELDS_FILE):
+    run, shows_a_cell = run_that_wrote(file, _folder_of(file))
+    if run is not None and not (crops_wanted and shows_a_cell):
         raise InputError(
             f"{file} was written by a run of edge-all, whose results lie in {run}; it is no image of a slide.",
             "Name the slides themselves, without the folders of results.",

@@ -163,6 +163,27 @@ class Screener:
     def _with_pictures(self, result: FieldResult, image: HeldImage, microns_per_pixel: float | None) -> FieldResult:
         return replace(result, pictures=PicturesFromImage(image, self.classifier.spec, microns_per_pixel))
 
+    def screen_with_pictures(
+        self, sources: Iterable[ReadableImage], *, microns_per_pixel: float | None = None, activations: bool = False
+    ) -> Generator[ScreenedField, None, None]:
+        """`screen_many` for those who write or show each field at once: with the pictures that it was judged by.
+
+        Args:
+            sources: images that can be read, such as those of `edge_all.inputs.find_images`; gone through as in
+                `screen_many`.
+            microns_per_pixel: as for `screen`.
+            activations: whether class activation maps are wanted too.
+
+        Yields:
+            Each field with its picture and the squares around its cells, which are not kept; an image that cannot be
+            judged has a result of status ``error``.
+
+        Raises:
+            UsageError: activation maps are wanted of a package that computes none.
+            ModelError: the network failed.
+        """
+        return screen_fields(sources, self.classifier, microns_per_pixel=microns_per_pixel, activations=activations)
+
     @overload
     def classify(self, source: Source) -> CropResult: ...  # type: ignore[overload-overlap]  # a str is iterable, too
     @overload
@@ -200,12 +221,15 @@ class Screener:
                     raise crop.failure
                 yield crop.result
 
-    def judge_slide(self, fields: Iterable[FieldResult], *, slide: str | None = None) -> SlideResult:
+    def judge_slide(
+        self, fields: Iterable[FieldResult], *, slide: str | None = None, not_looked_at: int = 0
+    ) -> SlideResult:
         """Take the fields of one slide together.
 
         Args:
             fields: all its fields, those that could not be judged included.
             slide: its name; that of its fields where None.
+            not_looked_at: number of its images that were left out because the verdict was settled before.
 
         Returns:
             Counts, the ALL fraction with its 95 % interval, and a verdict with its reason.
@@ -230,7 +254,7 @@ class Screener:
                     f"not by this screener's {self.model.name} {self.model.version} ({self.model.variant}).",
                     "Judge the slide with the model that judged its fields.",
                 )
-        return judge_slide(slide or next(iter(names)), taken, self.classifier.thresholds)
+        return judge_slide(slide or next(iter(names)), taken, self.classifier.thresholds, not_looked_at=not_looked_at)
 
 
 def _hold_one(source: object, slide: str | None, of_many: str) -> HeldImage:

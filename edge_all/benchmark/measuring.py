@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from edge_all.api.screener import Screener
 from edge_all.benchmark.planning import Plan, PreparedBenchmark
 from edge_all.benchmark.processes import measure_processes
 from edge_all.benchmark.report import BARE, OF_THE_RUN, WHOLE, BenchmarkReport, ConfigurationFigures
@@ -15,10 +16,10 @@ from edge_all.benchmark.timing import Samples, timed
 from edge_all.benchmark.workload import Workload
 from edge_all.benchmark.yardsticks import BareNetwork, other_yardsticks
 from edge_all.classification.classifier import Classifier
+from edge_all.files.run_folder import RunFolder
 from edge_all.model.package import ModelPackage
-from edge_all.outputs.naming import unique_stems
-from edge_all.runs.screening_run import screen_to_folder, summarise, write_pictures, write_summary
-from edge_all.screening.pipeline import screen_fields
+from edge_all.outputs.formats import write_run
+from edge_all.runs.screening_run import screen_to_folder, summarise, write_pictures
 from edge_all.session import available_cores
 from edge_all.session.providers import CPU_BATCHES, DEVICES, choose_provider
 
@@ -83,7 +84,7 @@ def _measure(
         folders = (Path(scratch) / f"run{number}" for number in itertools.count())
         runs, computing = _take_turns(
             {
-                WHOLE: lambda: screen_to_folder(workload.images.sources, classifier, next(folders)),
+                WHOLE: lambda: screen_to_folder(workload.images.sources, Screener.of(classifier), next(folders)),
                 BARE: bare.work(workload.crops, sizes),
                 **others,
             },
@@ -147,20 +148,20 @@ def _stages(workload: Workload, classifier: Classifier, out: Path) -> dict[str, 
     """Every stage by itself, field by field, in the calling thread."""
     stages: dict[str, list[float]] = {}
     results = []
-    stems = unique_stems([source.image for source in workload.images.sources])
+    folder = RunFolder.for_images(out, [source.image for source in workload.images.sources])
+    screener = Screener.of(classifier)
     classifier.judge(workload.crops[: min(len(workload.crops), 15)])
     for source in (workload.images.sources[0], *workload.images.sources):
         # One field at a time leaves the pipeline nothing to overlap.
-        (field,) = screen_fields([source], classifier)
-        result = write_pictures(out, stems[source.image], field, classifier.spec)
-        results.append(result)
+        (field,) = screener.screen_with_pictures([source])
+        results.append(write_pictures(folder, field, classifier.spec.factor))
     for result in results[1:]:
         for stage, milliseconds in result.timings_ms.items():
             stages.setdefault(stage, []).append(milliseconds)
     samples = {stage: Samples.of(values) for stage, values in stages.items()}
-    aggregation, _ = timed(lambda: summarise(results[1:], classifier))
-    summary = summarise(results[1:], classifier)
-    tables, _ = timed(lambda: write_summary(out, summary, stems, classifier))
+    aggregation, _ = timed(lambda: summarise(results[1:], screener))
+    summary = summarise(results[1:], screener)
+    tables, _ = timed(lambda: write_run(folder, summary))
     return {
         **samples,
         f"aggregation {OF_THE_RUN}": Samples((aggregation,)),

@@ -36,19 +36,19 @@ def demo(
     lean_process()
     from edge_all.cli.progress import field_progress
     from edge_all.cli.slide_table import print_slides
-    from edge_all.files.run_files import REPORT_FILE
+    from edge_all.files.run_folder import RunFolder
     from edge_all.rendering.demo import DEMO_NOTICE, demo_files, write_demo_fields
     from edge_all.runs.screening_run import refuse_run_of_other_images, screen_to_folder
 
     refuse_run_of_other_images(out, demo_files(out / FIELDS_FOLDER))
     typer.echo(DEMO_NOTICE)
     paths = write_demo_fields(out / FIELDS_FOLDER)
-    from edge_all.classification.classifier import load_classifier
+    from edge_all.api.screener import Screener
     from edge_all.inputs import find_images
 
-    classifier = load_classifier(model, variant=variant, device=device, threads=threads)
+    screener = Screener(model, variant, device, threads)
     with field_progress(len(paths), quiet=False) as on_field:
         # Run again in the same folder, it takes the results that are there.
-        summary = screen_to_folder(find_images(paths), classifier, out, resume=True, on_field=on_field)
+        summary = screen_to_folder(find_images(paths), screener, out, resume=True, on_field=on_field)
     print_slides(summary.slides)
-    typer.echo(f"Report: {out / REPORT_FILE}")
+    typer.echo(f"Report: {RunFolder(out, {}).report}")

@@ -60,17 +60,17 @@ def screen(
     from edge_all.inputs import find_images
 
     sources = find_images(paths, slide=slide)
-    from edge_all.classification.classifier import load_classifier
-    from edge_all.files.run_files import REPORT_FILE
+    from edge_all.api.screener import Screener
+    from edge_all.files.run_folder import RunFolder
     from edge_all.runs.screening_run import screen_to_folder, warm_up
 
     warm_up()
-    classifier = load_classifier(model, variant=variant, device=device, threads=threads)
+    screener = Screener(model, variant, device, threads)
     try:
         with field_progress(len(sources), quiet=as_json) as on_field:
             summary = screen_to_folder(
                 sources,
-                classifier,
+                screener,
                 out,
                 resume=resume,
                 stop_when_settled=stop_when_settled,
@@ -87,5 +87,5 @@ def screen(
         print_slides(summary.slides)
         if stop_when_settled:
             typer.echo(f"Images not looked at, their slides being settled: {summary.images_not_looked_at}")
-        typer.echo(f"Report: {out / REPORT_FILE}")
+        typer.echo(f"Report: {RunFolder(out, {}).report}")
     raise typer.Exit(0 if summary.all_judged else 1)

@@ -36,7 +36,7 @@ def segment(
     from rich.text import Text
 
     from edge_all.cli.tables import readable_table
-    from edge_all.files.run_files import FIELDS_FILE
+    from edge_all.files.run_folder import FIELDS_FILE
     from edge_all.runs.segmentation_run import segment_to_folder
 
     table = readable_table("image", "candidates", "rejected", "note", fold=("image", "note"))

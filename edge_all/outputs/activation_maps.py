@@ -8,18 +8,18 @@ faintest trace in full colour.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.files.run_folder import RunFolder
 from edge_all.outputs.palette import PALETTE
 from edge_all.outputs.pictures import write_jpeg
-from edge_all.outputs.thumbnails import JPEG_QUALITY, cell_picture, thumbnail_path
+from edge_all.outputs.thumbnails import JPEG_QUALITY, cell_picture
 from edge_all.results import FieldResult, RgbImage
 
-__all__ = ["activation_path", "paint_activation", "save_activation_maps"]
+__all__ = ["paint_activation", "save_activation_maps"]
 
 HALF_COLOUR = 3.6
 """Contribution to the calibrated logit of ALL at which a place has half of the strongest colour.
@@ -34,8 +34,7 @@ STRONGEST = 0.8
 
 
 def save_activation_maps(
-    folder: Path,
-    stem: str,
+    folder: RunFolder,
     field: FieldResult,
     squares: RgbImage,
     activations: Mapping[int, NDArray[np.float32]],
@@ -44,8 +43,7 @@ def save_activation_maps(
     """Write a picture for each candidate that has a map: the square that the network sees, the map laid over it.
 
     Args:
-        folder: where to write ``<stem>.<cell id>.activation.jpg``.
-        stem: from `edge_all.outputs.naming.unique_stems`.
+        folder: of the run.
         field: a judged field.
         squares: ``uint8 [candidates, side, side, 3]`` RGB, as in `edge_all.screening.pipeline.ScreenedField`.
         activations: map ``float32 [h, w]`` by the id of a candidate, as in `Judgement`.
@@ -57,12 +55,7 @@ def save_activation_maps(
     for cell, square in zip(field.candidates, squares, strict=True):
         if cell.id in activations:
             picture = paint_activation(cell_picture(square, cell, field, factor), activations[cell.id])
-            write_jpeg(activation_path(folder, stem, cell.id), picture, JPEG_QUALITY)
-
-
-def activation_path(folder: Path, stem: str, cell_id: int) -> Path:
-    """Where the map of a cell lies: ``<stem>.<cell id>.activation.jpg``."""
-    return thumbnail_path(folder, stem, cell_id).with_suffix(".activation.jpg")
+            write_jpeg(folder.activation_map(field.image, cell.id), picture, JPEG_QUALITY)
 
 
 def paint_activation(picture: RgbImage, activation: NDArray[np.float32]) -> RgbImage:

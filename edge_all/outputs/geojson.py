@@ -38,23 +38,17 @@ def feature_collection(field: FieldResult) -> dict[str, Any]:
     }
 
 
-def write_geojson(folder: Path, stem: str, field: FieldResult) -> Path:
-    """Write the cells of one field to ``<stem>.geojson``.
+def write_geojson(path: Path, field: FieldResult) -> None:
+    """Write the cells of one field.
 
     Args:
-        folder: where to write.
-        stem: from `edge_all.outputs.naming.unique_stems`.
+        path: the file to write.
         field: a judged field.
-
-    Returns:
-        The file written.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    path = folder / f"{stem}.geojson"
     write_atomically(path, json_text(feature_collection(field)).encode("ascii"))
-    return path
 
 
 def _feature(field: FieldResult, cell: Cell) -> dict[str, Any]:

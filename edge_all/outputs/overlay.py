@@ -68,24 +68,18 @@ def draw_overlay(pixels: RgbImage, result: FieldResult) -> RgbImage:
     return whole
 
 
-def save_overlay(folder: Path, stem: str, pixels: RgbImage, result: FieldResult) -> Path:
-    """Draw a field with `draw_overlay` and write it to ``<stem>.jpg``.
+def save_overlay(path: Path, pixels: RgbImage, result: FieldResult) -> None:
+    """Draw a field with `draw_overlay` and write it as JPEG.
 
     Args:
-        folder: where to write.
-        stem: from `edge_all.outputs.naming.unique_stems`.
+        path: the file to write.
         pixels: ``uint8 [h, w, 3]`` RGB field, at its own size or shrunk by its `whole_reduction`.
         result: its cells.
-
-    Returns:
-        The file written.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    path = folder / f"{stem}.jpg"
     write_jpeg(path, draw_overlay(pixels, result), JPEG_QUALITY)
-    return path
 
 
 def _scale_into(picture: RgbImage, pixels: RgbImage) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from edge_all.outputs.naming import image_file_name
+from edge_all.files.naming import image_file_name
 from edge_all.outputs.palette import CellClass
 from edge_all.results import Cell, FieldResult
 

@@ -14,76 +14,28 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from edge_all.classification.classifier import Classifier
+from edge_all.api.screener import Screener
 from edge_all.errors import OutputError, UsageError
-from edge_all.inputs import ImageSource
-from edge_all.outputs.activation_maps import activation_path, save_activation_maps
-from edge_all.outputs.csv_table import write_cells
-from edge_all.outputs.geojson import write_geojson
-from edge_all.outputs.report.html_report import write_report
-from edge_all.outputs.jsonl import FieldsWriter, read_fields, write_fields
-from edge_all.outputs.naming import unique_stems
-from edge_all.outputs.overlay import load_font, save_overlay
 from edge_all.files.folder_claim import claimed_folder, refuse_folder_of_images
-from edge_all.outputs.slides_json import write_slides
-from edge_all.outputs.thumbnails import save_thumbnails, thumbnail_path
-from edge_all.preprocessing import PreprocessingSpec
-from edge_all.results import FieldResult, SlideResult
-from edge_all.files.run_files import (
-    CELLS_FILE,
-    CROPS_FOLDER,
-    FIELDS_FILE,
-    GEOJSON_FOLDER,
-    OVERLAYS_FOLDER,
-    REPORT_FILE,
-    SLIDES_FILE,
-)
-from edge_all.screening.pipeline import ScreenedField, screen_fields
+from edge_all.files.run_folder import FIELDS_FILE, RunFolder
+from edge_all.inputs import ImageSource
+from edge_all.outputs.formats import write_field, write_run
+from edge_all.outputs.jsonl import FieldsWriter, read_fields, write_fields
+from edge_all.outputs.overlay import load_font
+from edge_all.outputs.run_summary import RunSummary
+from edge_all.results import FieldResult, ModelIdentity
+from edge_all.screening.pipeline import ScreenedField
 from edge_all.segmentation.colour_clustering import build_lab_tables
 from edge_all.slides.settling import SettledSlides
-from edge_all.slides.verdict import judge_slide
 
-__all__ = [
-    "RunSummary",
-    "refuse_run_of_other_images",
-    "screen_to_folder",
-    "summarise",
-    "warm_up",
-    "write_pictures",
-    "write_summary",
-]
+__all__ = ["refuse_run_of_other_images", "screen_to_folder", "summarise", "warm_up", "write_pictures"]
 
 FIELDS_BEING_DRAWN = 2
 """Fields whose pictures are written behind the network's back at a time; one takes up to 15 MB."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunSummary:
-    """What a run came to.
-
-    Attributes:
-        fields: every field, in the order in which they were judged, without the outlines of its cells: those of a field
-            take 36 kB on average (75 ALL-IDB1 and 40 BCCD images), 72 MB in a run of 2000. `fields.jsonl` has them.
-        slides: every slide, in the order of its first field.
-    """
-
-    fields: tuple[FieldResult, ...]
-    slides: tuple[SlideResult, ...]
-
-    @property
-    def all_judged(self) -> bool:
-        """Whether every image that was looked at could be judged."""
-        return all(field.status == "ok" for field in self.fields)
-
-    @property
-    def images_not_looked_at(self) -> int:
-        """Number of images that were left out, the verdict of their slide being settled."""
-        return sum(slide.images_not_looked_at for slide in self.slides)
 
 
 def warm_up() -> None:
@@ -104,7 +56,7 @@ def warm_up() -> None:
 
 def screen_to_folder(
     sources: Sequence[ImageSource],
-    classifier: Classifier,
+    screener: Screener,
     out: Path,
     *,
     resume: bool = False,
@@ -117,8 +69,8 @@ def screen_to_folder(
 
     Args:
         sources: the images, from `edge_all.inputs.find_images`.
-        classifier: judges the cells.
-        out: the folder, see `edge_all.files.run_files` for what goes into it.
+        screener: judges the fields.
+        out: the folder, see `edge_all.outputs.formats` for what goes into it.
         resume: go on with the run that the folder holds.
         stop_when_settled: whether to leave out what is left of a slide once its verdict is settled; cells that an
             earlier run judged count. What is left out is looked at when the run is resumed without this.
@@ -135,35 +87,32 @@ def screen_to_folder(
             under other paths.
     """
     if activations:
-        classifier.require_activations()
+        screener.classifier.require_activations()
     refuse_folder_of_images(out, (source.path for source in sources))
     # Whether what lies there may be gone on with depends on what it is.
     with claimed_folder(out, marker=FIELDS_FILE, resume=True):
-        settled = SettledSlides(classifier.thresholds if stop_when_settled else None)
-        results = _earlier_results(out, classifier, sources, settled, resume=resume)
+        settled = SettledSlides(screener.classifier.thresholds if stop_when_settled else None)
+        results = _earlier_results(out, screener.model, sources, settled, resume=resume)
         for result in results.values():
             on_field(result)
         remaining = [source for source in sources if source.image not in results]
-        stems = unique_stems([*results, *(source.image for source in remaining)])
+        folder = RunFolder.for_images(out, [*results, *(source.image for source in remaining)])
         with (
-            FieldsWriter(out / FIELDS_FILE) as fields_file,
-            _closing_pipeline(
-                screen_fields(
-                    _of_open_slides(remaining, settled),
-                    classifier,
-                    microns_per_pixel=microns_per_pixel,
-                    activations=activations,
+            FieldsWriter(folder.fields) as fields_file,
+            contextlib.closing(
+                screener.screen_with_pictures(
+                    _of_open_slides(remaining, settled), microns_per_pixel=microns_per_pixel, activations=activations
                 )
             ) as screened,
         ):
-            for result in _with_pictures(_until_settled(screened, settled), out, stems, classifier.spec):
+            for result in _with_pictures(_until_settled(screened, settled), folder, screener.classifier.spec.factor):
                 # Last, so that a line in the file means that the field's pictures are there too.
                 fields_file.write(result)
                 results[result.image] = _without_outlines(result)
                 on_field(result)
         not_looked_at = Counter(source.slide for source in remaining if source.image not in results)
-        summary = summarise(list(results.values()), classifier, not_looked_at)
-        write_summary(out, summary, stems, classifier, activations=activations)
+        summary = summarise(list(results.values()), screener, not_looked_at, with_maps=activations)
+        write_run(folder, summary)
     return summary
 
 
@@ -189,7 +138,7 @@ def refuse_run_of_other_images(out: Path, images: Iterable[Path]) -> None:
 
 
 def _earlier_results(
-    out: Path, classifier: Classifier, sources: Sequence[ImageSource], settled: SettledSlides, *, resume: bool
+    out: Path, model: ModelIdentity, sources: Sequence[ImageSource], settled: SettledSlides, *, resume: bool
 ) -> dict[str, FieldResult]:
     """What an earlier run judged, which may settle slides.
 
@@ -200,7 +149,7 @@ def _earlier_results(
     if not file.exists():
         return {}
     earlier = read_fields(file)
-    _refuse_to_go_on(earlier, out, classifier, resume=resume)
+    _refuse_to_go_on(earlier, out, model, resume=resume)
     _refuse_other_spelling(earlier, sources, out)
     for result in earlier:
         settled.add(result)
@@ -213,7 +162,7 @@ def _earlier_results(
     return {result.image: _without_outlines(result) for result in kept}
 
 
-def _refuse_to_go_on(earlier: Sequence[FieldResult], out: Path, classifier: Classifier, *, resume: bool) -> None:
+def _refuse_to_go_on(earlier: Sequence[FieldResult], out: Path, model: ModelIdentity, *, resume: bool) -> None:
     """Only the results of a screening, with the same model, are gone on with, and only where that is asked for.
 
     Raises:
@@ -230,7 +179,7 @@ def _refuse_to_go_on(earlier: Sequence[FieldResult], out: Path, classifier: Clas
             "Choose another folder with -o, or go on with that run with --resume.",
         )
     for result in earlier:
-        if result.model is not None and result.model != classifier.identity:
+        if result.model is not None and result.model != model:
             raise OutputError(
                 f"The run in {out} was made with model {result.model.name} {result.model.version} "
                 f"({result.model.variant}), not with the one chosen now.",
@@ -276,26 +225,13 @@ def _until_settled(screened: Iterable[ScreenedField], settled: SettledSlides) ->
             yield field
 
 
-@contextlib.contextmanager
-def _closing_pipeline(fields: Iterator[ScreenedField]) -> Iterator[Iterator[ScreenedField]]:
-    """Stop the pipeline's background threads also when writing fails or the user interrupts."""
-    try:
-        yield fields
-    finally:
-        close = getattr(fields, "close", None)
-        if close is not None:
-            close()
-
-
-def _with_pictures(
-    screened: Iterable[ScreenedField], out: Path, stems: dict[str, str], spec: PreprocessingSpec
-) -> Iterator[FieldResult]:
+def _with_pictures(screened: Iterable[ScreenedField], folder: RunFolder, factor: float) -> Iterator[FieldResult]:
     """The results in their order, each when its pictures are on disk; they are drawn on a background thread."""
     writer = ThreadPoolExecutor(1, thread_name_prefix="edge-all-draw")
     under_way: deque[Future[FieldResult]] = deque()
     try:
         for field in screened:
-            under_way.append(writer.submit(write_pictures, out, stems[field.result.image], field, spec))
+            under_way.append(writer.submit(write_pictures, folder, field, factor))
             while under_way and (len(under_way) > FIELDS_BEING_DRAWN or under_way[0].done()):
                 yield under_way.popleft().result()
         while under_way:
@@ -305,17 +241,16 @@ def _with_pictures(
         writer.shutdown(wait=True, cancel_futures=True)
 
 
-def write_pictures(out: Path, stem: str, field: ScreenedField, spec: PreprocessingSpec) -> FieldResult:
-    """Write the overlay, the pictures of the cells and the GeoJSON of one field.
+def write_pictures(folder: RunFolder, field: ScreenedField, factor: float) -> FieldResult:
+    """Write all that is about one field with `edge_all.outputs.formats.write_field`.
 
     Args:
-        out: the run's folder.
-        stem: the field's, from `edge_all.outputs.naming.unique_stems`.
-        field: the judged field; one that could not be read has no pictures.
-        spec: how the model's crops are cut.
+        folder: of the run.
+        field: the judged field.
+        factor: by which the model's crops are cut.
 
     Returns:
-        The result, with the time that this took.
+        The result, with the time that this took; as it is, where the field could not be read and has no pictures.
 
     Raises:
         OutputError: a file cannot be written.
@@ -323,77 +258,36 @@ def write_pictures(out: Path, stem: str, field: ScreenedField, spec: Preprocessi
     if field.picture is None:
         return field.result
     started = time.perf_counter()
-    save_overlay(out / OVERLAYS_FOLDER, stem, field.picture, field.result)
-    save_thumbnails(out / CROPS_FOLDER, stem, field.result, field.squares, spec.factor)
-    save_activation_maps(out / CROPS_FOLDER, stem, field.result, field.squares, field.activations, spec.factor)
-    write_geojson(out / GEOJSON_FOLDER, stem, field.result)
+    write_field(folder, field, factor)
     timings = {**field.result.timings_ms, "outputs": (time.perf_counter() - started) * 1e3}
     return dataclasses.replace(field.result, timings_ms=timings)
 
 
 def summarise(
-    fields: Sequence[FieldResult], classifier: Classifier, not_looked_at: Mapping[str, int] | None = None
+    fields: Sequence[FieldResult],
+    screener: Screener,
+    not_looked_at: Mapping[str, int] | None = None,
+    *,
+    with_maps: bool = False,
 ) -> RunSummary:
     """The verdict of each slide that the fields belong to.
 
     Args:
         fields: of all slides.
-        classifier: the one that judged.
+        screener: the one that judged.
         not_looked_at: number of images by slide that were left out, their slide being settled.
+        with_maps: whether activation maps were asked for.
     """
-    slides = dict.fromkeys(field.slide for field in fields)
+    by_slide: dict[str, list[FieldResult]] = {}
+    for field in fields:
+        by_slide.setdefault(field.slide, []).append(field)
     left_out = not_looked_at or {}
     return RunSummary(
         fields=tuple(fields),
         slides=tuple(
-            judge_slide(
-                slide,
-                [field for field in fields if field.slide == slide],
-                classifier.thresholds,
-                not_looked_at=left_out.get(slide, 0),
-            )
-            for slide in slides
+            screener.judge_slide(of_slide, slide=slide, not_looked_at=left_out.get(slide, 0))
+            for slide, of_slide in by_slide.items()
         ),
-    )
-
-
-def write_summary(
-    out: Path, summary: RunSummary, stems: dict[str, str], classifier: Classifier, *, activations: bool = False
-) -> None:
-    """Write the tables and the report, which are about all fields together.
-
-    Args:
-        out: the run's folder, which holds the pictures.
-        summary: the run.
-        stems: file name by image, from `edge_all.outputs.naming.unique_stems`.
-        classifier: the one that judged.
-        activations: whether activation maps were asked for; where there is none, the report then says so.
-
-    Raises:
-        OutputError: a file cannot be written.
-    """
-    maps = {
-        (field.image, cell.id): path
-        for field in summary.fields
-        for cell in field.candidates
-        if (path := activation_path(out / CROPS_FOLDER, stems[field.image], cell.id)).exists()
-    }
-    write_cells(out / CELLS_FILE, summary.fields)
-    write_slides(out / SLIDES_FILE, summary.slides, summary.fields)
-    write_report(
-        out / REPORT_FILE,
-        summary.slides,
-        summary.fields,
-        overlays={
-            field.image: out / OVERLAYS_FOLDER / f"{stems[field.image]}.jpg"
-            for field in summary.fields
-            if field.status != "error"
-        },
-        thumbnails={
-            (field.image, cell.id): thumbnail_path(out / CROPS_FOLDER, stems[field.image], cell.id)
-            for field in summary.fields
-            for cell in field.candidates
-        },
-        activations=maps if maps or activations else None,
-        card=classifier.card,
+        card=screener.classifier.card,
+        with_maps=with_maps,
     )

@@ -7,18 +7,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edge_all.errors import ImageError
-from edge_all.imaging import read_image
 from edge_all.imaging.shrinking import Shrinking
 from edge_all.inputs import ImageSource
 from edge_all.outputs.jsonl import FieldsWriter
 from edge_all.outputs.label_images import write_label_images
-from edge_all.outputs.naming import unique_stems
 from edge_all.outputs.pictures import write_png
 from edge_all.files.folder_claim import claimed_folder, refuse_folder_of_images
 from edge_all.preprocessing import crop_window
 from edge_all.quality import assess_quality
 from edge_all.results import FieldResult
-from edge_all.files.run_files import CROPS_FOLDER, FIELDS_FILE
+from edge_all.files.run_folder import FIELDS_FILE, RunFolder
 from edge_all.segmentation import segment
 
 __all__ = ["CROP_FACTOR", "segment_to_folder"]
@@ -46,18 +44,18 @@ def segment_to_folder(
         OutputError: the folder is in use, holds another run or the images themselves, or cannot be written.
     """
     refuse_folder_of_images(out, (source.path for source in sources))
-    stems = unique_stems(source.image for source in sources)
-    with claimed_folder(out, marker=FIELDS_FILE, resume=False), FieldsWriter(out / FIELDS_FILE) as fields_file:
+    folder = RunFolder.for_images(out, (source.image for source in sources))
+    with claimed_folder(out, marker=FIELDS_FILE, resume=False), FieldsWriter(folder.fields) as fields_file:
         for source in sources:
-            result = _segment_one(source, out, stems[source.image], microns_per_pixel)
+            result = _segment_one(source, folder, microns_per_pixel)
             fields_file.write(result)
             yield result
 
 
-def _segment_one(source: ImageSource, out: Path, stem: str, microns_per_pixel: float | None) -> FieldResult:
+def _segment_one(source: ImageSource, folder: RunFolder, microns_per_pixel: float | None) -> FieldResult:
     result = FieldResult(source.image, source.slide, "ok")
     try:
-        pixels = read_image(source.path)
+        pixels = source.read()
     except ImageError as error:
         return dataclasses.replace(result, status="error", error=str(error))
     sizes = Shrinking(pixels)
@@ -66,8 +64,8 @@ def _segment_one(source: ImageSource, out: Path, stem: str, microns_per_pixel: f
     result = dataclasses.replace(
         result, width=width, height=height, quality=assess_quality(pixels, sizes=sizes), cells=segmentation.cells
     )
-    write_label_images(out, stem, segmentation)
+    write_label_images(folder, source.image, segmentation)
     for cell in result.candidates:
         window = crop_window(pixels, cell.nucleus_bbox, CROP_FACTOR)
-        write_png(out / CROPS_FOLDER / f"{stem}.{cell.id:04d}.png", window)
+        write_png(folder.lossless_crop(source.image, cell.id), window)
     return result

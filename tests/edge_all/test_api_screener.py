@@ -245,7 +245,7 @@ GOOD = np.full((64, 64, 3), 200, np.uint8)
         ([GOOD], UsageError, "screen_many"),
         ("no/such/file.png", InputNotFoundError, "spelling"),
     ],
-    ids=lambda value: None if isinstance(value, np.ndarray) else str(value)[:30],
+    ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", type(value).__name__),
 )
 def test_bad_sources_are_errors_of_the_one_tree_that_say_what_to_do(
     screener: Screener, source: object, error: type[Exception], remedy: str

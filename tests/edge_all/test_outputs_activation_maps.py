@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from edge_all.errors import OutputError
+from edge_all.files.run_folder import RunFolder
 from edge_all.imaging.display import CELL_SIDE
-from edge_all.outputs.activation_maps import HALF_COLOUR, STRONGEST, activation_path, paint_activation
+from edge_all.outputs.activation_maps import HALF_COLOUR, STRONGEST, paint_activation
 from edge_all.outputs.activation_maps import save_activation_maps as save
 from edge_all.outputs.palette import PALETTE
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
@@ -67,11 +68,11 @@ def test_each_candidate_with_a_map_has_its_picture(tmp_path: Path) -> None:
     cells = (cell(1, 200, 100), cell(2, 100, 100), cell(3, 0, 0), cell(4, 50, 50, "rejected"))
     result = FieldResult("a.jpg", "s", "ok", width=300, height=200, cells=cells)
     squares = crop_cells(pixels, result.candidates, None, SPEC)
-    save(tmp_path / "crops", "a", result, squares, {1: flat(9), 3: flat(0), 4: flat(9)}, SPEC.factor)
+    save(RunFolder.for_images(tmp_path, ["a.jpg"]), result, squares, {1: flat(9), 3: flat(0), 4: flat(9)}, SPEC.factor)
     assert sorted(path.name for path in (tmp_path / "crops").iterdir()) == [
         "a.0001.activation.jpg", "a.0003.activation.jpg",
     ]  # fmt: skip
-    marked, unmarked = (cv2.imread(str(activation_path(tmp_path / "crops", "a", number))) for number in (1, 3))
+    marked, unmarked = (cv2.imread(str(tmp_path / "crops" / f"a.{number:04d}.activation.jpg")) for number in (1, 3))
     assert marked is not None
     assert unmarked is not None
     assert marked.shape == (CELL_SIDE, CELL_SIDE, 3)
@@ -85,4 +86,4 @@ def test_an_unwritable_place_is_an_output_error(tmp_path: Path) -> None:
     result = FieldResult("a.jpg", "s", "ok", width=300, height=200, cells=(cell(1, 200, 100),))
     squares = crop_cells(pixels, result.candidates, None, SPEC)
     with pytest.raises(OutputError, match="activation"):
-        save(tmp_path / "file", "a", result, squares, {1: flat(1)}, SPEC.factor)
+        save(RunFolder.for_images(tmp_path / "file", ["a.jpg"]), result, squares, {1: flat(1)}, SPEC.factor)

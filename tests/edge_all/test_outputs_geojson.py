@@ -28,9 +28,8 @@ def field(*cells: Cell, image: str = "a.jpg") -> FieldResult:
 
 
 def test_a_file_that_qupath_reads(tmp_path: Path) -> None:
-    path = write_geojson(tmp_path, "a", field(CELL, REJECTED))
-    assert path == tmp_path / "a.geojson"
-    document = json.loads(path.read_text())
+    write_geojson(tmp_path / "a.geojson", field(CELL, REJECTED))
+    document = json.loads((tmp_path / "a.geojson").read_text())
     assert document["type"] == "FeatureCollection"
     assert document["intended_use"] == INTENDED_USE
     candidate, rejected = document["features"]

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_all.errors import OutputError
+from edge_all.files.run_folder import RunFolder
 from edge_all.model.card import ModelCard, Thresholds, Variant
 from edge_all.outputs.overlay import save_overlay
 from edge_all.outputs.report import embedding
@@ -120,12 +121,14 @@ def report(folder: Path, fields: list[FieldResult], **options: object) -> str:
     """Draw the pictures, judge the slides, and write the report as a run does."""
     pixels = np.full((220, 280, 3), 210, np.uint8)
     overlays, thumbnails = {}, {}
-    for number, field in enumerate(fields):
+    names = RunFolder.for_images(folder, [field.image for field in fields])
+    for field in fields:
         if field.status == "ok":
-            overlays[field.image] = save_overlay(folder / "overlays", f"{number}", pixels, field)
+            overlays[field.image] = names.overlay(field.image)
+            save_overlay(overlays[field.image], pixels, field)
             squares = crop_cells(pixels, field.candidates, None, SPEC)
-            for identity, path in save_thumbnails(folder / "crops", f"{number}", field, squares, SPEC.factor).items():
-                thumbnails[field.image, identity] = path
+            save_thumbnails(names, field, squares, SPEC.factor)
+            thumbnails |= {(field.image, cell.id): names.crop(field.image, cell.id) for cell in field.candidates}
     slides = [
         judge_slide(slide, [field for field in fields if field.slide == slide], THRESHOLDS)
         for slide in dict.fromkeys(field.slide for field in fields)
@@ -268,7 +271,7 @@ def test_what_is_left_out_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     many = judged("many.jpg", "s", *(cell(i, 0.8, "ALL") for i in range(1, 9)))
     page = Page(report(tmp_path, [few, many]))
     assert "The first 5 are shown; 4 more are left out here." in page.text
-    assert "Left out here to keep the report small: overlays/0.jpg" in page.text
+    assert "Left out here to keep the report small: overlays/few.jpg" in page.text
     assert sum("Overlay of many.jpg" in image["alt"] for image in page.images()) == 1
     assert not any("Overlay of few.jpg" in image["alt"] for image in page.images())
     assert {link.removeprefix("#") for link in page.links()} <= set(page.ids())

@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edge_all.files.run_folder import RunFolder
 from edge_all.outputs.label_images import write_label_images
 from edge_all.results import BoundingBox, Cell, Segmentation
 
@@ -30,10 +31,9 @@ def test_sixteen_bits_survive(tmp_path: Path) -> None:
         (*[none] * 299, block, *[none] * 65234, np.ones((5, 10), np.uint8)),
         (*[none] * 299, block, *[none] * 65235),
     )
-    cells_path, nuclei_path = write_label_images(tmp_path / "out", "a", found)
-    assert (cells_path.name, nuclei_path.name) == ("a.cells.png", "a.nuclei.png")
-    for path, labels in ((cells_path, cells), (nuclei_path, nuclei)):
-        read = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    write_label_images(RunFolder.for_images(tmp_path / "out", ["a.jpg"]), "a.jpg", found)
+    for name, labels in (("a.cells.png", cells), ("a.nuclei.png", nuclei)):
+        read = cv2.imread(str(tmp_path / "out" / name), cv2.IMREAD_UNCHANGED)
         assert read is not None
         assert read.dtype == np.uint16
         np.testing.assert_array_equal(read, labels)

@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_all.files.run_folder import RunFolder
 from edge_all.imaging.display import CELL_SIDE
-from edge_all.outputs.thumbnails import OUTSIDE, cell_picture, save_thumbnails, thumbnail_path
+from edge_all.outputs.thumbnails import OUTSIDE, cell_picture, save_thumbnails
 from edge_all.preprocessing import PreprocessingSpec, crop_cell, crop_cells, crop_window
 from edge_all.results import Cell, FieldResult
 
@@ -27,9 +28,9 @@ def test_each_candidate_has_its_square(tmp_path: Path) -> None:
     pixels[100:140, 200:240] = (120, 40, 160)
     result = dataclasses.replace(FIELD, cells=(cell(3, 200, 100), cell(4, 0, 0), cell(5, 50, 50, "rejected")))
     squares = crop_cells(pixels, result.candidates, None, PreprocessingSpec(CELL_SIDE, 2.0))
-    paths = save_thumbnails(tmp_path / "crops", "a", result, squares, 2.0)
-    assert paths == {number: thumbnail_path(tmp_path / "crops", "a", number) for number in (3, 4)}
-    picture = cv2.imread(str(paths[3]))
+    save_thumbnails(RunFolder.for_images(tmp_path, ["a.jpg"]), result, squares, 2.0)
+    assert sorted(path.name for path in (tmp_path / "crops").iterdir()) == ["a.0003.jpg", "a.0004.jpg"]
+    picture = cv2.imread(str(tmp_path / "crops" / "a.0003.jpg"))
     assert picture is not None
     assert picture.shape == (CELL_SIDE, CELL_SIDE, 3)
     middle, corner = picture[CELL_SIDE // 2, CELL_SIDE // 2, ::-1], picture[4, 4, ::-1]

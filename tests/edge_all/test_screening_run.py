@@ -14,11 +14,10 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edge_all.classification.classifier import Classifier
+from edge_all.api.screener import Screener
 from edge_all.errors import OutputError, UsageError
 from edge_all.files.folder_claim import claimed_folder
 from edge_all.inputs import find_images
-from edge_all.model.package import load_package
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import INTENDED_USE, FieldResult
 from edge_all.runs.screening_run import screen_to_folder
@@ -26,8 +25,8 @@ from edge_all.runs.segmentation_run import segment_to_folder
 
 
 @pytest.fixture
-def classifier(tiny_package: Path) -> Classifier:
-    return Classifier(load_package(tiny_package))
+def screener(tiny_package: Path) -> Screener:
+    return Screener(tiny_package)
 
 
 @pytest.fixture
@@ -44,10 +43,10 @@ def lines(out: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in (out / "fields.jsonl").read_text().splitlines()]
 
 
-def test_a_run_writes_everything_that_it_promises(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
+def test_a_run_writes_everything_that_it_promises(slide: Path, screener: Screener, tmp_path: Path) -> None:
     out = tmp_path / "out"
     seen: list[FieldResult] = []
-    summary = screen_to_folder(find_images([slide]), classifier, out, on_field=seen.append)
+    summary = screen_to_folder(find_images([slide]), screener, out, on_field=seen.append)
     assert summary.all_judged
     assert [field.image for field in summary.fields] == [field.image for field in seen]
     assert [(cell.id, cell.label) for field in summary.fields for cell in field.cells] == [
@@ -62,48 +61,46 @@ def test_a_run_writes_everything_that_it_promises(slide: Path, classifier: Class
     assert not (out / ".edge-all.lock").exists()
 
 
-def test_an_interrupted_run_keeps_what_it_judged_and_goes_on(
-    slide: Path, classifier: Classifier, tmp_path: Path
-) -> None:
+def test_an_interrupted_run_keeps_what_it_judged_and_goes_on(slide: Path, screener: Screener, tmp_path: Path) -> None:
     out = tmp_path / "out"
 
     def interrupt(_: FieldResult) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        screen_to_folder(find_images([slide]), classifier, out, on_field=interrupt)
+        screen_to_folder(find_images([slide]), screener, out, on_field=interrupt)
     first = lines(out)
     assert len(first) == 1
-    summary = screen_to_folder(find_images([slide]), classifier, out, resume=True)
+    summary = screen_to_folder(find_images([slide]), screener, out, resume=True)
     assert lines(out)[0] == first[0]
     assert [Path(field.image).name for field in summary.fields] == ["field0.png", "field1.png", "field2.png"]
 
 
 def test_a_resumed_run_refuses_its_images_under_another_path(
-    slide: Path, classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    slide: Path, screener: Screener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    screen_to_folder(find_images([slide]), classifier, out)
+    screen_to_folder(find_images([slide]), screener, out)
     before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
     monkeypatch.chdir(slide.parent)
     with pytest.raises(UsageError, match="count twice"):
-        screen_to_folder(find_images([slide.name]), classifier, out, resume=True)
+        screen_to_folder(find_images([slide.name]), screener, out, resume=True)
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
 
 
-def test_a_resumed_run_takes_further_images(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
+def test_a_resumed_run_takes_further_images(slide: Path, screener: Screener, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    screen_to_folder(find_images([slide / "field0.png"]), classifier, out)
-    summary = screen_to_folder(find_images([slide]), classifier, out, resume=True)
+    screen_to_folder(find_images([slide / "field0.png"]), screener, out)
+    summary = screen_to_folder(find_images([slide]), screener, out, resume=True)
     assert [Path(field.image).name for field in summary.fields] == ["field0.png", "field1.png", "field2.png"]
 
 
 def test_activation_maps_lie_beside_the_crops_and_change_no_result(
-    slide: Path, classifier: Classifier, tmp_path: Path
+    slide: Path, screener: Screener, tmp_path: Path
 ) -> None:
     plain, mapped = tmp_path / "plain", tmp_path / "mapped"
-    screen_to_folder(find_images([slide]), classifier, plain)
-    screen_to_folder(find_images([slide]), classifier, mapped, activations=True)
+    screen_to_folder(find_images([slide]), screener, plain)
+    screen_to_folder(find_images([slide]), screener, mapped, activations=True)
     assert [{**line, "timings_ms": 0} for line in lines(mapped)] == [{**line, "timings_ms": 0} for line in lines(plain)]
     for name in ("cells.csv", "slides.json"):
         assert (mapped / name).read_bytes() == (plain / name).read_bytes()
@@ -119,14 +116,14 @@ def test_activation_maps_lie_beside_the_crops_and_change_no_result(
 
 @pytest.mark.parametrize(("first", "then"), [(False, True), (True, False)])
 def test_a_resumed_run_shows_the_maps_that_there_are(
-    slide: Path, classifier: Classifier, tmp_path: Path, first: bool, then: bool
+    slide: Path, screener: Screener, tmp_path: Path, first: bool, then: bool
 ) -> None:
     out = tmp_path / "out"
     good = (slide / "field1.png").read_bytes()
     (slide / "field1.png").write_bytes(good[: len(good) // 3])
-    screen_to_folder(find_images([slide]), classifier, out, activations=first)
+    screen_to_folder(find_images([slide]), screener, out, activations=first)
     (slide / "field1.png").write_bytes(good)
-    summary = screen_to_folder(find_images([slide]), classifier, out, activations=then, resume=True)
+    summary = screen_to_folder(find_images([slide]), screener, out, activations=then, resume=True)
     cells = {Path(field.image).stem: len(field.candidates) for field in summary.fields}
     again = cells.pop("field1")
     assert again
@@ -138,12 +135,12 @@ def test_a_resumed_run_shows_the_maps_that_there_are(
 
 
 def test_a_finished_run_that_is_asked_for_maps_says_that_it_has_none(
-    slide: Path, classifier: Classifier, tmp_path: Path
+    slide: Path, screener: Screener, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    screen_to_folder(find_images([slide]), classifier, out)
+    screen_to_folder(find_images([slide]), screener, out)
     assert "no map" not in (out / "report.html").read_text(encoding="utf-8")
-    summary = screen_to_folder(find_images([slide]), classifier, out, activations=True, resume=True)
+    summary = screen_to_folder(find_images([slide]), screener, out, activations=True, resume=True)
     report = (out / "report.html").read_text(encoding="utf-8")
     assert report.count("no map") == sum(len(field.candidates) for field in summary.fields) > 0
     assert 'id="maps"' in report
@@ -158,31 +155,29 @@ def test_maps_that_the_package_cannot_give_are_refused_before_anything_is_writte
 ) -> None:
     without_activation(tiny_package / "model.fp32.onnx")
     edit_card(tiny_package)
-    classifier = Classifier(load_package(tiny_package))
+    screener = Screener(tiny_package)
     with pytest.raises(UsageError, match="no class activation maps"):
-        screen_to_folder(find_images([slide]), classifier, tmp_path / "out", activations=True)
+        screen_to_folder(find_images([slide]), screener, tmp_path / "out", activations=True)
     assert not (tmp_path / "out").exists()
 
 
-def test_what_failed_is_tried_again(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
+def test_what_failed_is_tried_again(slide: Path, screener: Screener, tmp_path: Path) -> None:
     out = tmp_path / "out"
     good = (slide / "field1.png").read_bytes()
     (slide / "field1.png").write_bytes(good[: len(good) // 3])
-    assert not screen_to_folder(find_images([slide]), classifier, out).all_judged
+    assert not screen_to_folder(find_images([slide]), screener, out).all_judged
     (slide / "field1.png").write_bytes(good)
-    summary = screen_to_folder(find_images([slide]), classifier, out, resume=True)
+    summary = screen_to_folder(find_images([slide]), screener, out, resume=True)
     assert summary.all_judged
     assert len(lines(out)) == 3
 
 
-def test_a_failure_stays_while_its_image_is_not_tried_again(
-    slide: Path, classifier: Classifier, tmp_path: Path
-) -> None:
+def test_a_failure_stays_while_its_image_is_not_tried_again(slide: Path, screener: Screener, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (slide / "field1.png").write_bytes(b"torn")
-    screen_to_folder(find_images([slide]), classifier, out)
+    screen_to_folder(find_images([slide]), screener, out)
     before = lines(out)
-    summary = screen_to_folder(find_images([slide / "field0.png"]), classifier, out, resume=True)
+    summary = screen_to_folder(find_images([slide / "field0.png"]), screener, out, resume=True)
     assert lines(out) == before
     assert not summary.all_judged
     (verdict,) = json.loads((out / "slides.json").read_text())["slides"]
@@ -190,92 +185,90 @@ def test_a_failure_stays_while_its_image_is_not_tried_again(
 
 
 def test_a_refused_run_loses_no_failure(
-    slide: Path, classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    slide: Path, screener: Screener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
     (slide / "field1.png").write_bytes(b"torn")
-    screen_to_folder(find_images([slide]), classifier, out)
+    screen_to_folder(find_images([slide]), screener, out)
     before = (out / "fields.jsonl").read_bytes()
     monkeypatch.chdir(slide.parent)
     with pytest.raises(UsageError, match="count twice"):
-        screen_to_folder(find_images([slide / "field1.png", "slide/field0.png"]), classifier, out, resume=True)
+        screen_to_folder(find_images([slide / "field1.png", "slide/field0.png"]), screener, out, resume=True)
     assert (out / "fields.jsonl").read_bytes() == before
 
 
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_segmentation_is_not_taken_for_judged_fields(
-    slide: Path, classifier: Classifier, tmp_path: Path, resume: bool
+    slide: Path, screener: Screener, tmp_path: Path, resume: bool
 ) -> None:
     out = tmp_path / "out"
     list(segment_to_folder(find_images([slide]), out))
     before = (out / "fields.jsonl").read_bytes()
     with pytest.raises(OutputError, match="holds a segmentation, in which nothing was classified") as caught:
-        screen_to_folder(find_images([slide]), classifier, out, resume=resume)
+        screen_to_folder(find_images([slide]), screener, out, resume=resume)
     assert "--resume" not in str(caught.value)
     assert (out / "fields.jsonl").read_bytes() == before
     assert not (out / "report.html").exists()
 
 
-def test_a_segmentation_cannot_be_resumed_and_does_not_say_so(
-    slide: Path, classifier: Classifier, tmp_path: Path
-) -> None:
+def test_a_segmentation_cannot_be_resumed_and_does_not_say_so(slide: Path, screener: Screener, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    screen_to_folder(find_images([slide]), classifier, out)
+    screen_to_folder(find_images([slide]), screener, out)
     with pytest.raises(OutputError, match="already holds") as caught:
         next(segment_to_folder(find_images([slide]), out))
     assert "--resume" not in str(caught.value)
 
 
 def test_results_are_not_written_among_the_images(
-    slide: Path, classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    slide: Path, screener: Screener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(slide)
     (tmp_path / "link").symlink_to(slide, target_is_directory=True)
     before = sorted(slide.iterdir())
     for out in (slide, Path(), tmp_path / "link"):
         with pytest.raises(OutputError, match="folder of the images themselves"):
-            screen_to_folder(find_images([slide]), classifier, out)
+            screen_to_folder(find_images([slide]), screener, out)
         with pytest.raises(OutputError, match="folder of the images themselves"):
             next(segment_to_folder(find_images(["field0.png"]), out))
     assert sorted(slide.iterdir()) == before
 
 
-def test_results_are_not_written_over(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
+def test_results_are_not_written_over(slide: Path, screener: Screener, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    screen_to_folder(find_images([slide]), classifier, out)
+    screen_to_folder(find_images([slide]), screener, out)
     before = (out / "fields.jsonl").read_bytes()
     with pytest.raises(OutputError, match=r"already holds.*--resume"):
-        screen_to_folder(find_images([slide]), classifier, out)
+        screen_to_folder(find_images([slide]), screener, out)
     assert (out / "fields.jsonl").read_bytes() == before
 
 
 def test_another_model_does_not_go_on_with_a_run(
-    slide: Path, classifier: Classifier, tmp_path: Path, tiny_package_factory: object
+    slide: Path, screener: Screener, tmp_path: Path, tiny_package_factory: object
 ) -> None:
     out = tmp_path / "out"
-    screen_to_folder(find_images([slide]), classifier, out)
-    other = Classifier(load_package(tiny_package_factory(version="2.0")))  # type: ignore[operator]
+    screen_to_folder(find_images([slide]), screener, out)
+    other = Screener(tiny_package_factory(version="2.0"))  # type: ignore[operator]
     with pytest.raises(OutputError, match="was made with model"):
         screen_to_folder(find_images([slide]), other, out, resume=True)
 
 
-def test_one_run_at_a_time(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
+def test_one_run_at_a_time(slide: Path, screener: Screener, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with (
         claimed_folder(out, marker="fields.jsonl", resume=False),
         pytest.raises(OutputError, match="in use by another run"),
     ):
-        screen_to_folder(find_images([slide]), classifier, out)
+        screen_to_folder(find_images([slide]), screener, out)
 
 
-def test_a_folder_that_cannot_be_made_is_named(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_named(slide: Path, screener: Screener, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match="file"):
-        screen_to_folder(find_images([slide]), classifier, tmp_path / "file" / "out")
+        screen_to_folder(find_images([slide]), screener, tmp_path / "file" / "out")
 
 
-def test_little_stays_in_memory_of_a_field_that_is_on_disk(slide: Path, classifier: Classifier, tmp_path: Path) -> None:
-    screen_to_folder(find_images([slide]), classifier, tmp_path / "warm")
+def test_little_stays_in_memory_of_a_field_that_is_on_disk(slide: Path, screener: Screener, tmp_path: Path) -> None:
+    screen_to_folder(find_images([slide]), screener, tmp_path / "warm")
     many = tmp_path / "many"
     many.mkdir()
     for number in range(24):
@@ -283,7 +276,7 @@ def test_little_stays_in_memory_of_a_field_that_is_on_disk(slide: Path, classifi
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
-        summary = screen_to_folder(find_images([many]), classifier, tmp_path / "out")
+        summary = screen_to_folder(find_images([many]), screener, tmp_path / "out")
         gc.collect()
         held = (tracemalloc.get_traced_memory()[0] - before) / len(summary.fields)
     finally:
@@ -294,11 +287,10 @@ def test_little_stays_in_memory_of_a_field_that_is_on_disk(slide: Path, classifi
 
 
 def test_two_runs_and_other_threads_write_the_same(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
-    package = load_package(tiny_package)
     written = []
     for number, threads in enumerate((1, 1, 3)):
         out = tmp_path / f"out{number}"
-        screen_to_folder(find_images([slide]), Classifier(package, threads=threads), out)
+        screen_to_folder(find_images([slide]), Screener(tiny_package, threads=threads), out)
         records = [{**line, "timings_ms": None, "provider": None} for line in lines(out)]
         slides = json.loads((out / "slides.json").read_text())["slides"]
         pictures = {

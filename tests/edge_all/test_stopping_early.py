@@ -15,23 +15,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge_all.classification.classifier import Classifier
+from edge_all.api.screener import Screener
 from edge_all.inputs import FoundImages, ImageSource, find_images
-from edge_all.model.package import load_package
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import Cell, CellLabel, FieldResult
-from edge_all.runs import screening_run
 from edge_all.runs.screening_run import screen_to_folder
-from edge_all.screening.pipeline import ScreenedField, screen_fields
+from edge_all.screening.pipeline import ScreenedField
 from edge_all.slides.settling import settled_verdict
+
+screen_with_pictures = Screener.screen_with_pictures
 
 ILL, WELL = 10, 4
 """Fields of the two slides."""
 
 
 @pytest.fixture
-def classifier(tiny_package: Path) -> Classifier:
-    return Classifier(load_package(tiny_package))
+def screener(tiny_package: Path) -> Screener:
+    return Screener(tiny_package)
 
 
 @pytest.fixture(scope="module")
@@ -68,25 +68,25 @@ def taking_ahead(by: int) -> Callable[..., Iterator[ScreenedField]]:
     """A pipeline that has so many fields under way whenever it hands one out."""
 
     def pipeline(
+        screener: Screener,
         sources: Iterable[ImageSource],
-        classifier: Classifier,
         **options: Any,  # noqa: ANN401 - handed through
     ) -> Iterator[ScreenedField]:
         under_way: deque[ImageSource] = deque()
         for source in sources:
             under_way.append(source)
             if len(under_way) > by:
-                yield from screen_fields([under_way.popleft()], classifier, **options)
-        yield from screen_fields(under_way, classifier, **options)
+                yield from screen_with_pictures(screener, [under_way.popleft()], **options)
+        yield from screen_with_pictures(screener, under_way, **options)
 
     return pipeline
 
 
-def test_a_slide_is_taken_up_to_the_field_that_settles_it(slides: Path, classifier: Classifier, tmp_path: Path) -> None:
+def test_a_slide_is_taken_up_to_the_field_that_settles_it(slides: Path, screener: Screener, tmp_path: Path) -> None:
     plain, out = tmp_path / "plain", tmp_path / "out"
-    screen_to_folder(images(slides), classifier, plain)
+    screen_to_folder(images(slides), screener, plain)
     seen: list[FieldResult] = []
-    summary = screen_to_folder(images(slides), classifier, out, stop_when_settled=True, on_field=seen.append)
+    summary = screen_to_folder(images(slides), screener, out, stop_when_settled=True, on_field=seen.append)
 
     taken = len(lines(out, "ill"))
     assert 1 < taken < ILL
@@ -94,7 +94,7 @@ def test_a_slide_is_taken_up_to_the_field_that_settles_it(slides: Path, classifi
     assert lines(out, "well") == lines(plain, "well")
     labels = [cell["label"] for line in lines(out, "ill") for cell in line["cells"]]
     counts = [(part.count("ALL"), part.count("indeterminate"), len(part)) for part in (labels[:-1], labels)]
-    rate = classifier.thresholds.false_positive_rate
+    rate = screener.classifier.thresholds.false_positive_rate
     assert [settled_verdict(*count, rate) for count in counts] == [None, "suspicious"]
 
     for folder in ("overlays", "geojson"):
@@ -105,9 +105,9 @@ def test_a_slide_is_taken_up_to_the_field_that_settles_it(slides: Path, classifi
     assert summary.images_not_looked_at == ILL - taken
 
 
-def test_the_results_say_that_it_stopped(slides: Path, classifier: Classifier, tmp_path: Path) -> None:
+def test_the_results_say_that_it_stopped(slides: Path, screener: Screener, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    screen_to_folder(images(slides), classifier, out, stop_when_settled=True)
+    screen_to_folder(images(slides), screener, out, stop_when_settled=True)
     left_out = ILL - len(lines(out, "ill"))
     ill, well = json.loads((out / "slides.json").read_text())["slides"]
     assert (ill["verdict"], ill["stopped_early"], ill["images_not_looked_at"]) == ("suspicious", True, left_out)
@@ -121,8 +121,8 @@ def test_the_results_say_that_it_stopped(slides: Path, classifier: Classifier, t
     assert "<dt>Not looked at</dt>" in report
 
 
-def test_nothing_is_left_out_unasked(slides: Path, classifier: Classifier, tmp_path: Path) -> None:
-    summary = screen_to_folder(images(slides), classifier, tmp_path / "out")
+def test_nothing_is_left_out_unasked(slides: Path, screener: Screener, tmp_path: Path) -> None:
+    summary = screen_to_folder(images(slides), screener, tmp_path / "out")
     assert len(lines(tmp_path / "out")) == ILL + WELL
     assert summary.images_not_looked_at == 0
     assert not any(slide.stopped_early for slide in summary.slides)
@@ -130,14 +130,14 @@ def test_nothing_is_left_out_unasked(slides: Path, classifier: Classifier, tmp_p
 
 
 def test_how_far_the_pipeline_runs_ahead_changes_nothing(
-    slides: Path, classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    slides: Path, screener: Screener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = []
     for by in (None, 0, 1, 5, 100):
         out = tmp_path / f"out{by}"
         if by is not None:
-            monkeypatch.setattr(screening_run, "screen_fields", taking_ahead(by))
-        screen_to_folder(images(slides), classifier, out, stop_when_settled=True)
+            monkeypatch.setattr(Screener, "screen_with_pictures", taking_ahead(by))
+        screen_to_folder(images(slides), screener, out, stop_when_settled=True)
         pictures = {
             path.relative_to(out): path.read_bytes()
             for folder in ("overlays", "crops", "geojson")
@@ -148,7 +148,7 @@ def test_how_far_the_pipeline_runs_ahead_changes_nothing(
 
 
 def test_images_of_a_settled_slide_are_not_begun(
-    slides: Path, classifier: Classifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    slides: Path, screener: Screener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = tmp_path / "many"
     many.mkdir()
@@ -162,24 +162,24 @@ def test_images_of_a_settled_slide_are_not_begun(
             yield source
 
     def counted(
+        screener: Screener,
         sources: Iterable[ImageSource],
-        classifier: Classifier,
         **options: Any,  # noqa: ANN401 - handed through
     ) -> Iterator[ScreenedField]:
-        return screen_fields(noted(sources), classifier, **options)
+        return screen_with_pictures(screener, noted(sources), **options)
 
-    monkeypatch.setattr(screening_run, "screen_fields", counted)
-    screen_to_folder(find_images([many]), classifier, tmp_path / "out", stop_when_settled=True)
+    monkeypatch.setattr(Screener, "screen_with_pictures", counted)
+    screen_to_folder(find_images([many]), screener, tmp_path / "out", stop_when_settled=True)
     assert len(lines(tmp_path / "out")) < ILL
     assert len(begun) < 30
 
 
 @pytest.mark.parametrize("interrupted_after", [1, 4, 5, 6, 8])
 def test_an_interrupted_run_goes_on_to_the_same_end(
-    slides: Path, classifier: Classifier, tmp_path: Path, interrupted_after: int
+    slides: Path, screener: Screener, tmp_path: Path, interrupted_after: int
 ) -> None:
     whole, out = tmp_path / "whole", tmp_path / "out"
-    screen_to_folder(images(slides), classifier, whole, stop_when_settled=True)
+    screen_to_folder(images(slides), screener, whole, stop_when_settled=True)
     countdown = iter(range(interrupted_after - 1, -1, -1))
 
     def interrupt(_: FieldResult) -> None:
@@ -187,47 +187,45 @@ def test_an_interrupted_run_goes_on_to_the_same_end(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        screen_to_folder(images(slides), classifier, out, stop_when_settled=True, on_field=interrupt)
+        screen_to_folder(images(slides), screener, out, stop_when_settled=True, on_field=interrupt)
     assert len(lines(out)) == interrupted_after
-    screen_to_folder(images(slides), classifier, out, stop_when_settled=True, resume=True)
+    screen_to_folder(images(slides), screener, out, stop_when_settled=True, resume=True)
     assert lines(out) == lines(whole)
     assert (out / "slides.json").read_bytes() == (whole / "slides.json").read_bytes()
 
 
-def test_resumed_without_the_wish_to_stop_the_rest_is_judged(
-    slides: Path, classifier: Classifier, tmp_path: Path
-) -> None:
+def test_resumed_without_the_wish_to_stop_the_rest_is_judged(slides: Path, screener: Screener, tmp_path: Path) -> None:
     plain, out = tmp_path / "plain", tmp_path / "out"
-    screen_to_folder(images(slides), classifier, plain)
-    screen_to_folder(images(slides), classifier, out, stop_when_settled=True)
-    summary = screen_to_folder(images(slides), classifier, out, resume=True)
+    screen_to_folder(images(slides), screener, plain)
+    screen_to_folder(images(slides), screener, out, stop_when_settled=True)
+    summary = screen_to_folder(images(slides), screener, out, resume=True)
     assert summary.images_not_looked_at == 0
     assert {line["image"]: line for line in lines(out)} == {line["image"]: line for line in lines(plain)}
     assert (out / "slides.json").read_bytes() == (plain / "slides.json").read_bytes()
 
 
-def test_cells_of_an_earlier_run_settle_a_slide(slides: Path, classifier: Classifier, tmp_path: Path) -> None:
+def test_cells_of_an_earlier_run_settle_a_slide(slides: Path, screener: Screener, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    screen_to_folder(find_images([slides / "ill" / f"ill{number}.png" for number in range(8)]), classifier, out)
+    screen_to_folder(find_images([slides / "ill" / f"ill{number}.png" for number in range(8)]), screener, out)
     before = lines(out)
-    summary = screen_to_folder(images(slides), classifier, out, stop_when_settled=True, resume=True)
+    summary = screen_to_folder(images(slides), screener, out, stop_when_settled=True, resume=True)
     assert lines(out, "ill") == before
     assert len(lines(out, "well")) == WELL
     assert summary.images_not_looked_at == ILL - 8
 
 
-def test_a_failure_in_a_settled_slide_is_not_forgotten(slides: Path, classifier: Classifier, tmp_path: Path) -> None:
+def test_a_failure_in_a_settled_slide_is_not_forgotten(slides: Path, screener: Screener, tmp_path: Path) -> None:
     out = tmp_path / "out"
     good = (slides / "ill" / "ill0.png").read_bytes()
     (slides / "ill" / "ill0.png").write_bytes(good[: len(good) // 3])
-    assert not screen_to_folder(images(slides), classifier, out, stop_when_settled=True).all_judged
+    assert not screen_to_folder(images(slides), screener, out, stop_when_settled=True).all_judged
     before = lines(out)
     assert before[0]["status"] == "error"
     (slides / "ill" / "ill0.png").write_bytes(good)
-    again = screen_to_folder(images(slides), classifier, out, stop_when_settled=True, resume=True)
+    again = screen_to_folder(images(slides), screener, out, stop_when_settled=True, resume=True)
     assert lines(out) == before
     assert not again.all_judged
-    assert screen_to_folder(images(slides), classifier, out, resume=True).all_judged
+    assert screen_to_folder(images(slides), screener, out, resume=True).all_judged
     assert len(lines(out)) == ILL + WELL
 
 
@@ -246,7 +244,7 @@ LABELS = st.lists(st.sampled_from(("ALL", "non-ALL", "indeterminate")), max_size
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from("abc"), LABELS), min_size=1, max_size=25), st.integers(0, 30))
 def test_any_slides_mixed_in_any_order_are_taken_up_to_their_own_end(
-    classifier: Classifier,
+    screener: Screener,
     tmp_path_factory: pytest.TempPathFactory,
     drawn: list[tuple[str, tuple[CellLabel, ...]]],
     by: int,
@@ -254,9 +252,9 @@ def test_any_slides_mixed_in_any_order_are_taken_up_to_their_own_end(
     fields = {one.image: one for one in (fake(number, *field) for number, field in enumerate(drawn))}
     no_crops = np.empty((0, 8, 8, 3), np.uint8)
     sources = [ImageSource(Path(one.image), one.image, one.slide) for one in fields.values()]
-    rate = classifier.thresholds.false_positive_rate
+    rate = screener.classifier.thresholds.false_positive_rate
 
-    def pipeline(wanted: Iterable[ImageSource], *_: object, **__: object) -> Iterator[ScreenedField]:
+    def pipeline(_: Screener, wanted: Iterable[ImageSource], **__: object) -> Iterator[ScreenedField]:
         under_way: deque[ImageSource] = deque()
         for source in wanted:
             under_way.append(source)
@@ -273,9 +271,9 @@ def test_any_slides_mixed_in_any_order_are_taken_up_to_their_own_end(
             labels += [cell.label for cell in one.cells]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(screening_run, "screen_fields", pipeline)
+        patch.setattr(Screener, "screen_with_pictures", pipeline)
         out = tmp_path_factory.mktemp("out")
-        summary = screen_to_folder(sources, classifier, out, stop_when_settled=True)
+        summary = screen_to_folder(sources, screener, out, stop_when_settled=True)
     assert [one.image for one in summary.fields] == expected
     assert summary.images_not_looked_at == len(fields) - len(expected)
     for slide in summary.slides:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_all.files.naming import image_file_name
 from edge_all.imaging.display import display_scale
-from edge_all.outputs.naming import image_file_name
 from edge_all.outputs.palette import PALETTE, cell_class
 from edge_all.outputs.report.embedding import embedded_file, embedded_overlay
 from edge_all.outputs.result_words import (

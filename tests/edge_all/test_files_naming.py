@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_all.outputs.naming import MAX_STEM, image_file_name, unique_stems
+from edge_all.files.naming import MAX_STEM, image_file_name, unique_stems
 
 NAMES = st.text(st.characters(exclude_categories=()), min_size=1, max_size=200)
 

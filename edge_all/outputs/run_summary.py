@@ -1,0 +1,37 @@
+"""What a run came to: what the outputs about all fields together are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge_all.model.card import ModelCard
+from edge_all.results import FieldResult, SlideResult
+
+__all__ = ["RunSummary"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """What a run came to.
+
+    Attributes:
+        fields: every field, in the order in which they were judged.
+        slides: every slide, in the order of its first field.
+        card: of the model that judged; None where it is not known.
+        with_maps: whether activation maps were asked for; where there is none, the report then says so.
+    """
+
+    fields: tuple[FieldResult, ...]
+    slides: tuple[SlideResult, ...]
+    card: ModelCard | None = None
+    with_maps: bool = False
+
+    @property
+    def all_judged(self) -> bool:
+        """Whether every image that was looked at could be judged."""
+        return all(field.status == "ok" for field in self.fields)
+
+    @property
+    def images_not_looked_at(self) -> int:
+        """Number of images that were left out, the verdict of their slide being settled."""
+        return sum(slide.images_not_looked_at for slide in self.slides)
