@@ -2,6 +2,24 @@
 
 from __future__ import annotations
 
-from edge_all.imaging.reading import IMAGE_SUFFIXES, MAX_PIXELS, MIN_SIDE, read_image
+from edge_all.imaging.reading import (
+    IMAGE_SUFFIXES,
+    LARGEST_WORKING_BYTES,
+    MAX_PIXELS,
+    MIN_SIDE,
+    DecodedImage,
+    OpenedImage,
+    open_image,
+    read_image,
+)
 
-__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "MIN_SIDE", "read_image"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "LARGEST_WORKING_BYTES",
+    "MAX_PIXELS",
+    "MIN_SIDE",
+    "DecodedImage",
+    "OpenedImage",
+    "open_image",
+    "read_image",
+]

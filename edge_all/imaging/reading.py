@@ -1,40 +1,51 @@
-"""Files, bytes and arrays become ``uint8 [height, width, 3]`` RGB pixels, and nothing else of them goes on.
+"""Files, bytes and arrays become ``uint8 [height, width, 3]`` RGB pixels, and little else of them goes on.
 
 What is read: JPEG (grey, colour, CMYK as Adobe writes it), PNG, BMP and TIFF (also BigTIFF, tiled, planar, CMYK), with
-1 to 16 bits a channel, palettes, grey and transparency. Rotation recorded in the file is applied; all other metadata,
-and with them names and dates, are left behind.
+1 to 16 bits a channel, palettes, grey and transparency. Rotation recorded in the file is applied, and so are its colour
+profile and gamma; the size of a pixel is handed on. All other metadata, and with them names and dates, are left behind.
 
-- Of a file with several pages the **first** is read.
+- Of a file with several pages one is read; `edge_all.imaging.pages` says which of them are pictures.
 - 16 bits become 8 by the fixed divisor 257 (65535 / 255). Pixels are never scaled by their own range: the same cell
   must look the same whatever lies beside it. A camera that stores 12 bits in the low end of 16 therefore gives a dark
-  image, which `edge_all.quality` reports; export it with 8 bits, or over the full range.
+  image, unless the file says that it has 12 bits; what to export is said beside the result.
 - Transparent pixels are laid over white, the colour of empty glass.
 - Files that lack a part are refused, where decoders would fill it with grey.
+- What decoding takes is known from the header and bounded before anything is decoded.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.errors import (
-    CorruptImageError,
     ImageTooLargeError,
     InputNotFoundError,
     UnreadableImageError,
     UnsupportedImageError,
 )
-from edge_all.imaging.header import COPY_AGAIN, ImageHeader, parse_header
+from edge_all.imaging.colour import conversion_to_srgb
+from edge_all.imaging.finishing import finished, upright
+from edge_all.imaging.forms import Raster
+from edge_all.imaging.header import Undecoded, examine
+from edge_all.imaging.pixel_size import PixelSize
 from edge_all.results import RgbImage
 
-__all__ = ["IMAGE_SUFFIXES", "MAX_PIXELS", "MIN_SIDE", "read_image"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "LARGEST_WORKING_BYTES",
+    "MAX_PIXELS",
+    "MIN_SIDE",
+    "DecodedImage",
+    "OpenedImage",
+    "Source",
+    "open_image",
+    "read_image",
+]
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".dib", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 """Lower-case file name endings that mark the images of a folder."""
@@ -51,41 +62,112 @@ _MAX_BYTES_PER_PIXEL = 32
 """A file larger than this many bytes for each pixel allowed is not even loaded: 16-bit RGBA takes 8, and some stacks
 have a few pages."""
 
-_GREY_TAIL = 16
-"""Side in pixels of the last corner, which tells lost JPEG data: libjpeg fills blocks that it has no data for with
-exactly 128, and a block is at most this large. A smaller loss is of no consequence."""
+LARGEST_WORKING_BYTES = 1_500_000_000
+"""What decoding one image may take beside its file, the finished pixels included: an 8-bit image of `MAX_PIXELS` takes
+0.6 to 1.4 GB. A 16-bit RGBA PNG of 199 megapixels, 1.5 MB on disk, would take 2.2 (measured before this bound, with
+more copies in memory: 7.5), which with what else runs ends a station with 4 GB."""
+
+Source = str | Path | bytes | NDArray[Any]
+"""A path, the bytes of an image file, or pixels."""
 
 
-def read_image(
-    source: str | Path | bytes | NDArray[Any], *, name: str | None = None, max_pixels: int = MAX_PIXELS
-) -> RgbImage:
-    """Reads one image.
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedImage:
+    """One image as everything else sees it.
+
+    Attributes:
+        pixels: ``uint8 [height, width, 3]`` RGB, C-contiguous.
+        pixel_size: physical size of a pixel, where the file states a plausible one.
+        notes: sentences for the reader of the results, on what in the file was not as usual.
+    """
+
+    pixels: RgbImage
+    pixel_size: PixelSize | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenedImage:
+    """An image that was found whole and small enough, not yet decoded.
+
+    Attributes:
+        working_bytes: bytes of memory that decoding takes at its peak, the file's own included.
+    """
+
+    working_bytes: int
+    _image: Undecoded | RgbImage
+
+    def decode(self) -> DecodedImage:
+        """Decode the image.
+
+        Raises:
+            CorruptImageError: decoding shows that a part is damaged or missing.
+        """
+        if isinstance(self._image, np.ndarray):
+            return DecodedImage(self._image)
+        header = self._image.header
+        notes = list(header.notes)
+        pixels = finished(self._image.decode(), conversion_to_srgb(header.colour, notes), notes)
+        return DecodedImage(upright(pixels, header.orientation), header.pixel_size, tuple(notes))
+
+
+def open_image(
+    source: Source, *, name: str | None = None, page: int | None = None, max_pixels: int = MAX_PIXELS
+) -> OpenedImage:
+    """Loads one image and finds out what it is, without decoding it.
 
     Args:
         source: a path, the bytes of an image file, or pixels: ``uint8`` or ``uint16``, ``[height, width]`` or
             ``[height, width, 1]`` grey, ``[height, width, 3]`` RGB or ``[height, width, 4]`` RGBA.
         name: how errors call bytes and pixels; a path goes by itself.
-        max_pixels: larger images are refused before they are decoded.
-
-    Returns:
-        ``uint8 [height, width, 3]`` RGB, C-contiguous. An array that already is one is returned itself, not a copy.
+        page: number of the page of a TIFF, from 1; None for the first that is a picture.
+        max_pixels: larger images are refused.
 
     Raises:
         InputNotFoundError: there is no such file.
         UnreadableImageError: the file exists and cannot be read, or is no file.
         CorruptImageError: truncated, damaged, or no image.
         UnsupportedImageError: an image that cannot be read faithfully, or smaller than `MIN_SIDE`.
-        ImageTooLargeError: more than `max_pixels` pixels.
+        ImageTooLargeError: more than `max_pixels` pixels, or than `LARGEST_WORKING_BYTES` can hold.
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source, name or "The image given as an array", max_pixels)
+        return OpenedImage(0, _from_array(source, name or "The image given as an array", max_pixels))
     if isinstance(source, bytes):
         name, data = name or "The image given as bytes", source
     else:
         name, data = str(source), _load(Path(source), max_pixels)
-    header = parse_header(data, name)
+    undecoded = examine(data, name if page is None else f"{name}, page {page},", page)
+    header = undecoded.header
     _check_size(header.width, header.height, name, max_pixels)
-    return _decode(data, header, name)
+    needed = header.width * header.height * (header.working_bytes + (3 if header.orientation != 1 else 0))
+    if needed > LARGEST_WORKING_BYTES:
+        raise ImageTooLargeError(
+            f"{name} has {header.width} x {header.height} pixels of {header.bits} bits a channel, and "
+            f"decoding it takes {needed / 1e9:.1f} GB of memory; the limit is {LARGEST_WORKING_BYTES / 1e9:g} GB.",
+            "Export it with 8 bits a channel and without transparency, or as single fields of view.",
+        )
+    return OpenedImage(needed + len(data), undecoded)
+
+
+def read_image(
+    source: Source, *, name: str | None = None, page: int | None = None, max_pixels: int = MAX_PIXELS
+) -> RgbImage:
+    """Reads one image: `open_image` and `OpenedImage.decode` in one.
+
+    Args:
+        source: as of `open_image`.
+        name: as of `open_image`.
+        page: as of `open_image`.
+        max_pixels: as of `open_image`.
+
+    Returns:
+        ``uint8 [height, width, 3]`` RGB, C-contiguous. An array that already is one is returned itself, not a copy.
+
+    Raises:
+        InputNotFoundError, UnreadableImageError, CorruptImageError, UnsupportedImageError, ImageTooLargeError: as
+            `open_image` does.
+    """
+    return open_image(source, name=name, page=page, max_pixels=max_pixels).decode().pixels
 
 
 def _load(path: Path, max_pixels: int) -> bytes:
@@ -138,104 +220,8 @@ def _from_array(pixels: NDArray[Any], name: str, max_pixels: int) -> RgbImage:
             "Pass uint8 or uint16 [height, width] or [height, width, 1, 3 or 4], in RGB order.",
         )
     _check_size(pixels.shape[1], pixels.shape[0], name, max_pixels)
-    eight_bit = _to_eight_bits(np.ascontiguousarray(pixels))
-    if eight_bit.ndim == 2 or eight_bit.shape[2] == 1:
-        return _rgb(cv2.cvtColor(eight_bit, cv2.COLOR_GRAY2RGB))
-    if eight_bit.shape[2] == 4:
-        return _over_white(_rgb(eight_bit[..., :3]), eight_bit[..., 3])
-    return _rgb(eight_bit)
-
-
-def _decode(data: bytes, header: ImageHeader, name: str) -> RgbImage:
-    # IMREAD_COLOR_RGB decodes straight into RGB order.
-    if header.format == "PNG" and header.alpha:
-        stored = _to_eight_bits(_imdecode(data, cv2.IMREAD_UNCHANGED, name))
-        pixels = _over_white(_rgb(cv2.cvtColor(stored, cv2.COLOR_BGRA2RGB)), stored[..., 3])
-    elif header.format == "PNG" and header.bits == 16:
-        pixels = _to_eight_bits(_imdecode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_ANYDEPTH, name))
+    if pixels.ndim == 2 or pixels.shape[2] == 1:
+        raster = Raster(pixels.reshape(pixels.shape[:2]))
     else:
-        # TIFF of 16 bits as well: libtiff knows every layout there, and divides colours by 257 too. Of grey it takes
-        # the upper byte, one level less at most; grey images are not judged anyway.
-        pixels = _rgb(_imdecode(data, cv2.IMREAD_COLOR_RGB, name))
-    if header.format == "TIFF" and header.alpha:
-        # libtiff has multiplied the colours by alpha already, whichever way they were stored.
-        alpha = _to_eight_bits(_imdecode(data, cv2.IMREAD_UNCHANGED, name)[..., 3])
-        pixels = _rgb(cv2.add(pixels, cv2.cvtColor(255 - alpha, cv2.COLOR_GRAY2RGB)))
-    if header.format == "JPEG" and _has_grey_tail(pixels):
-        raise CorruptImageError(f"{name} is a damaged JPEG: a part of its image data is missing.", COPY_AGAIN)
-    return _upright(pixels, header.orientation)
-
-
-def _imdecode(data: bytes, flags: int, name: str) -> NDArray[Any]:
-    decoded: NDArray[Any] | None
-    try:
-        with _quiet_opencv():
-            # The rotation is ours to apply: IMREAD_UNCHANGED would not, and the end of a JPEG must stay where it is.
-            decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_IGNORE_ORIENTATION)
-    except cv2.error:
-        decoded = None
-    if decoded is None:
-        raise CorruptImageError(f"{name} is damaged: its image data cannot be decoded.", COPY_AGAIN)
-    return decoded
-
-
-def _rgb(pixels: NDArray[Any]) -> RgbImage:
-    return np.ascontiguousarray(pixels, dtype=np.uint8)
-
-
-def _to_eight_bits(pixels: NDArray[Any]) -> RgbImage:
-    if pixels.dtype == np.uint8:
-        return _rgb(pixels)
-    # 257 is odd, so there is no tie to round: float32 gives the exact nearest value for all 65536 inputs (tested).
-    return _rgb(cv2.convertScaleAbs(pixels, alpha=1 / 257)).reshape(pixels.shape)
-
-
-def _over_white(colours: RgbImage, alpha: NDArray[np.uint8]) -> RgbImage:
-    """Colours that are not multiplied by alpha, laid over white."""
-    weight = alpha[..., None].astype(np.uint32)
-    return ((colours * weight + 255 * (255 - weight) + 127) // 255).astype(np.uint8)
-
-
-def _upright(pixels: RgbImage, orientation: int) -> RgbImage:
-    """Applies an Exif orientation, 1 to 8."""
-    if orientation == 1:
-        return pixels
-    if orientation >= 5:
-        pixels = pixels.transpose(1, 0, 2)
-    # After the transposition, which axes are still to be mirrored.
-    vertically = orientation in (3, 4, 7, 8)
-    horizontally = orientation in (2, 3, 6, 7)
-    return _rgb(pixels[:: -1 if vertically else 1, :: -1 if horizontally else 1])
-
-
-def _has_grey_tail(pixels: RgbImage) -> bool:
-    """Whether a JPEG ends in what libjpeg puts where data are missing, while other parts have content."""
-    return bool(np.all(pixels[-_GREY_TAIL:, -_GREY_TAIL:] == 128)) and bool(np.any(pixels != 128))
-
-
-_quiet_lock = threading.Lock()
-_quiet_users = 0
-_loud_level = 0
-_SILENT = 0
-# OpenCV 4 has the function at the top, OpenCV 5 in cv2.utils.logging; both return the level before.
-_set_log_level: Callable[[int], int] = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel
-
-
-@contextmanager
-def _quiet_opencv() -> Iterator[None]:
-    """Keeps OpenCV from writing to the terminal what an error of ours says already.
-
-    The level is one for the process, so threads that decode at once share it: the first saves it, the last restores it.
-    """
-    global _quiet_users, _loud_level  # noqa: PLW0603
-    with _quiet_lock:
-        if _quiet_users == 0:
-            _loud_level = _set_log_level(_SILENT)
-        _quiet_users += 1
-    try:
-        yield
-    finally:
-        with _quiet_lock:
-            _quiet_users -= 1
-            if _quiet_users == 0:
-                _set_log_level(_loud_level)
+        raster = Raster(pixels[..., :3], pixels[..., 3] if pixels.shape[2] == 4 else None)
+    return finished(raster, None, [])

@@ -209,11 +209,13 @@ def test_sixteen_bits_are_divided_by_257_whatever_the_content() -> None:
 def test_arrays(shape: tuple[int, ...], dtype: type) -> None:
     array = np.full(shape, 100 if dtype is np.uint8 else 100 * 257, dtype)
     if shape[-1] == 4:
-        array[..., 3] = 0
+        array[:20, :, 3] = 0
+        array[20:, :, 3] = np.iinfo(dtype).max
     pixels = read_image(array)
     assert pixels.shape == (40, 50, 3)
     assert pixels.dtype == np.uint8
-    assert set(np.unique(pixels)) == {255 if shape[-1] == 4 else 100}
+    assert set(np.unique(pixels[:20])) == {255 if shape[-1] == 4 else 100}
+    assert set(np.unique(pixels[20:])) == {100}
 
 
 def test_a_finished_array_is_not_copied_and_a_view_becomes_contiguous() -> None:
@@ -397,7 +399,7 @@ def bmp_header(width: int, height: int) -> bytes:
     [
         jpeg_header(30000, 30000),
         png(2, RGB, size=(30000, 30000)),
-        tiff(RGB, t256=30000, t257=30000, t259=5),
+        tiff(RGB, t256=30000, t257=30000, t278=30000, t259=5),
     ],
 )
 def test_a_bomb_is_refused_before_it_is_decoded(bomb: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

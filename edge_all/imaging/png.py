@@ -1,0 +1,99 @@
+"""PNG: what a file says about itself, whether it is whole, and its pixels. Source: ISO/IEC 15948."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import cv2
+import numpy as np
+
+from edge_all.imaging.decoder import decode_as_stored, decode_rgb
+from edge_all.imaging.exif import orientation_of
+from edge_all.imaging.forms import ColourSpace, ImageHeader, Raster
+from edge_all.imaging.pixel_size import PixelSize, per_unit
+from edge_all.imaging.refusals import fail_corrupt
+
+__all__ = ["decode_png", "parse_png"]
+
+_MAKE_PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"tRNS")
+_DESCRIBE = (b"tRNS", b"eXIf", b"gAMA", b"sRGB", b"iCCP", b"pHYs")
+_LARGEST_PROFILE = 4_000_000
+"""Bytes of an ICC profile; larger ones are made to fill memory."""
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+
+
+def parse_png(data: bytes, name: str) -> ImageHeader:
+    """Walks the chunks to IEND and checks the sums of those that make pixels.
+
+    Raises:
+        struct.error, IndexError: the file ends within its header.
+        CorruptImageError: it is damaged.
+    """
+    if data[12:16] != b"IHDR":
+        fail_corrupt(name, "is a PNG without a header")
+    width, height, bits, colour_type = struct.unpack_from(">IIBB", data, 16)
+    position = 8
+    view = memoryview(data)
+    chunks: dict[bytes, bytes] = {}
+    while True:
+        if position + 12 > len(data):
+            fail_corrupt(name, "is a truncated PNG: its end is missing")
+        length = struct.unpack_from(">I", data, position)[0]
+        kind = data[position + 4 : position + 8]
+        end = position + 8 + length
+        if kind == b"IEND":
+            break
+        if kind in _MAKE_PIXELS:
+            if end + 4 > len(data):
+                fail_corrupt(name, "is a truncated PNG: its end is missing")
+            if zlib.crc32(view[position + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
+                fail_corrupt(name, f"is a damaged PNG: the checksum of its {kind.decode()} chunk is wrong")
+        if kind in _DESCRIBE:
+            chunks.setdefault(kind, data[position + 8 : end])
+        position = end + 4
+    alpha = colour_type in (4, 6) or b"tRNS" in chunks
+    channels = 4 if alpha else 3
+    return ImageHeader(
+        "PNG", width, height, bits, alpha,
+        orientation_of(chunks[b"eXIf"]) if b"eXIf" in chunks else 1,
+        # As decoded, and the finished picture beside it where it is another one.
+        working_bytes=channels * (2 if bits == 16 else 1) + (3 if alpha or bits == 16 else 0),
+        colour=_colour_of(chunks),
+        pixel_size=_size_of(chunks),
+    )  # fmt: skip
+
+
+def decode_png(data: bytes, header: ImageHeader, name: str) -> Raster:
+    """Decode a file that `parse_png` has passed.
+
+    Raises:
+        CorruptImageError: the data cannot be decoded.
+    """
+    if not header.alpha:
+        return Raster(decode_rgb(data, name, keep_depth=True))
+    stored = decode_as_stored(data, name)
+    if stored.ndim == 2 or stored.shape[2] < 4:
+        # OpenCV leaves the one transparent colour of a grey or RGB file out of account; so do we: of a photograph it
+        # is no pixel, and what it hides is not said.
+        return Raster(stored if stored.ndim == 2 else np.asarray(cv2.cvtColor(stored, cv2.COLOR_BGR2RGB)))
+    return Raster(stored[..., 2::-1], stored[..., 3])
+
+
+def _colour_of(chunks: dict[bytes, bytes]) -> ColourSpace:
+    if b"iCCP" in chunks:
+        _, _, rest = chunks[b"iCCP"].partition(b"\0")
+        try:
+            return ColourSpace(zlib.decompressobj().decompress(rest[1:], _LARGEST_PROFILE))
+        except zlib.error:
+            return ColourSpace(b"damaged")
+    if b"gAMA" in chunks and b"sRGB" not in chunks and len(chunks[b"gAMA"]) >= 4:
+        return ColourSpace(gamma=struct.unpack(">I", chunks[b"gAMA"][:4])[0] / 100_000)
+    return ColourSpace()
+
+
+def _size_of(chunks: dict[bytes, bytes]) -> PixelSize | None:
+    if len(chunks.get(b"pHYs", b"")) < 9:
+        return None
+    across, down, unit = struct.unpack(">IIB", chunks[b"pHYs"][:9])
+    return per_unit(across, down, 1e6 if unit == 1 else 0.0, "PNG")
