@@ -25,7 +25,7 @@ DEFAULT_SLIDE = "slide"
 
 
 class PilImage(Protocol):
-    """What is used of a ``PIL.Image.Image``; Pillow is no dependency."""
+    """What is used of a ``PIL.Image.Image``; Pillow is loaded only where one is handed over."""
 
     @property
     def mode(self) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from edge_all.errors import InputError
 from edge_all.imaging import read_image
-from edge_all.imaging.header import parse_header
+from edge_all.imaging.header import examine
 from edge_all.outputs.pictures import jpeg_bytes
 from edge_all.results import Cell, FieldResult
 
@@ -68,7 +68,7 @@ def embedded_overlay(overlays: Mapping[str, Path], image: str) -> tuple[str, int
         return None
     try:
         content = path.read_bytes()
-        header = parse_header(content, path.name)
+        header = examine(content, path.name, None).header
         if header.format == "JPEG" and header.width <= OVERLAY_WIDTH:
             # Embedded as it is: decoding and encoding it again took 40 ms a field.
             return _address(content), header.width, header.height
