@@ -1,4 +1,4 @@
-"""Neighbours of each form: orientations, tiles, planes, depths, masks, alphas; and what is cut, holed or half-copied."""
+"""Of each form its neighbours: orientation, tiles, planes, depths, masks, alphas, and cut, holed or half-copied."""
 
 from __future__ import annotations
 
