@@ -11,11 +11,14 @@ For Research Use Only. Not for use in diagnostic procedures.
 
 ``docs/python.md`` has more. Importing this package loads neither NumPy nor OpenCV nor ONNX Runtime: its names are
 fetched when they are first used. ``ARCHITECTURE.md`` has the map of what lies behind them.
+
+Importing it also keeps ONNX Runtime, whoever imports that later, from sending telemetry.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +28,11 @@ if TYPE_CHECKING:
     from edge_all.imaging.sources import NamedImage
     from edge_all.results import INTENDED_USE, Cell, FieldResult, Segmentation, SlideResult
     from edge_all.screening.single_cells import CropResult
+
+# The builds of ONNX Runtime on the package index, from 1.29 on, send telemetry to their maker and leave a device id in
+# the user's home (their Privacy.md). They look at this once, when they are loaded, so it stands in the first module
+# that anybody imports of edge-all; processes that are started from here inherit it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __version__ = "0.1.0"
 __all__ = [

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_all.doctor.installation import check_edge_all, check_onnxruntime, check_opencv, check_python
+from edge_all.doctor.installation import check_edge_all, check_onnxruntime, check_opencv, check_python, check_telemetry
 from edge_all.doctor.machine import (
     check_camera_folder,
     check_cores,
@@ -41,6 +41,7 @@ def _checks(model: str | None, folder: Path, camera_folder: Path | None) -> Iter
     yield check_python()
     yield check_edge_all()
     yield (onnxruntime := check_onnxruntime())
+    yield check_telemetry()
     yield (opencv := check_opencv())
     yield check_cores()
     broken = [check.name for check in (onnxruntime, opencv) if check.status == "problem"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import os
 import platform
 import sys
 
@@ -17,7 +18,7 @@ from edge_all.session.installation import (
     installed_onnxruntimes,
 )
 
-__all__ = ["check_edge_all", "check_onnxruntime", "check_opencv", "check_python"]
+__all__ = ["check_edge_all", "check_onnxruntime", "check_opencv", "check_python", "check_telemetry"]
 
 OPENCV_DISTRIBUTIONS = (
     "opencv-python-headless",
@@ -68,6 +69,18 @@ def check_onnxruntime() -> Check:
             "Keep one, so that nobody has to know which it is.",
         )
     return Check("ONNX Runtime", "ok", listing or f"onnxruntime {onnxruntime.__version__}, not installed by pip")
+
+
+def check_telemetry() -> Check:
+    """Whether ONNX Runtime is kept from sending telemetry, as `import edge_all` sees to."""
+    if os.environ.get("ORT_DISABLE_TELEMETRY") == "1":
+        return Check("telemetry", "ok", "ONNX Runtime's is off (ORT_DISABLE_TELEMETRY=1); edge-all has none")
+    return Check(
+        "telemetry",
+        "problem",
+        "ORT_DISABLE_TELEMETRY is no longer 1: some code in this process has changed it",
+        "Do not change that variable after `import edge_all`.",
+    )
 
 
 def check_opencv() -> Check:

@@ -119,6 +119,8 @@ def import_onnxruntime() -> ModuleType:
             "The ONNX Runtime that is installed is incomplete: another one was removed and took its files along.",
             f"Run, {install_words('cpu', again=True)}; or with [gpu], [openvino] or [directml] in place of [cpu].",
         )
+    # What is logged for Windows' own event tracing, in the builds that use it; the rest is off since `import edge_all`.
+    onnxruntime.disable_telemetry_events()
     return onnxruntime
 
 
