@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
+from edge_all.classification.classifier import Classifier
 from edge_all.classification.verification import check_networks
 from edge_all.errors import InputNotFoundError, UsageError
 from edge_all.model.figures import card_figures
@@ -19,7 +20,7 @@ from edge_all_calibration.labelled_cells.cell_folder import read_cells
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.releasing.publishing import embed_package
-from edge_all_calibration.releasing.recalibration import gate_package, package_figures, recalibrate
+from edge_all_calibration.releasing.recalibration import gate_package, judge_package, package_figures, recalibrate
 from edge_all_calibration.releasing.release import CellParts, Release
 
 SPEC = PreprocessingSpec(32, 2.0)
@@ -30,6 +31,27 @@ def test_a_gate_on_new_cells_agrees_with_that_of_the_release(released: tuple[Pat
     assert [report.variant for report in reports] == ["fp16", "int8"]
     for report in reports:
         assert report.to_json() == released[1].card.variants[report.variant].gate  # type: ignore[index]
+
+
+def test_calibration_decides_as_the_station_does_also_of_what_is_foreign(
+    released: tuple[Path, Release], parts: CellParts
+) -> None:
+    package = load_package(released[0])
+    foreign = np.roll(255 - parts.test.crops, 1, axis=3)
+    cells = dataclasses.replace(
+        parts.test,
+        crops=np.concatenate([parts.test.crops, foreign]),
+        labels=np.tile(parts.test.labels, 2),
+        groups=np.tile(parts.test.groups, 2),
+        slides=np.tile(parts.test.slides, 2),
+    )
+    for variant, (decisions, _) in judge_package(package, cells).items():
+        station = Classifier(package, variant=variant, device="cpu").judge(cells.crops)
+        assert decisions.label.tolist() == [one.label for one in station]
+        assert decisions.probability == pytest.approx([one.probability for one in station], abs=1e-9)
+        beyond = [one for one in station if one.out_of_distribution is not None and one.out_of_distribution > 1]
+        assert len(beyond) >= len(foreign), "foreign cells that pass for known ones would prove nothing"
+        assert any(not 0.1 < one.probability < 0.9 for one in beyond), "nor would those that are undecided anyway"
 
 
 def test_a_package_without_fp32_cannot_be_gated(

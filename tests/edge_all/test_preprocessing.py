@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
-from edge_all.preprocessing import crop_window
-from edge_all.results import BoundingBox
+from edge_all.preprocessing import PREPROCESSING_VERSION, Background, PreprocessingSpec, crop_cell, crop_window
+from edge_all.results import BoundingBox, Cell
 
 FIELD = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
 LABELS = np.random.default_rng(1).integers(0, 2000, (60, 90), dtype=np.uint16)
@@ -30,3 +32,46 @@ def test_outside_the_image_the_border_is_repeated(image: np.ndarray, box: Boundi
     rows = np.clip(np.arange(top, top + side), 0, image.shape[0] - 1)
     columns = np.clip(np.arange(left, left + side), 0, image.shape[1] - 1)
     np.testing.assert_array_equal(crop_window(image, box, 2.5), image[rows][:, columns])
+
+
+def digest(values: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:16]
+
+
+def pattern() -> tuple[np.ndarray, np.ndarray]:
+    """A field ``uint8 [240, 320, 3]`` with edges, slopes and grain, and the labels of two cells, by whole numbers."""
+    row, column = np.mgrid[0:240, 0:320]
+    grain = (row * 7919 + column * 104729 + row * column * 31) % 41
+    disc = (row - 120) ** 2 + (column - 150) ** 2 < 45**2
+    planes = (row + column // 2 + grain, 200 - row // 2 + grain, np.where(disc, 90, 210) + column // 16 + grain)
+    labels = np.where((row - 120) ** 2 + (column - 150) ** 2 < 60**2, 7, np.where(column > 260, 2, 0))
+    return np.clip(np.stack(planes, axis=2), 0, 255).astype(np.uint8), labels.astype(np.uint16)
+
+
+# (version, input size, factor, background, box of the nucleus) -> the crop. Measured with OpenCV 4.11 and 5.0.
+CROPS: dict[tuple[int, int, float, Background, BoundingBox], str] = {
+    (1, 160, 2.5, "keep", (105, 75, 90, 91)): "1b88442e6d9fe493",
+    (1, 160, 2.5, "keep", (140, 110, 31, 28)): "f654974778b4330f",
+    (1, 112, 2.0, "keep", (94, 64, 112, 100)): "e3350395cdd3fbfd",
+    (1, 160, 2.5, "keep", (0, 0, 80, 70)): "267e308a28139389",
+    (1, 160, 2.5, "keep", (280, 200, 40, 40)): "0f6761dd46842268",
+    (1, 160, 2.0, "blank", (105, 75, 90, 91)): "93bd702d1f0432a2",
+    (1, 96, 2.5, "blank", (130, 100, 30, 40)): "da257e5c61d35098",
+    (1, 160, 2.0, "keep", (110, 80, 80, 80)): "03eaf085ecce1e40",
+}
+FIELD_DIGEST, LABELS_DIGEST = "317a4d68dd97bee1", "ed99ba5bdc24ba70"
+
+
+def test_the_input_of_the_pinned_crops_is_the_same() -> None:
+    pixels, labels = pattern()
+    assert (digest(pixels), digest(labels)) == (FIELD_DIGEST, LABELS_DIGEST)
+
+
+@pytest.mark.parametrize("case", CROPS, ids=str)
+def test_the_crop_is_the_same_to_the_last_bit(case: tuple[int, int, float, Background, BoundingBox]) -> None:
+    """Models were trained on exactly these pixels: another crop is another `PREPROCESSING_VERSION`."""
+    version, size, factor, background, box = case
+    assert version == PREPROCESSING_VERSION, "pin the crops of the new version here"
+    pixels, labels = pattern()
+    cell = Cell(7, box, (0.0, 0.0), 1, box, (0.0, 0.0), 1, (), "candidate")
+    assert digest(crop_cell(pixels, cell, labels, PreprocessingSpec(size, factor, background))) == CROPS[case]

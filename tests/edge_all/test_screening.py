@@ -57,6 +57,21 @@ def test_fields_come_out_in_order_and_a_bad_one_says_so(slide: Path, classifier:
     assert "field1b.png" in fields[2].error
 
 
+def test_every_cell_gets_its_own_probability(slide: Path, classifier: Classifier) -> None:
+    sources = find_images([slide])
+    fields = list(screen_fields(sources, classifier, activations=True))
+    for source, field in zip(sources, fields, strict=True):
+        prepared = prepare_field(source, classifier.spec)
+        for cell, crop in zip(field.result.candidates, prepared.crops, strict=True):
+            (alone,) = classifier.judge(crop[None], activations=True)
+            assert (cell.probability, cell.label) == (alone.probability, alone.label)
+            assert cell.out_of_distribution == alone.out_of_distribution
+            assert alone.activation is not None
+            assert np.array_equal(field.activations[cell.id], alone.activation)
+        apart = {cell.probability for cell in field.result.candidates}
+        assert len(apart) == len(field.result.candidates), "cells that are alike would prove nothing"
+
+
 def test_every_candidate_is_judged_and_nothing_else(slide: Path, classifier: Classifier) -> None:
     fields = results(slide, classifier)
     assert sum(len(field.candidates) for field in fields) >= 8

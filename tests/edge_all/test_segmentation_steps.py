@@ -203,3 +203,30 @@ def test_cytoplasm_that_looks_like_red_cells_does_not_reach_over_those_that_touc
     whole = grow_cells(lab, nucleus, np.zeros_like(nucleus), red_cells, cell_radius=100.0)
     farthest = float(np.hypot(*(np.argwhere(whole) - side // 2).T).max())
     assert radius < farthest <= (1 + SCANT) * radius + 2
+
+
+def nucleus(x: int, hue: float, *, frayed: bool) -> Found:
+    """A nucleus in its cell, round or with a frayed rim, at column x."""
+    whole = np.zeros((80, 80), np.uint8)
+    cv2.circle(whole, (40, 40), 36, 1, -1)
+    mask = np.zeros_like(whole)
+    cv2.circle(mask, (40, 40), 24, 1, -1)
+    if frayed:
+        for turn in np.arange(0, 2 * np.pi, np.pi / 7):
+            cv2.circle(mask, (int(40 + 25 * np.cos(turn)), int(40 + 25 * np.sin(turn))), 4, 0, -1)
+    return Found(mask, whole, x, 10, hue)
+
+
+@pytest.mark.parametrize(
+    ("hue", "frayed", "reason"),
+    [(0.3, True, "smudge"), (0.3, False, None), (0.52, True, None), (0.52, False, None)],
+    ids=["magenta and frayed", "magenta and smooth", "as the others and frayed", "as the others and smooth"],
+)
+def test_a_smudge_is_both_more_magenta_than_its_neighbours_and_frayed(
+    hue: float, frayed: bool, reason: str | None
+) -> None:
+    others = [nucleus(100 * number, 0.5, frayed=False) for number in range(1, 5)]
+    cells = assemble([nucleus(0, hue, frayed=frayed), *others], 1, 24.0, (100, 500)).cells
+    (cell,) = (cell for cell in cells if cell.bbox[0] < 80)
+    assert cell.reason == reason
+    assert [other.reason for other in cells if other is not cell] == [None] * 4

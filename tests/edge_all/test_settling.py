@@ -219,3 +219,27 @@ def test_without_thresholds_nothing_is_ever_settled() -> None:
     slides = SettledSlides(None)
     slides.add(field(*["ALL"] * 50))
     assert "s" not in slides
+
+
+@pytest.mark.parametrize(
+    ("rate", "blasts_alone", "blasts_of_100", "cells_without_blast", "cells_with_5_indeterminate"),
+    [(0.01, 2, 7, 151, 431), (0.04, 2, 14, 100, 186), (0.1, 3, 23, 100, 100)],
+)
+def test_how_many_cells_settle_a_slide(
+    rate: float, blasts_alone: int, blasts_of_100: int, cells_without_blast: int, cells_with_5_indeterminate: int
+) -> None:
+    """In figures, not by the constants of the rule: a looser level settles a slide by fewer cells."""
+
+    def first(verdict: Verdict, counts: Callable[[int], tuple[int, int, int]], start: int) -> int:
+        return next(n for n in range(start, 1000) if settled_verdict(*counts(n), rate) == verdict)
+
+    assert first("suspicious", lambda n: (n, 0, n), 1) == blasts_alone
+    assert first("suspicious", lambda n: (n, 0, 100), 0) == blasts_of_100
+    assert first("not detected", lambda n: (0, 0, n), 1) == cells_without_blast
+    assert first("not detected", lambda n: (0, 5, n), 5) == cells_with_5_indeterminate
+
+
+def test_the_levels_are_those_that_the_documents_promise() -> None:
+    assert (SIGNIFICANCE, EXCLUSION_LEVEL, DEFINING_BLAST_SHARE, CUSTOMARY_COUNT, FULL_COUNT) == (
+        0.01, 0.025, 0.20, 100, 200,
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import cv2
@@ -12,8 +13,10 @@ from edge_all.api.screener import Screener
 from edge_all.classification.classifier import Classifier
 from edge_all.inputs import find_images
 from edge_all.model.package import load_package
-from edge_all.preprocessing import crop_window
+from edge_all.preprocessing import crop_cell, crop_window
 from edge_all.rendering import SmearSpec, render_field
+from edge_all.screening.single_cells import classify_crops
+from edge_all.segmentation import segment
 
 
 @pytest.fixture
@@ -60,3 +63,21 @@ def test_a_damaged_crop_does_not_stop_the_others(tmp_path: Path, classifier: Cla
     cv2.imwrite(str(tmp_path / "c.png"), np.full((200, 200, 3), 255, np.uint8))
     crops = list(Screener.of(classifier).classify(find_images([tmp_path / f"{name}.png" for name in "abc"])))
     assert [crop.status for crop in crops] == ["ok", "error", "unusable"]
+
+
+def test_of_several_cells_the_one_in_the_middle_is_judged(tmp_path: Path, classifier: Classifier) -> None:
+    field = render_field(3, width=700, height=700, spec=SmearSpec(blasts=4, lymphocytes=2))
+    expected, last = [], []
+    # Cut out so that another cell lies in the middle each time, with others around it.
+    for number, truth in enumerate(field.cells):
+        x, y = (round(value) for value in truth.centroid)
+        pixels = cv2.copyMakeBorder(field.pixels, 250, 250, 250, 250, cv2.BORDER_REFLECT)[y : y + 500, x : x + 500]
+        cv2.imwrite(str(tmp_path / f"{number}.png"), pixels[..., ::-1])
+        segmentation = segment(np.ascontiguousarray(pixels))
+        middle = min(segmentation.cells, key=lambda cell: math.dist(cell.centroid, (250, 250)))
+        crop = crop_cell(pixels, middle, segmentation.cell_labels, classifier.spec)
+        expected.append(classifier.judge(crop[None])[0].probability)
+        last.append(middle.id in {1, len(segmentation.cells)})
+    assert not any(last)
+    images = find_images([tmp_path / f"{number}.png" for number in range(len(expected))])
+    assert [crop.result.probability for crop in classify_crops(images, classifier)] == expected
