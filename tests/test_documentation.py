@@ -1,4 +1,4 @@
-"""Every command line in the documentation is one that the command understands."""
+"""Every command line in the documentation is one that the command understands, and every Python snippet runs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pytest
 import typer
 
 from edge_all.cli.main import PLUGIN_VERBS, build_app
+from edge_all.outputs.pictures import write_jpeg
+from edge_all.rendering import SmearSpec, render_field
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -43,3 +45,30 @@ def test_a_documented_command_line_is_understood(words: list[str]) -> None:
 def test_command_lines_are_found() -> None:
     found = [param.values[0] for param in command_lines()]
     assert {"train", "evaluate", "export", "screen", "model"} <= {words[0] for words in found}
+
+
+def snippets(page: Path) -> list[str]:
+    """The Python blocks of a page."""
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if snippets(page)], ids=lambda page: page.name)
+def test_the_snippets_of_a_page_run_one_after_the_other(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "S-1042").mkdir()
+    for number, path in enumerate(["field.jpg", "S-1042/a.jpg", "S-1042/b.jpg"]):
+        pixels = render_field(number, width=480, height=400, spec=SmearSpec(blasts=2, lymphocytes=1)).pixels
+        write_jpeg(tmp_path / path, pixels, 95)
+    monkeypatch.chdir(tmp_path)
+    # The choice that `auto` measures once a machine is not this test's to keep.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    names: dict[str, Any] = {"__name__": "snippets"}
+    for number, snippet in enumerate(snippets(page), start=1):
+        exec(compile(snippet, f"{page.name}, snippet {number}", "exec"), names)  # noqa: S102 - the page's own code
+    assert names["field"].status == "ok"
+    assert re.search(r"ALL|indeterminate", capsys.readouterr().out)
+
+
+def test_snippets_are_found() -> None:
+    assert {page.name for page in PAGES if snippets(page)} >= {"README.md", "python.md"}
