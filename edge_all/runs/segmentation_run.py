@@ -18,6 +18,7 @@ from edge_all.quality import assess_quality
 from edge_all.results import FieldResult
 from edge_all.files.run_folder import FIELDS_FILE, RunFolder
 from edge_all.segmentation import segment
+from edge_all.segmentation.cut_out import put_on_glass
 
 __all__ = ["CROP_FACTOR", "segment_to_folder"]
 
@@ -55,7 +56,7 @@ def segment_to_folder(
 def _segment_one(source: ImageSource, folder: RunFolder, microns_per_pixel: float | None) -> FieldResult:
     result = FieldResult(source.image, source.slide, "ok")
     try:
-        pixels = source.read()
+        pixels = put_on_glass(source.read()).pixels
     except ImageError as error:
         return dataclasses.replace(result, status="error", error=str(error))
     sizes = Shrinking(pixels)

@@ -26,6 +26,7 @@ from edge_all.quality import assess_quality
 from edge_all.results import Cell, FieldResult, RgbImage
 from edge_all.screening.rounds import prepared_in_rounds
 from edge_all.segmentation import segment
+from edge_all.segmentation.cut_out import put_on_glass
 from edge_all.session import available_cores
 
 __all__ = ["PreparedField", "ScreenedField", "judge_prepared", "prepare_field", "screen_fields"]
@@ -133,12 +134,15 @@ def _prepare(
     source: ReadableImage, spec: PreprocessingSpec, no_crops: RgbImage, microns_per_pixel: float | None
 ) -> PreparedField:
     watch = _Stopwatch()
-    pixels = source.read()
+    laid = put_on_glass(source.read())
+    pixels = laid.pixels
     watch.lap("decode")
     sizes = Shrinking(pixels)
     # Segmentation looks at the same size of a 5-megapixel field, and until its turn to be drawn it takes 4 MB, not 15.
     picture = sizes.by(whole_reduction(pixels.shape[1], pixels.shape[0]))
-    quality = assess_quality(pixels, sizes=sizes)
+    quality = assess_quality(pixels, sizes=sizes) if laid.note is None else assess_quality(laid.smear)
+    if laid.note is not None:
+        quality = dataclasses.replace(quality, warnings=(*quality.warnings, laid.note))
     watch.lap("quality")
     height, width = pixels.shape[:2]
     result = FieldResult(

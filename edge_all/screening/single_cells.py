@@ -22,6 +22,7 @@ from edge_all.quality import assess_quality
 from edge_all.results import Cell, CellLabel, RgbImage, Segmentation
 from edge_all.screening.rounds import prepared_in_rounds
 from edge_all.segmentation import segment
+from edge_all.segmentation.cut_out import put_on_glass
 
 __all__ = [
     "ClassifiedCrop",
@@ -144,8 +145,9 @@ def prepare_crop(source: ReadableImage, spec: PreprocessingSpec) -> PreparedCrop
 
 
 def _prepare(source: ReadableImage, spec: PreprocessingSpec) -> PreparedCrop:
-    pixels = source.read()
-    quality = assess_quality(pixels)
+    laid = put_on_glass(source.read())
+    pixels = laid.pixels
+    quality = assess_quality(laid.smear)
     if not quality.usable:
         return PreparedCrop(CropResult(source.image, "unusable", error=" ".join(quality.reasons)))
     segmentation = segment(pixels)
@@ -155,7 +157,8 @@ def _prepare(source: ReadableImage, spec: PreprocessingSpec) -> PreparedCrop:
             CropResult(source.image, "unusable", error="No white cell was found in the middle of the image.")
         )
     crop = crop_cell(pixels, cell, segmentation.cell_labels, spec)
-    return PreparedCrop(CropResult(source.image, "ok", note=_note(segmentation, cell)), crop)
+    note = " ".join(filter(None, (laid.note, _note(segmentation, cell)))) or None
+    return PreparedCrop(CropResult(source.image, "ok", note=note), crop)
 
 
 def _note(segmentation: Segmentation, judged: Cell) -> str | None:

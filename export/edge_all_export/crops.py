@@ -13,6 +13,7 @@ from edge_all.imaging import read_image
 from edge_all.preprocessing import PreprocessingSpec, crop_cell
 from edge_all.results import RgbImage
 from edge_all.segmentation import segment
+from edge_all.segmentation.cut_out import put_on_glass
 from edge_all_export.augmentation import MARGIN
 from edge_all_export.datasets.samples import Sample
 
@@ -75,7 +76,7 @@ def extract_crops(
     crops = np.empty((len(samples), spec.input_size, spec.input_size, 3), np.uint8)
     index = 0
     for image, run in groupby(samples, key=lambda sample: sample.image):
-        pixels = read_image(image)
+        pixels = put_on_glass(read_image(image)).pixels
         members = list(run)
         labels = None
         if spec.background == "blank" and any(sample.cell is not None for sample in members):

@@ -12,6 +12,7 @@ from edge_all.imaging import IMAGE_SUFFIXES, read_image
 from edge_all.preprocessing import PreprocessingSpec, crop_cell
 from edge_all.screening.single_cells import central_cell
 from edge_all.segmentation import segment
+from edge_all.segmentation.cut_out import put_on_glass
 from edge_all_calibration.labelled_cells.cells import LabelledCells, load_cells
 
 __all__ = ["CLASS_FOLDERS", "read_cells"]
@@ -44,7 +45,7 @@ def read_cells(source: Path, spec: PreprocessingSpec, skipped: Callable[[Path, s
     for name, label in CLASS_FOLDERS.items():
         for image in sorted(path for path in (source / name).rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES):
             try:
-                pixels = read_image(image)
+                pixels = put_on_glass(read_image(image)).pixels
             except ImageError as error:
                 skipped(image, str(error))
                 continue

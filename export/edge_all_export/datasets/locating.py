@@ -12,6 +12,7 @@ from edge_all.imaging import read_image
 from edge_all.results import Cell, Segmentation
 from edge_all.screening.single_cells import central_cell
 from edge_all.segmentation import segment
+from edge_all.segmentation.cut_out import put_on_glass
 from edge_all_export.datasets.samples import Label, Sample
 
 __all__ = ["SMALL_OBJECT_SHARE", "segmented", "single_cell", "single_cell_or_whole", "touches_border"]
@@ -30,7 +31,7 @@ def segmented(image: Path) -> tuple[Segmentation, int, int]:
     Raises:
         ImageError: the file is not a usable image.
     """
-    pixels = read_image(image)
+    pixels = put_on_glass(read_image(image)).pixels
     return segment(pixels), pixels.shape[0], pixels.shape[1]
 
 
