@@ -39,8 +39,8 @@ White 0.960, 0.820, 7; ALL-IDB's own grey 0.958, 0.946, 4; the light ground of o
 ground 0.966, 0.899, 3; percentile 97 of the cell 0.977, 0.953, 13; 90 0.985, 0.966, 11; 80 0.975, 0.926, 42. Of 95 one
 cell in 419 is not found by `central_cell`, of 90 four."""
 STEP = 25
-"""Levels between white paint and what lies beside it. Of 105 of those cells laid on white the median pixel of the rim has
-220 at most, of 39 crops of segmentation_wbc with overexposed glass 230 at least. JPEG blurs the rim: a cell that was
+"""Levels between white paint and what lies beside it. Of 105 of those cells laid on white the median pixel of the rim
+has 220 at most, of 39 crops of segmentation_wbc with overexposed glass 230 at least. JPEG blurs the rim: a cell that was
 cut out onto white and stored as JPEG passes for one on overexposed glass."""
 RIM = 3
 """Side in pixels by which the ground is widened: there the cell is mixed with the paint."""
