@@ -40,8 +40,8 @@ ground 0.966, 0.899, 3; percentile 97 of the cell 0.977, 0.953, 13; 90 0.985, 0.
 cell in 419 is not found by `central_cell`, of 90 four."""
 STEP = 25
 """Levels between white paint and what lies beside it. Of 105 of those cells laid on white the median pixel of the rim
-has 220 at most, of 39 crops of segmentation_wbc with overexposed glass 230 at least. JPEG blurs the rim: a cell that was
-cut out onto white and stored as JPEG passes for one on overexposed glass."""
+has 220 at most, of 39 crops of segmentation_wbc with overexposed glass 230 at least. JPEG blurs the rim: a cell that
+was cut out onto white and stored as JPEG passes for one on overexposed glass."""
 RIM = 3
 """Side in pixels by which the ground is widened: there the cell is mixed with the paint."""
 MOSTLY_PAINTED = 0.6

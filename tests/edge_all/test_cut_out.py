@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from edge_all.api.screener import Screener
 from edge_all.classification.classifier import Classifier
 from edge_all.inputs import find_images
 from edge_all.model.package import load_package
@@ -16,7 +17,6 @@ from edge_all.quality import assess_quality
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import RgbImage
 from edge_all.screening.pipeline import screen_fields
-from edge_all.screening.single_cells import classify_crops
 from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import cut_out_ground, glass_colour, put_on_glass
 
@@ -96,7 +96,7 @@ def test_classify_and_screen_judge_a_cell_on_black_alike(tmp_path: Path, tiny_pa
     cv2.imwrite(str(tmp_path / "UID_1_1_1_all.bmp"), cut_out(field, 0)[..., ::-1])
     classifier = Classifier(load_package(tiny_package))
     sources = find_images([tmp_path / "UID_1_1_1_all.bmp"])
-    (crop,) = classify_crops(sources, classifier)
+    (crop,) = Screener.of(classifier).classify(sources)
     assert crop.status == "ok"
     assert crop.note is not None
     assert "painted over" in crop.note
