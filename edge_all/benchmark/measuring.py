@@ -76,10 +76,9 @@ def _measure(
         on_step(f"{label}: stages")
         stages = _stages(workload, classifier, Path(scratch) / "stages")
         on_step(f"{label}: whole runs")
-        own_outputs = (
-            ("probability",) if classifier.thresholds.out_of_distribution is None else ("probability", "features")
+        bare = BareNetwork(
+            package.variant_file(variant), provider.obtained, provider.threads, classifier.rule.needed_outputs
         )
-        bare = BareNetwork(package.variant_file(variant), provider.obtained, provider.threads, own_outputs)
         sizes = _floor_batch_sizes(provider.obtained)
         folders = (Path(scratch) / f"run{number}" for number in itertools.count())
         runs, computing = _take_turns(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, UsageError
+from edge_all.classification.decision_rule import DecisionRule, read_rule
+from edge_all.errors import ModelIntegrityError, UsageError
 from edge_all.model.card import VARIANTS, ModelCard, Thresholds, VariantName
 from edge_all.model.package import ModelPackage
 from edge_all.model.store import find_package
@@ -21,14 +20,8 @@ from edge_all.session import InferenceSession
 __all__ = [
     "Classifier",
     "Judgement",
-    "calibrated_probability",
-    "decide",
     "load_classifier",
 ]
-
-SMALLEST_PROBABILITY = 1e-7
-"""Probabilities are kept this far from 0 and 1: beyond, 32-bit sigmoids round to 0 or 1 and the logit is infinite. The
-temperature is fitted with the same limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +51,7 @@ class Classifier:
         identity: which network judges.
         provider: on which execution provider, and why.
         spec: how crops have to be cut.
-        thresholds: of the variant that judges.
+        rule: from what the network says to decisions.
         variant: the precision that judges.
         variant_reason: why this precision.
     """
@@ -90,16 +83,19 @@ class Classifier:
         block = package.variant(name)
         _check_network(session, package, name)
         self._session = session
-        self._temperature = block.temperature
-        self._statistics = _load_statistics(package, session, block.thresholds)
-        self._outputs = ("probability",) if self._statistics is None else ("probability", "features")
+        self.rule: DecisionRule = read_rule(package, name)
+        _check_features(session, package, self.rule)
         self.card: ModelCard = package.card
         self.identity = ModelIdentity(package.card.name, package.card.version, name, block.sha256)
         self.provider: ProviderReport = session.provider
         self.spec: PreprocessingSpec = package.card.preprocessing
-        self.thresholds: Thresholds = block.thresholds
         self.variant: VariantName = name
         self.variant_reason = selected.variant_reason
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Of the variant that judges."""
+        return self.rule.thresholds
 
     def judge(self, crops: NDArray[np.uint8], *, activations: bool = False) -> tuple[Judgement, ...]:
         """Judge cells; the answer for one does not depend on the others, on their number or on the threads.
@@ -114,24 +110,17 @@ class Classifier:
         """
         if activations:
             self.require_activations()
-        names = (*self._outputs, "activation") if activations else self._outputs
-        outputs = self._session.run(crops, names)
-        raw = outputs["probability"]
-        if ((raw < 0) | (raw > 1)).any():
-            raise ModelIncompatibleError(
-                f"The network of {self.identity.name} answers with values outside 0 to 1, which are no probabilities.",
-                "Export the model again with a sigmoid or softmax at its end.",
-            )
-        probabilities = calibrated_probability(raw, self._temperature)
-        if self._statistics is None:
-            distances: list[float | None] = [None] * len(probabilities)
-        else:
-            distances = list(self._statistics.relative_distance(outputs["features"]))
+        needed = self.rule.needed_outputs
+        outputs = self._session.run(crops, (*needed, "activation") if activations else needed)
+        found = self.rule.decide(outputs["probability"], outputs.get("features"))
+        distances = [None] * len(crops) if found.relative_distance is None else found.relative_distance.tolist()
         # The logit is divided by the temperature, and so is what adds up to it.
-        maps = list(outputs["activation"] / np.float32(self._temperature)) if activations else [None] * len(raw)
+        maps = list(outputs["activation"] / np.float32(self.rule.temperature)) if activations else [None] * len(crops)
         return tuple(
-            Judgement(float(probability), decide(float(probability), distance, self.thresholds), distance, activation)
-            for probability, distance, activation in zip(probabilities, distances, maps, strict=True)
+            Judgement(probability, label, distance, activation)
+            for probability, label, distance, activation in zip(
+                found.probability.tolist(), found.label.tolist(), distances, maps, strict=True
+            )
         )
 
     def require_activations(self) -> None:
@@ -179,85 +168,21 @@ def load_classifier(
     return Classifier(find_package(model), variant=variant, device=device, threads=threads, remember=remember)
 
 
-def calibrated_probability(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:
-    """Divide the logits by the temperature (Guo et al., ICML 2017).
-
-    Args:
-        probabilities: ``float [n]`` of the network, 0 to 1.
-        temperature: above 0; 1 changes nothing.
-
-    Returns:
-        ``float64 [n]``, never outside 0 to 1 and in the same order.
-    """
-    clipped = np.clip(np.asarray(probabilities, np.float64), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
-    logits = np.log(clipped) - np.log1p(-clipped)
-    # The hyperbolic form of the sigmoid cannot overflow.
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits / temperature)), np.float64)
-
-
-def decide(probability: float, out_of_distribution: float | None, thresholds: Thresholds) -> CellLabel:
-    """From a calibrated probability and a relative distance (1.0 = limit) to the label of a cell."""
-    if out_of_distribution is not None and out_of_distribution > 1:
-        return "indeterminate"
-    if probability >= thresholds.all_from:
-        return "ALL"
-    if probability < thresholds.non_all_below:
-        return "non-ALL"
-    return "indeterminate"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _FeatureStatistics:
-    """Training cells in feature space: ``mean [d]``, ``precision [d, d]``, and the limit of the squared distance."""
-
-    mean: NDArray[np.float64]
-    precision: NDArray[np.float64]
-    limit: float
-
-    def relative_distance(self, features: NDArray[np.float32]) -> list[float]:
-        """Squared Mahalanobis distance of each row, divided by the limit.
-
-        Row by row: a matrix product would round a cell differently in another company.
-        """
-        centred = features.astype(np.float64) - self.mean
-        return [max(0.0, float(row @ self.precision @ row)) / self.limit for row in centred]
-
-
-def _load_statistics(
-    package: ModelPackage, session: InferenceSession, thresholds: Thresholds
-) -> _FeatureStatistics | None:
-    """The feature statistics, where package, network and variant all offer the score.
+def _check_features(session: InferenceSession, package: ModelPackage, rule: DecisionRule) -> None:
+    """Compare the network's features with the statistics that the rule holds them against.
 
     Raises:
-        ModelIntegrityError: the file is damaged or does not fit the network.
+        ModelIntegrityError: there are none, or another number of them.
     """
-    file = package.feature_statistics_file
-    if file is None or thresholds.out_of_distribution is None:
-        return None
-    if "features" not in session.outputs:
+    if rule.statistics is None:
+        return
+    width = session.output_shape("features")[0] if "features" in session.outputs else "no"
+    if width != rule.statistics.width:
         raise ModelIntegrityError(
-            f"Model package {package.path} has feature statistics and a network without features.",
+            f"{package.feature_statistics_file} holds statistics of {rule.statistics.width} features, the network has "
+            f"{width} features.",
             "Export the model again.",
         )
-    mean, precision = _read_statistics(file)
-    width = session.output_shape("features")[0]
-    if mean.shape != (width,) or precision.shape != (width, width) or not np.isfinite(precision).all():
-        raise ModelIntegrityError(
-            f"{file} holds statistics of shape {mean.shape} and {precision.shape}, the network has {width} features.",
-            "Export the model again.",
-        )
-    return _FeatureStatistics(mean, precision, thresholds.out_of_distribution)
-
-
-def _read_statistics(file: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    try:
-        # Opened here, because NumPy leaves a damaged archive open.
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            return np.asarray(arrays["mean"], np.float64), np.asarray(arrays["precision"], np.float64)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelIntegrityError(
-            f"{file} holds no feature statistics ({error}).", "Install the package again."
-        ) from error
 
 
 def _check_network(session: InferenceSession, package: ModelPackage, variant: VariantName) -> None:

@@ -11,11 +11,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from edge_all.errors import ModelIncompatibleError, ModelIntegrityError
+from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, UsageError
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import INTENDED_USE
 
-__all__ = ["CARD_SCHEMA", "VARIANTS", "ModelCard", "Thresholds", "Variant", "VariantName"]
+__all__ = ["CARD_SCHEMA", "VARIANTS", "Band", "ModelCard", "Thresholds", "Variant", "VariantName"]
 
 CARD_SCHEMA = 1
 """Raised whenever an older runtime could misread a newer card."""
@@ -25,22 +25,55 @@ VARIANTS: tuple[VariantName, ...] = ("fp32", "fp16", "int8")
 
 
 @dataclass(frozen=True, slots=True)
-class Thresholds:
-    """From a calibrated probability to a decision.
+class Band:
+    """The indeterminate band: between its two ends a cell is left to a person.
 
     Attributes:
         non_all_below: probabilities under this are ``non-ALL``.
         all_from: probabilities from this on are ``ALL``; what lies between is ``indeterminate``.
-        out_of_distribution: squared Mahalanobis distance of the features above which a cell is ``indeterminate``
-            whatever its probability; None where the package has no such score.
-        false_positive_rate: share of non-ALL cells called ALL on held-out data (upper 95 % bound); the slide verdict
-            asks whether more cells are ALL than this explains.
+
+    Raises:
+        UsageError: the ends do not satisfy ``0 <= non_all_below <= all_from <= 1``.
     """
 
     non_all_below: float
     all_from: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.non_all_below <= self.all_from <= 1.0:
+            raise UsageError(
+                f"The band {self.non_all_below} to {self.all_from} is not one.",
+                "Give two probabilities between 0 and 1, the lower one first.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds(Band):
+    """From a calibrated probability to a decision, and from the decisions about cells to a verdict.
+
+    Attributes:
+        out_of_distribution: squared Mahalanobis distance of the features above which a cell is ``indeterminate``
+            whatever its probability; None where the package has no such score.
+        false_positive_rate: share of non-ALL cells called ALL on held-out data (upper 95 % bound); the slide verdict
+            asks whether more cells are ALL than this explains.
+
+    Raises:
+        UsageError: the ends of the band are not ordered probabilities, the limit is not a positive number, or the rate
+            is no share.
+    """
+
     out_of_distribution: float | None
     false_positive_rate: float
+
+    def __post_init__(self) -> None:
+        Band.__post_init__(self)
+        limit = self.out_of_distribution
+        if limit is not None and not 0 < limit < math.inf:
+            raise UsageError(f"The out-of-distribution limit {limit} is not one.", "Give a number above 0.")
+        if not 0 <= self.false_positive_rate <= 1:
+            raise UsageError(
+                f"The false-positive rate {self.false_positive_rate} is not one.", "Give a share from 0 to 1."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +188,10 @@ class ModelCard:
             }
             card = cls(**values)
             card._check_values()
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
+            reason = error.problem if isinstance(error, UsageError) else error
             raise ModelIntegrityError(
-                f"The model card is incomplete or damaged ({error}).", "Install the package again."
+                f"The model card is incomplete or damaged ({reason}).", "Install the package again."
             ) from error
         return card
 
@@ -169,16 +203,9 @@ class ModelCard:
         if len(set(self.classes)) < 2 or self.positive_class not in self.classes:
             raise ValueError(f"classes {self.classes} with positive class {self.positive_class}")
         for name, variant in self.variants.items():
-            limits = variant.thresholds
             if name not in VARIANTS:
                 raise ValueError(f"unknown variant {name}")
             if not 0 < variant.temperature < math.inf:
                 raise ValueError(f"temperature {variant.temperature} of {name}")
-            if not 0 <= limits.non_all_below <= limits.all_from <= 1:
-                raise ValueError(f"thresholds {limits.non_all_below} and {limits.all_from} of {name}")
-            if limits.out_of_distribution is not None and not 0 < limits.out_of_distribution < math.inf:
-                raise ValueError(f"out-of-distribution limit {limits.out_of_distribution} of {name}")
-            if not 0 <= limits.false_positive_rate <= 1:
-                raise ValueError(f"false-positive rate {limits.false_positive_rate} of {name}")
             if variant.golden is not None and not all(0 <= value <= 1 for value in variant.golden):
                 raise ValueError(f"golden answers of {name}")

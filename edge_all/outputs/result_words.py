@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from edge_all.classification.decision_rule import is_out_of_distribution
 from edge_all.files.naming import image_file_name
 from edge_all.outputs.palette import CellClass
 from edge_all.results import Cell, FieldResult
@@ -62,8 +63,8 @@ def probability_words(cell: Cell) -> str:
 
 
 def is_unlike(cell: Cell) -> bool:
-    """Whether the model has not seen such cells; 1.0 is the limit by definition of the score."""
-    return cell.out_of_distribution is not None and cell.out_of_distribution > 1.0
+    """Whether the model has not seen such cells."""
+    return cell.out_of_distribution is not None and bool(is_out_of_distribution(cell.out_of_distribution))
 
 
 def rejection_words(cells: Iterable[Cell]) -> str:

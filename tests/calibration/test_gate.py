@@ -7,19 +7,18 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from edge_all.classification.decision_rule import DecisionRule, Decisions
 from edge_all.errors import UsageError
 from edge_all.model.card import Thresholds
 from edge_all_calibration.cli.reporting import print_gate
-from edge_all_calibration.gating.decisions import DecisionRule, Decisions, decide
 from edge_all_calibration.gating.gate import GateLimits, examine
 from edge_all_calibration.labelled_cells.cells import LabelledCells
-from edge_all_calibration.quantizing.inference import NetworkOutputs
 
 RULE = DecisionRule(1.0, Thresholds(0.35, 0.65, None, 0.05))
 
 
 def judged(probability: np.ndarray) -> tuple[Decisions, DecisionRule]:
-    return decide(NetworkOutputs(probability, None), RULE, None), RULE
+    return RULE.decide(probability, None), RULE
 
 
 @pytest.fixture(scope="module")

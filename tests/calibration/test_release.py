@@ -17,7 +17,7 @@ from edge_all.classification.verification import check_golden
 from edge_all.errors import ModelIntegrityError, UsageError
 from edge_all.model.card import ModelCard
 from edge_all.model.package import load_package
-from edge_all_calibration.gating.decisions import decide, fit_reference
+from edge_all_calibration.gating.decisions import fit_reference
 from edge_all_calibration.gating.gate import GateLimits
 from edge_all_calibration.gating.metrics import auc
 from edge_all_calibration.labelled_cells.cells import LabelledCells
@@ -205,7 +205,7 @@ def test_few_calibration_cells_without_a_mistake_are_enough(
 def test_a_network_that_leans_to_one_class_but_divides_the_cells_is_calibrated(shift: float) -> None:
     probabilities = np.concatenate([np.linspace(0.05, 0.2, 8), np.linspace(0.4, 0.5, 8)]) + shift
     rule = fit_reference(NetworkOutputs(probabilities, None), np.arange(16) >= 8, OperatingPolicy(), None)
-    found = decide(NetworkOutputs(probabilities, None), rule, None)
+    found = rule.decide(probabilities, None)
     assert found.label.tolist() == ["non-ALL"] * 8 + ["ALL"] * 8
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import math
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from edge_all.classification.classifier import Classifier, calibrated_probability, decide, load_classifier
+from edge_all.classification.classifier import Classifier, load_classifier
 from edge_all.classification.verification import check_golden, check_networks
 from edge_all.errors import (
     ModelError,
@@ -22,14 +18,11 @@ from edge_all.errors import (
     ModelNotFoundError,
     UsageError,
 )
-from edge_all.model.card import Thresholds
 from edge_all.model.golden import golden_crops
 from edge_all.model.package import load_package
 from edge_all.selection import choose_variant
 
-THRESHOLDS = Thresholds(non_all_below=0.3, all_from=0.7, out_of_distribution=10.0, false_positive_rate=0.05)
 EditCard = Callable[..., None]
-probabilities = st.floats(0, 1)
 
 
 def purple_crops(count: int, size: int = 32, seed: int = 1) -> np.ndarray:
@@ -142,52 +135,6 @@ def test_a_variant_that_was_asked_for_is_obtained_or_an_error(tiny_package: Path
         load_classifier(str(tiny_package), variant="int4")
 
 
-@given(probabilities, st.floats(0.05, 20))
-def test_the_temperature_keeps_probabilities_and_their_side_of_one_half(probability: float, temperature: float) -> None:
-    (calibrated,) = calibrated_probability(np.array([probability]), temperature)
-    assert 0 <= calibrated <= 1
-    if abs(probability - 0.5) > 1e-9:
-        assert (calibrated > 0.5) == (probability > 0.5)
-
-
-@given(st.lists(probabilities, min_size=2, max_size=20), st.floats(0.05, 20))
-def test_the_temperature_keeps_the_order(values: list[float], temperature: float) -> None:
-    ordered = calibrated_probability(np.sort(np.array(values, np.float32)), temperature)
-    assert (np.diff(ordered) >= 0).all()
-
-
-@given(st.floats(1e-6, 1 - 1e-6))
-def test_a_temperature_of_one_changes_nothing(probability: float) -> None:
-    assert calibrated_probability(np.array([probability]), 1.0)[0] == pytest.approx(probability, abs=1e-12)
-
-
-def test_certainty_is_softened_by_a_temperature_too() -> None:
-    none, all_ = calibrated_probability(np.array([0.0, 1.0], np.float32), 4.0)
-    assert 0 < none < 0.05
-    assert 0.95 < all_ < 1
-
-
-@given(probabilities, st.one_of(st.none(), st.floats(0, 5)))
-def test_decisions_are_total_and_unlike_cells_are_never_decided(probability: float, distance: float | None) -> None:
-    label = decide(probability, distance, THRESHOLDS)
-    if distance is not None and distance > 1:
-        assert label == "indeterminate"
-    elif probability >= 0.7:
-        assert label == "ALL"
-    elif probability < 0.3:
-        assert label == "non-ALL"
-    else:
-        assert label == "indeterminate"
-
-
-def test_thresholds_belong_to_the_side_that_their_names_say() -> None:
-    assert decide(0.7, 1.0, THRESHOLDS) == "ALL"
-    assert decide(0.3, None, THRESHOLDS) == "indeterminate"
-    assert decide(math.nextafter(0.3, 0), None, THRESHOLDS) == "non-ALL"
-    single = dataclasses.replace(THRESHOLDS, non_all_below=0.5, all_from=0.5)
-    assert {decide(0.5, None, single), decide(math.nextafter(0.5, 0), None, single)} == {"ALL", "non-ALL"}
-
-
 def test_a_package_without_statistics_offers_no_distance(tiny_package_factory: Callable[..., Path]) -> None:
     classifier = load_classifier(str(tiny_package_factory(out_of_distribution=None)))
     assert {one.out_of_distribution for one in classifier.judge(purple_crops(3))} == {None}
@@ -209,6 +156,7 @@ def test_what_no_smear_looks_like_goes_to_review(tiny_package_factory: Callable[
         {"mean": np.zeros(8), "precision": np.eye(7)},
         {"mean": np.zeros(8)},
         {"mean": np.zeros(8), "precision": np.full((8, 8), np.nan)},
+        {"mean": np.array([*np.zeros(7), np.nan]), "precision": np.eye(8)},
         {"mean": np.array([None] * 8), "precision": np.eye(8)},
     ],
 )

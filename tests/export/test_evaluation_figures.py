@@ -19,11 +19,12 @@ from sklearn.metrics import (
 )
 
 from edge_all.errors import InputError, InputNotFoundError, UsageError
+from edge_all.model.card import Band, Thresholds
 from edge_all.slides.verdict import wilson_interval
 from edge_all_calibration.gating import intervals
 from edge_all_calibration.gating.metrics import calibration_bins, expected_calibration_error
 from edge_all_export.evaluation import bootstrap, metrics, slides
-from edge_all_export.evaluation.predictions import Band, Predictions, read_csv, write_csv
+from edge_all_export.evaluation.predictions import Predictions, read_csv, write_csv
 
 
 def table(
@@ -236,7 +237,7 @@ def test_slide_verdicts_are_those_of_the_runtime() -> None:
     cells = table(
         ill + well, [0.9] * 20 + [0.01] * 40, group=["p"] * 20 + ["q"] * 40, slide=["ill"] * 20 + ["well"] * 40
     )
-    found = slides.verdict_table(cells, Band(0.3, 0.7, 0.02))
+    found = slides.verdict_table(cells, Thresholds(0.3, 0.7, None, 0.02))
     assert found == {
         "ALL": {"suspicious": 1, "indeterminate": 0, "not detected": 0},
         "non-ALL": {"suspicious": 0, "indeterminate": 0, "not detected": 1},

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_all.errors import InputError, InputNotFoundError, OutputError, UsageError
+from edge_all.model.card import Band, Thresholds
 from edge_all.results import INTENDED_USE
 from edge_all.slides.verdict import wilson_interval
 from edge_all_export.evaluation.assessment import Evaluation, evaluate
@@ -26,7 +27,7 @@ from edge_all_export.evaluation.comparison_report import (
 from edge_all_export.evaluation.grouping import merged_groups
 from edge_all_export.evaluation.metrics import METRICS
 from edge_all_export.evaluation.plots import evaluation_plots, learning_curves, render
-from edge_all_export.evaluation.predictions import Band, Predictions, read_csv
+from edge_all_export.evaluation.predictions import Predictions, read_csv
 from edge_all_export.evaluation.report import claim_evaluation_folder, worst_mistakes, write_evaluation
 from edge_all_export.evaluation.training_log import read_log
 
@@ -54,7 +55,11 @@ def smears(seed: int = 0, noise: float = 1.5) -> Predictions:
 @pytest.fixture(scope="module")
 def evaluation() -> Evaluation:
     return evaluate(
-        smears(), name='model <1> & "co"', band=Band(0.2, 0.8, 0.05), notes=["No patient ids."], resamples=RESAMPLES
+        smears(),
+        name='model <1> & "co"',
+        band=Thresholds(0.2, 0.8, None, 0.05),
+        notes=["No patient ids."],
+        resamples=RESAMPLES,
     )
 
 

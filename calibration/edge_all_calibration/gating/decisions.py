@@ -1,4 +1,4 @@
-"""What a variant decides about cells once its temperature and thresholds are fixed; the station decides alike."""
+"""Labelled cells to the rule by which a variant decides: its temperature, its thresholds, its distances."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.classification.classifier import calibrated_probability
-from edge_all.classification.classifier import decide as decide_cell
+from edge_all.classification.decision_rule import DecisionRule, calibrated_probability, is_out_of_distribution
+from edge_all.classification.feature_statistics import FeatureStatistics
 from edge_all.errors import UsageError
-from edge_all.model.card import Thresholds
 from edge_all_calibration.gating.metrics import auc, better_than_chance
 from edge_all_calibration.probability.operating_points import (
     OperatingPolicy,
@@ -19,37 +18,11 @@ from edge_all_calibration.probability.operating_points import (
     match_cut,
     match_thresholds,
 )
-from edge_all_calibration.probability.out_of_distribution import FeatureStatistics, distance_limit, distances
+from edge_all_calibration.probability.out_of_distribution import distance_limit
 from edge_all_calibration.probability.temperature import fit_temperature, lies_at_limit, match_temperature
 from edge_all_calibration.quantizing.inference import NetworkOutputs
 
-__all__ = ["DecisionRule", "Decisions", "OutOfFold", "decide", "fit_reference", "fit_variant"]
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionRule:
-    """What turns a variant's outputs into decisions.
-
-    Attributes:
-        temperature: divides the logit.
-        thresholds: on the calibrated probability and on the out-of-distribution distance.
-    """
-
-    temperature: float
-    thresholds: Thresholds
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Decisions:
-    """Decisions about cells.
-
-    Attributes:
-        probability: ``float64 [n]`` calibrated.
-        label: ``str [n]``: ``ALL``, ``non-ALL`` or ``indeterminate``.
-    """
-
-    probability: NDArray[np.float64]
-    label: NDArray[np.str_]
+__all__ = ["OutOfFold", "fit_reference", "fit_variant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +66,7 @@ def fit_reference(
     if statistics is not None and outputs.features is not None:
         limit = distance_limit(outputs.features, statistics)
         thresholds = dataclasses.replace(thresholds, out_of_distribution=limit)
-    rule = DecisionRule(temperature, thresholds)
+    rule = DecisionRule(temperature, thresholds, statistics)
     _require_usable(rule, known, policy)
     return rule
 
@@ -131,40 +104,25 @@ def fit_variant(
     outputs: NetworkOutputs,
     reference: NetworkOutputs,
     rule: DecisionRule,
-    statistics: FeatureStatistics | None,
 ) -> DecisionRule:
     """The rule of another precision: its own temperature, and thresholds at which it decides as FP32 does.
 
     Args:
         outputs: of the variant on the calibration cells.
         reference: of FP32 on the same cells.
-        rule: of FP32.
-        statistics: of the features; None where the network offers none.
+        rule: of FP32; its feature statistics hold for the variant too.
     """
     expected = calibrated_probability(reference.probability, rule.temperature)
     # To FP32 and not to the labels anew: what they say is in its rule already, perhaps from many more cells than these.
     temperature = match_temperature(outputs.probability, expected)
     thresholds = match_thresholds(calibrated_probability(outputs.probability, temperature), expected, rule.thresholds)
-    limit = rule.thresholds.out_of_distribution
+    limit, statistics = rule.thresholds.out_of_distribution, rule.statistics
     if limit is not None and statistics is not None and outputs.features is not None and reference.features is not None:
-        before, after = (distances(features, statistics) for features in (reference.features, outputs.features))
+        after = statistics.squared_distances(outputs.features)
         # Where nothing speaks against it, the limit stretches as the distances of all cells do. Its own quantile
         # would rest on a cell or two: on 142 test cells it sent two to a person that FP32 did not, this one none.
+        before = statistics.squared_distances(reference.features)
         stretch = float(np.median(after / np.maximum(before, np.finfo(np.float64).tiny)))
-        own = match_cut(after, before > limit, limit * stretch)
+        own = match_cut(after, is_out_of_distribution(before / limit), limit * stretch)
         thresholds = dataclasses.replace(thresholds, out_of_distribution=own)
-    return DecisionRule(temperature, thresholds)
-
-
-def decide(outputs: NetworkOutputs, rule: DecisionRule, statistics: FeatureStatistics | None) -> Decisions:
-    """Judge cells as `edge_all.classification.classifier` does."""
-    probability = calibrated_probability(outputs.probability, rule.temperature)
-    limit = rule.thresholds.out_of_distribution
-    unlike: list[float | None] = [None] * len(probability)
-    if limit is not None and statistics is not None and outputs.features is not None:
-        unlike = (distances(outputs.features, statistics) / limit).tolist()
-    labels = [
-        decide_cell(value, relative, rule.thresholds)
-        for value, relative in zip(probability.tolist(), unlike, strict=True)
-    ]
-    return Decisions(probability, np.array(labels))
+    return DecisionRule(temperature, thresholds, statistics)

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.classification.decision_rule import DecisionRule, Decisions
 from edge_all.errors import UsageError
 from edge_all.model.gate_limits import USUAL_LIMITS
-from edge_all_calibration.gating.decisions import DecisionRule, Decisions
 from edge_all_calibration.gating.intervals import Estimate, bootstrap, proportion
 from edge_all_calibration.gating.metrics import CALIBRATION_METHOD, auc, expected_calibration_error
 from edge_all_calibration.gating.slide_verdicts import slide_verdicts

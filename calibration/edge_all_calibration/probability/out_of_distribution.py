@@ -9,7 +9,6 @@ et al., CVPR 2022).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +17,12 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from sklearn.covariance import ledoit_wolf
 
+from edge_all.classification.feature_statistics import FeatureStatistics
+
 __all__ = [
     "CONDENSER",
-    "FeatureStatistics",
     "condense_features",
     "distance_limit",
-    "distances",
     "fit_statistics",
     "save_statistics",
 ]
@@ -38,19 +37,6 @@ CELLS_PER_COMPONENT = 4
 """Fewer components when there are fewer cells: a direction fitted to fewer cells than this is noise."""
 DISTANCE_QUANTILE = 0.99
 """Of held-out cells like those trained on; one in a hundred is sent to a person needlessly."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FeatureStatistics:
-    """What the runtime scores features against.
-
-    Attributes:
-        mean: ``float32 [d]``.
-        precision: ``float32 [d, d]``, inverse of the shrunk covariance (Ledoit and Wolf 2004).
-    """
-
-    mean: NDArray[np.float32]
-    precision: NDArray[np.float32]
 
 
 def condense_features(model: onnx.ModelProto, features: NDArray[np.float32]) -> onnx.ModelProto:
@@ -111,27 +97,27 @@ def condense_features(model: onnx.ModelProto, features: NDArray[np.float32]) -> 
 
 
 def fit_statistics(features: NDArray[np.float32]) -> FeatureStatistics:
-    """Mean and shrunk precision of condensed features ``float32 [n, d]``."""
+    """Statistics of condensed features ``float32 [n, d]``, the covariance shrunk (Ledoit and Wolf 2004)."""
     covariance, _ = ledoit_wolf(features.astype(np.float64))
     # A feature that never varies must not make the covariance singular.
     ridge = 1e-6 * float(np.trace(covariance)) / len(covariance) + 1e-12
     precision = np.linalg.inv(covariance + ridge * np.eye(len(covariance)))
-    return FeatureStatistics(features.mean(axis=0, dtype=np.float64).astype(np.float32), precision.astype(np.float32))
-
-
-def distances(features: NDArray[np.float32], statistics: FeatureStatistics) -> NDArray[np.float64]:
-    """Squared Mahalanobis distance ``float64 [n]`` of features ``float32 [n, d]``."""
-    centred = features.astype(np.float64) - statistics.mean
-    return np.asarray(np.einsum("ni,ij,nj->n", centred, statistics.precision.astype(np.float64), centred), np.float64)
+    # As the package stores them: what is fitted to them from here on fits what a station reads.
+    mean, precision = (
+        values.astype(np.float32).astype(np.float64) for values in (features.mean(axis=0, dtype=np.float64), precision)
+    )
+    return FeatureStatistics(mean, precision)
 
 
 def distance_limit(features: NDArray[np.float32], statistics: FeatureStatistics) -> float:
     """The distance that all but one in a hundred of ``n`` held-out cells do not pass."""
-    quantile = np.quantile(distances(features, statistics), DISTANCE_QUANTILE, method="higher")
+    quantile = np.quantile(statistics.squared_distances(features), DISTANCE_QUANTILE, method="higher")
     # The cell that marks the limit is within it, however its distance is rounded on another machine.
     return float(quantile * (1.0 + 1e-6))
 
 
 def save_statistics(file: Path, statistics: FeatureStatistics) -> None:
     """Write ``mean`` and ``precision`` as the package's npz."""
-    np.savez_compressed(file, mean=statistics.mean, precision=statistics.precision)
+    np.savez_compressed(
+        file, mean=statistics.mean.astype(np.float32), precision=statistics.precision.astype(np.float32)
+    )

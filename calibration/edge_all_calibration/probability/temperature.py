@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.classification.classifier import SMALLEST_PROBABILITY
+from edge_all.classification.decision_rule import logit
 
 __all__ = ["fit_temperature", "lies_at_limit", "match_temperature"]
 
@@ -48,7 +48,7 @@ def match_temperature(probabilities: NDArray[np.floating], targets: NDArray[np.f
         probabilities: ``float [n]`` of the network, uncalibrated.
         targets: ``float64 [n]``, what they should be, for example the calibrated probabilities of FP32.
     """
-    logits = _logit(probabilities)
+    logits = logit(probabilities)
 
     def loss(log_temperature: float) -> float:
         scaled = logits / math.exp(log_temperature)
@@ -70,8 +70,3 @@ def lies_at_limit(temperature: float) -> bool:
     """Whether the search for a temperature ended at one of its limits, so that the best one lies beyond."""
     # The search ends within its tolerance of a limit, never on it.
     return min(abs(math.log(temperature / limit)) for limit in LIMITS) <= TOLERANCE
-
-
-def _logit(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    clipped = np.clip(np.asarray(probabilities, np.float64), SMALLEST_PROBABILITY, 1.0 - SMALLEST_PROBABILITY)
-    return np.asarray(np.log(clipped) - np.log1p(-clipped), np.float64)

@@ -11,18 +11,18 @@ import shutil
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-import numpy as np
 import onnx
 
-from edge_all.errors import ModelIntegrityError, UsageError
+from edge_all.classification.decision_rule import DecisionRule, Decisions, read_rule
+from edge_all.classification.feature_statistics import read_statistics
+from edge_all.errors import UsageError
 from edge_all.model.card import ModelCard, VariantName
 from edge_all.model.package import ModelPackage, load_package, sha256_of, write_card
-from edge_all_calibration.gating.decisions import DecisionRule, Decisions, decide, fit_reference, fit_variant
+from edge_all_calibration.gating.decisions import fit_reference, fit_variant
 from edge_all_calibration.gating.gate import GateLimits, GateReport, examine, figures_json, figures_of, require_enough
 from edge_all_calibration.gating.intervals import Estimate
 from edge_all_calibration.labelled_cells.cells import LabelledCells, require_both_classes, require_disjoint
 from edge_all_calibration.probability.operating_points import OperatingPolicy
-from edge_all_calibration.probability.out_of_distribution import FeatureStatistics
 from edge_all_calibration.quantizing.inference import run_network
 
 __all__ = ["gate_package", "judge_package", "package_figures", "recalibrate"]
@@ -45,6 +45,7 @@ def judge_package(
 
     Raises:
         ModelNotFoundError: the package lacks a variant.
+        ModelIntegrityError: its feature statistics are damaged, or do not fit the network.
         UsageError: the cells were cut for another network.
     """
     size = package.card.preprocessing.input_size
@@ -53,13 +54,11 @@ def judge_package(
             f"The cells are {cells.input_size} pixels wide, the network takes {size}.",
             "Cut them with the package's own preprocessing.",
         )
-    statistics = read_statistics(package)
     judged = {}
     for name in package.card.variants if variants is None else variants:
-        variant = package.variant(name)
         progress(f"{name.upper()}: judging {len(cells)} cells")
-        rule = DecisionRule(variant.temperature, variant.thresholds)
-        judged[name] = decide(run_network(package.variant_file(name), cells.crops), rule, statistics), rule
+        rule, outputs = read_rule(package, name), run_network(package.variant_file(name), cells.crops)
+        judged[name] = rule.decide(outputs.probability, outputs.features), rule
     return judged
 
 
@@ -168,7 +167,7 @@ def recalibrate(
         progress(f"{one.upper()}: temperature and thresholds")
         if one != leader:
             outputs = run_network(package.variant_file(one), cells.crops)
-            rules[one] = fit_variant(outputs, reference, rules[leader], statistics)
+            rules[one] = fit_variant(outputs, reference, rules[leader])
     named = dataclasses.replace(package.card, name=name or package.card.name, version=version or package.card.version)
     _copy_files(package, folder, named)
     blocks = {
@@ -215,19 +214,3 @@ def _copy_files(package: ModelPackage, folder: Path, card: ModelCard) -> None:
             shutil.copyfile(source, folder / source.name)
     if package.feature_statistics_file is not None:
         shutil.copyfile(package.feature_statistics_file, folder / package.feature_statistics_file.name)
-
-
-def read_statistics(package: ModelPackage) -> FeatureStatistics | None:
-    """The feature statistics of a package; None where it has none.
-
-    Raises:
-        ModelIntegrityError: the file holds something else.
-    """
-    file = package.feature_statistics_file
-    if file is None:
-        return None
-    try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return FeatureStatistics(arrays["mean"].astype(np.float32), arrays["precision"].astype(np.float32))
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelIntegrityError(f"{file} holds no feature statistics.", "Install the package again.") from error

@@ -20,11 +20,13 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from edge_all.classification.decision_rule import DecisionRule, Decisions
+from edge_all.classification.feature_statistics import FeatureStatistics
 from edge_all.errors import ModelIncompatibleError, UsageError
 from edge_all.model.card import ModelCard, Variant, VariantName
 from edge_all.model.golden import golden_crops
 from edge_all.model.package import load_package, sha256_of, write_card
-from edge_all_calibration.gating.decisions import DecisionRule, Decisions, OutOfFold, decide, fit_reference, fit_variant
+from edge_all_calibration.gating.decisions import OutOfFold, fit_reference, fit_variant
 from edge_all_calibration.gating.gate import GateLimits, GateReport, examine, figures_json, figures_of, require_enough
 from edge_all_calibration.labelled_cells.cells import (
     LabelledCells,
@@ -34,7 +36,6 @@ from edge_all_calibration.labelled_cells.cells import (
 )
 from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.probability.out_of_distribution import (
-    FeatureStatistics,
     condense_features,
     fit_statistics,
     save_statistics,
@@ -171,14 +172,14 @@ def build_release(
     rules: dict[VariantName, DecisionRule] = {
         "fp32": fit_reference(reference, truth, policy, statistics, parts.out_of_fold)
     }
-    expected = decide(reference, rules["fp32"], statistics)
+    expected = rules["fp32"].decide(reference.probability, reference.features)
 
     def fitted(outputs: NetworkOutputs) -> DecisionRule:
-        return fit_variant(outputs, reference, rules["fp32"], statistics)
+        return fit_variant(outputs, reference, rules["fp32"])
 
     def score(file: Path) -> Score:
         outputs = run_network(file, parts.calibration.crops)
-        found = decide(outputs, fitted(outputs), statistics)
+        found = fitted(outputs).decide(outputs.probability, outputs.features)
         return Score(
             float((found.label != expected.label).mean()),
             float(np.abs(found.probability - expected.probability).mean()),
@@ -201,7 +202,8 @@ def build_release(
         _finish(file, card.network_metadata(name))
         if name != "fp32":
             rules[name] = fitted(run_network(file, parts.calibration.crops))
-        outputs[name] = decide(run_network(file, parts.test.crops), rules[name], statistics)
+        said = run_network(file, parts.test.crops)
+        outputs[name] = rules[name].decide(said.probability, said.features)
         golden = run_network(file, golden_crops(card.preprocessing.input_size)).probability
         blocks[name] = Variant(
             file=file.name,

@@ -139,8 +139,9 @@ def evaluate_predictions(
     ] = None,
 ) -> None:
     """Evaluate a table of predictions, whatever made them; a log.csv beside it gives the learning curves."""
+    from edge_all.model.card import Band
     from edge_all_export.evaluation.assessment import evaluate
-    from edge_all_export.evaluation.predictions import Band, read_csv
+    from edge_all_export.evaluation.predictions import read_csv
     from edge_all_export.evaluation.report import claim_evaluation_folder, write_evaluation
     from edge_all_export.evaluation.training_log import read_log
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.model.card import Band
 from edge_all.results import INTENDED_USE
 from edge_all.slides.verdict import wilson_interval
 from edge_all.wording.percentages import percent
@@ -25,7 +26,7 @@ from edge_all_export.evaluation.metrics import (
     report_table,
     report_text,
 )
-from edge_all_export.evaluation.predictions import Band, Predictions
+from edge_all_export.evaluation.predictions import Predictions
 from edge_all_export.evaluation.slides import SLIDE_SCORE, slide_predictions, verdict_table
 
 __all__ = [

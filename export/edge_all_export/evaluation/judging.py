@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.errors import InputError, ModelIncompatibleError, UsageError
+from edge_all.model.card import Band
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import RgbImage
 from edge_all_export.crops import extract_crops
 from edge_all_export.datasets import CellSet, Sample, read_pbc_lymphocytes
-from edge_all_export.evaluation.predictions import Band, Predictions
+from edge_all_export.evaluation.predictions import Predictions
 from edge_all_export.leaks import Fingerprints, fingerprints, join_copies
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Judged:
         predictions: a row a cell.
         name: of the model, for headings.
         model: what judged, for the record.
-        band: its indeterminate band; None where it has none.
+        band: its indeterminate band, with all thresholds where they are known; None where it has none.
         spec: how its crops were cut.
         notes: what a reader must know.
     """
@@ -94,11 +95,7 @@ def judge_with_classifier(classifier: Classifier, samples: Sequence[Sample], on_
             "Execution provider": f"{provider.obtained} ({provider.reason})",
             "Crops": _crop_words(classifier.spec),
         },
-        band=Band(
-            classifier.thresholds.non_all_below,
-            classifier.thresholds.all_from,
-            classifier.thresholds.false_positive_rate,
-        ),
+        band=classifier.thresholds,
         spec=classifier.spec,
         notes=_seen_in_training(classifier.card.training, samples),
     )

@@ -11,41 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.classification.decision_rule import labels_of
 from edge_all.errors import InputError, InputNotFoundError, UsageError
 from edge_all.files.atomic import write_atomically
+from edge_all.model.card import Band
 from edge_all.results import CellLabel
 
-__all__ = ["COLUMNS", "Band", "Predictions", "read_csv", "write_csv"]
+__all__ = ["COLUMNS", "Predictions", "read_csv", "write_csv"]
 
 COLUMNS = ("sample", "source", "group", "slide", "label", "probability")
 """Columns of a predictions file; ``out_of_distribution`` and ``fold`` may follow."""
 SCORE, FOLD = "out_of_distribution", "fold"
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """The indeterminate band: between its two ends a cell is left to a person.
-
-    Attributes:
-        non_all_below: probabilities under this are ``non-ALL``.
-        all_from: probabilities from this on are ``ALL``.
-        false_positive_rate: share of non-ALL cells that the model calls ALL, which the slide verdict needs; None where
-            it is not known, and then no slide verdict is evaluated.
-
-    Raises:
-        UsageError: the ends do not satisfy ``0 <= non_all_below <= all_from <= 1``.
-    """
-
-    non_all_below: float
-    all_from: float
-    false_positive_rate: float | None = None
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.non_all_below <= self.all_from <= 1.0:
-            raise UsageError(
-                f"The band {self.non_all_below} to {self.all_from} is not one.",
-                "Give two probabilities between 0 and 1, the lower one first.",
-            )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,14 +104,7 @@ class Predictions:
 
     def decisions(self, band: Band) -> tuple[CellLabel, ...]:
         """What the runtime decides with this band; a cell out of distribution is indeterminate whatever its value."""
-        scores = self.out_of_distribution
-        strange = np.zeros(len(self), bool) if scores is None else np.nan_to_num(scores) > 1
-        return tuple(
-            "indeterminate"
-            if odd or band.non_all_below <= value < band.all_from
-            else ("ALL" if value >= band.all_from else "non-ALL")
-            for value, odd in zip(self.probability, strange, strict=True)
-        )
+        return tuple(labels_of(self.probability, self.out_of_distribution, band).tolist())
 
     def to_json(self) -> dict[str, Any]:
         """The columns as lists."""

@@ -14,11 +14,11 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.model.card import Thresholds
+from edge_all.model.card import Band, Thresholds
 from edge_all.slides.verdict import DEFINING_BLAST_SHARE
 from edge_all.wording.percentages import percent
 from edge_all_calibration.gating.slide_verdicts import slide_verdicts
-from edge_all_export.evaluation.predictions import Band, Predictions
+from edge_all_export.evaluation.predictions import Predictions
 
 __all__ = ["SLIDE_SCORE", "chance_of_share", "slide_predictions", "verdict_table"]
 
@@ -68,13 +68,12 @@ def verdict_table(predictions: Predictions, band: Band) -> dict[str, dict[str, i
 
     Returns:
         ``{"ALL": {"suspicious": n, "indeterminate": n, "not detected": n}, "non-ALL": {...}}``; None where no two
-        cells share a slide, or the band carries no false-positive rate.
+        cells share a slide, or the band stands alone, without a false-positive rate.
     """
     slides = slide_predictions(predictions)
-    if slides is None or band.false_positive_rate is None:
+    if slides is None or not isinstance(band, Thresholds):
         return None
-    thresholds = Thresholds(band.non_all_below, band.all_from, None, band.false_positive_rate)
-    verdicts = slide_verdicts(predictions.slide, predictions.decisions(band), thresholds)
+    verdicts = slide_verdicts(predictions.slide, predictions.decisions(band), band)
     counts = Counter(
         (truth, verdicts[slide]) for slide, truth in zip(slides.sample, slides.label.tolist(), strict=True)
     )
