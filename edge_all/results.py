@@ -179,12 +179,20 @@ def _paint_labels(shape: tuple[int, int], boxes: Sequence[BoundingBox], masks: S
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """Which network judged: name, version and precision variant of the model package, SHA-256 of the file."""
+    """Which network judged, and by which thresholds.
+
+    Attributes:
+        name, version, variant: of the model package.
+        sha256: of the network's file.
+        card_sha256: of what the package's card says, in which the thresholds stand: a name and a network alone do not
+            say what was decided by.
+    """
 
     name: str
     version: str
     variant: str
     sha256: str
+    card_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edge_all.classification.decision_rule import DecisionRule, read_rule
 from edge_all.errors import ModelIntegrityError, UsageError
 from edge_all.model.card import VARIANTS, ModelCard, Thresholds, VariantName
-from edge_all.model.package import ModelPackage
+from edge_all.model.package import ModelPackage, card_sha256
 from edge_all.model.store import find_package
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import CellLabel, ModelIdentity, ProviderReport
@@ -86,7 +86,9 @@ class Classifier:
         self.rule: DecisionRule = read_rule(package, name)
         _check_features(session, package, self.rule)
         self.card: ModelCard = package.card
-        self.identity = ModelIdentity(package.card.name, package.card.version, name, block.sha256)
+        self.identity = ModelIdentity(
+            package.card.name, package.card.version, name, block.sha256, card_sha256(package.card)
+        )
         self.provider: ProviderReport = session.provider
         self.spec: PreprocessingSpec = package.card.preprocessing
         self.variant: VariantName = name

@@ -77,6 +77,7 @@ def screen(
                 microns_per_pixel=microns_per_pixel,
                 activations=activation_maps,
                 on_field=on_field,
+                on_notice=lambda words: typer.echo(words, err=True),
             )
     except KeyboardInterrupt:
         typer.secho(f"Interrupted. What was judged is in {out}; go on with --resume.", err=True)

@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PureWindowsPath
 
 __all__ = ["MAX_STEM", "image_file_name", "unique_stems"]
@@ -28,7 +28,7 @@ def image_file_name(image: str) -> str:
     return PureWindowsPath(image).name or image
 
 
-def unique_stems(images: Iterable[str]) -> dict[str, str]:
+def unique_stems(images: Iterable[str], *, kept: Mapping[str, str] | None = None) -> dict[str, str]:
     """Give every image of a run the stem of its output files.
 
     An image keeps the stem of its own file name where no other image of the run wants it. Otherwise all that want it
@@ -37,16 +37,18 @@ def unique_stems(images: Iterable[str]) -> dict[str, str]:
 
     Args:
         images: names of the images, as results report them; repeated names are taken as one.
+        kept: stems by name that are in use already and stay as they are, whatever comes to them.
 
     Returns:
         From the name of each image to its stem.
     """
     names = list(dict.fromkeys(images))
-    stems = {name: _safe_stem(name) for name in names}
+    fixed = dict(kept or {})
+    stems = fixed | {name: _safe_stem(name) for name in names if name not in fixed}
     digits = 0
     while True:
         wanted = Counter(_folded(stem) for stem in stems.values())
-        clashing = [name for name in names if wanted[_folded(stems[name])] > 1]
+        clashing = [name for name in names if name not in fixed and wanted[_folded(stems[name])] > 1]
         if not clashing:
             return stems
         # A stem with a hash may equal another image's own name; a longer hash ends that.

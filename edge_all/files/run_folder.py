@@ -32,9 +32,15 @@ class RunFolder:
     stems: Mapping[str, str]
 
     @classmethod
-    def for_images(cls, path: Path, images: Iterable[str]) -> RunFolder:
-        """The folder of a run over these images, named as results report them."""
-        return cls(path, unique_stems(images))
+    def for_images(cls, path: Path, images: Iterable[str], *, kept: Mapping[str, str] | None = None) -> RunFolder:
+        """The folder of a run over these images, named as results report them.
+
+        Args:
+            path: where it is.
+            images: all images of the run.
+            kept: stems by name of the images that have files there.
+        """
+        return cls(path, unique_stems(images, kept=kept))
 
     @property
     def fields(self) -> Path:

@@ -18,6 +18,7 @@ __all__ = [
     "CARD_LIMIT",
     "ModelPackage",
     "card_files",
+    "card_sha256",
     "default_package_path",
     "load_package",
     "read_card",
@@ -153,6 +154,11 @@ def _card_checksum(record: dict[str, Any]) -> str:
     """SHA-256 of what a card says, whatever its line ends and indents."""
     content = {key: value for key, value in record.items() if key != _CHECKSUM}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def card_sha256(card: ModelCard) -> str:
+    """SHA-256 of what a card says, by which results name it: the one that its file carries."""
+    return _card_checksum(json.loads(json.dumps(card.to_json())))
 
 
 def card_files(card: ModelCard) -> dict[str, str]:

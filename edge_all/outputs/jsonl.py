@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from edge_all.errors import InputError, InputNotFoundError
+from edge_all.errors import InputError, InputNotFoundError, OutputError
 from edge_all.files.atomic import output_error, write_atomically
 from edge_all.outputs.json_text import json_text
 from edge_all.results import FieldResult
@@ -66,6 +66,7 @@ class FieldsWriter:
             OutputError: the disk did not take the line; the file then ends with the last whole line.
         """
         line = _line(result)
+        self.require_place()
         try:
             rest = memoryview(line)
             while rest:
@@ -77,6 +78,22 @@ class FieldsWriter:
                 raise output_error(self._path, error) from error
             raise
         self._end += len(line)
+
+    def require_place(self) -> None:
+        """See to it that what is written is what lies at the path: a file that was removed takes every line silently.
+
+        Raises:
+            OutputError: the file or its folder was moved, removed or replaced.
+        """
+        try:
+            there = os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
+        except OSError:
+            there = False
+        if not there:
+            raise OutputError(
+                f"{self._path} was moved, removed or replaced while the run was writing it.",
+                "Leave the output folder alone during a run; move it back and go on with --resume, or begin anew.",
+            )
 
     def close(self) -> None:
         """Close the file; nothing is lost by not calling it."""

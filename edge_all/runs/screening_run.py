@@ -12,7 +12,7 @@ import dataclasses
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,7 +27,9 @@ from edge_all.outputs.formats import write_field, write_run
 from edge_all.outputs.jsonl import FieldsWriter, read_fields, write_fields
 from edge_all.outputs.overlay import load_font
 from edge_all.outputs.run_summary import RunSummary
-from edge_all.results import FieldResult, ModelIdentity
+from edge_all.results import FieldResult
+from edge_all.runs.run_record import RECORD_FILE, BegunImage, Conditions, RunRecord, RunRecordWriter, read_record
+from edge_all.runs.suspects import images_that_kill
 from edge_all.screening.pipeline import ScreenedField
 from edge_all.segmentation.colour_clustering import build_lab_tables
 from edge_all.slides.settling import SettledSlides
@@ -64,6 +66,7 @@ def screen_to_folder(
     microns_per_pixel: float | None = None,
     activations: bool = False,
     on_field: Callable[[FieldResult], None] = lambda _: None,
+    on_notice: Callable[[str], None] = lambda _: None,
 ) -> RunSummary:
     """Judge images and write everything about them into a folder.
 
@@ -78,9 +81,11 @@ def screen_to_folder(
         activations: whether to show, with each cell, where the network saw what speaks for ALL. Fields that a resumed
             run takes from an earlier one keep the maps that they have, or have none.
         on_field: called with each result, those of an earlier run included, as soon as it is on disk.
+        on_notice: told, in a sentence, what is judged again although it was judged before.
 
     Raises:
-        OutputError: the folder is in use, holds another run or the images themselves, or cannot be written. What was
+        OutputError: the folder is in use, holds another run or the images themselves, was begun under other conditions
+            (model, thresholds, pixel size, version, slide names), was moved meanwhile, or cannot be written. What was
             judged before stays.
         ModelError: the network fails.
         UsageError: activation maps are wanted of a package that computes none, or a resumed run is given its images
@@ -92,24 +97,41 @@ def screen_to_folder(
     # Whether what lies there may be gone on with depends on what it is.
     with claimed_folder(out, marker=FIELDS_FILE, resume=True):
         settled = SettledSlides(screener.classifier.thresholds if stop_when_settled else None)
-        results = _earlier_results(out, screener.model, sources, settled, resume=resume)
+        conditions = Conditions(screener.model, microns_per_pixel)
+        record = read_record(out) if (out / FIELDS_FILE).exists() else None
+        results = _earlier_results(out, conditions, record, sources, settled, resume=resume, on_notice=on_notice)
         for result in results.values():
             on_field(result)
         remaining = [source for source in sources if source.image not in results]
-        folder = RunFolder.for_images(out, [*results, *(source.image for source in remaining)])
+        folder = RunFolder.for_images(
+            out,
+            [*results, *(source.image for source in remaining)],
+            kept=None if record is None else {begun.image: begun.stem for begun in record.images.values()},
+        )
+        killers = _killers(remaining, record, microns_per_pixel)
         with (
             FieldsWriter(folder.fields) as fields_file,
+            RunRecordWriter(out, conditions, anew=record is None) as record_file,
             contextlib.closing(
                 screener.screen_with_pictures(
-                    _of_open_slides(remaining, settled), microns_per_pixel=microns_per_pixel, activations=activations
+                    _noted(_of_open_slides(remaining, settled, killers), folder, record_file),
+                    microns_per_pixel=microns_per_pixel,
+                    activations=activations,
                 )
             ) as screened,
         ):
+            for source in remaining:
+                if source.image in killers:
+                    record_file.set_aside(source.image)
+                    results[source.image] = _set_aside(source)
+                    fields_file.write(results[source.image])
+                    on_field(results[source.image])
             for result in _with_pictures(_until_settled(screened, settled), folder, screener.classifier.spec.factor):
                 # Last, so that a line in the file means that the field's pictures are there too.
                 fields_file.write(result)
                 results[result.image] = _without_outlines(result)
                 on_field(result)
+            fields_file.require_place()
         not_looked_at = Counter(source.slide for source in remaining if source.image not in results)
         summary = summarise(list(results.values()), screener, not_looked_at, with_maps=activations)
         write_run(folder, summary)
@@ -138,32 +160,106 @@ def refuse_run_of_other_images(out: Path, images: Iterable[Path]) -> None:
 
 
 def _earlier_results(
-    out: Path, model: ModelIdentity, sources: Sequence[ImageSource], settled: SettledSlides, *, resume: bool
+    out: Path,
+    conditions: Conditions,
+    record: RunRecord | None,
+    sources: Sequence[ImageSource],
+    settled: SettledSlides,
+    *,
+    resume: bool,
+    on_notice: Callable[[str], None],
 ) -> dict[str, FieldResult]:
     """What an earlier run judged, which may settle slides.
 
-    What it could not judge is taken out of the file where it is tried again. It stays where it was not named this time,
-    and in a settled slide, of which nothing more is looked at.
+    What it could not judge is taken out of the file where it is tried again, and so is what has another file now. A
+    failure stays where it was not named this time, and in a settled slide, of which nothing more is looked at.
     """
     file = out / FIELDS_FILE
     if not file.exists():
         return {}
     earlier = read_fields(file)
-    _refuse_to_go_on(earlier, out, model, resume=resume)
+    _refuse_to_go_on(earlier, out, resume=resume)
+    if record is None and earlier:
+        raise OutputError(
+            f"The run in {out} has lost its {RECORD_FILE}, so that nobody can tell what it was made with.",
+            "Choose another output folder with -o.",
+        )
+    if record is not None and earlier:
+        conditions.refuse_others(record.conditions, out)
+    _refuse_other_slides(earlier, sources, out)
     _refuse_other_spelling(earlier, sources, out)
-    for result in earlier:
+    changed = _changed(earlier, record, sources)
+    for image in changed:
+        on_notice(f"{image} is judged again: its file has changed since it was looked at.")
+    unchanged = [result for result in earlier if result.image not in changed]
+    for result in unchanged:
         settled.add(result)
     given = {source.image for source in sources}
     kept = [
-        result for result in earlier if result.status != "error" or result.image not in given or result.slide in settled
+        result
+        for result in unchanged
+        if result.status != "error" or result.image not in given or result.slide in settled
     ]
     if len(kept) < len(earlier):
         write_fields(file, kept)
     return {result.image: _without_outlines(result) for result in kept}
 
 
-def _refuse_to_go_on(earlier: Sequence[FieldResult], out: Path, model: ModelIdentity, *, resume: bool) -> None:
-    """Only the results of a screening, with the same model, are gone on with, and only where that is asked for.
+def _changed(
+    earlier: Sequence[FieldResult], record: RunRecord | None, sources: Sequence[ImageSource]
+) -> dict[str, None]:
+    """The images, in their order, whose files hold other bytes than those that were judged; not those that failed."""
+    if record is None:
+        return {}
+    paths = {source.image: source.path for source in sources}
+    return {
+        result.image: None
+        for result in earlier
+        if result.status != "error"
+        and result.image in paths
+        and (begun := record.images.get(result.image)) is not None
+        and begun.changed(paths[result.image])
+    }
+
+
+def _killers(
+    remaining: Sequence[ImageSource], record: RunRecord | None, microns_per_pixel: float | None
+) -> set[str]:
+    """Images that were under way when an earlier process was killed, and of which another one dies, too."""
+    if record is None:
+        return set()
+    suspects = {source.image: source.path for source in remaining if source.image in record.suspects}
+    return images_that_kill(suspects, microns_per_pixel) if suspects else set()
+
+
+def _set_aside(source: ImageSource) -> FieldResult:
+    problem = (
+        f"{source.image} is set aside: the run was killed while it was being looked at, and a process that looked at "
+        "it alone was killed, too, probably for want of memory. Export it smaller or with 8 bits a channel; it is "
+        "tried again with --resume."
+    )
+    return FieldResult(source.image, source.slide, "error", error=problem)
+
+
+def _refuse_other_slides(earlier: Iterable[FieldResult], sources: Sequence[ImageSource], out: Path) -> None:
+    """An image stays with the slide under which it was judged.
+
+    Raises:
+        OutputError: it belongs to another one now.
+    """
+    slides = {source.image: source.slide for source in sources}
+    for result in earlier:
+        now = slides.get(result.image, result.slide)
+        if now != result.slide:
+            raise OutputError(
+                f"In the run in {out}, {result.image} belongs to slide {result.slide}, and now to {now}.",
+                "Give --slide as it was; folders of one name, which add to the names of their slides, need an output "
+                "folder of their own (-o).",
+            )
+
+
+def _refuse_to_go_on(earlier: Sequence[FieldResult], out: Path, *, resume: bool) -> None:
+    """Only the results of a screening are gone on with, and only where that is asked for.
 
     Raises:
         OutputError: it is not so.
@@ -178,13 +274,6 @@ def _refuse_to_go_on(earlier: Sequence[FieldResult], out: Path, model: ModelIden
             f"The output folder {out} already holds the results of a run.",
             "Choose another folder with -o, or go on with that run with --resume.",
         )
-    for result in earlier:
-        if result.model is not None and result.model != model:
-            raise OutputError(
-                f"The run in {out} was made with model {result.model.name} {result.model.version} "
-                f"({result.model.variant}), not with the one chosen now.",
-                "Go on with that model and variant, or choose another output folder.",
-            )
 
 
 def _refuse_other_spelling(earlier: Iterable[FieldResult], sources: Sequence[ImageSource], out: Path) -> None:
@@ -209,9 +298,21 @@ def _without_outlines(result: FieldResult) -> FieldResult:
     return dataclasses.replace(result, cells=tuple(dataclasses.replace(cell, contour=()) for cell in result.cells))
 
 
-def _of_open_slides(sources: Iterable[ImageSource], settled: SettledSlides) -> Iterator[ImageSource]:
+def _of_open_slides(
+    sources: Iterable[ImageSource], settled: SettledSlides, killers: Collection[str]
+) -> Iterator[ImageSource]:
     """What is still to be looked at, asked anew for each image when the pipeline has room for it."""
-    return (source for source in sources if source.slide not in settled)
+    return (source for source in sources if source.slide not in settled and source.image not in killers)
+
+
+def _noted(
+    sources: Iterable[ImageSource], folder: RunFolder, record_file: RunRecordWriter
+) -> Iterator[ImageSource]:
+    """The sources, each on record before anybody looks at it."""
+    for source in sources:
+        stem = folder.stems[source.image]
+        record_file.begin(BegunImage.look_at(source.path, source.image, source.slide, stem))
+        yield source
 
 
 def _until_settled(screened: Iterable[ScreenedField], settled: SettledSlides) -> Iterator[ScreenedField]:
