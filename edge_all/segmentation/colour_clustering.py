@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge_all.results import RgbImage
 
 __all__ = [
+    "STAINED",
     "ColourModel",
     "FloatArray",
     "balance_table",
@@ -73,7 +74,7 @@ class ColourModel:
         has_nuclei: whether any colour passes the absolute test.
         nucleus_chroma: a - b of the centre of the nuclei.
         nucleus_table: ``uint8``: 1 where a colour is a nucleus.
-        stained_table: ``uint8``: 1 where a colour is not the ground.
+        ground_distance_table: ``float32``: distance of a colour from the ground's, above `STAINED` for what lies there.
         lab_table: ``float32 [32768, 3]``: weighted Lab of the colours that occur.
     """
 
@@ -82,7 +83,7 @@ class ColourModel:
     has_nuclei: bool
     nucleus_chroma: float
     nucleus_table: NDArray[np.uint8]
-    stained_table: NDArray[np.uint8]
+    ground_distance_table: FloatArray
     lab_table: FloatArray
 
 
@@ -99,13 +100,16 @@ def ground_colour(pixels: RgbImage) -> FloatArray:
     """
     stride = max(1, round((pixels.shape[0] * pixels.shape[1] / GROUND_SAMPLE) ** 0.5))
     channels = [np.ascontiguousarray(pixels[::stride, ::stride, channel]) for channel in range(3)]
-    green = channels[1]
+    # Stretched, so that glass and red cells lie as far apart in a dark field as in a bright one.
+    stretch = STRETCHED / max(1.0, float(np.percentile(channels[1], 95)))
+    green = cv2.convertScaleAbs(channels[1], alpha=stretch).astype(np.uint8, copy=False)
     smooth = np.convolve(histogram(green), GROUND_KERNEL, "same")
     share = np.convolve(smooth, np.ones(21), "same") / green.size
     highest = cv2.dilate(smooth[None], np.ones((1, 17), np.uint8))[0]
     modes = np.flatnonzero((smooth == highest) & (smooth > 0) & (share >= GROUND_SHARE))
     mode = int(modes[-1]) if modes.size else int(smooth.argmax())
-    near = (green >= mode - 6) & (green <= mode + 6)
+    reach = 6 * max(1.0, stretch)
+    near = (green >= mode - reach) & (green <= mode + reach)
     return np.array([median_level(histogram(channel, near.view(np.uint8))) for channel in channels], np.float32)
 
 
@@ -121,6 +125,8 @@ def median_level(counts: NDArray[np.float64]) -> float:
     return float(np.searchsorted(below, middle, side="right").mean())
 
 
+STRETCHED = 200.0
+"""Where the brighter pixels are put before the ground is looked for."""
 GROUND_SAMPLE = 40_000
 """Pixels that are enough to find the ground."""
 GROUND_KERNEL = np.convolve(np.ones(7), np.ones(7)) / 49
@@ -250,12 +256,13 @@ def cluster_colours(pixels: RgbImage) -> tuple[ColourModel, NDArray[np.uint16]]:
     """
     ground = ground_colour(pixels)
     balance = balance_table(ground)
-    keys = colour_keys(pixels)
+    # Balanced before colours are binned: the bins are as fine in a dark field as in a bright one.
+    keys = colour_keys(np.asarray(cv2.LUT(pixels, balance), np.uint8))
     counts = cv2.calcHist([keys], [0], None, [BINS], [0, BINS]).ravel().astype(np.float64)
     used = np.flatnonzero(counts)
     levels = np.stack([used >> (2 * BITS), (used >> BITS) & 31, used & 31], axis=1)
     rgb = ((levels << (8 - BITS)) + (1 << (7 - BITS))).astype(np.uint8)[None]
-    points = lab_of(np.asarray(cv2.LUT(rgb, balance), np.uint8))[0]
+    points = lab_of(rgb)[0]
     weights = (counts[used] ** COUNT_EXPONENT).astype(np.float32)
     centres = weighted_kmeans(points[None], weights[None], PROTOTYPES[None])[0]
     chroma = points[:, 1] - points[:, 2]
@@ -266,11 +273,10 @@ def cluster_colours(pixels: RgbImage) -> tuple[ColourModel, NDArray[np.uint16]]:
     from_ground = squared_distance(points, np.array([LIGHTNESS_WEIGHT * GROUND_LIGHTNESS, 0, 0], np.float32))
     nucleus_table = np.zeros(BINS, np.uint8)
     nucleus_table[used[is_nucleus]] = 1
-    stained_table = np.zeros(BINS, np.uint8)
-    stained_table[used[from_ground > STAINED**2]] = 1
+    ground_distance_table = np.zeros(BINS, np.float32)
+    ground_distance_table[used] = np.sqrt(from_ground)
     lab_table = np.zeros((BINS, 3), np.float32)
     lab_table[used] = points
-    model = ColourModel(
-        ground, balance, bool(is_nucleus.any()), nucleus_chroma, nucleus_table, stained_table, lab_table
-    )
+    has_nuclei = bool(is_nucleus.any())
+    model = ColourModel(ground, balance, has_nuclei, nucleus_chroma, nucleus_table, ground_distance_table, lab_table)
     return model, keys

@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from edge_all.imaging.shrinking import Shrinking, shrink
 from edge_all.results import RgbImage, Segmentation
 from edge_all.segmentation.colour_clustering import (
+    STAINED,
     ColourModel,
     FloatArray,
     cluster_colours,
     lab_of,
     median_of,
 )
+from edge_all.segmentation.illumination import light_of
 from edge_all.segmentation.nuclei import refine_nuclei
 from edge_all.segmentation.painting import Found, assemble, enlarge
-from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, red_cell_radius
+from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, Scale, red_cell_scale
 from edge_all.segmentation.separation import separate
 from edge_all.segmentation.shapes import around, depth_inside, disc, extents_of, fill_holes
 from edge_all.segmentation.whole_cells import REACH, RedCells, grow_cells, red_cell_colour
@@ -75,12 +77,17 @@ def segment(
     work = (sizes or Shrinking(pixels)).by(factor)
     step = max(1, math.ceil(math.sqrt(work.shape[0] * work.shape[1] / COARSE_PIXELS)))
     coarse = shrink(work, step)
+    light = light_of(coarse)
+    if light is not None:
+        work = light.evened(work)
+        coarse = shrink(work, step)
     model, keys = cluster_colours(coarse)
     found: list[Found] = []
     red_radius = 1.0
     if model.has_nuclei:
         nuclei = np.asarray(cv2.medianBlur(model.nucleus_table.take(keys), 3), np.uint8)
-        red_radius, red_cells = red_cells_of(model, keys, nuclei)
+        scale, red_cells = red_cells_of(model, keys, nuclei)
+        red_radius = scale.radius
         if microns_per_pixel is not None:
             red_radius = RED_CELL_RADIUS_MICRONS / (microns_per_pixel * factor * step)
         if red_radius >= FINE_ENOUGH:
@@ -92,15 +99,16 @@ def segment(
 
 def red_cells_of(
     model: ColourModel, keys: NDArray[np.uint16], nuclei: NDArray[np.uint8]
-) -> tuple[float, RedCells | None]:
+) -> tuple[Scale, RedCells | None]:
     """Radius, in pixels of these images, and colour of the red cells."""
     stride = max(1, math.ceil(math.sqrt(keys.size / SCALE_PIXELS)))
     few_keys, few_nuclei = keys[::stride, ::stride], np.ascontiguousarray(nuclei[::stride, ::stride])
-    radius = red_cell_radius(model.stained_table.take(few_keys), few_nuclei, *largest_nucleus(few_nuclei))
-    far = cv2.distanceTransform(1 - few_nuclei, cv2.DIST_L2, 3) > FAR * radius
+    from_ground = model.ground_distance_table.take(few_keys)
+    scale = red_cell_scale(from_ground, STAINED, few_nuclei, *largest_nucleus(few_nuclei))
+    far = cv2.distanceTransform(1 - few_nuclei, cv2.DIST_L2, 3) > FAR * scale.radius
     sample = few_keys[far]
     lab = model.lab_table.take(sample[:: max(1, len(sample) // 6000)], axis=0)
-    return radius * stride, red_cell_colour(lab, model.nucleus_chroma)
+    return Scale(scale.radius * stride, scale.error), red_cell_colour(lab, model.nucleus_chroma)
 
 
 def largest_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
 
 from edge_all.segmentation.candidates import more_magenta, rejection_reason
 from edge_all.segmentation.colour_clustering import (
@@ -19,8 +20,9 @@ from edge_all.segmentation.colour_clustering import (
     squared_distance,
     weighted_kmeans,
 )
+from edge_all.segmentation.illumination import light_of
 from edge_all.segmentation.painting import Found, assemble
-from edge_all.segmentation.scale import red_cell_radius
+from edge_all.segmentation.scale import red_cell_scale
 from edge_all.segmentation.separation import separate
 from edge_all.segmentation.shapes import extents_of, fill_holes
 from edge_all.segmentation.whole_cells import GROUND, REGULARISATION, SCANT, RedCells, grow_cells
@@ -99,19 +101,75 @@ def test_ground_is_the_brightest_colour_of_some_extent() -> None:
     assert ground_colour(image).tolist() == [230, 225, 160]
 
 
+def smear_of_red_cells(pitch: int, *, glass_between: float = 0.0) -> NDArray[np.float32]:
+    """Distance from the ground's colour over a grid of red cells of radius 12 with pale centres.
+
+    Args:
+        pitch: pixels from cell to cell.
+        glass_between: what the blur leaves between them.
+    """
+    colours = np.full((300, 300), glass_between, np.float32)
+    for x in range(20, 290, pitch):
+        for y in range(20, 290, pitch):
+            cv2.circle(colours, (x, y), 12, 20.0, -1)
+            cv2.circle(colours, (x, y), 3, 0.0, -1)
+    return colours
+
+
+NO_NUCLEI = np.zeros((300, 300), np.uint8)
+
+
 def test_red_cells_set_the_scale_where_there_are_many() -> None:
-    stained = np.zeros((300, 300), np.uint8)
-    for x in range(20, 290, 30):
-        for y in range(20, 290, 30):
-            cv2.circle(stained, (x, y), 12, 1, -1)
-            cv2.circle(stained, (x, y), 3, 0, -1)
-    nuclei = np.zeros_like(stained)
-    assert red_cell_radius(stained, nuclei, 30.0, 25.0) == pytest.approx(12, rel=0.12)
+    scale = red_cell_scale(smear_of_red_cells(30), 7.0, NO_NUCLEI, 30.0, 25.0)
+    assert scale.radius == pytest.approx(12, rel=0.12)
+    assert scale.error < 0.1
+
+
+def test_red_cells_so_near_that_the_blur_fills_the_gaps_are_told_apart() -> None:
+    crowded = smear_of_red_cells(26, glass_between=8.0)
+    assert red_cell_scale(crowded, 7.0, NO_NUCLEI, 16.0, 16.0).radius == pytest.approx(12, rel=0.15)
+
+
+def test_a_clump_of_nuclei_does_not_outvote_red_cells() -> None:
+    colours = smear_of_red_cells(45)  # 36 of them
+    assert red_cell_scale(colours, 7.0, NO_NUCLEI, 29.0, 20.0).radius == pytest.approx(12, rel=0.12)
 
 
 def test_white_cells_set_the_scale_where_there_are_no_red_ones() -> None:
-    nothing = np.zeros((100, 100), np.uint8)
-    assert red_cell_radius(nothing, nothing, 25.0, 25.0) == pytest.approx(20)
+    nothing = np.zeros((100, 100), np.float32)
+    scale = red_cell_scale(nothing, 7.0, np.zeros((100, 100), np.uint8), 25.0, 25.0)
+    assert scale.radius == pytest.approx(20)
+    assert scale.error == pytest.approx(0.3)
+
+
+def lit_field(loss: float) -> NDArray[np.uint8]:
+    """Glass with dark cells, darker towards the corners by a share."""
+    field = np.full((300, 400, 3), 220.0)
+    for x in range(25, 400, 50):
+        for y in range(25, 300, 50):
+            cv2.circle(field, (x, y), 14, (150, 110, 120), -1)
+    rows, columns = np.linspace(-1, 1, 300)[:, None], np.linspace(-1, 1, 400)
+    field *= (1 - loss * (rows**2 + columns**2) / 2)[..., None]
+    return np.rint(field).astype(np.uint8)
+
+
+def test_light_that_falls_off_is_evened_out_and_even_light_is_left_alone() -> None:
+    assert light_of(lit_field(0.0)) is None
+    assert light_of(lit_field(0.1)) is None
+    uneven = lit_field(0.5)
+    light = light_of(uneven)
+    assert light is not None
+    evened = light.evened(uneven)
+    beside, middle = float(evened[50, 50, 1]), float(evened[150, 200, 1])
+    assert beside == pytest.approx(middle, rel=0.06)
+    # What cells look like beside their glass stays.
+    assert float(evened[25, 25, 1]) / float(evened[25, 45, 1]) == pytest.approx(0.5, abs=0.04)
+
+
+def test_the_light_of_a_crop_without_glass_at_its_sides_is_left_alone() -> None:
+    crop = np.full((120, 120, 3), 120, np.uint8)
+    crop[40:80, 40:80] = 230
+    assert light_of(crop) is None
 
 
 def test_a_dumb_bell_is_cut_at_its_waist() -> None:
