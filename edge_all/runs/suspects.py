@@ -1,0 +1,83 @@
+"""Images that were under way when a run was killed, tried in a process that may die of them.
+
+Run as ``python -m edge_all.runs.suspects``: reads names of image files from standard input as a JSON list, reads and
+segments one after the other, and prints the number of each when it is through.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+__all__ = ["images_that_kill"]
+
+SECONDS_AN_IMAGE = 300
+"""An image of 200 megapixels takes half a minute on two cores."""
+
+
+def images_that_kill(suspects: Mapping[str, Path], microns_per_pixel: float | None) -> set[str]:
+    """Those of some images of which a process of its own dies, or does not come to an end.
+
+    Args:
+        suspects: file by the name of the image.
+        microns_per_pixel: as for the run.
+    """
+    left = list(suspects)
+    guilty: set[str] = set()
+    while left:
+        through = _try([suspects[image] for image in left], microns_per_pixel)
+        if through < len(left):
+            guilty.add(left[through])
+        left = left[through + 1 :]
+    return guilty
+
+
+def _try(files: list[Path], microns_per_pixel: float | None) -> int:
+    """How many of the files a process got through before it died."""
+    request = json.dumps([microns_per_pixel, [os.fspath(file) for file in files]])
+    try:
+        # Our own interpreter and module, no shell.
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-m", "edge_all.runs.suspects"],
+            input=request.encode("ascii"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=SECONDS_AN_IMAGE * len(files),
+            check=False,
+        )
+    except subprocess.TimeoutExpired as expired:
+        return _images_through(expired.stdout or b"", files)
+    return _images_through(done.stdout, files)
+
+
+def _images_through(said: bytes, files: list[Path]) -> int:
+    """All where the process never came so far as to begin: then it says nothing about any image."""
+    lines = said.splitlines()
+    return len(lines) - 1 if lines else len(files)
+
+
+def _main() -> None:
+    from edge_all.errors import EdgeAllError
+    from edge_all.imaging import read_image
+    from edge_all.segmentation import segment
+
+    microns_per_pixel, files = json.load(sys.stdin)
+    sys.stdout.write("begun\n")
+    sys.stdout.flush()
+    for number, file in enumerate(files):
+        try:
+            segment(read_image(Path(file)), microns_per_pixel=microns_per_pixel)
+        except EdgeAllError:
+            pass  # the run itself says what is wrong with it
+        except Exception as error:  # noqa: BLE001 - likewise; only the end of the process counts here
+            sys.stderr.write(f"{error}\n")
+        sys.stdout.write(f"{number}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    _main()
