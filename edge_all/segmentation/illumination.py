@@ -1,7 +1,7 @@
 """Light that falls off towards the corners, evened out before colours are compared.
 
-The glass between the cells is as bright as the light that falls through it. Its brightness over the field is fitted by a
-smooth surface, and the field is divided by that; tiles without glass, darker than the surface, hardly count. All
+The glass between the cells is as bright as the light that falls through it. Its brightness over the field is fitted by
+a smooth surface, and the field is divided by that; tiles without glass, darker than the surface, hardly count. All
 channels are treated alike: a vignette is grey.
 """
 
@@ -27,11 +27,11 @@ TILES = 6
 GLASS = 92
 """Percentile of green in a tile that is taken for its glass."""
 UNEVEN = 1.2
-"""Brightest over darkest glass above which the light is evened out. Over 75 ALL-IDB1 and 41 BCCD fields at most 1.19."""
+"""Brightest over darkest glass above which the light is evened out. Over 75 ALL-IDB1 and 41 BCCD fields 1.19."""
 GLASSY = 0.7
 """Share of the tiles that have to lie on the surface; else it is guessed, as in a crop that one cell fills."""
 SHADE, SOFTNESS, LEAST_WEIGHT = 0.02, 0.03, 0.05
-"""A tile so much below the surface (natural logarithm) is taken for one without glass, the less it weighs the darker."""
+"""A tile so much below the surface (natural logarithm) has no glass, and weighs the less the darker it is."""
 ROUNDS = 8
 
 FloatArray = NDArray[np.float32]
