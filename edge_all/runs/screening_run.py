@@ -2,7 +2,7 @@
 
 Each field is on disk as soon as it is judged. A run that was interrupted goes on with ``resume``: fields judged before
 are taken from ``fields.jsonl``, those that had failed are tried again. Slides can be stopped early: the fields of each
-are then taken in their order up to and including the one that settles its verdict, as `edge_all.slides.settling` has it.
+are then taken in their order up to and including the one that settles its verdict (`edge_all.slides.settling`).
 """
 
 from __future__ import annotations
@@ -222,9 +222,7 @@ def _changed(
     }
 
 
-def _killers(
-    remaining: Sequence[ImageSource], record: RunRecord | None, microns_per_pixel: float | None
-) -> set[str]:
+def _killers(remaining: Sequence[ImageSource], record: RunRecord | None, microns_per_pixel: float | None) -> set[str]:
     """Images that were under way when an earlier process was killed, and of which another one dies, too."""
     if record is None:
         return set()
@@ -305,9 +303,7 @@ def _of_open_slides(
     return (source for source in sources if source.slide not in settled and source.image not in killers)
 
 
-def _noted(
-    sources: Iterable[ImageSource], folder: RunFolder, record_file: RunRecordWriter
-) -> Iterator[ImageSource]:
+def _noted(sources: Iterable[ImageSource], folder: RunFolder, record_file: RunRecordWriter) -> Iterator[ImageSource]:
     """The sources, each on record before anybody looks at it."""
     for source in sources:
         stem = folder.stems[source.image]

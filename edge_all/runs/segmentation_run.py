@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from edge_all.errors import ImageError
+from edge_all.files.folder_claim import claimed_folder, refuse_folder_of_images
+from edge_all.files.run_folder import FIELDS_FILE, RunFolder
 from edge_all.imaging.shrinking import Shrinking
 from edge_all.inputs import ImageSource
 from edge_all.outputs.jsonl import FieldsWriter
 from edge_all.outputs.label_images import write_label_images
 from edge_all.outputs.pictures import write_png
-from edge_all.files.folder_claim import claimed_folder, refuse_folder_of_images
 from edge_all.preprocessing import crop_window
 from edge_all.quality import assess_quality
 from edge_all.results import FieldResult
-from edge_all.files.run_folder import FIELDS_FILE, RunFolder
 from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
 

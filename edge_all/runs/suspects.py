@@ -41,7 +41,7 @@ def _try(files: list[Path], microns_per_pixel: float | None) -> int:
     request = json.dumps([microns_per_pixel, [os.fspath(file) for file in files]])
     try:
         # Our own interpreter and module, no shell.
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [sys.executable, "-m", "edge_all.runs.suspects"],
             input=request.encode("ascii"),
             stdout=subprocess.PIPE,
