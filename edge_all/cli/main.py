@@ -37,6 +37,7 @@ PLUGIN_VERBS = {
     "calibrate": "edge-all-calibration",
     "gate": "edge-all-calibration",
     "wrap": "edge-all-calibration",
+    "embed": "edge-all-calibration",
 }
 """Verbs that live in another distribution, and which one."""
 

@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-import cv2
 import numpy as np
 
 from edge_all.imaging import read_image
-from edge_all.preprocessing import PreprocessingSpec, crop_cell
+from edge_all.preprocessing import PreprocessingSpec, crop_cells
 from edge_all.results import RgbImage
 from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
@@ -78,17 +77,8 @@ def extract_crops(
     for image, run in groupby(samples, key=lambda sample: sample.image):
         pixels = put_on_glass(read_image(image)).pixels
         members = list(run)
-        labels = None
-        if spec.background == "blank" and any(sample.cell is not None for sample in members):
-            labels = segment(pixels).cell_labels
-        for sample in members:
-            crops[index] = _whole(pixels, spec) if sample.cell is None else crop_cell(pixels, sample.cell, labels, spec)
-            index += 1
+        labels = segment(pixels).cell_labels if spec.background == "blank" else None
+        crops[index : index + len(members)] = crop_cells(pixels, [sample.cell for sample in members], labels, spec)
+        index += len(members)
         progress(index)
     return crops
-
-
-def _whole(pixels: RgbImage, spec: PreprocessingSpec) -> RgbImage:
-    size = spec.input_size
-    interpolation = cv2.INTER_AREA if min(pixels.shape[:2]) > size else cv2.INTER_LINEAR
-    return cv2.resize(pixels, (size, size), interpolation=interpolation).astype(np.uint8, copy=False)

@@ -19,6 +19,16 @@ SIZE = 32
 CHANNELS = 8
 
 
+def write_cells(file: Path, cells: LabelledCells) -> None:
+    np.savez(file, crops=cells.crops, labels=cells.labels, groups=cells.groups, slides=cells.slides)
+
+
+@pytest.fixture(scope="session")
+def save_cells() -> Callable[[Path, LabelledCells], None]:
+    """Write a cell set as `load_cells` reads it."""
+    return write_cells
+
+
 def draw_cells(groups: range, per_group: int = 12) -> LabelledCells:
     """Purple discs on pale ground; ALL cells have the larger ones, with an overlap, and every group its own stain."""
     generator = np.random.default_rng(groups.start)

@@ -16,7 +16,6 @@ from edge_all_calibration.labelled_cells.cells import (
     balanced_choice,
     load_cells,
     require_disjoint,
-    save_cells,
     without_copies,
 )
 
@@ -26,7 +25,7 @@ def make(labels: list[bool], groups: list[str]) -> LabelledCells:
     return LabelledCells(crops, np.array(labels, np.bool_), np.array(groups, np.str_), np.array(groups, np.str_))
 
 
-def test_what_is_saved_is_what_is_read(tmp_path: Path) -> None:
+def test_what_is_saved_is_what_is_read(tmp_path: Path, save_cells: Callable[..., None]) -> None:
     cells = make([True, False, True], ["a", "b", "b"])
     save_cells(tmp_path / "cells.npz", cells)
     again = load_cells(tmp_path / "cells.npz")
@@ -43,7 +42,7 @@ def test_what_is_no_cell_set_is_refused(tmp_path: Path, content: bytes) -> None:
         load_cells(file)
 
 
-def test_a_damaged_or_incomplete_cell_set_is_refused(tmp_path: Path) -> None:
+def test_a_damaged_or_incomplete_cell_set_is_refused(tmp_path: Path, save_cells: Callable[..., None]) -> None:
     file = tmp_path / "cells.npz"
     with pytest.raises(InputNotFoundError):
         load_cells(file)

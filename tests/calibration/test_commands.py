@@ -21,7 +21,7 @@ from edge_all_calibration.cli.reporting import parse_policy, parse_variants, pri
 from edge_all_calibration.commands import register
 from edge_all_calibration.gating.gate import GateCheck
 from edge_all_calibration.gating.intervals import Estimate
-from edge_all_calibration.labelled_cells.cells import LabelledCells, save_cells
+from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.releasing.publishing import embed_package
 from edge_all_calibration.releasing.release import CellParts, Release
@@ -35,7 +35,9 @@ def app() -> typer.Typer:
 
 
 @pytest.fixture
-def cells_files(tmp_path: Path, draw: Callable[..., LabelledCells], parts: CellParts) -> tuple[Path, Path]:
+def cells_files(
+    tmp_path: Path, draw: Callable[..., LabelledCells], parts: CellParts, save_cells: Callable[..., None]
+) -> tuple[Path, Path]:
     save_cells(tmp_path / "ours.npz", draw(range(60, 70)))
     save_cells(tmp_path / "test.npz", parts.test)
     return tmp_path / "ours.npz", tmp_path / "test.npz"
@@ -77,6 +79,27 @@ def test_nothing_in_the_gate_s_tables_is_cut_at_80_columns(
         assert figure in output
 
 
+def test_embedding_keeps_one_variant_and_refuses_what_is_there_or_unknown(
+    app: typer.Typer, tmp_path: Path, released: tuple[Path, Release]
+) -> None:
+    command = ["embed", str(released[0]), "-o", str(tmp_path / "default")]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0
+    assert "int8 alone" in done.output
+    assert set(load_package(tmp_path / "default").card.variants) == {"int8"}
+    assert sorted(path.name for path in (tmp_path / "default").iterdir()) == [
+        "card.json",
+        "features.npz",
+        "model.int8.onnx",
+    ]
+    assert isinstance(CliRunner().invoke(app, command).exception, OutputError)
+    assert CliRunner().invoke(app, [*command, "--replace", "--variant", "fp32"]).exit_code == 0
+    assert set(load_package(tmp_path / "default").card.variants) == {"fp32"}
+    other = [*command[:2], "-o", str(tmp_path / "other"), "--variant", "int4"]
+    assert isinstance(CliRunner().invoke(app, other).exception, UsageError)
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_gate_without_fp32_says_that_nothing_has_passed(
     app: typer.Typer, tmp_path: Path, released: tuple[Path, Release], cells_files: tuple[Path, Path]
 ) -> None:
@@ -96,7 +119,7 @@ def test_a_gate_without_fp32_says_that_nothing_has_passed(
 
 
 def test_cells_of_one_class_give_figures_but_no_gate(
-    app: typer.Typer, tmp_path: Path, released: tuple[Path, Release], parts: CellParts
+    app: typer.Typer, tmp_path: Path, released: tuple[Path, Release], parts: CellParts, save_cells: Callable[..., None]
 ) -> None:
     embed_package(released[0], tmp_path / "int8")
     save_cells(tmp_path / "normal.npz", parts.test.subset(~parts.test.labels))
@@ -124,7 +147,12 @@ def test_the_report_of_the_gate_is_shown_with_the_model(released: tuple[Path, Re
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files there")
 @pytest.mark.parametrize("limit", [1_000, 20_000])
 def test_a_disk_that_fills_up_leaves_nothing(
-    tmp_path: Path, network: Path, parts: CellParts, draw: Callable[..., LabelledCells], limit: int
+    tmp_path: Path,
+    network: Path,
+    parts: CellParts,
+    draw: Callable[..., LabelledCells],
+    limit: int,
+    save_cells: Callable[..., None],
 ) -> None:
     """The kernel refuses to write on, in Python or in C++: at the first network, and near the end."""
     target = tmp_path / "target"

@@ -12,7 +12,7 @@ from edge_all.classification.classifier import Classifier
 from edge_all.errors import InputNotFoundError, ModelIncompatibleError, UsageError
 from edge_all.model.package import load_package
 from edge_all_calibration.gating.gate import GateLimits
-from edge_all_calibration.labelled_cells.cells import LabelledCells, save_cells
+from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.quantizing.inference import run_network
 from edge_all_calibration.releasing.release import CellParts
@@ -99,7 +99,7 @@ def test_an_opset_that_the_runtime_cannot_run_is_refused(tmp_path: Path) -> None
 
 
 def test_a_wrapped_network_becomes_a_package(
-    tmp_path: Path, draw: Callable[..., LabelledCells], parts: CellParts
+    tmp_path: Path, draw: Callable[..., LabelledCells], parts: CellParts, save_cells: Callable[..., None]
 ) -> None:
     save_cells(tmp_path / "calibration.npz", parts.calibration)
     save_cells(tmp_path / "test.npz", parts.test)

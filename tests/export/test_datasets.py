@@ -87,7 +87,6 @@ def test_allidb1_cells_that_hold_a_blast_point_are_all(allidb1: Path, blast_fiel
     assert {sample.group for sample in blasts} == {"allidb/Im003_1"}
     places = [cell.centroid for cell in blast_field.cells if cell.kind == "blast"]
     for sample in blasts:
-        assert sample.cell is not None
         assert min(np.hypot(sample.cell.centroid[0] - x, sample.cell.centroid[1] - y) for x, y in places) < 20
 
 
@@ -107,10 +106,7 @@ def test_allidb1_large_objects_that_no_expert_marked_are_smudges(allidb1: Path, 
     write_table(allidb1 / "points.csv", rows)
     found = [sample for sample in read_allidb1(allidb1).samples if sample.kind == "smudge"]
     assert all(sample.label == NON_ALL and sample.group == "allidb/Im003_1" for sample in found)
-    near = [
-        sample.cell is not None and np.hypot(*np.subtract(sample.cell.centroid, lymphocyte.centroid)) < 20
-        for sample in found
-    ]
+    near = [np.hypot(*np.subtract(sample.cell.centroid, lymphocyte.centroid)) < 20 for sample in found]
     assert near == [True]
 
 
@@ -229,12 +225,12 @@ def test_class_folders_need_both_classes_with_images(tmp_path: Path, single: np.
         read_class_folders(tmp_path)
 
 
-def test_a_crop_without_a_cell_is_taken_whole(tmp_path: Path, single: np.ndarray) -> None:
+def test_an_image_in_which_no_cell_is_found_is_left_out_and_named(tmp_path: Path, single: np.ndarray) -> None:
     write_image(tmp_path / "ALL" / "a.png", np.full((80, 80, 3), 240, np.uint8))
     write_image(tmp_path / "hem" / "c.png", single)
-    first, second = read_class_folders(tmp_path).samples
-    assert first.cell is None
-    assert second.cell is not None
+    found = read_class_folders(tmp_path)
+    assert [sample.id for sample in found.samples] == ["folders/hem/c"]
+    assert [(one.image.name, one.reason) for one in found.skipped] == [("a.png", "no labelled cell was found in it")]
 
 
 @given(st.integers(1, 999), st.integers(1, 99), st.integers(1, 99), st.booleans())

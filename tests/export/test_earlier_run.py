@@ -10,14 +10,16 @@ import pytest
 from edge_all.errors import InputError, UsageError
 
 pytest.importorskip("keras")
+from edge_all.results import Cell
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.splits import Split
 from edge_all_export.training.earlier_run import earlier_network, refuse_seen_cells
 
 pytestmark = pytest.mark.training
 
+CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, (), "candidate")
 SAMPLES = [
-    Sample(f"s/{i}", "s", f"g{i}", f"b{i // 2}", 1 if i % 4 < 2 else 0, Path(f"{i}"), None, "") for i in range(8)
+    Sample(f"s/{i}", "s", f"g{i}", f"b{i // 2}", 1 if i % 4 < 2 else 0, Path(f"{i}"), CELL, "") for i in range(8)
 ]
 SPLIT = Split(train=(0, 1, 2, 3), held_out=(4, 5, 6, 7))
 

@@ -16,9 +16,11 @@ from edge_all.classification.classifier import Judgement
 from edge_all.errors import InputError, ModelIncompatibleError, UsageError
 from edge_all.model.card import Thresholds
 from edge_all.preprocessing import PreprocessingSpec
-from edge_all.results import ModelIdentity, ProviderReport
+from edge_all.results import Cell, ModelIdentity, ProviderReport
 from edge_all_export.datasets import Sample
 from edge_all_export.evaluation import judging
+
+CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, (), "candidate")
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ def samples(tmp_path: Path) -> list[Sample]:
                 block=f"block {number // 4}",
                 label=1 if number % 2 else 0,
                 image=image,
-                cell=None,
+                cell=CELL,
                 kind="cell",
             )
         )

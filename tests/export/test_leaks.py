@@ -11,13 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_all.errors import UsageError
+from edge_all.results import Cell
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.leaks import find_leaks, join_copies, near_duplicates
 from edge_all_export.splits import Split, assign_folds, fold_splits, require_both_classes
 
+CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, (), "candidate")
+
 
 def sample(number: int, *, group: str, block: str, label: int = 0, source: str = "set") -> Sample:
-    return Sample(f"{source}/{number}", source, group, block, 1 if label else 0, Path(f"{number}.png"), None, "cell")
+    return Sample(f"{source}/{number}", source, group, block, 1 if label else 0, Path(f"{number}.png"), CELL, "cell")
 
 
 def pictures(count: int, seed: int = 0) -> np.ndarray:

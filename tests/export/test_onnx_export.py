@@ -176,15 +176,19 @@ def write_run(folder: Path) -> list[Any]:
     """A run folder with its split, and the samples of its data."""
     import cv2
 
+    from edge_all.results import Cell
     from edge_all_export.datasets.samples import Sample
 
+    whole = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, (), "candidate")
     generator = np.random.default_rng(1)
     samples = []
     for number in range(160):
         image = folder / f"{number:02d}.png"
         cv2.imwrite(str(image), generator.integers(0, 256, (40, 40, 3), dtype=np.uint8))
         samples.append(
-            Sample(f"set/{number}", "set", f"field {number // 4}", f"block {number // 16}", number % 2, image, None, "")  # type: ignore[arg-type]
+            Sample(
+                f"set/{number}", "set", f"field {number // 4}", f"block {number // 16}", number % 2, image, whole, ""
+            )  # type: ignore[arg-type]
         )
     blocks = {"train": [f"block {n}" for n in range(4)], "held_out": [f"block {n}" for n in range(4, 10)]}
     (folder / "split.json").write_text(json.dumps({side: {"blocks": names} for side, names in blocks.items()}))

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from edge_all.errors import EdgeAllError, InputNotFoundError, OutputError, UsageError
+from edge_all.results import Cell
 
 pytestmark = [
     pytest.mark.training,
@@ -44,6 +45,7 @@ from edge_all_export.training.recording import (  # noqa: E402
 from edge_all_export.training.run import open_run  # noqa: E402
 from edge_all_export.training.watching import Watcher  # noqa: E402
 
+CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, (), "candidate")
 SIZE = 75
 CONFIG = TrainingConfig(
     input_size=SIZE, weights="none", head_epochs=1, epochs=2, samples_per_epoch=8, batch_size=4, average_from=0.5
@@ -72,7 +74,7 @@ class Listening(Watcher):
 def samples() -> list[Sample]:
     blasts = [(number // 2) % 2 == 1 for number in range(16)]
     return [
-        Sample(f"s/{i}", "s", f"g{i}", f"b{i // 2}", 1 if blast else 0, Path(f"{i}.png"), None, "cell")
+        Sample(f"s/{i}", "s", f"g{i}", f"b{i // 2}", 1 if blast else 0, Path(f"{i}.png"), CELL, "cell")
         for i, blast in enumerate(blasts)
     ]
 

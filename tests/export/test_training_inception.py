@@ -11,11 +11,13 @@ import pytest
 pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore")]
 
 keras = pytest.importorskip("keras")
+from edge_all.results import Cell  # noqa: E402 - Keras comes first
 from edge_all_export.crops import CropStore  # noqa: E402 - needs Keras
 from edge_all_export.datasets.samples import Sample  # noqa: E402
 from edge_all_export.splits import Split  # noqa: E402
 from edge_all_export.training import TrainingConfig, run, train  # noqa: E402
 
+CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, (), "candidate")
 SIZE = 75
 CELLS = 8
 
@@ -26,7 +28,7 @@ def test_inception_trains_head_first_then_whole_and_answers_alike_after_saving(
 ) -> None:
     monkeypatch.setattr(run, "SETTLING_BATCHES", 2)
     samples = [
-        Sample(f"s/{i}", "s", f"g{i}", f"b{i}", 1 if i % 2 else 0, Path(f"{i}.png"), None, "cell") for i in range(CELLS)
+        Sample(f"s/{i}", "s", f"g{i}", f"b{i}", 1 if i % 2 else 0, Path(f"{i}.png"), CELL, "cell") for i in range(CELLS)
     ]
     pictures = np.random.default_rng(0).integers(0, 256, (CELLS, 112, 112, 3), np.uint8)
     crops = CropStore(pictures[:, 18 : 18 + SIZE, 18 : 18 + SIZE], pictures)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.errors import InputError, InputNotFoundError, OutputError, UsageError
+from edge_all.errors import InputError, InputNotFoundError, UsageError
 
 __all__ = [
     "LabelledCells",
@@ -25,7 +25,6 @@ __all__ = [
     "load_cells",
     "require_both_classes",
     "require_disjoint",
-    "save_cells",
     "without_copies",
 ]
 
@@ -82,32 +81,8 @@ class LabelledCells:
         }
 
 
-def save_cells(file: Path, cells: LabelledCells) -> None:
-    """Write a cell set as one compressed ``.npz``.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    temporary = file.with_name(f".{file.name}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            np.savez_compressed(
-                stream,
-                crops=cells.crops,
-                labels=cells.labels,
-                groups=np.asarray(cells.groups, np.str_),
-                slides=np.asarray(cells.slides, np.str_),
-            )
-        temporary.replace(file)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(
-            f"Cannot write {file} ({error.strerror}).", "Check permissions and free disk space."
-        ) from error
-
-
 def load_cells(file: Path) -> LabelledCells:
-    """Read a cell set.
+    """Read a cell set: an ``.npz`` with ``crops``, ``labels``, ``groups`` and ``slides`` as of `LabelledCells`.
 
     Raises:
         InputNotFoundError: no such file.
@@ -115,7 +90,8 @@ def load_cells(file: Path) -> LabelledCells:
     """
     if not file.is_file():
         raise InputNotFoundError(
-            f"There are no cells at {file}.", "`edge-all train` leaves the cells of each part in its run folder."
+            f"There are no cells at {file}.",
+            "Give an npz with crops, labels, groups and slides.",
         )
     try:
         # Without pickle: a cell set from elsewhere must not run code. The stream is ours, because numpy leaves

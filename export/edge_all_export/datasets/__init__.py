@@ -8,7 +8,7 @@ from edge_all_export.datasets.cnmc import read_cnmc
 from edge_all_export.datasets.references import read_bccd, read_pbc_lymphocytes, read_segmentation_wbc
 from edge_all_export.datasets.samples import ALL, NON_ALL, CellSet, Sample, SkippedImage
 from edge_all_export.datasets.taleqani import read_taleqani
-from edge_all_export.datasets.training_set import LAYOUTS, load_training_samples, load_training_set, read_layout
+from edge_all_export.datasets.training_set import LAYOUTS, load_training_set, read_layout
 
 __all__ = [
     "ALL",
@@ -17,7 +17,6 @@ __all__ = [
     "CellSet",
     "Sample",
     "SkippedImage",
-    "load_training_samples",
     "load_training_set",
     "read_allidb1",
     "read_allidb2",

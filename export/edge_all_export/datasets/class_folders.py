@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_all.errors import InputNotFoundError, UsageError
-from edge_all_export.datasets.locating import single_cell_or_whole
+from edge_all_export.datasets.locating import single_cell
 from edge_all_export.datasets.samples import ALL, NON_ALL, CellSet, Label, Sample, collect, list_images
 from edge_all_export.datasets.tables import read_table
 
@@ -49,14 +49,17 @@ def read_class_folders(folder: Path) -> CellSet:
 
         def read(image: Path, label: Label = label, class_folder: Path = path) -> Iterator[Sample]:
             group = _group(image, folder, class_folder, groups)
-            yield single_cell_or_whole(
+            found = single_cell(
                 image,
                 name=image.relative_to(folder).with_suffix("").as_posix(),
                 source="folders",
                 group=group,
+                block=group,
                 label=label,
                 kind=class_folder.name,
             )
+            if found is not None:
+                yield found
 
         whole += collect(images, read)
     return whole

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_all.errors import InputNotFoundError
-from edge_all_export.datasets.locating import single_cell_or_whole
+from edge_all_export.datasets.locating import single_cell
 from edge_all_export.datasets.samples import ALL, NON_ALL, CellSet, Label, Sample, collect, list_images
 from edge_all_export.datasets.tables import read_table
 
@@ -57,13 +57,16 @@ def read_cnmc(folder: Path) -> CellSet:
 
     def read(image: Path) -> Iterator[Sample]:
         subject, label = named[image]
-        yield single_cell_or_whole(
+        found = single_cell(
             image,
             name=image.relative_to(folder).with_suffix("").as_posix(),
             source="cnmc",
             group=f"cnmc/{subject}",
+            block=f"cnmc/{subject}",
             label=label,
             kind="blast" if label == ALL else "normal cell",
         )
+        if found is not None:
+            yield found
 
     return collect(sorted(named), read)

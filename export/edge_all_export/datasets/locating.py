@@ -15,7 +15,7 @@ from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
 from edge_all_export.datasets.samples import Label, Sample
 
-__all__ = ["SMALL_OBJECT_SHARE", "segmented", "single_cell", "single_cell_or_whole", "touches_border"]
+__all__ = ["SMALL_OBJECT_SHARE", "segmented", "single_cell", "touches_border"]
 
 SMALL_OBJECT_SHARE = 0.4
 """Objects whose nucleus is smaller than this share of the field's median blast nucleus are platelets and debris. Among
@@ -46,14 +46,25 @@ def touches_border(cell: Cell, height: int, width: int) -> bool:
     )
 
 
-def single_cell(image: Path, *, source: str, group: str, block: str, label: Label, kind: str) -> Sample | None:
-    """The cell in the middle of a single-cell image, as `edge-all classify` would take it; None where there is none."""
+def single_cell(
+    image: Path, *, source: str, group: str, block: str, label: Label, kind: str, name: str | None = None
+) -> Sample | None:
+    """The cell in the middle of a single-cell image, as `edge-all classify` would take it; None where there is none.
+
+    An image in which no cell is found is no sample: a station never stretches a picture until it fills the crop, so the
+    network would learn, and be judged by, inputs that it never meets.
+
+    Args:
+        image: file to read.
+        source: as of `Sample`.
+        group: as of `Sample`.
+        block: as of `Sample`.
+        label: as of `Sample`.
+        kind: as of `Sample`.
+        name: of the image within its source; that of its file where None.
+    """
     segmentation, _, _ = segmented(image)
     cell = central_cell(segmentation)
-    return None if cell is None else Sample(f"{source}/{image.stem}", source, group, block, label, image, cell, kind)
-
-
-def single_cell_or_whole(image: Path, *, name: str, source: str, group: str, label: Label, kind: str) -> Sample:
-    """As `single_cell`; where no cell is found, as in sets that blackened all but the cell, the whole image is it."""
-    segmentation, _, _ = segmented(image)
-    return Sample(f"{source}/{name}", source, group, group, label, image, central_cell(segmentation), kind)
+    if cell is None:
+        return None
+    return Sample(f"{source}/{name or image.stem}", source, group, block, label, image, cell, kind)

@@ -35,7 +35,7 @@ class Sample:
         block: run of neighbouring groups that may be one patient; never on both sides of a split either.
         label: 1 is ALL, 0 is non-ALL.
         image: file to read.
-        cell: where in the image, as `edge_all.segmentation.segment` found it; None takes the whole image.
+        cell: where in the image, as `edge_all.segmentation.segment` found it.
         kind: what it is, as far as the truth says (``blast``, ``white cell``, ``lymphocyte``, ``small object`` ...).
     """
 
@@ -45,7 +45,7 @@ class Sample:
     block: str
     label: Label
     image: Path
-    cell: Cell | None
+    cell: Cell
     kind: str
 
 

@@ -10,10 +10,10 @@ from edge_all_export.datasets.allidb import read_allidb1, read_allidb2
 from edge_all_export.datasets.class_folders import read_class_folders
 from edge_all_export.datasets.cnmc import read_cnmc
 from edge_all_export.datasets.references import read_bccd, read_segmentation_wbc
-from edge_all_export.datasets.samples import CellSet, Sample
+from edge_all_export.datasets.samples import CellSet
 from edge_all_export.datasets.taleqani import read_taleqani
 
-__all__ = ["LAYOUTS", "load_training_samples", "load_training_set", "read_layout"]
+__all__ = ["LAYOUTS", "load_training_set", "read_layout"]
 
 TRAINING_SETS: dict[str, Callable[[Path], CellSet]] = {
     "allidb1": read_allidb1,
@@ -43,11 +43,6 @@ def load_training_set(data_root: Path) -> CellSet:
     for name in present:
         whole += TRAINING_SETS[name](data_root / name)
     return whole
-
-
-def load_training_samples(data_root: Path) -> tuple[Sample, ...]:
-    """The samples of `load_training_set`."""
-    return load_training_set(data_root).samples
 
 
 LAYOUTS: dict[str, Callable[[Path], CellSet]] = {
