@@ -2,6 +2,7 @@
 
 - A folder stands for the images that lie directly in it. Hidden files, other files and sub-folders are passed over, and
   said to be.
+- A TIFF with several pictures stands for each of them (``run.tif#2``); smaller copies in it are no pictures.
 - A file that is named is taken whatever its name ends in; what it is, `edge_all.imaging` finds out.
 - A pattern (``slides/*``, ``a/Im0?.jpg``) is expanded here as well, because the Windows shells leave it to the program.
 - Images of one folder are one slide, named after the folder; where two folders bear one name, as much of their paths is
@@ -25,10 +26,14 @@ from typing import overload
 
 from edge_all.errors import InputError, InputNotFoundError, UsageError
 from edge_all.files.run_folder import run_that_wrote
-from edge_all.imaging import IMAGE_SUFFIXES, read_image
-from edge_all.results import RgbImage
+from edge_all.imaging import IMAGE_SUFFIXES, OpenedImage, open_image
+from edge_all.imaging.foreign import EXPORT_REMEDY, kind_by_ending
+from edge_all.imaging.pages import pages_of_file
 
-__all__ = ["FoundImages", "ImageSource", "find_images"]
+__all__ = ["FoundImages", "ImageSource", "described", "find_images"]
+
+_NAMED = 10
+"""Files in other formats that a message names; of more it gives the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +44,21 @@ class ImageSource:
         path: where it is.
         image: the name under which results report it: the path as the user gave it, with ``/`` on every system.
         slide: the slide that it belongs to.
+        page: number of its page in a file of several pictures, from 1; None where the file holds one.
     """
 
     path: Path
     image: str
     slide: str
+    page: int | None = None
 
-    def read(self) -> RgbImage:
-        """Its pixels, ``uint8 [height, width, 3]`` RGB.
+    def opened(self) -> OpenedImage:
+        """The image, found whole and ready to be decoded.
 
         Raises:
             ImageError, InputNotFoundError: it cannot be read.
         """
-        return read_image(self.path)
+        return open_image(self.path, page=self.page)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,11 @@ class FoundImages(Sequence[ImageSource]):
     sources: tuple[ImageSource, ...]
     passed_over: tuple[Path, ...] = ()
     repeated: int = 0
+
+    @property
+    def in_other_formats(self) -> tuple[Path, ...]:
+        """Those passed over that are pictures of a microscope or camera, in formats that are not read."""
+        return tuple(path for path in self.passed_over if kind_by_ending(path))
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -120,10 +132,27 @@ def find_images(paths: Iterable[str | Path], *, slide: str | None = None, crops_
         _refuse_output_of_a_run(file, crops_wanted=crops_of_a_run)
     slides = _slide_names(dict.fromkeys(_folder_of(file) for file in ordered))
     return FoundImages(
-        sources=tuple(ImageSource(file, file.as_posix(), slide or slides[_folder_of(file)]) for file in ordered),
+        sources=tuple(source for file in ordered for source in _pictures_of(file, slide or slides[_folder_of(file)])),
         passed_over=tuple(passed_over),
         repeated=len(files) - len(ordered),
     )
+
+
+def _pictures_of(file: Path, slide: str) -> Iterator[ImageSource]:
+    """One source, or one for each page of a TIFF that holds several pictures, called ``field.tif#2``."""
+    pages = pages_of_file(file) if file.suffix.lower() in (".tif", ".tiff") else None
+    if pages is None or len(pages.pictures) == 1:
+        yield ImageSource(file, file.as_posix(), slide)
+        return
+    for picture in pages.pictures:
+        yield ImageSource(file, f"{file.as_posix()}#{picture.page}", slide, picture.page)
+
+
+def described(files: Sequence[Path]) -> str:
+    """Some files in other formats, named: ``3 files (a.czi: Zeiss CZI, b.lif: Leica LIF and 1 more)``."""
+    named = ", ".join(f"{file.name}: {kind_by_ending(file)}" for file in files[:_NAMED])
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    return f"{len(files)} file{'s' * (len(files) != 1)} ({named}{more})"
 
 
 def _expand(path: Path, passed_over: list[Path]) -> Iterator[Path]:
@@ -154,6 +183,9 @@ def _images_in(folder: Path, passed_over: list[Path]) -> list[Path]:
     if not images:
         folders = sum(os.path.isdir(entry) for entry in entries)
         hint = f" It holds {folders} folders; to take each as a slide, name {folder / '*'}." if folders else ""
+        others = [entry for entry in entries if kind_by_ending(entry)]
+        if others:
+            hint += f" It holds {described(others)} in formats that are not read. {EXPORT_REMEDY}"
         raise InputNotFoundError(
             f"The folder {folder} holds no images.",
             f"Name a folder with JPEG, PNG, BMP or TIFF files directly in it.{hint}",

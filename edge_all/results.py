@@ -245,6 +245,10 @@ class FieldResult:
         cells: candidates and rejected objects.
         timings_ms: milliseconds by stage.
         model, provider: None where nothing was classified.
+        microns_per_pixel: physical size of a pixel that was used; None where none was known.
+        microns_per_pixel_from: who says so: ``given`` for the user, else what in the file, for example ``ImageJ``.
+        fingerprint: perceptual hash by which the same picture is known again, see `edge_all.imaging.fingerprints`; None
+            where the image could not be read.
         pictures: makes pictures of the field; no part of its JSON form, and None where it was read from that. It holds
             the path of the image, or, where there is none, its bytes or a copy of its pixels (15 MB at 5 megapixels).
     """
@@ -260,6 +264,9 @@ class FieldResult:
     timings_ms: dict[str, float] = field(default_factory=dict)
     model: ModelIdentity | None = None
     provider: ProviderReport | None = None
+    microns_per_pixel: float | None = None
+    microns_per_pixel_from: str | None = None
+    fingerprint: str | None = None
     pictures: FieldPictures | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -389,6 +396,9 @@ class FieldResult:
             "timings_ms": {stage: round(value, 3) for stage, value in self.timings_ms.items()},
             "model": None if self.model is None else dataclasses.asdict(self.model),
             "provider": None if self.provider is None else dataclasses.asdict(self.provider),
+            "microns_per_pixel": None if self.microns_per_pixel is None else round(self.microns_per_pixel, 6),
+            "microns_per_pixel_from": self.microns_per_pixel_from,
+            "fingerprint": self.fingerprint,
         }
 
     @classmethod
@@ -416,6 +426,9 @@ class FieldResult:
             timings_ms=dict(record["timings_ms"]),
             model=None if model is None else ModelIdentity(**model),
             provider=None if provider is None else ProviderReport(**provider),
+            microns_per_pixel=record.get("microns_per_pixel"),
+            microns_per_pixel_from=record.get("microns_per_pixel_from"),
+            fingerprint=record.get("fingerprint"),
         )
 
 

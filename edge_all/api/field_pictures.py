@@ -32,18 +32,16 @@ class PicturesFromImage:
     Attributes:
         image: what was judged.
         spec: how the network's crops are cut.
-        microns_per_pixel: as it was judged.
     """
 
     image: HeldImage
     spec: PreprocessingSpec
-    microns_per_pixel: float | None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Leave pixels behind."""
         if self.image.file is None:
             return type(None), ()
-        return type(self), (self.image, self.spec, self.microns_per_pixel)
+        return type(self), (self.image, self.spec)
 
     def overlay(self, field: FieldResult) -> RgbImage:
         """See `FieldResult.overlay`."""
@@ -94,4 +92,4 @@ class PicturesFromImage:
     def _segmentation(self, field: FieldResult, pixels: RgbImage) -> Segmentation:
         if field.status != "ok":
             return Segmentation(pixels.shape[:2])
-        return segment(pixels, microns_per_pixel=self.microns_per_pixel)
+        return segment(pixels, microns_per_pixel=field.microns_per_pixel)

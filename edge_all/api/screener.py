@@ -108,7 +108,7 @@ class Screener:
         if prepared.failure is not None:
             raise prepared.failure
         (screened,) = judge_prepared([prepared], self.classifier)
-        return self._with_pictures(screened.result, image, microns_per_pixel)
+        return self._with_pictures(screened.result, image)
 
     def screen_many(
         self,
@@ -151,17 +151,15 @@ class Screener:
         screened = screen_fields(_holding(sources, slide, held), self.classifier, microns_per_pixel=microns_per_pixel)
         with closing(screened):
             for field in screened:
-                yield self._taken(field, held.popleft(), on_error, microns_per_pixel)
+                yield self._taken(field, held.popleft(), on_error)
 
-    def _taken(
-        self, field: ScreenedField, image: HeldImage, on_error: OnError, microns_per_pixel: float | None
-    ) -> FieldResult:
+    def _taken(self, field: ScreenedField, image: HeldImage, on_error: OnError) -> FieldResult:
         if field.failure is not None and on_error == "raise":
             raise field.failure
-        return self._with_pictures(field.result, image, microns_per_pixel)
+        return self._with_pictures(field.result, image)
 
-    def _with_pictures(self, result: FieldResult, image: HeldImage, microns_per_pixel: float | None) -> FieldResult:
-        return replace(result, pictures=PicturesFromImage(image, self.classifier.spec, microns_per_pixel))
+    def _with_pictures(self, result: FieldResult, image: HeldImage) -> FieldResult:
+        return replace(result, pictures=PicturesFromImage(image, self.classifier.spec))
 
     def screen_with_pictures(
         self, sources: Iterable[ReadableImage], *, microns_per_pixel: float | None = None, activations: bool = False

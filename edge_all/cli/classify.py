@@ -31,9 +31,11 @@ def classify(
 ) -> None:
     """Judge images that show one cell each; the cell in the middle is the one that is judged."""
     lean_process()
+    from edge_all.cli.found import say_what_is_left_out
     from edge_all.inputs import find_images
 
     sources = find_images(crops, crops_of_a_run=True)
+    say_what_is_left_out(sources)
     from edge_all.api.screener import Screener
 
     results = tuple(Screener(model, variant, device, threads).classify(sources))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, VariantOption
 from edge_all.cli.process import lean_process
+
+if TYPE_CHECKING:
+    from edge_all.results import FieldResult
 
 __all__ = ["register"]
 
@@ -55,11 +60,13 @@ def screen(
     GeoJSON into the output folder.
     """
     lean_process()
+    from edge_all.cli.found import say_what_is_left_out
     from edge_all.cli.progress import field_progress
     from edge_all.cli.slide_table import print_slides
     from edge_all.inputs import find_images
 
     sources = find_images(paths, slide=slide)
+    say_what_is_left_out(sources)
     from edge_all.api.screener import Screener
     from edge_all.files.run_folder import RunFolder
     from edge_all.runs.screening_run import screen_to_folder, warm_up
@@ -88,5 +95,18 @@ def screen(
         print_slides(summary.slides)
         if stop_when_settled:
             typer.echo(f"Images not looked at, their slides being settled: {summary.images_not_looked_at}")
+        _say_pixel_sizes(summary.fields)
         typer.echo(f"Report: {RunFolder(out, {}).report}")
     raise typer.Exit(0 if summary.all_judged else 1)
+
+
+def _say_pixel_sizes(fields: Sequence[FieldResult]) -> None:
+    """Which sizes of a pixel were taken from the files."""
+    taken = Counter(
+        f"{field.microns_per_pixel:.4g} \u00b5m ({field.microns_per_pixel_from})"
+        for field in fields
+        if field.microns_per_pixel_from not in (None, "given")
+    )
+    if taken:
+        sizes = ", ".join(f"{size} in {number}" for size, number in taken.items())
+        typer.echo(f"Size of a pixel taken from the files: {sizes} fields")

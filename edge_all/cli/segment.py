@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_all.cli.process import lean_process
+
+if TYPE_CHECKING:
+    from edge_all.results import FieldResult
 
 __all__ = ["register"]
 
@@ -29,9 +32,11 @@ def segment(
     Writes STEM.cells.png and STEM.nuclei.png (16 bit, 0 = ground, the same number = the same cell) and crops/.
     """
     lean_process()
+    from edge_all.cli.found import say_what_is_left_out
     from edge_all.inputs import find_images
 
     sources = find_images(paths)
+    say_what_is_left_out(sources)
     from rich.console import Console
     from rich.text import Text
 
@@ -44,7 +49,14 @@ def segment(
     for field in segment_to_folder(sources, out, microns_per_pixel=microns_per_pixel):
         failed |= field.status != "ok"
         candidates = len(field.candidates)
-        table.add_row(Text(field.image), str(candidates), str(len(field.cells) - candidates), Text(field.error or ""))
+        table.add_row(Text(field.image), str(candidates), str(len(field.cells) - candidates), Text(_note(field)))
     Console().print(table)
     typer.echo(f"Label images, crops and {FIELDS_FILE}: {out}")
     raise typer.Exit(1 if failed else 0)
+
+
+def _note(field: FieldResult) -> str:
+    """What went wrong, or which size of a pixel was taken from the file."""
+    if field.error is not None or field.microns_per_pixel_from in (None, "given"):
+        return field.error or ""
+    return f"{field.microns_per_pixel:.4g} \u00b5m a pixel ({field.microns_per_pixel_from})"

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.errors import EdgeAllError, UnreadableImageError, UnsupportedImageError, UsageError
-from edge_all.imaging.reading import read_image
+from edge_all.imaging.reading import OpenedImage, open_image, read_image
 from edge_all.results import RgbImage
 
 __all__ = ["HeldImage", "ImageLike", "NamedImage", "PilImage", "ReadableImage", "hold_image", "is_one_image"]
@@ -68,8 +68,8 @@ class ReadableImage(Protocol):
     def slide(self) -> str:
         """The slide that it belongs to."""
 
-    def read(self) -> RgbImage:
-        """Its pixels, ``uint8 [height, width, 3]`` RGB.
+    def opened(self) -> OpenedImage:
+        """The image, found whole and ready to be decoded.
 
         Raises:
             InputError: it cannot be read.
@@ -101,11 +101,19 @@ class HeldImage:
             ImageError: it cannot be read, or is no image that can be judged.
             UsageError: what was handed over is no image at all.
         """
+        return self.opened().decode().pixels
+
+    def opened(self) -> OpenedImage:
+        """As `ReadableImage.opened`.
+
+        Raises:
+            ImageError, UsageError: as `read`.
+        """
         if isinstance(self.content, EdgeAllError):
             raise self.content
         if isinstance(self.content, Path | bytes | np.ndarray):
-            return read_image(self.content, name=self.image)
-        return self.content.read()
+            return open_image(self.content, name=self.image)
+        return self.content.opened()
 
     @property
     def file(self) -> Path | None:
@@ -217,7 +225,7 @@ def _refuse_unless_rgb(pixels: NDArray[Any], name: str) -> None:
 
 
 def _is_readable(source: object) -> TypeGuard[ReadableImage]:
-    return all(hasattr(source, name) for name in ("image", "slide", "read"))
+    return all(hasattr(source, name) for name in ("image", "slide", "opened"))
 
 
 def _is_file(source: object) -> TypeGuard[IO[bytes]]:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edge_all.errors import ImageError
+from edge_all.errors import InputError
 from edge_all.files.folder_claim import claimed_folder, refuse_folder_of_images
 from edge_all.files.run_folder import FIELDS_FILE, RunFolder
 from edge_all.imaging.shrinking import Shrinking
@@ -17,7 +17,7 @@ from edge_all.outputs.pictures import write_png
 from edge_all.preprocessing import crop_window
 from edge_all.quality import assess_quality
 from edge_all.results import FieldResult
-from edge_all.segmentation import segment
+from edge_all.screening.pixel_scale import pixel_scale, segment_at_scale
 from edge_all.segmentation.cut_out import put_on_glass
 
 __all__ = ["CROP_FACTOR", "segment_to_folder"]
@@ -56,14 +56,25 @@ def segment_to_folder(
 def _segment_one(source: ImageSource, folder: RunFolder, microns_per_pixel: float | None) -> FieldResult:
     result = FieldResult(source.image, source.slide, "ok")
     try:
-        pixels = put_on_glass(source.read()).pixels
-    except ImageError as error:
+        image = source.opened().decode()
+    except InputError as error:
         return dataclasses.replace(result, status="error", error=str(error))
+    pixels = put_on_glass(image.pixels).pixels
     sizes = Shrinking(pixels)
-    segmentation = segment(pixels, microns_per_pixel=microns_per_pixel, sizes=sizes)
     height, width = pixels.shape[:2]
-    result = dataclasses.replace(
-        result, width=width, height=height, quality=assess_quality(pixels, sizes=sizes), cells=segmentation.cells
+    scale = pixel_scale(image, microns_per_pixel)
+    quality = assess_quality(pixels, sizes=sizes)
+    segmentation, result = segment_at_scale(
+        pixels,
+        sizes,
+        dataclasses.replace(
+            result,
+            width=width,
+            height=height,
+            quality=dataclasses.replace(quality, warnings=(*image.notes, *scale.notes, *quality.warnings)),
+            microns_per_pixel=scale.microns,
+            microns_per_pixel_from=scale.origin,
+        ),
     )
     write_label_images(folder, source.image, segmentation)
     for cell in result.candidates:

@@ -8,9 +8,10 @@ they went in, and a cell's probability does not depend on its batch.
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,14 +19,16 @@ from numpy.typing import NDArray
 
 from edge_all.classification.classifier import Classifier, Judgement
 from edge_all.errors import EdgeAllError, internal_error
+from edge_all.imaging import DecodedImage
 from edge_all.imaging.display import CELL_SIDE, whole_reduction
+from edge_all.imaging.fingerprints import fingerprint, to_text
 from edge_all.imaging.shrinking import Shrinking
 from edge_all.imaging.sources import ReadableImage
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
 from edge_all.quality import assess_quality
 from edge_all.results import Cell, FieldResult, RgbImage
+from edge_all.screening.pixel_scale import pixel_scale, segment_at_scale
 from edge_all.screening.rounds import prepared_in_rounds
-from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
 from edge_all.session import available_cores
 
@@ -40,6 +43,10 @@ READY_AHEAD = 2
 1.50 for 20 real fields (2 cores, INT8, medians of 5, taking turns), for 18 MB."""
 MOST_AHEAD = 4
 """Fields that are prepared at once, however many cores there are: each takes 55 MB at 5 megapixels."""
+
+LARGE_BYTES = 250_000_000
+"""Images that take more memory to decode are prepared one at a time, however many fields are prepared at once."""
+_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,26 +141,49 @@ def _prepare(
     source: ReadableImage, spec: PreprocessingSpec, no_crops: RgbImage, microns_per_pixel: float | None
 ) -> PreparedField:
     watch = _Stopwatch()
-    laid = put_on_glass(source.read())
+    opened = source.opened()
+    with _one_at_a_time if opened.working_bytes > LARGE_BYTES else nullcontext():
+        image = opened.decode()
+        watch.lap("decode")
+        return _prepare_decoded(source, image, watch, spec, no_crops, microns_per_pixel)
+
+
+def _prepare_decoded(
+    source: ReadableImage,
+    image: DecodedImage,
+    watch: _Stopwatch,
+    spec: PreprocessingSpec,
+    no_crops: RgbImage,
+    microns_per_pixel: float | None,
+) -> PreparedField:
+    laid = put_on_glass(image.pixels)
     pixels = laid.pixels
-    watch.lap("decode")
     sizes = Shrinking(pixels)
     # Segmentation looks at the same size of a 5-megapixel field, and until its turn to be drawn it takes 4 MB, not 15.
     picture = sizes.by(whole_reduction(pixels.shape[1], pixels.shape[0]))
     quality = assess_quality(pixels, sizes=sizes) if laid.note is None else assess_quality(laid.smear)
-    if laid.note is not None:
-        quality = dataclasses.replace(quality, warnings=(*quality.warnings, laid.note))
+    scale = pixel_scale(image, microns_per_pixel)
+    on_glass = () if laid.note is None else (laid.note,)
+    quality = dataclasses.replace(quality, warnings=(*image.notes, *scale.notes, *quality.warnings, *on_glass))
     watch.lap("quality")
     height, width = pixels.shape[:2]
     result = FieldResult(
-        source.image, source.slide, "ok", width=width, height=height, quality=quality, timings_ms=watch.laps
+        source.image,
+        source.slide,
+        "ok",
+        width=width,
+        height=height,
+        quality=quality,
+        timings_ms=watch.laps,
+        microns_per_pixel=scale.microns,
+        microns_per_pixel_from=scale.origin,
+        fingerprint=to_text(fingerprint(picture)),
     )
     if not quality.usable:
-        result = dataclasses.replace(result, status="unusable", error=" ".join(quality.reasons))
+        result = dataclasses.replace(result, status="unusable", error=" ".join((*quality.reasons, *image.notes)))
         return PreparedField(result, picture, no_crops, no_crops)
-    segmentation = segment(pixels, microns_per_pixel=microns_per_pixel, sizes=sizes)
+    segmentation, result = segment_at_scale(pixels, sizes, result)
     watch.lap("segmentation")
-    result = dataclasses.replace(result, cells=segmentation.cells)
     labels = segmentation.cell_labels if spec.background == "blank" else None
     crops = crop_cells(pixels, result.candidates, labels, spec)
     watch.lap("preprocessing")

@@ -145,7 +145,7 @@ def prepare_crop(source: ReadableImage, spec: PreprocessingSpec) -> PreparedCrop
 
 
 def _prepare(source: ReadableImage, spec: PreprocessingSpec) -> PreparedCrop:
-    laid = put_on_glass(source.read())
+    laid = put_on_glass(source.opened().decode().pixels)
     pixels = laid.pixels
     quality = assess_quality(laid.smear)
     if not quality.usable:

@@ -17,6 +17,7 @@ from collections import Counter, defaultdict
 
 from edge_all.model.card import Thresholds
 from edge_all.results import CellLabel, FieldResult, Verdict
+from edge_all.slides.repeats import SeenFields
 from edge_all.slides.verdict import CUSTOMARY_COUNT, DEFINING_BLAST_SHARE, SIGNIFICANCE, chance_of_at_least, decide
 
 __all__ = ["SettledSlides", "evidence_above", "settled_verdict", "share_to_exclude"]
@@ -109,13 +110,14 @@ class SettledSlides:
         self._thresholds = thresholds
         self._labels: defaultdict[str, Counter[CellLabel | None]] = defaultdict(Counter)
         self._settled: set[str] = set()
+        self._seen = SeenFields()
 
     def __contains__(self, slide: str) -> bool:
         return slide in self._settled
 
     def add(self, field: FieldResult) -> None:
         """Take the cells of one more field into account."""
-        if self._thresholds is None:
+        if self._thresholds is None or self._seen.first_of(field) is not None:
             return
         labels = self._labels[field.slide]
         labels.update(cell.label for cell in field.candidates)

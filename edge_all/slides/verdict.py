@@ -14,10 +14,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from edge_all.model.card import Thresholds
 from edge_all.results import FieldResult, SlideResult, Verdict
+from edge_all.slides.repeats import repeated_fields
 from edge_all.wording.percentages import percent, percent_range
 
 __all__ = [
@@ -76,13 +77,16 @@ def judge_slide(
 
     Args:
         slide: its name.
-        fields: all its fields that were looked at, those that could not be judged included.
+        fields: all its fields that were looked at, those that could not be judged included; of those that show the
+            same picture the cells are counted once.
         thresholds: of the variant that judged the cells; its false-positive rate enters the verdict.
         not_looked_at: number of its images that were left out because the verdict was settled before.
     """
     by_status = Counter(field.status for field in fields)
-    by_label = Counter(cell.label for field in fields for cell in field.candidates)
-    rejected = sum(cell.kind == "rejected" for field in fields for cell in field.cells)
+    repeated = repeated_fields(fields)
+    counted = [field for field in fields if field.image not in repeated]
+    by_label = Counter(cell.label for field in counted for cell in field.candidates)
+    rejected = sum(cell.kind == "rejected" for field in counted for cell in field.cells)
     blasts, judged = by_label["ALL"], sum(by_label[label] for label in ("ALL", "non-ALL", "indeterminate"))
 
     interval = wilson_interval(blasts, judged) if judged else None
@@ -102,7 +106,10 @@ def judge_slide(
         all_fraction_interval=interval,
         verdict=verdict,
         reason=reason,
-        warnings=_warnings(by_status["error"], by_status["unusable"], judged, not_looked_at),
+        warnings=(
+            *_warnings(by_status["error"], by_status["unusable"], judged, not_looked_at),
+            *_on_repeated(repeated),
+        ),
         images_not_looked_at=not_looked_at,
     )
 
@@ -146,3 +153,15 @@ def _warnings(errors: int, unusable: int, judged: int, not_looked_at: int) -> tu
     if 0 < judged < CUSTOMARY_COUNT:
         warnings.append(f"White cells judged: only {judged}; a differential counts {CUSTOMARY_COUNT} to 200.")
     return tuple(warnings)
+
+
+def _on_repeated(repeated: Mapping[str, str]) -> tuple[str, ...]:
+    if not repeated:
+        return ()
+    again, first = next(iter(repeated.items()))
+    return (
+        (
+            f"Fields that show the same picture as another: {len(repeated)} (for example {again} = {first}). "
+            "Their cells were counted once."
+        ),
+    )

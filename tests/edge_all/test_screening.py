@@ -17,7 +17,7 @@ from edge_all.model.package import load_package
 from edge_all.preprocessing import Background, PreprocessingSpec, crop_cells
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import FieldResult
-from edge_all.screening import pipeline
+from edge_all.screening import pipeline, pixel_scale
 from edge_all.screening.pipeline import prepare_field, screen_fields
 
 SPEC = SmearSpec(blasts=3, lymphocytes=1, platelets=2)
@@ -127,14 +127,14 @@ def test_a_fault_of_ours_ends_one_field_and_not_the_run(
     slide: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = iter(range(100))
-    honest = pipeline.segment
+    honest = pixel_scale.segment
 
     def sometimes(pixels: np.ndarray, **options: float | None) -> object:
         if next(calls) == 0:
             raise ZeroDivisionError("unlucky")
         return honest(pixels, **options)
 
-    monkeypatch.setattr(pipeline, "segment", sometimes)
+    monkeypatch.setattr(pixel_scale, "segment", sometimes)
     fields = results(slide, classifier)
     assert [field.status for field in fields].count("error") == 2
     assert any("ZeroDivisionError" in (field.error or "") for field in fields)

@@ -1,0 +1,77 @@
+"""How large a pixel is: what the user says, else what the file says where that fits the field."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from edge_all.imaging import DecodedImage
+from edge_all.imaging.shrinking import Shrinking
+from edge_all.results import FieldResult, RgbImage, Segmentation
+from edge_all.segmentation import segment
+
+__all__ = ["PixelScale", "pixel_scale", "segment_at_scale"]
+
+GIVEN = "given"
+AGREEMENT = 0.1
+"""Relative difference between the size that is given and that of the file above which it is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelScale:
+    """The physical size of a pixel and where it is from.
+
+    Attributes:
+        microns: side of a pixel in micrometres; None where it is not known.
+        origin: ``given``, or what in the file says so; None where it is not known.
+        notes: sentences for the reader of the results.
+    """
+
+    microns: float | None = None
+    origin: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def pixel_scale(image: DecodedImage, given: float | None) -> PixelScale:
+    """The size of a pixel to begin with.
+
+    Args:
+        image: the field.
+        given: what the user says, which goes before what the file says.
+    """
+    own = image.pixel_size
+    if given is None:
+        return PixelScale() if own is None else PixelScale(own.microns, own.origin)
+    if own is not None and abs(own.microns - given) > AGREEMENT * given:
+        return PixelScale(given, GIVEN, (f"The file says {own}, but {given:g} was given, which was used.",))
+    return PixelScale(given, GIVEN)
+
+
+def segment_at_scale(pixels: RgbImage, sizes: Shrinking, field: FieldResult) -> tuple[Segmentation, FieldResult]:
+    """Segment a field with its pixel size, or without where the file's own cannot be right.
+
+    A size that a program wrote for another objective makes every nucleus too large or too small for a white cell. So
+    where nothing is a candidate with the file's size and something is without, the file is not believed.
+
+    Args:
+        pixels: ``uint8 [height, width, 3]`` RGB.
+        sizes: of the same pixels.
+        field: what is known of it so far.
+
+    Returns:
+        The segmentation, and the field with its cells and the size that was used.
+    """
+    found = segment(pixels, microns_per_pixel=field.microns_per_pixel, sizes=sizes)
+    result = dataclasses.replace(field, cells=found.cells)
+    if field.microns_per_pixel_from in (None, GIVEN) or result.candidates or not found.cells:
+        return found, result
+    without = segment(pixels, sizes=sizes)
+    other = dataclasses.replace(field, cells=without.cells, microns_per_pixel=None, microns_per_pixel_from=None)
+    if not other.candidates or field.quality is None:
+        return found, result
+    note = (
+        f"The file says {field.microns_per_pixel:.4g} \u00b5m a pixel ({field.microns_per_pixel_from}), with which no "
+        "cell has the size of a white cell; it was not used."
+    )
+    quality = dataclasses.replace(field.quality, warnings=(*field.quality.warnings, note))
+    return without, dataclasses.replace(other, quality=quality)
