@@ -20,11 +20,11 @@ _MAKE_PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"tRNS")
 _DESCRIBE = (b"tRNS", b"eXIf", b"gAMA", b"sRGB", b"iCCP", b"pHYs")
 _LARGEST_PROFILE = 4_000_000
 """Bytes of an ICC profile; larger ones are made to fill memory."""
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
 def parse_png(data: bytes, name: str) -> ImageHeader:
-    """Walks the chunks to IEND and checks the sums of those that make pixels.
+    """Walks the chunks to IEND and checks their sums.
 
     Raises:
         struct.error, IndexError: the file ends within its header.
@@ -44,11 +44,11 @@ def parse_png(data: bytes, name: str) -> ImageHeader:
         end = position + 8 + length
         if kind == b"IEND":
             break
-        if kind in _MAKE_PIXELS:
-            if end + 4 > len(data):
-                fail_corrupt(name, "is a truncated PNG: its end is missing")
-            if zlib.crc32(view[position + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
-                fail_corrupt(name, f"is a damaged PNG: the checksum of its {kind.decode()} chunk is wrong")
+        if end + 4 > len(data):
+            fail_corrupt(name, "is a truncated PNG: its end is missing")
+        # Of all chunks: a damaged letter makes of one with pixels one that is passed over.
+        if zlib.crc32(view[position + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
+            fail_corrupt(name, f"is a damaged PNG: the checksum of its {kind.decode('latin-1')} chunk is wrong")
         if kind in _DESCRIBE:
             chunks.setdefault(kind, data[position + 8 : end])
         position = end + 4
@@ -70,14 +70,29 @@ def decode_png(data: bytes, header: ImageHeader, name: str) -> Raster:
     Raises:
         CorruptImageError: the data cannot be decoded.
     """
+    bare = _with_what_makes_pixels(data)
     if not header.alpha:
-        return Raster(decode_rgb(data, name, keep_depth=True))
-    stored = decode_as_stored(data, name)
+        return Raster(decode_rgb(bare, name, keep_depth=True))
+    stored = decode_as_stored(bare, name)
     if stored.ndim == 2 or stored.shape[2] < 4:
         # OpenCV leaves the one transparent colour of a grey or RGB file out of account; so do we: of a photograph it
         # is no pixel, and what it hides is not said.
         return Raster(stored if stored.ndim == 2 else np.asarray(cv2.cvtColor(stored, cv2.COLOR_BGR2RGB)))
     return Raster(stored[..., 2::-1], stored[..., 3])
+
+
+def _with_what_makes_pixels(data: bytes) -> bytes:
+    """The file without its other chunks, of which libpng would tell the terminal what it does not like."""
+    view = memoryview(data)
+    parts: list[memoryview | bytes] = [view[:8]]
+    position, kind = 8, b""
+    while kind != b"IEND":
+        length = struct.unpack_from(">I", data, position)[0]
+        kind = data[position + 4 : position + 8]
+        if kind in _MAKE_PIXELS:
+            parts.append(view[position : position + 12 + length])
+        position += 12 + length
+    return b"".join([*parts, _END])
 
 
 def _colour_of(chunks: dict[bytes, bytes]) -> ColourSpace:

@@ -1,8 +1,9 @@
 """Does anything of the held-out side stand on the training side?
 
 Three ways in which it can: the same group (a field, a patient), the same block (neighbouring fields that may be one
-patient), and copies of a picture under two names. Copies are looked for by a perceptual hash (difference hash, after
-Krawetz) and confirmed by comparing the pictures, since small round cells have much alike a hash.
+patient), and copies of a picture under two names, also turned, mirrored or brightened: whoever augments before the
+split trains on what is held out. Copies are looked for by a perceptual hash and confirmed by comparing the
+pictures, since small round cells have much alike a hash.
 """
 
 from __future__ import annotations
@@ -16,21 +17,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.imaging.fingerprints import SAME, SIDE, fingerprint, least_distances, packed
 from edge_all.results import RgbImage
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.splits import Split
 
 __all__ = ["Fingerprints", "LeakReport", "find_leaks", "fingerprints", "join_copies", "near_duplicates"]
 
-HASH_DISTANCE = 10
-"""Bits of 64 in which the hashes of two copies may differ; copies re-encoded as JPEG of quality 30 differ in fewer."""
-
 PICTURE_DIFFERENCE = 6.0
-"""Mean absolute difference in grey levels, at 32x32, under which two pictures are copies."""
+"""Mean absolute difference in grey levels, at 32x32, under which two pictures are copies, the orientation and the
+brightness being fitted first."""
+BRIGHTNESS = (0.5, 2.0)
+"""By how much a copy may be stretched to fit; beyond it, pictures of little content would fit anything."""
 
-HASH_SIDE = 8
 COMPARED_SIDE = 32
-CHUNK = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,11 +38,11 @@ class Fingerprints:
     """What is left of pictures when only copies are to be told: 3 KB each.
 
     Attributes:
-        hashes: ``uint64 [n]``, difference hashes.
+        hashes: ``bool [n, 16, 16]``, see `edge_all.imaging.fingerprints`.
         small: ``uint8 [n, 32, 32, 3]``, the pictures shrunk.
     """
 
-    hashes: NDArray[np.uint64]
+    hashes: NDArray[np.bool_]
     small: RgbImage
 
     @staticmethod
@@ -87,7 +87,10 @@ class LeakReport:
         ]
         if self.duplicates:
             first, second = self.duplicates[0]
-            parts.append(f"{len(self.duplicates)} copies of pictures on both sides (for example {first} = {second})")
+            parts.append(
+                f"{len(self.duplicates)} copies of pictures on both sides, turned or brightened ones included "
+                f"(for example {first} = {second})"
+            )
         return ", ".join(parts) or "nothing is shared"
 
     def to_json(self) -> dict[str, Any]:
@@ -159,9 +162,11 @@ def fingerprints(crops: RgbImage) -> Fingerprints:
         crops: ``uint8 [n, s, s, 3]``.
     """
     small = np.empty((len(crops), COMPARED_SIDE, COMPARED_SIDE, 3), np.uint8)
+    hashes = np.empty((len(crops), SIDE, SIDE), np.bool_)
     for index, crop in enumerate(crops):
         small[index] = cv2.resize(crop, (COMPARED_SIDE, COMPARED_SIDE), interpolation=cv2.INTER_AREA)
-    return Fingerprints(np.array([_hash(crop) for crop in crops], np.uint64), small)
+        hashes[index] = fingerprint(crop)
+    return Fingerprints(hashes, small)
 
 
 def near_duplicates(crops: RgbImage | Fingerprints) -> list[tuple[int, int]]:
@@ -171,23 +176,28 @@ def near_duplicates(crops: RgbImage | Fingerprints) -> list[tuple[int, int]]:
         crops: ``uint8 [n, s, s, 3]``, or their fingerprints.
     """
     prints = crops if isinstance(crops, Fingerprints) else fingerprints(crops)
-    hashes, small = prints.hashes, prints.small
-    pairs = []
-    for start in range(0, len(hashes), CHUNK):
-        distance = np.bitwise_count(hashes[start : start + CHUNK, None] ^ hashes[None, :])
-        for row, second in zip(*np.nonzero(distance <= HASH_DISTANCE), strict=True):
-            first = start + int(row)
-            if first < second and _difference(small[first], small[int(second)]) < PICTURE_DIFFERENCE:
-                pairs.append((first, int(second)))
+    known = np.array([packed(square) for square in prints.hashes], np.uint64).reshape(-1, 4)
+    pairs: list[tuple[int, int]] = []
+    for first, square in enumerate(prints.hashes):
+        distances = least_distances(known[first + 1 :], square)
+        pairs += [
+            (first, int(second))
+            for second in first + 1 + np.flatnonzero(distances <= SAME)
+            if _difference(prints.small[first], prints.small[second]) < PICTURE_DIFFERENCE
+        ]
     return pairs
 
 
-def _hash(crop: RgbImage) -> int:
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    tiny = cv2.resize(grey, (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA)
-    bits = (tiny[:, 1:] > tiny[:, :-1]).ravel()
-    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+def _difference(first: RgbImage, second: RgbImage) -> float:
+    """Mean absolute difference in the orientation that fits best, the second brought to the brightness of the first."""
+    one = first.astype(np.float64)
+    sides = (second, second.transpose(1, 0, 2))
+    return min(float(np.abs(one - _fitted(np.rot90(side, turns), one)).mean()) for side in sides for turns in range(4))
 
 
-def _difference(first: NDArray[Any], second: NDArray[Any]) -> float:
-    return float(np.abs(first.astype(np.int16) - second).mean())
+def _fitted(picture: NDArray[Any], to: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The picture, stretched and shifted to the contrast and brightness of another one."""
+    levels = picture.astype(np.float64)
+    gain = float(np.clip(to.std() / max(1e-6, levels.std()), *BRIGHTNESS))
+    fitted: NDArray[np.float64] = (levels - levels.mean()) * gain + to.mean()
+    return fitted

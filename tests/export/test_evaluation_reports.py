@@ -178,7 +178,20 @@ def test_few_groups_and_implausible_figures_are_pointed_out() -> None:
     )
     assert any("All 12 ALL cells are from 3 groups" in note for note in found.notes)
     assert any("invites a check" in note for note in found.notes)
+    assert not any("swapped" in note for note in found.notes)
     assert found.slides is None
+
+
+def test_an_auc_near_zero_is_said_to_be_swapped_classes() -> None:
+    label = np.array([0, 1] * 12, np.int64)
+    rows = tuple(f"{i}" for i in range(24))
+    found = evaluate(
+        Predictions(rows, ("s",) * 24, tuple(f"g{i}" for i in range(24)), ("",) * 24, label, 0.9 - label * 0.8),
+        name="swapped",
+        resamples=RESAMPLES,
+    )
+    assert found.cells.figures["auc"].value == 0
+    assert any("the classes are swapped" in note for note in found.notes)
 
 
 def test_folds_are_reported_one_by_one() -> None:

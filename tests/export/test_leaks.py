@@ -56,6 +56,19 @@ def test_a_copy_saved_again_is_found_across_the_split(quality: int) -> None:
     assert report.to_json()["leaks"] is True
 
 
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("change", [(1.0, 0), (1.0, 14), (0.85, 0), (1.1, -10)])
+def test_a_copy_turned_mirrored_or_brightened_is_found(turns: int, mirrored: bool, change: tuple[float, int]) -> None:
+    crops = pictures(5)
+    copy = np.rot90(crops[1][:, ::-1] if mirrored else crops[1], turns) * change[0] + change[1]
+    _, code = cv2.imencode(".jpg", np.clip(copy, 0, 255).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 92])
+    crops[4] = cv2.imdecode(code, cv2.IMREAD_COLOR)
+    samples = [sample(i, group=f"g{i}", block=f"b{i}") for i in range(5)]
+    report = find_leaks(samples, Split((3, 4), (0, 1, 2)), crops)
+    assert report.duplicates == (("set/4", "set/1"),)
+
+
 def test_copies_on_one_side_are_no_leak() -> None:
     crops = pictures(4)
     crops[1] = crops[0]

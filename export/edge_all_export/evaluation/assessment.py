@@ -44,6 +44,9 @@ __all__ = [
 EVALUATION_SCHEMA = 1
 """Raised whenever an older reader could misread a newer file."""
 
+SWAPPED_AUC = 0.2
+"""No network that has learnt nothing comes so far below 0.5 on a usable number of cells; one whose classes are swapped
+has 1 minus the AUC of the right way round."""
 SUSPICIOUS_AUC = 0.995
 """Subject-disjoint studies of ALL report AUCs of 0.91 to 0.98; far above that, a leak is likelier than a feat."""
 
@@ -373,6 +376,11 @@ def _warnings(predictions: Predictions, cells: Level) -> list[str]:
         warnings.append(
             f"An AUC above {SUSPICIOUS_AUC} invites a check that no field, patient or copy of these cells was in the "
             "training data."
+        )
+    if auc is not None and auc < SWAPPED_AUC:
+        warnings.append(
+            f"An AUC of {auc:.2f} is no chance: the classes are swapped. Either the labels are, or the network's "
+            "output is the probability of non-ALL; check which, and export it the right way round."
         )
     class_by_source = {
         source: {
