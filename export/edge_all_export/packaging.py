@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from edge_all.errors import UsageError
-from edge_all.model.card import ModelCard, VariantName
+from edge_all.model.card import ModelCard
 from edge_all.preprocessing import PreprocessingSpec
-from edge_all_calibration.gating.gate import GateLimits
-from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.releasing.publishing import published_folder
-from edge_all_calibration.releasing.release import CellParts, Release, build_release
+from edge_all_calibration.releasing.release import CellParts, Release, ReleasePlan, build_release
 from edge_all_export.onnx_export import OPSET, export_onnx
 from edge_all_export.parity import measure_parity
 from edge_all_export.trained import TrainedNetwork
@@ -87,10 +85,8 @@ def package_network(
     parts: CellParts,
     spec: PreprocessingSpec,
     description: Description,
+    plan: ReleasePlan,
     *,
-    variants: tuple[VariantName, ...],
-    policy: OperatingPolicy,
-    limits: GateLimits,
     opset: int = OPSET,
     replace: bool = False,
     progress: Callable[[str], None] = lambda _: None,
@@ -103,9 +99,7 @@ def package_network(
         parts: the cells.
         spec: how crops are cut; part of the card.
         description: what else the card says.
-        variants: which precisions to make.
-        policy: how thresholds are chosen.
-        limits: of the gate.
+        plan: what to make, and by which measures.
         opset: of the ONNX files.
         replace: whether a package at the target may be replaced.
         progress: told each step.
@@ -129,7 +123,7 @@ def package_network(
         limitations=description.limitations,
     )
     # Before the minutes that an export takes.
-    parts.check(trained.input_size, limits if set(variants) - {"fp32"} else None)
+    parts.check(trained.input_size, plan.gate_limits)
     with published_folder(target, replace=replace) as stage, tempfile.TemporaryDirectory(prefix="edge-all-") as scratch:
         network = Path(scratch) / "network.onnx"
         progress(f"Exporting to ONNX, opset {opset}")
@@ -144,9 +138,7 @@ def package_network(
             network,
             card,
             parts,
-            variants=variants,
-            policy=policy,
-            limits=limits,
+            plan,
             parity=parity,
             progress=progress,
         )

@@ -24,7 +24,7 @@ from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.quantizing.inference import NetworkOutputs, run_network
 from edge_all_calibration.releasing.publishing import embed_package
-from edge_all_calibration.releasing.release import REJECTED, CellParts, Release, build_release
+from edge_all_calibration.releasing.release import REJECTED, CellParts, Release, ReleasePlan, build_release
 
 VARIANTS = ("fp32", "fp16", "int8")
 
@@ -102,7 +102,7 @@ def test_a_rejected_variant_is_set_aside_with_its_report(
     tmp_path: Path, network: Path, card: ModelCard, parts: CellParts
 ) -> None:
     limits = GateLimits(label_agreement=1.01)
-    release = build_release(tmp_path, network, card, parts, variants=("fp32", "int8"), limits=limits)
+    release = build_release(tmp_path, network, card, parts, ReleasePlan(("fp32", "int8"), limits=limits))
     assert [report.variant for report in release.rejected] == ["int8"]
     assert tuple(load_package(tmp_path).card.variants) == ("fp32",)
     assert not (tmp_path / "model.int8.onnx").exists()
@@ -118,7 +118,7 @@ def test_a_network_without_features_gets_a_package_without_statistics(
     folder = tmp_path / "package"
     folder.mkdir()
     plain = write(tmp_path / "plain.onnx", features=False)
-    release = build_release(folder, plain, card, parts, variants=("fp32",))
+    release = build_release(folder, plain, card, parts, ReleasePlan(("fp32",)))
     assert release.card.feature_statistics is None
     judged = Classifier(load_package(folder), device="cpu").judge(parts.test.crops[:2])
     assert [one.out_of_distribution for one in judged] == [None, None]
@@ -175,7 +175,7 @@ def test_too_few_test_cells_are_refused_before_anything_is_made(
     assert steps == []
     # Without a variant there is no gate.
     few.check(card.preprocessing.input_size)
-    assert build_release(tmp_path, network, card, few, variants=("fp32",)).reports == ()
+    assert build_release(tmp_path, network, card, few, ReleasePlan(("fp32",))).reports == ()
 
 
 def test_calibration_cells_that_contradict_the_network_are_refused(
@@ -195,7 +195,7 @@ def test_few_calibration_cells_without_a_mistake_are_enough(
     few = np.concatenate([order[:4], order[-4:]])
     separated = dataclasses.replace(parts.calibration.subset(few), labels=probability[few] > np.median(probability))
     release = build_release(
-        tmp_path, network, card, dataclasses.replace(parts, calibration=separated), variants=("fp32",)
+        tmp_path, network, card, dataclasses.replace(parts, calibration=separated), ReleasePlan(("fp32",))
     )
     thresholds = release.card.variants["fp32"].thresholds
     assert 0 < thresholds.non_all_below <= thresholds.all_from < 1

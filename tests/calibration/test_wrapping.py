@@ -11,11 +11,9 @@ from onnx import TensorProto, helper, numpy_helper
 from edge_all.classification.classifier import Classifier
 from edge_all.errors import InputNotFoundError, ModelIncompatibleError, UsageError
 from edge_all.model.package import load_package
-from edge_all_calibration.gating.gate import GateLimits
 from edge_all_calibration.labelled_cells.cells import LabelledCells
-from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.quantizing.inference import run_network
-from edge_all_calibration.releasing.release import CellParts
+from edge_all_calibration.releasing.release import CellParts, ReleasePlan
 from edge_all_calibration.releasing.wrapping import Wrapping, wrap_network, wrap_package
 
 SIDE = 32
@@ -113,9 +111,7 @@ def test_a_wrapped_network_becomes_a_package(
         version="2.0",
         factor=2.0,
         background="keep",
-        variants=("fp32", "int8"),
-        policy=OperatingPolicy(),
-        limits=GateLimits(),
+        plan=ReleasePlan(("fp32", "int8")),
         replace=False,
         skipped=lambda path, reason: said.append(f"{path} {reason}"),
         progress=said.append,

@@ -259,8 +259,7 @@ def test_a_run_without_held_out_cells_or_with_other_data_is_refused(tmp_path: Pa
 
 def test_too_few_cells_for_the_gate_are_refused_before_the_export(tmp_path: Path) -> None:
     from edge_all.preprocessing import PreprocessingSpec
-    from edge_all_calibration.gating.gate import GateLimits
-    from edge_all_calibration.probability.operating_points import OperatingPolicy
+    from edge_all_calibration.releasing.release import ReleasePlan
     from edge_all_export.packaging import package_network, read_description
     from edge_all_export.release_cells import parts_of_run
     from edge_all_export.trained import TrainedNetwork
@@ -275,9 +274,7 @@ def test_too_few_cells_for_the_gate_are_refused_before_the_export(tmp_path: Path
             parts,
             spec,
             read_description(None, name=None, version=None, folder=tmp_path / "package"),
-            variants=("fp32", "int8"),
-            policy=OperatingPolicy(),
-            limits=GateLimits(),
+            ReleasePlan(("fp32", "int8")),
             progress=steps.append,
         )
     assert steps == []
@@ -309,8 +306,7 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pyt
     from edge_all_calibration.gating.decisions import OutOfFold
     from edge_all_calibration.gating.gate import GateLimits
     from edge_all_calibration.labelled_cells.cells import LabelledCells
-    from edge_all_calibration.probability.operating_points import OperatingPolicy
-    from edge_all_calibration.releasing.release import CellParts
+    from edge_all_calibration.releasing.release import CellParts, ReleasePlan
     from edge_all_export.network import build_network
     from edge_all_export.packaging import package_network, read_description
     from edge_all_export.trained import open_trained
@@ -333,10 +329,8 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pyt
         CellParts(cells(0, 24), cells(1000, 60), cells(2000, 40), OutOfFold(shares, shares > 0.5)),
         PreprocessingSpec(75, 2.0),
         read_description(None, name="untrained", version="0.1", folder=tmp_path / "package"),
-        variants=("fp32", "fp16", "int8"),
-        policy=OperatingPolicy(),
         # An untrained network decides by chance, and rounding may turn each of its decisions.
-        limits=GateLimits(0.0, 1.0, 1.0, 1.0, 1000),
+        ReleasePlan(limits=GateLimits(0.0, 1.0, 1.0, 1.0, 1000)),
     )
     package = load_package(tmp_path / "package")
     assert tuple(package.card.variants) == ("fp32", "fp16", "int8")

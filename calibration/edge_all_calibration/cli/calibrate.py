@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_all_calibration.cli.options import (
-    AgreementOption,
-    AucOption,
-    CalibrationOption,
     CellsOption,
     PackageArgument,
-    SensitivityLossOption,
     SensitivityOption,
     ThresholdOption,
-    VerdictsOption,
+    takes_gate_limits,
 )
+
+if TYPE_CHECKING:
+    from edge_all_calibration.gating.gate import GateLimits
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("calibrate", rich_help_panel="Training side")(calibrate)
+    app.command("calibrate", rich_help_panel="Training side")(takes_gate_limits(calibrate))
 
 
 def calibrate(
@@ -40,12 +39,9 @@ def calibrate(
     ] = None,
     sensitivity: SensitivityOption = None,
     threshold: ThresholdOption = None,
-    agreement: AgreementOption = 0.99,
-    sensitivity_loss: SensitivityLossOption = 0.005,
-    auc_difference: AucOption = 0.003,
-    calibration_difference: CalibrationOption = 0.01,
-    differing_verdicts: VerdictsOption = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
+    *,
+    limits: GateLimits,
 ) -> None:
     """Fit temperature and thresholds of a model package to labelled cells of your own; the network stays as it is.
 
@@ -53,13 +49,11 @@ def calibrate(
     """
     from edge_all.model.store import find_package, require_free_name, require_installable_name
     from edge_all_calibration.cli.reporting import parse_policy, print_gate, print_skipped, step_progress
-    from edge_all_calibration.gating.gate import GateLimits
     from edge_all_calibration.labelled_cells.cell_folder import read_cells
     from edge_all_calibration.releasing.publishing import published_folder
     from edge_all_calibration.releasing.recalibration import recalibrate
 
     policy = parse_policy(sensitivity, threshold)
-    limits = GateLimits(agreement, sensitivity_loss, auc_difference, calibration_difference, differing_verdicts)
     package = find_package(model)
     name, version = name or package.card.name, version or package.card.version
     # Before the minutes that calibrating takes.

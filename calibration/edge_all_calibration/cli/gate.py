@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all_calibration.cli.options import (
-    AgreementOption,
-    AucOption,
-    CalibrationOption,
     CellsOption,
     PackageArgument,
-    SensitivityLossOption,
-    VerdictsOption,
+    takes_gate_limits,
 )
 
 if TYPE_CHECKING:
     from edge_all.model.package import ModelPackage
+    from edge_all_calibration.gating.gate import GateLimits
     from edge_all_calibration.labelled_cells.cells import LabelledCells
 
 __all__ = ["register"]
@@ -27,7 +24,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("gate", rich_help_panel="Training side")(gate)
+    app.command("gate", rich_help_panel="Training side")(takes_gate_limits(gate))
 
 
 def gate(
@@ -37,12 +34,9 @@ def gate(
         str | None,
         typer.Option("--reference", help="Package with the FP32 of the same model, where MODEL holds none."),
     ] = None,
-    agreement: AgreementOption = 0.99,
-    sensitivity_loss: SensitivityLossOption = 0.005,
-    auc_difference: AucOption = 0.003,
-    calibration_difference: CalibrationOption = 0.01,
-    differing_verdicts: VerdictsOption = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    *,
+    limits: GateLimits,
 ) -> None:
     """Hold each variant of a model package against its FP32, on labelled cells that neither trained nor calibrated it.
 
@@ -52,11 +46,9 @@ def gate(
     """
     from edge_all.model.store import find_package
     from edge_all_calibration.cli.reporting import print_gate, print_skipped, step_progress
-    from edge_all_calibration.gating.gate import GateLimits
     from edge_all_calibration.labelled_cells.cell_folder import read_cells
     from edge_all_calibration.releasing.recalibration import gate_package
 
-    limits = GateLimits(agreement, sensitivity_loss, auc_difference, calibration_difference, differing_verdicts)
     package = find_package(model)
     with step_progress() as progress:
         labelled = read_cells(cells, package.card.preprocessing, print_skipped)

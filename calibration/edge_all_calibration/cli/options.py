@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from edge_all.model.gate_limits import USUAL_LIMITS
+
 __all__ = [
-    "AgreementOption",
-    "AucOption",
-    "CalibrationOption",
     "CellsOption",
     "PackageArgument",
-    "SensitivityLossOption",
     "SensitivityOption",
     "ThresholdOption",
-    "VerdictsOption",
+    "takes_gate_limits",
 ]
-
-_GATE = "Limits of the gate"
 
 PackageArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Installed model's name, or a package folder.")]
 CellsOption = Annotated[
@@ -36,23 +35,56 @@ SensitivityOption = Annotated[
 ThresholdOption = Annotated[
     float | None, typer.Option("--threshold", help="Fixed operating point, instead of --sensitivity.")
 ]
-AgreementOption = Annotated[
-    float, typer.Option("--agreement", rich_help_panel=_GATE, help="Share of cells with the same label, at least.")
-]
-SensitivityLossOption = Annotated[
-    float, typer.Option("--sensitivity-loss", rich_help_panel=_GATE, help="Sensitivity lost, at most.")
-]
-AucOption = Annotated[
-    float, typer.Option("--auc-difference", rich_help_panel=_GATE, help="Difference of AUC either way, at most.")
-]
-CalibrationOption = Annotated[
-    float,
-    typer.Option(
+_GATE_OPTIONS: dict[str, tuple[str, str, str]] = {
+    "label_agreement": ("--agreement", "label agreement", "Share of cells with the same label, at least."),
+    "sensitivity_loss": ("--sensitivity-loss", "sensitivity lost", "Sensitivity lost, at most."),
+    "auc_difference": ("--auc-difference", "AUC difference", "Difference of AUC either way, at most."),
+    "calibration_difference": (
         "--calibration-difference",
-        rich_help_panel=_GATE,
-        help="Difference of calibration error either way, at most.",
+        "calibration error difference",
+        "Difference of calibration error either way, at most.",
     ),
-]
-VerdictsOption = Annotated[
-    int, typer.Option("--differing-verdicts", rich_help_panel=_GATE, help="Slides with another verdict, at most.")
-]
+    "differing_verdicts": (
+        "--differing-verdicts",
+        "differing slide verdicts",
+        "Slides with another verdict, at most.",
+    ),
+}
+"""By the name that the limit has in `GateLimits`: option, name among the usual limits, help."""
+
+
+def takes_gate_limits(verb: Callable[..., None]) -> Callable[..., None]:
+    """Give a verb an option for each limit of the gate, in the place of its argument ``limits``.
+
+    Typer knows no options that belong together; so that they are declared once, the verb is shown to it with the
+    options, and called with one `GateLimits`.
+
+    Args:
+        verb: with a keyword argument ``limits``.
+    """
+    written = inspect.signature(verb)
+    own = [one for one in written.parameters.values() if one.name != "limits"]
+    # What a limit is holds no meaning for Typer, and importing it would slow down every --help.
+    hints = get_type_hints(verb, localns={"GateLimits": object}, include_extras=True)
+    shown = [one.replace(annotation=hints[one.name]) for one in own]
+    for name, (option, figure, words) in _GATE_OPTIONS.items():
+        usual = USUAL_LIMITS[figure]
+        declared = typer.Option(option, rich_help_panel="Limits of the gate", help=words)
+        shown.append(
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, default=usual, annotation=Annotated[type(usual), declared]
+            )
+        )
+
+    @functools.wraps(verb)
+    def called(**values: Any) -> None:  # noqa: ANN401 - whatever the verb's options hold
+        from edge_all_calibration.gating.gate import GateLimits
+
+        limits = GateLimits(**{name: values.pop(name) for name in _GATE_OPTIONS})
+        verb(**values, limits=limits)
+
+    called.__signature__ = written.replace(  # type: ignore[attr-defined]
+        parameters=[one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in shown], return_annotation=None
+    )
+    called.__annotations__ = {one.name: one.annotation for one in shown}
+    return called

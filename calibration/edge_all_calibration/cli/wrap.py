@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_all_calibration.cli.options import (
-    AgreementOption,
-    AucOption,
-    CalibrationOption,
     CellsOption,
-    SensitivityLossOption,
     SensitivityOption,
     ThresholdOption,
-    VerdictsOption,
+    takes_gate_limits,
 )
+
+if TYPE_CHECKING:
+    from edge_all_calibration.gating.gate import GateLimits
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("wrap", rich_help_panel="Training side")(wrap)
+    app.command("wrap", rich_help_panel="Training side")(takes_gate_limits(wrap))
 
 
 def wrap(
@@ -44,12 +43,9 @@ def wrap(
     variants: Annotated[str, typer.Option("--variants", help="Precisions, FP32 always among them.")] = "fp32,fp16,int8",
     sensitivity: SensitivityOption = None,
     threshold: ThresholdOption = None,
-    agreement: AgreementOption = 0.99,
-    sensitivity_loss: SensitivityLossOption = 0.005,
-    auc_difference: AucOption = 0.003,
-    calibration_difference: CalibrationOption = 0.01,
-    differing_verdicts: VerdictsOption = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
+    *,
+    limits: GateLimits,
 ) -> None:
     """Make a model package of your own ONNX classifier: calibrated, in three precisions, with its card.
 
@@ -63,7 +59,7 @@ def wrap(
         print_skipped,
         step_progress,
     )
-    from edge_all_calibration.gating.gate import GateLimits
+    from edge_all_calibration.releasing.release import ReleasePlan
     from edge_all_calibration.releasing.wrapping import Wrapping, wrap_package
 
     # Before the minutes that wrapping takes.
@@ -82,9 +78,7 @@ def wrap(
             version=version,
             factor=factor,
             background="blank" if blank else "keep",
-            variants=parse_variants(variants),
-            policy=parse_policy(sensitivity, threshold),
-            limits=GateLimits(agreement, sensitivity_loss, auc_difference, calibration_difference, differing_verdicts),
+            plan=ReleasePlan(parse_variants(variants), parse_policy(sensitivity, threshold), limits),
             replace=replace,
             skipped=print_skipped,
             progress=progress,

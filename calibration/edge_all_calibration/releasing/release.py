@@ -10,7 +10,7 @@ import dataclasses
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -47,7 +47,7 @@ from edge_all_calibration.quantizing.operator_sets import drop_unused_operator_s
 from edge_all_calibration.quantizing.quantization import RANGE_CELLS, quantise
 from edge_all_calibration.quantizing.scores import Score
 
-__all__ = ["REJECTED", "STATISTICS_FILE", "CellParts", "Release", "build_release"]
+__all__ = ["REJECTED", "STATISTICS_FILE", "CellParts", "Release", "ReleasePlan", "build_release"]
 
 REJECTED = "rejected"
 """Folder inside the package for variants that the gate refused; the card does not name them, so nothing runs them."""
@@ -128,15 +128,38 @@ class Release:
         return tuple(report for report in self.reports if not report.passed)
 
 
+@dataclass(frozen=True, slots=True)
+class ReleasePlan:
+    """What a release is to make, and by which measures.
+
+    Attributes:
+        variants: which precisions to make; FP32 is always among them.
+        policy: how thresholds are chosen.
+        limits: of the gate.
+    """
+
+    variants: tuple[VariantName, ...] = ("fp32", "fp16", "int8")
+    policy: OperatingPolicy = field(default_factory=OperatingPolicy)
+    limits: GateLimits = field(default_factory=GateLimits)
+
+    @property
+    def names(self) -> tuple[VariantName, ...]:
+        """The precisions in the order in which they are made, FP32 first."""
+        return ("fp32", *(name for name in self.variants if name != "fp32"))
+
+    @property
+    def gate_limits(self) -> GateLimits | None:
+        """The limits of the gate; None where no variant will be gated."""
+        return self.limits if len(self.names) > 1 else None
+
+
 def build_release(
     folder: Path,
     network: Path,
     card: ModelCard,
     parts: CellParts,
+    plan: ReleasePlan | None = None,
     *,
-    variants: tuple[VariantName, ...] = ("fp32", "fp16", "int8"),
-    policy: OperatingPolicy | None = None,
-    limits: GateLimits | None = None,
     parity: dict[str, Any] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Release:
@@ -147,9 +170,7 @@ def build_release(
         network: the FP32 network, with the contract's input and outputs.
         card: name, version, architecture, classes, preprocessing, training; the rest is filled in here.
         parts: the cells.
-        variants: which precisions to make; FP32 is always among them.
-        policy: how thresholds are chosen.
-        limits: of the gate.
+        plan: what to make, and by which measures; the usual where None.
         parity: figures of FP32 against the model that it was exported from.
         progress: told each step.
 
@@ -157,11 +178,9 @@ def build_release(
         UsageError: parts that overlap, lack a class or are too few; calibration cells that contradict the network.
         ModelIncompatibleError: a network that is not one of the contract.
     """
-    policy, limits = policy or OperatingPolicy(), limits or GateLimits()
-    names: tuple[VariantName, ...] = ("fp32", *(name for name in variants if name != "fp32"))
-    parts.check(card.preprocessing.input_size, limits if len(names) > 1 else None)
-    files = {name: folder / f"model.{name}.onnx" for name in names}
-    truth = parts.calibration.labels
+    plan = plan or ReleasePlan()
+    parts.check(card.preprocessing.input_size, plan.gate_limits)
+    files = {name: folder / f"model.{name}.onnx" for name in plan.names}
 
     progress("What is ordinary: features of known cells")
     statistics = _prepare_reference(network, files["fp32"], parts)
@@ -169,55 +188,26 @@ def build_release(
         save_statistics(folder / STATISTICS_FILE, statistics)
     progress("FP32: temperature and thresholds")
     reference = run_network(files["fp32"], parts.calibration.crops)
-    rules: dict[VariantName, DecisionRule] = {
-        "fp32": fit_reference(reference, truth, policy, statistics, parts.out_of_fold)
-    }
-    expected = rules["fp32"].decide(reference.probability, reference.features)
+    leading = fit_reference(reference, parts.calibration.labels, plan.policy, statistics, parts.out_of_fold)
+    making = {"fp32": dict(parity or {}), **_make_variants(files, reference, leading, parts.calibration, progress)}
 
-    def fitted(outputs: NetworkOutputs) -> DecisionRule:
-        return fit_variant(outputs, reference, rules["fp32"])
-
-    def score(file: Path) -> Score:
-        outputs = run_network(file, parts.calibration.crops)
-        found = fitted(outputs).decide(outputs.probability, outputs.features)
-        return Score(
-            float((found.label != expected.label).mean()),
-            float(np.abs(found.probability - expected.probability).mean()),
-        )
-
-    making: dict[VariantName, dict[str, Any]] = {"fp32": dict(parity or {})}
-    if "fp16" in files:
-        progress(CPU_WARNING)
-        fp16_score, kept = halve(files["fp32"], files["fp16"], score, progress)
-        making["fp16"] = {"form": "FP16 inside, head in FP32", "fp32_blocks": list(kept), **_shown(fp16_score)}
-    if "int8" in files:
-        shown = parts.calibration.crops[balanced_choice(parts.calibration, RANGE_CELLS)]
-        quantised = quantise(files["fp32"], files["int8"], shown, score, progress)
-        making["int8"] = {**quantised.to_json(), **_shown(quantised.score)}
-
+    rules: dict[VariantName, DecisionRule] = {"fp32": leading}
     outputs: dict[VariantName, Decisions] = {}
     blocks: dict[VariantName, Variant] = {}
     for name, file in files.items():
         progress(f"{name.upper()}: test cells")
         _finish(file, card.network_metadata(name))
         if name != "fp32":
-            rules[name] = fitted(run_network(file, parts.calibration.crops))
+            rules[name] = fit_variant(run_network(file, parts.calibration.crops), reference, leading)
         said = run_network(file, parts.test.crops)
         outputs[name] = rules[name].decide(said.probability, said.features)
-        golden = run_network(file, golden_crops(card.preprocessing.input_size)).probability
-        blocks[name] = Variant(
-            file=file.name,
-            sha256=sha256_of(file),
-            temperature=rules[name].temperature,
-            thresholds=rules[name].thresholds,
-            parity=making[name],
-            golden=[round(float(value), 7) for value in golden],
-        )
+        blocks[name] = _block(file, rules[name], making[name], card.preprocessing.input_size)
 
     reports = []
-    for name in names[1:]:
+    for name in plan.names[1:]:
         progress(f"{name.upper()}: the gate")
-        report = examine(name, parts.test, (outputs["fp32"], rules["fp32"]), (outputs[name], rules[name]), limits)
+        judged = [(outputs[one], rules[one]) for one in ("fp32", name)]
+        report = examine(name, parts.test, judged[0], judged[1], plan.limits)
         reports.append(report)
         blocks[name] = dataclasses.replace(blocks[name], gate=report.to_json())
         if not report.passed:
@@ -232,12 +222,55 @@ def build_release(
         feature_statistics=None
         if statistics is None
         else {"file": STATISTICS_FILE, "sha256": sha256_of(folder / STATISTICS_FILE)},
-        evaluation={**card.evaluation, **_evaluation(parts, policy, outputs["fp32"])},
+        evaluation={**card.evaluation, **_evaluation(parts, plan.policy, outputs["fp32"])},
         tools={**_tool_versions(), **card.tools},
     )
     write_card(folder, finished)
     load_package(folder)
     return Release(finished, tuple(reports))
+
+
+def _make_variants(
+    files: dict[VariantName, Path],
+    reference: NetworkOutputs,
+    leading: DecisionRule,
+    calibration: LabelledCells,
+    progress: Callable[[str], None],
+) -> dict[VariantName, dict[str, Any]]:
+    """Write the files of FP16 and INT8, each in the form that decides most like FP32; how, for the card."""
+    expected = leading.decide(reference.probability, reference.features)
+
+    def score(file: Path) -> Score:
+        outputs = run_network(file, calibration.crops)
+        found = fit_variant(outputs, reference, leading).decide(outputs.probability, outputs.features)
+        return Score(
+            float((found.label != expected.label).mean()),
+            float(np.abs(found.probability - expected.probability).mean()),
+        )
+
+    making: dict[VariantName, dict[str, Any]] = {}
+    if "fp16" in files:
+        progress(CPU_WARNING)
+        fp16_score, kept = halve(files["fp32"], files["fp16"], score, progress)
+        making["fp16"] = {"form": "FP16 inside, head in FP32", "fp32_blocks": list(kept), **_shown(fp16_score)}
+    if "int8" in files:
+        shown = calibration.crops[balanced_choice(calibration, RANGE_CELLS)]
+        quantised = quantise(files["fp32"], files["int8"], shown, score, progress)
+        making["int8"] = {**quantised.to_json(), **_shown(quantised.score)}
+    return making
+
+
+def _block(file: Path, rule: DecisionRule, parity: dict[str, Any], input_size: int) -> Variant:
+    """What the card says of a finished file, before the gate."""
+    golden = run_network(file, golden_crops(input_size)).probability
+    return Variant(
+        file=file.name,
+        sha256=sha256_of(file),
+        temperature=rule.temperature,
+        thresholds=rule.thresholds,
+        parity=parity,
+        golden=[round(float(value), 7) for value in golden],
+    )
 
 
 def _prepare_reference(network: Path, target: Path, parts: CellParts) -> FeatureStatistics | None:

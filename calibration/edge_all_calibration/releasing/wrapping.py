@@ -16,14 +16,12 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from edge_all.errors import InputNotFoundError, ModelIncompatibleError, UsageError
-from edge_all.model.card import ModelCard, VariantName
+from edge_all.model.card import ModelCard
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.session import open_session
-from edge_all_calibration.gating.gate import GateLimits
 from edge_all_calibration.labelled_cells.cell_folder import read_cells
-from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.releasing.publishing import published_folder
-from edge_all_calibration.releasing.release import CellParts, Release, build_release
+from edge_all_calibration.releasing.release import CellParts, Release, ReleasePlan, build_release
 
 __all__ = ["Wrapping", "wrap_network", "wrap_package"]
 
@@ -125,9 +123,7 @@ def wrap_package(
     version: str,
     factor: float,
     background: Literal["keep", "blank"],
-    variants: tuple[VariantName, ...],
-    policy: OperatingPolicy,
-    limits: GateLimits,
+    plan: ReleasePlan,
     replace: bool,
     skipped: Callable[[Path, str], None],
     progress: Callable[[str], None],
@@ -143,9 +139,7 @@ def wrap_package(
         version: of the package.
         factor: side of a crop as a multiple of the nucleus.
         background: ``keep`` or ``blank``.
-        variants: which precisions to make.
-        policy: how thresholds are chosen.
-        limits: of the gate.
+        plan: what to make, and by which measures.
         replace: whether a package at the target may be replaced.
         skipped: told of each image that could not be used, and why.
         progress: told each step.
@@ -176,9 +170,7 @@ def wrap_package(
             Path(scratch) / "network.onnx",
             card,
             CellParts(calibration, test),
-            variants=variants,
-            policy=policy,
-            limits=limits,
+            plan,
             progress=progress,
         )
 

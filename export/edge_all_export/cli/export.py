@@ -10,19 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all_calibration.cli.options import (
-    AgreementOption,
-    AucOption,
-    CalibrationOption,
-    SensitivityLossOption,
     SensitivityOption,
     ThresholdOption,
-    VerdictsOption,
+    takes_gate_limits,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_all.preprocessing import PreprocessingSpec
+    from edge_all_calibration.gating.gate import GateLimits
     from edge_all_calibration.releasing.release import CellParts
     from edge_all_export.packaging import Description
 
@@ -31,7 +28,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("export", rich_help_panel="Training side")(export)
+    app.command("export", rich_help_panel="Training side")(takes_gate_limits(export))
 
 
 def export(
@@ -88,12 +85,9 @@ def export(
         str, typer.Option("--input-range", help="For foreign models: range of pixel values they expect.")
     ] = "0..255",
     factor: Annotated[float, typer.Option("--factor", help="Without a run: crop as a multiple of the nucleus.")] = 2.5,
-    agreement: AgreementOption = 0.99,
-    sensitivity_loss: SensitivityLossOption = 0.005,
-    auc_difference: AucOption = 0.003,
-    calibration_difference: CalibrationOption = 0.01,
-    differing_verdicts: VerdictsOption = 0,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
+    *,
+    limits: GateLimits,
 ) -> None:
     """Make a model package: ONNX in FP32, FP16 and INT8, calibrated, each proven by the decisions it takes.
 
@@ -103,15 +97,14 @@ def export(
     from edge_all_calibration.cli.reporting import parse_policy, parse_variants, print_release, step_progress
     from edge_all_export.cli.backend import quiet_backend
 
-    chosen = parse_variants(variants, int8)
-    policy = parse_policy(sensitivity, threshold)
+    chosen, policy = parse_variants(variants, int8), parse_policy(sensitivity, threshold)
     if output.exists() and not replace:
         raise OutputError(f"{output} exists already.", "Name another folder, or pass --replace.")
     # Without oneDNN TensorFlow rounds alike everywhere.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     with step_progress() as progress:
         progress("Opening the network")
-        from edge_all_calibration.gating.gate import GateLimits
+        from edge_all_calibration.releasing.release import ReleasePlan
 
         with quiet_backend():
             from edge_all_export.packaging import package_network, read_description
@@ -131,9 +124,7 @@ def export(
             parts,
             spec,
             dataclasses.replace(description, limitations=(*description.limitations, *notes)),
-            variants=chosen,
-            policy=policy,
-            limits=GateLimits(agreement, sensitivity_loss, auc_difference, calibration_difference, differing_verdicts),
+            ReleasePlan(chosen, policy, limits),
             opset=opset,
             replace=replace,
             progress=progress,
