@@ -8,12 +8,11 @@ from itertools import groupby
 
 import numpy as np
 
-from edge_all.imaging import read_image
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
 from edge_all.results import RgbImage
 from edge_all.segmentation import segment
-from edge_all.segmentation.cut_out import put_on_glass
 from edge_all_export.augmentation import MARGIN
+from edge_all_export.datasets.locating import read_field
 from edge_all_export.datasets.samples import Sample
 
 __all__ = ["CropStore", "extract_crops"]
@@ -74,8 +73,8 @@ def extract_crops(
     """
     crops = np.empty((len(samples), spec.input_size, spec.input_size, 3), np.uint8)
     index = 0
-    for image, run in groupby(samples, key=lambda sample: sample.image):
-        pixels = put_on_glass(read_image(image)).pixels
+    for (image, field_size), run in groupby(samples, key=lambda sample: (sample.image, sample.field_size)):
+        pixels = read_field(image, field_size)
         members = list(run)
         labels = segment(pixels).cell_labels if spec.background == "blank" else None
         crops[index : index + len(members)] = crop_cells(pixels, [sample.cell for sample in members], labels, spec)

@@ -89,18 +89,36 @@ def build_network(
     return network
 
 
-def set_backbone_trainable(network: keras.Model, trainable: bool, *, train_batch_norm: bool = True) -> None:
+def set_backbone_trainable(
+    network: keras.Model, trainable: bool, *, train_batch_norm: bool = True, frozen_until: str | None = None
+) -> None:
     """Freeze or free the backbone; recompile the network afterwards.
 
     Args:
         network: from `build_network`.
         trainable: False trains the head alone, and keeps batch-norm in inference mode.
         train_batch_norm: False keeps batch-norm in inference mode while the rest is trained.
+        frozen_until: layer of the backbone up to which, itself included, all stays frozen.
+
+    Raises:
+        UsageError: the backbone has no such layer.
     """
+    backbone = network.get_layer(BACKBONE)
+    frozen = _layers_until(backbone, frozen_until)
     # Layer by layer: setting it on the nested model alone leaves batch-norm in training mode.
-    for layer in network.get_layer(BACKBONE).layers:
+    for layer in backbone.layers:
         frozen_norm = isinstance(layer, layers.BatchNormalization) and not train_batch_norm
-        layer.trainable = trainable and not frozen_norm
+        layer.trainable = trainable and not frozen_norm and layer.name not in frozen
+
+
+def _layers_until(backbone: keras.Model, last: str | None) -> frozenset[str]:
+    """Names of the layers up to one of them; Keras lists layers by depth, those that feed it first."""
+    if last is None:
+        return frozenset()
+    names = [layer.name for layer in backbone.layers]
+    if last not in names:
+        raise UsageError(f"InceptionV3 has no layer {last!r}.", "Name one of mixed0 to mixed10.")
+    return frozenset(names[: names.index(last) + 1])
 
 
 def settle_batch_norm(network: keras.Model, batches: Iterable[RgbImage]) -> None:

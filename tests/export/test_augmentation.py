@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
@@ -73,3 +75,16 @@ def test_colour_statistics_are_means_of_optical_density() -> None:
     flat = np.full((1, 8, 8, 3), 127, np.uint8)
     assert colour_statistics(flat)[0, 0] == pytest.approx([np.log(2)] * 3, abs=1e-6)
     assert colour_statistics(flat)[0, 1] == pytest.approx([0, 0, 0], abs=1e-6)
+
+
+def test_a_cell_that_is_cut_out_keeps_its_middle_and_loses_its_neighbours(cell: np.ndarray) -> None:
+    cell[:] = (225, 215, 220)
+    cv2.circle(cell, (len(cell) // 2, len(cell) // 2), 7, (90, 40, 130), -1)
+    cell[:12] = (230, 60, 60)  # a red cell beside it
+    cut = augment(cell, SIZE, dataclasses.replace(OFF, cut_out=1.0), np.random.default_rng(3))
+    whole = augment(cell, SIZE, OFF, np.random.default_rng(3))
+    middle = slice(SIZE // 2 - 4, SIZE // 2 + 4)
+    assert np.array_equal(cut[middle, middle], whole[middle, middle])
+    border = np.concatenate([cut[0], cut[-1], cut[:, 0], cut[:, -1]])
+    assert len(np.unique(border, axis=0)) == 1
+    assert border[0].min() > 200, "glass, not the red cell's colour"

@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_all.errors import InputError, InputNotFoundError, UsageError
+from edge_all.preprocessing import PreprocessingSpec, crop_cell
 from edge_all.rendering import RenderedField, SmearSpec, render_field
+from edge_all_export.crops import extract_crops
 from edge_all_export.datasets import (
     ALL,
     NON_ALL,
@@ -24,7 +26,9 @@ from edge_all_export.datasets import (
     read_class_folders,
     read_cnmc,
     read_layout,
+    read_munich,
     read_pbc_lymphocytes,
+    read_raabin,
     read_segmentation_wbc,
     read_taleqani,
 )
@@ -171,6 +175,38 @@ def test_bccd_without_its_annotation_is_listed(tmp_path: Path, single: np.ndarra
     assert "annotation" in cells.skipped[0].reason
 
 
+def test_raabin_takes_whole_cells_in_boxes_of_white_cells(tmp_path: Path, healthy_field: RenderedField) -> None:
+    write_image(tmp_path / "images" / "a.jpg", healthy_field.pixels)
+    height, width = healthy_field.pixels.shape[:2]
+    boxes = [cell.bbox for cell in healthy_field.cells if cell.label == "non-ALL" and not cell.cut]
+    lines = [
+        f"{kind} {(x + w / 2) / width} {(y + h / 2) / height} {w / width} {h / height}"
+        for kind, (x, y, w, h) in zip((0, 2), boxes, strict=False)
+    ]
+    (tmp_path / "boxes").mkdir()
+    (tmp_path / "boxes" / "a.txt").write_text("\n".join(lines))
+    (sample,) = read_raabin(tmp_path).samples
+    assert (sample.label, sample.kind, sample.laboratory) == (NON_ALL, "white cell", "raabin")
+    (tmp_path / "boxes" / "a.txt").write_text("0 0.5 x")
+    (skipped,) = read_raabin(tmp_path).skipped
+    assert "annotation" in skipped.reason
+
+
+def test_munich_is_its_neutrophils_and_leaves_myeloblasts_alone(tmp_path: Path, single: np.ndarray) -> None:
+    write_image(tmp_path / "neutrophils" / "NGS_0013.jpg", single)
+    write_image(tmp_path / "myeloblasts" / "MYO_0001.jpg", single)
+    (sample,) = read_munich(tmp_path).samples
+    assert (sample.label, sample.kind, sample.block) == (NON_ALL, "neutrophil", "munich/011-020")
+
+
+def test_sets_cut_out_of_one_another_are_one_laboratory(tmp_path: Path, allidb1: Path, single: np.ndarray) -> None:
+    write_image(tmp_path / "allidb2" / "crops" / "Im131_0.png", single)
+    write_table(tmp_path / "allidb2" / "crops.csv", [CROP_ROW])
+    samples = (*read_allidb1(allidb1).samples, *read_allidb2(tmp_path / "allidb2").samples)
+    assert {sample.source for sample in samples} == {"allidb1", "allidb2"}
+    assert {sample.laboratory for sample in samples} == {"allidb"}
+
+
 def test_class_folders_take_the_patient_folder_as_group(tmp_path: Path, single: np.ndarray) -> None:
     # One patient has cells of both classes; an image beside the folders is a group of its own.
     for name in ("ALL/p1/a.png", "ALL/p1/b.png", "non-ALL/p1/d.png", "non-ALL/c.png"):
@@ -262,16 +298,73 @@ def test_cnmc_without_its_names_is_refused(tmp_path: Path, single: np.ndarray) -
         read_cnmc(tmp_path)
 
 
+def squeezed(field: RenderedField) -> np.ndarray:
+    """A field of 4:3 as the Taleqani set publishes it."""
+    return cv2.resize(field.pixels, (224, 224), interpolation=cv2.INTER_AREA)
+
+
+@pytest.fixture(scope="module")
+def taleqani_fields() -> tuple[RenderedField, RenderedField]:
+    blasts = render_field(3, width=1024, height=768, spec=SmearSpec(blasts=4, platelets=3))
+    return blasts, render_field(4, width=1024, height=768, spec=SmearSpec(lymphocytes=3))
+
+
 def test_taleqani_labels_cells_by_the_field_and_passes_segmented_over(
-    tmp_path: Path, blast_field: RenderedField, healthy_field: RenderedField
+    tmp_path: Path, taleqani_fields: tuple[RenderedField, RenderedField]
 ) -> None:
-    write_image(tmp_path / "Original" / "Benign" / "WBC-Benign-021.png", healthy_field.pixels)
-    write_image(tmp_path / "Original" / "Pro" / "WBC-Malignant-Pro-002.png", blast_field.pixels)
-    write_image(tmp_path / "Segmented" / "Pro" / "WBC-Malignant-Pro-002.png", blast_field.pixels)
+    blasts, healthy = map(squeezed, taleqani_fields)
+    write_image(tmp_path / "Original" / "Benign" / "WBC-Benign-021.png", healthy)
+    write_image(tmp_path / "Original" / "Pro" / "WBC-Malignant-Pro-002.png", blasts)
+    write_image(tmp_path / "Segmented" / "Pro" / "WBC-Malignant-Pro-002.png", blasts)
     samples = read_taleqani(tmp_path).samples
     assert {(sample.kind, sample.label) for sample in samples} == {("benign", NON_ALL), ("pro", ALL)}
     assert {sample.block for sample in samples} == {"taleqani/benign/021-040", "taleqani/pro/001-020"}
     assert all("Segmented" not in str(sample.image) for sample in samples)
+
+
+def test_taleqani_cells_get_back_the_shape_that_squeezing_took(
+    tmp_path: Path, taleqani_fields: tuple[RenderedField, RenderedField]
+) -> None:
+    field, _ = taleqani_fields
+    write_image(tmp_path / "Pre" / "a.png", squeezed(field))
+    samples = read_taleqani(tmp_path).samples
+    assert samples
+    spec = PreprocessingSpec(96, 2.5)
+    for sample, crop in zip(samples, extract_crops(samples, spec), strict=True):
+        assert sample.cell is not None
+        # The same place of the field as it was photographed shows the same picture, only sharper.
+        photographed = crop_cell(field.pixels, sample.cell, None, spec)
+        assert np.abs(crop.astype(int) - photographed).mean() < 12
+
+
+def test_taleqani_groups_come_from_the_table_and_keep_together(
+    tmp_path: Path, taleqani_fields: tuple[RenderedField, RenderedField]
+) -> None:
+    for name in ("Pre/a.png", "Pre/b.png"):
+        write_image(tmp_path / name, squeezed(taleqani_fields[0]))
+    rows: list[dict[str, object]] = [{"image": "Pre/a.png", "group": "Pre-7"}, {"image": "Pre/b.png", "group": "Pre-9"}]
+    write_table(tmp_path / "groups.csv", rows)
+    samples = read_taleqani(tmp_path).samples
+    assert {(sample.image.name, sample.group, sample.block) for sample in samples} == {
+        ("a.png", "taleqani/Pre-7", "taleqani/Pre-7"),
+        ("b.png", "taleqani/Pre-9", "taleqani/Pre-9"),
+    }
+    write_table(tmp_path / "groups.csv", rows[:1])
+    with pytest.raises(InputError, match=r"Pre/b\.png"):
+        read_taleqani(tmp_path)
+
+
+def test_taleqani_leaves_out_what_stands_by_the_scale_bar(tmp_path: Path) -> None:
+    # The same cell in the lower right corner and, turned by half, in the upper left one.
+    for seed in range(40):
+        field = render_field(seed, width=1024, height=768, spec=SmearSpec(blasts=6))
+        if any(cell.centroid[0] > 870 and cell.centroid[1] > 620 and not cell.cut for cell in field.cells):
+            break
+    write_image(tmp_path / "Pro" / "corner.png", squeezed(field))
+    write_image(tmp_path / "Pro" / "turned.png", squeezed(field)[::-1, ::-1])
+    found = read_taleqani(tmp_path).samples
+    counts = {name: sum(sample.image.name == name for sample in found) for name in ("corner.png", "turned.png")}
+    assert counts["corner.png"] < counts["turned.png"]
 
 
 @pytest.mark.usefixtures("allidb1")

@@ -116,6 +116,18 @@ def test_freezing(network: keras.Model) -> None:
     assert 4 < without_norm < len(network.trainable_weights)
 
 
+def test_the_first_layers_stay_as_they_are_where_that_is_asked_for(network: keras.Model) -> None:
+    set_backbone_trainable(network, True, frozen_until="mixed2")
+    layers = {layer.name: layer for layer in network.get_layer("backbone").layers}
+    before = [name for name in layers if layers[name].trainable]
+    assert not layers["mixed2"].trainable
+    assert layers["mixed3"].trainable
+    assert len(layers) / 2 < len(before) < len(layers)
+    with pytest.raises(UsageError, match="mixed99"):
+        set_backbone_trainable(network, True, frozen_until="mixed99")
+    set_backbone_trainable(network, True)
+
+
 def test_weights_of_a_backbone_are_taken_over(tmp_path: Path) -> None:
     source = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
     source.save_weights(tmp_path / "blood.weights.h5")

@@ -402,6 +402,19 @@ def test_drawing_is_balanced_between_classes_and_towards_sources_with_both(sampl
     assert weights[16:].sum() < weights[:16][labels[:16] == 0].sum()
 
 
+def test_no_laboratory_with_both_classes_stands_for_one_of_them(samples: list[Sample]) -> None:
+    here = [dataclasses.replace(sample, source="allidb1") for sample in samples]
+    there = [dataclasses.replace(sample, id=f"{sample.id}/{i}", source="t") for sample in samples for i in range(9)]
+    alone = [dataclasses.replace(sample, source="u") for sample in samples if sample.label == 0]
+    everything = [*here, *there, *alone]
+    weights = drawing_weights(everything, 0.5)
+    for label, share in ((1, 0.5), (0, 0.3)):
+        for source in ("allidb1", "t"):
+            of_both = [s.label == label and s.source == source for s in everything]
+            assert weights[of_both].sum() == pytest.approx(share / 2), (label, source)
+    assert weights[[s.source == "u" for s in everything]].sum() == pytest.approx(0.2)
+
+
 def test_the_average_of_weights_survives_saving(tmp_path: Path) -> None:
     average = WeightAverage()
     for value in (1.0, 2.0, 6.0):

@@ -23,8 +23,8 @@ def train(
     layout: Annotated[
         str,
         typer.Option(
-            help="How the folder is laid out: reference, folders, allidb1, allidb2, segmentation_wbc, bccd, cnmc or "
-            "taleqani."
+            help="How the folder is laid out: reference, folders, allidb1, allidb2, segmentation_wbc, bccd, taleqani, "
+            "munich, raabin or cnmc."
         ),
     ] = "reference",
     config: Annotated[

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from edge_all.imaging import read_image
-from edge_all.results import Cell, Segmentation
+from edge_all.results import Cell, RgbImage, Segmentation
 from edge_all.screening.single_cells import central_cell
 from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
 from edge_all_export.datasets.samples import Label, Sample
 
-__all__ = ["SMALL_OBJECT_SHARE", "segmented", "single_cell", "touches_border"]
+__all__ = ["SMALL_OBJECT_SHARE", "read_field", "segmented", "single_cell", "touches_border"]
 
 SMALL_OBJECT_SHARE = 0.4
 """Objects whose nucleus is smaller than this share of the field's median blast nucleus are platelets and debris. Among
@@ -25,13 +28,33 @@ BORDER_MARGIN = 2
 """Pixels; a cell whose box comes this near to the image's edge is cut, and its label unsure."""
 
 
-def segmented(image: Path) -> tuple[Segmentation, int, int]:
-    """Segmentation, height and width of an image file.
+def read_field(image: Path, field_size: tuple[int, int] | None = None) -> RgbImage:
+    """The pixels of an image file, as a station would have photographed them.
+
+    Args:
+        image: file to read.
+        field_size: width and height to enlarge it to, bicubically; None leaves it as it is.
 
     Raises:
         ImageError: the file is not a usable image.
     """
     pixels = put_on_glass(read_image(image)).pixels
+    if field_size is None:
+        return pixels
+    return cv2.resize(pixels, field_size, interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
+
+
+def segmented(image: Path, field_size: tuple[int, int] | None = None) -> tuple[Segmentation, int, int]:
+    """Segmentation, height and width of an image file.
+
+    Args:
+        image: file to read.
+        field_size: as in `read_field`.
+
+    Raises:
+        ImageError: the file is not a usable image.
+    """
+    pixels = read_field(image, field_size)
     return segment(pixels), pixels.shape[0], pixels.shape[1]
 
 

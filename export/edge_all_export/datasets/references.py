@@ -1,7 +1,9 @@
 """Sets that show no leukaemia: what other laboratories' normal cells look like.
 
 segmentation_wbc: Zheng et al., Micron 107 (2018). BCCD: https://github.com/Shenggan/BCCD_Dataset, MIT. PBC lymphocytes:
-Acevedo et al., Data in Brief 30 (2020), CC BY 4.0.
+Acevedo et al., Data in Brief 30 (2020), CC BY 4.0. Munich: Matek et al., Nature Machine Intelligence 1 (2019), The
+Cancer Imaging Archive, CC BY 3.0. Raabin: Kouzehkanan et al., Scientific Reports 12 (2022), with the boxes of TXL-PBC,
+MIT.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from edge_all_export.datasets.locating import segmented, single_cell, touches_bo
 from edge_all_export.datasets.samples import NON_ALL, CellSet, Sample, collect, contiguous_block, list_images
 from edge_all_export.datasets.tables import read_table
 
-__all__ = ["read_bccd", "read_pbc_lymphocytes", "read_segmentation_wbc"]
+__all__ = ["read_bccd", "read_munich", "read_pbc_lymphocytes", "read_raabin", "read_segmentation_wbc"]
 
 REFERENCE_BLOCK = 10
 """Consecutive images of these sets that stay together; nothing is known about their patients."""
@@ -91,6 +93,77 @@ def read_pbc_lymphocytes(folder: Path) -> CellSet:
             yield sample
 
     return collect(list_images(folder), read)
+
+
+def read_munich(folder: Path) -> CellSet:
+    """The neutrophils; all non-ALL. The myeloblasts beside them are of another leukaemia, neither class, and not read.
+
+    Args:
+        folder: with ``neutrophils``.
+
+    Raises:
+        InputNotFoundError: there is no such folder, or no image in it.
+    """
+
+    def read(image: Path) -> Iterator[Sample]:
+        sample = single_cell(
+            image,
+            source="munich",
+            group=f"munich/{image.stem}",
+            block=contiguous_block("munich", _number(image), REFERENCE_BLOCK),
+            label=NON_ALL,
+            kind="neutrophil",
+        )
+        if sample is not None:
+            yield sample
+
+    return collect(list_images(folder / "neutrophils"), read)
+
+
+def read_raabin(folder: Path) -> CellSet:
+    """White cells of healthy donors' fields, found in their boxes; all non-ALL.
+
+    Args:
+        folder: with ``images`` and ``boxes`` (YOLO: ``class cx cy w h`` as shares of the image; class 0 is a white
+        cell).
+
+    Raises:
+        InputNotFoundError: the folder is not laid out like this.
+    """
+
+    def read(image: Path) -> Iterator[Sample]:
+        segmentation, height, width = segmented(image)
+        boxes = _yolo_boxes(folder / "boxes" / f"{image.stem}.txt", height, width)
+        for cell in segmentation.cells:
+            # A few boxes of white cells at the border hold red ones.
+            if touches_border(cell, height, width) or not any(_inside(cell, box) for box in boxes):
+                continue
+            yield Sample(
+                id=f"raabin/{image.stem}/{cell.id}",
+                source="raabin",
+                group=f"raabin/{image.stem}",
+                block=f"raabin/{image.stem}",
+                label=NON_ALL,
+                image=image,
+                cell=cell,
+                kind="white cell",
+            )
+
+    return collect(list_images(folder / "images"), read)
+
+
+def _yolo_boxes(annotation: Path, height: int, width: int) -> list[BoundingBox]:
+    """The boxes of white cells."""
+    found = []
+    try:
+        for line in annotation.read_text(encoding="utf-8").splitlines():
+            kind, *shares = line.split()
+            x, y, w, h = (float(share) for share in shares)
+            if kind == "0":
+                found.append((int((x - w / 2) * width), int((y - h / 2) * height), int(w * width), int(h * height)))
+    except (OSError, ValueError) as error:
+        raise CorruptImageError(f"The annotation {annotation} cannot be read ({error}).", "Fetch it again.") from error
+    return found
 
 
 def _wbc_folder(folder: Path, *, source: str) -> CellSet:

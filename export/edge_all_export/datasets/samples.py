@@ -18,6 +18,9 @@ Label = Literal[0, 1]
 NON_ALL: Label = 0
 ALL: Label = 1
 
+CUT_OUT_OF = {"allidb1": "allidb", "allidb2": "allidb"}
+"""Laboratory of the sources that share one; any other source is a laboratory of its own."""
+
 BLOCK_LENGTH = 5
 """Consecutive image numbers that always stay on one side of a split. ALL-IDB has no patient ids; its sheets of fields
 from one patient are a few fields long, and longer blocks would leave fewer than five with blasts."""
@@ -37,6 +40,8 @@ class Sample:
         image: file to read.
         cell: where in the image, as `edge_all.segmentation.segment` found it.
         kind: what it is, as far as the truth says (``blast``, ``white cell``, ``lymphocyte``, ``small object`` ...).
+        field_size: width and height that the file is enlarged to before anything looks at it, for sets that were
+            published smaller than photographed or squeezed; None takes the file as it is.
     """
 
     id: str
@@ -47,6 +52,12 @@ class Sample:
     image: Path
     cell: Cell
     kind: str
+    field_size: tuple[int, int] | None = None
+
+    @property
+    def laboratory(self) -> str:
+        """Where the slide was stained and photographed: the data set, or the one that it was cut out of."""
+        return CUT_OUT_OF.get(self.source, self.source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from edge_all.errors import InputNotFoundError, UsageError
 from edge_all_export.datasets.allidb import read_allidb1, read_allidb2
 from edge_all_export.datasets.class_folders import read_class_folders
 from edge_all_export.datasets.cnmc import read_cnmc
-from edge_all_export.datasets.references import read_bccd, read_segmentation_wbc
+from edge_all_export.datasets.references import read_bccd, read_munich, read_raabin, read_segmentation_wbc
 from edge_all_export.datasets.samples import CellSet
 from edge_all_export.datasets.taleqani import read_taleqani
 
@@ -20,6 +20,9 @@ TRAINING_SETS: dict[str, Callable[[Path], CellSet]] = {
     "allidb2": read_allidb2,
     "segmentation_wbc": read_segmentation_wbc,
     "bccd": read_bccd,
+    "taleqani": read_taleqani,
+    "munich": read_munich,
+    "raabin": read_raabin,
 }
 """By folder name. pbc_lymphocytes is not among them: it stands for the hospital that nobody has seen."""
 
@@ -50,7 +53,6 @@ LAYOUTS: dict[str, Callable[[Path], CellSet]] = {
     **TRAINING_SETS,
     "folders": read_class_folders,
     "cnmc": read_cnmc,
-    "taleqani": read_taleqani,
 }
 """By the name that ``--layout`` takes."""
 

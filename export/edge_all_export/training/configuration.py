@@ -36,6 +36,9 @@ class TrainingConfig:
         batch_size: crops in a step.
         head_learning_rate: of the head epochs.
         learning_rate: at the start of fine-tuning; it falls to a hundredth along a cosine.
+        frozen_until: layer of the backbone, such as ``mixed2``, up to which nothing is ever trained, itself included;
+            None fine-tunes all layers. What ImageNet taught the first layers belongs to no laboratory, and a good part
+            of the time of a step is saved.
         train_batch_norm: False keeps batch-norm in inference mode, which suits ImageNet weights and large differences
             between laboratories; weights whose statistics are far from the data need True.
         label_smoothing: share of certainty taken from each label.
@@ -58,6 +61,7 @@ class TrainingConfig:
     batch_size: int = 32
     head_learning_rate: float = 1e-3
     learning_rate: float = 3e-4
+    frozen_until: str | None = None
     train_batch_norm: bool = True
     label_smoothing: float = 0.05
     dropout: float = 0.4

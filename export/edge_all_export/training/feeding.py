@@ -17,7 +17,7 @@ from edge_all_export.training.configuration import TrainingConfig
 __all__ = ["TrainingBatches", "drawing_weights"]
 
 PAIRED_SHARE = 0.6
-"""Share of a class that is drawn from sources which have the other class too."""
+"""Share of a class that is drawn from laboratories which have the other class too."""
 
 LEAST_DRAWN = 320
 """Crops drawn in an epoch of a smaller set, each differently augmented. 80 crops would be two or three steps, too few
@@ -27,9 +27,11 @@ for the learning rate to rise and fall."""
 def drawing_weights(samples: Sequence[Sample], all_share: float) -> NDArray[np.float64]:
     """Probability of drawing each sample.
 
-    Where only some sources have both classes, half or more of the other class comes from these: against negatives of
-    another laboratory, its colours and its camera would be the easier thing to learn. Within that, each kind of cell of
-    each source counts by the square root of its number: large sets lead without drowning small ones.
+    Laboratories that have both classes weigh alike in either, however many cells they gave, so that none of them stands
+    for a class; more than half of the other class comes from them too, because against negatives of another laboratory
+    its colours and its camera would be the easier thing to learn. Within a laboratory, and among the laboratories of
+    one class, each kind of cell of each source counts by the square root of its number: large sets lead without
+    drowning small ones.
 
     Returns:
         ``float64 [samples]``, summing to 1; samples of ALL sum to ``all_share``.
@@ -37,13 +39,17 @@ def drawing_weights(samples: Sequence[Sample], all_share: float) -> NDArray[np.f
     labels = np.array([sample.label for sample in samples])
     sizes = Counter((sample.label, sample.source, sample.kind) for sample in samples)
     weights = np.array([sizes[sample.label, sample.source, sample.kind] ** -0.5 for sample in samples])
-    with_both = {sample.source for sample in samples if sample.label} & {s.source for s in samples if not s.label}
-    paired = np.array([sample.source in with_both for sample in samples])
+    laboratories = np.array([sample.laboratory for sample in samples])
+    with_both = set(laboratories[labels == 1]) & set(laboratories[labels == 0])
+    paired = np.isin(laboratories, sorted(with_both))
     for label, share in ((1, all_share), (0, 1 - all_share)):
-        parts = [part for part in ((labels == label) & paired, (labels == label) & ~paired) if part.any()]
-        shares = (PAIRED_SHARE, 1 - PAIRED_SHARE) if len(parts) == 2 else (1.0,)
-        for part, part_share in zip(parts, shares, strict=True):
-            weights[part] *= share * part_share / weights[part].sum()
+        of_class = labels == label
+        alone = of_class & ~paired
+        shared = 1.0 if not alone.any() else PAIRED_SHARE
+        parts = [(of_class & (laboratories == name), shared / len(with_both)) for name in sorted(with_both)]
+        for part, part_share in (*parts, (alone, 1 - shared if with_both else 1.0)):
+            if part.any():
+                weights[part] *= share * part_share / weights[part].sum()
     return weights
 
 

@@ -234,7 +234,12 @@ def _fit(
         watcher.say(f"{part}; before its first step the network is compiled, which takes up to a minute.")
         batches = TrainingBatches(wide, training, config, max(done, first))
         if done <= first:
-            set_backbone_trainable(network, tune_backbone, train_batch_norm=config.train_batch_norm)
+            set_backbone_trainable(
+                network,
+                tune_backbone,
+                train_batch_norm=config.train_batch_norm,
+                frozen_until=config.frozen_until,
+            )
             _compile(network, config, tune_backbone=tune_backbone, steps=len(batches))
         network.fit(batches, epochs=last, initial_epoch=max(done, first), verbose=0, shuffle=False, callbacks=callbacks)
     # The network is handed on in float32, whatever it was trained in, so that export and evaluation are exact.
