@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.errors import ModelIntegrityError
-from edge_all.model.package import ModelPackage
+from edge_all.model.package import ModelPackage, card_files
 
 __all__ = ["FeatureStatistics", "read_statistics"]
 
@@ -41,6 +44,11 @@ class FeatureStatistics:
             raise ModelIntegrityError(
                 "Feature statistics hold values that are not finite numbers.", "Export the model again."
             )
+        if not (np.diagonal(self.precision) > 0).all():
+            # A squared distance would not grow with the distance, and again no cell would be unlike them.
+            raise ModelIntegrityError(
+                "The precision of feature statistics is not that of any cells.", "Export the model again."
+            )
 
     @property
     def width(self) -> int:
@@ -67,8 +75,7 @@ def read_statistics(package: ModelPackage) -> FeatureStatistics | None:
     if file is None:
         return None
     try:
-        # Opened here, because NumPy leaves a damaged archive open.
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(_read_verified(package, file)), allow_pickle=False) as arrays:
             return FeatureStatistics(
                 np.asarray(arrays["mean"], np.float64), np.asarray(arrays["precision"], np.float64)
             )
@@ -78,3 +85,15 @@ def read_statistics(package: ModelPackage) -> FeatureStatistics | None:
         ) from error
     except ModelIntegrityError as error:
         raise ModelIntegrityError(f"{file}: {error.problem}", error.remedy) from error
+
+
+def _read_verified(package: ModelPackage, file: Path) -> bytes:
+    """The content of the file of statistics: what is used is what has the hash.
+
+    Raises:
+        ModelIntegrityError: it has another one by now.
+    """
+    content = file.read_bytes()
+    if hashlib.sha256(content).hexdigest() != card_files(package.card)[file.name]:
+        raise ModelIntegrityError("It was changed since the package was verified.", "Install the package again.")
+    return content

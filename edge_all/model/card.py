@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -170,7 +171,7 @@ class ModelCard:
             ModelIntegrityError: the card is incomplete.
         """
         schema = record.get("schema")
-        if not isinstance(schema, int):
+        if not isinstance(schema, int) or isinstance(schema, bool):
             raise ModelIntegrityError("The model card carries no schema version.", "Export the model again.")
         if schema != CARD_SCHEMA:
             raise ModelIncompatibleError(
@@ -179,8 +180,8 @@ class ModelCard:
             )
         try:
             values = {f.name: record[f.name] for f in dataclasses.fields(cls) if f.name in record}
-            values["classes"] = tuple(values["classes"])
-            values["limitations"] = tuple(values["limitations"])
+            for name in ("classes", "limitations"):
+                values[name] = _texts(values.get(name, []), name)
             values["preprocessing"] = PreprocessingSpec.from_json(values["preprocessing"])
             values["variants"] = {
                 name: Variant(**{**variant, "thresholds": Thresholds(**variant["thresholds"])})
@@ -188,7 +189,7 @@ class ModelCard:
             }
             card = cls(**values)
             card._check_values()
-        except (KeyError, TypeError, ValueError, AttributeError, UsageError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, UsageError) as error:
             reason = error.problem if isinstance(error, UsageError) else error
             raise ModelIntegrityError(
                 f"The model card is incomplete or damaged ({reason}).", "Install the package again."
@@ -200,12 +201,46 @@ class ModelCard:
         for name in ("name", "version", "created", "architecture", "positive_class", "intended_use"):
             if not isinstance(getattr(self, name), str):
                 raise TypeError(f"{name} is not text")
+        for name in ("training", "evaluation", "tools"):
+            _require_block(getattr(self, name), name)
+        if not all(isinstance(version, str) for version in self.tools.values()):
+            raise TypeError("the version of a tool is not text")
+        if self.feature_statistics is not None:
+            _require_block(self.feature_statistics, "feature_statistics")
+            _require_file(self.feature_statistics["file"], self.feature_statistics["sha256"], "feature_statistics")
         if len(set(self.classes)) < 2 or self.positive_class not in self.classes:
             raise ValueError(f"classes {self.classes} with positive class {self.positive_class}")
         for name, variant in self.variants.items():
             if name not in VARIANTS:
                 raise ValueError(f"unknown variant {name}")
-            if not 0 < variant.temperature < math.inf:
+            _require_file(variant.file, variant.sha256, name)
+            for block in ("parity", *(() if variant.gate is None else ("gate",))):
+                _require_block(getattr(variant, block), f"{block} of {name}")
+            if not (_is_number(variant.temperature) and 0 < variant.temperature < math.inf):
                 raise ValueError(f"temperature {variant.temperature} of {name}")
-            if variant.golden is not None and not all(0 <= value <= 1 for value in variant.golden):
+            if variant.golden is not None and not (
+                isinstance(variant.golden, list) and all(_is_number(one) and 0 <= one <= 1 for one in variant.golden)
+            ):
                 raise ValueError(f"golden answers of {name}")
+
+
+def _texts(values: object, name: str) -> tuple[str, ...]:
+    if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
+        raise TypeError(f"{name} are not a list of texts")
+    return tuple(values)
+
+
+def _require_block(value: object, name: str) -> None:
+    if not isinstance(value, dict):
+        raise TypeError(f"{name} is no block")
+
+
+def _require_file(file: object, sha256: object, name: str) -> None:
+    """Whether the name stays inside the package is asked where the file is looked for."""
+    if not (isinstance(file, str) and isinstance(sha256, str) and re.fullmatch("[0-9a-f]{64}", sha256)):
+        raise TypeError(f"file {file!r} with SHA-256 {sha256!r} of {name}")
+
+
+def _is_number(value: object) -> bool:
+    """JSON's true and false are numbers to Python."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -102,7 +102,13 @@ def select_network(
     present = package.card.variants
     if device.lower() != "auto":
         name, why = choose_variant(variant, choose_provider(device, available).provider, present)
-        return Selected(name, why, open_session(package.variant_file(name), device=device, threads=threads))
+        return Selected(
+            name,
+            why,
+            open_session(
+                package.variant_file(name), device=device, threads=threads, sha256=package.variant(name).sha256
+            ),
+        )
     threads = available_cores() if threads is None else threads
     candidates = _candidates(package, available, threads, variant)
     _, why = choose_variant(variant, candidates[0].plan.provider, present)
@@ -112,7 +118,12 @@ def select_network(
     while True:
         unknown = [one for one in candidates if one.timing not in known]
         best = unknown[0] if unknown and len(candidates) > 1 else _fastest(candidates, known)
-        session, failure = try_provider(package.variant_file(best.variant), best.plan, threads=threads)
+        session, failure = try_provider(
+            package.variant_file(best.variant),
+            best.plan,
+            threads=threads,
+            sha256=package.variant(best.variant).sha256,
+        )
         if session is not None and best.timing not in known and len(candidates) > 1:
             try:
                 known[best.timing] = measure(session)

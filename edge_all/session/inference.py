@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import io
 import itertools
 import os
@@ -17,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,11 +26,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.errors import DeviceError, ModelError, ModelIncompatibleError, ModelNotFoundError, UsageError
+from edge_all.errors import (
+    DeviceError,
+    ModelError,
+    ModelIncompatibleError,
+    ModelIntegrityError,
+    ModelNotFoundError,
+    UsageError,
+)
 from edge_all.results import ProviderReport
 from edge_all.session.cores import available_cores
 from edge_all.session.extras import install_words
 from edge_all.session.installation import import_onnxruntime
+from edge_all.session.network_structure import structure_problem
 from edge_all.session.providers import CPU, ProviderPlan, choose_provider, split_batches
 
 __all__ = ["InferenceSession", "failure_reason", "open_session", "try_provider"]
@@ -136,6 +146,11 @@ class InferenceSession:
             ) from error
         values = [np.asarray(result, np.float32) for result in results]
         for name, value in zip(names, values, strict=True):
+            if value.shape[:1] != (batch_size,) or value.size == 0:
+                raise ModelIncompatibleError(
+                    f"The network's output {name!r} is {list(value.shape)} for {batch_size} cells.",
+                    "Use a model package made by `edge-all export`.",
+                )
             if not np.isfinite(value).all():
                 raise ModelError(
                     f"The network's output {name!r} is not a number on {self.provider.obtained}.",
@@ -145,7 +160,9 @@ class InferenceSession:
         return tuple(value[: len(cells)] for value in values)
 
 
-def open_session(model_file: Path, *, device: str = "auto", threads: int | None = None) -> InferenceSession:
+def open_session(
+    model_file: Path, *, device: str = "auto", threads: int | None = None, sha256: str | None = None
+) -> InferenceSession:
     """Open a network file.
 
     Args:
@@ -153,8 +170,10 @@ def open_session(model_file: Path, *, device: str = "auto", threads: int | None 
         device: ``auto``, ``cpu``, ``cuda``, ``tensorrt``, ``openvino``, ``directml`` or ``coreml``. A device that is
             named is obtained or is an error; `auto` falls back to the CPU and says why.
         threads: that compute the network; as many as the process has cores where None.
+        sha256: of the file, where it is known; the very bytes that have it are opened.
 
     Raises:
+        ModelIntegrityError: the file has another hash.
         DeviceError: the device asked for is not the one that the session got.
         ModelNotFoundError: no such file.
         ModelIncompatibleError: not a network of the contract, or one that this ONNX Runtime cannot run.
@@ -162,11 +181,11 @@ def open_session(model_file: Path, *, device: str = "auto", threads: int | None 
         UsageError: no such device, or less than one thread.
     """
     plan = choose_provider(device, import_onnxruntime().get_available_providers())
-    session, failure = try_provider(model_file, plan, threads=threads)
+    session, failure = try_provider(model_file, plan, threads=threads, sha256=sha256)
     if session is None and not plan.strict:
         reason = f"{plan.provider} is installed but did not start ({failure})"
         session, failure = try_provider(
-            model_file, ProviderPlan(plan.requested, CPU, strict=True, reason=reason), threads=threads
+            model_file, ProviderPlan(plan.requested, CPU, strict=True, reason=reason), threads=threads, sha256=sha256
         )
     if session is None:
         raise DeviceError(
@@ -177,7 +196,7 @@ def open_session(model_file: Path, *, device: str = "auto", threads: int | None 
 
 
 def try_provider(
-    model_file: Path, plan: ProviderPlan, *, threads: int | None = None
+    model_file: Path, plan: ProviderPlan, *, threads: int | None = None, sha256: str | None = None
 ) -> tuple[InferenceSession | None, str]:
     """Open a network file on the provider of a plan and on no other.
 
@@ -185,31 +204,68 @@ def try_provider(
         model_file: as for `open_session`.
         plan: from `edge_all.session.providers`.
         threads: as for `open_session`.
+        sha256: as for `open_session`.
 
     Returns:
         The session, or None and why the provider did not start. The CPU always starts.
 
     Raises:
-        ModelNotFoundError, ModelIncompatibleError, OnnxRuntimeMissingError, OnnxRuntimeConflictError, UsageError: as
-            for `open_session`.
+        ModelNotFoundError, ModelIntegrityError, ModelIncompatibleError, OnnxRuntimeMissingError,
+            OnnxRuntimeConflictError, UsageError: as for `open_session`.
     """
     if threads is not None and threads < 1:
         raise UsageError(f"{threads} threads were asked for.", "Give 1 or more, or leave it out.")
-    if not model_file.is_file():
-        raise ModelNotFoundError(f"There is no network file {model_file}.", "Install the model package again.")
+    network = _read_network(model_file, sha256)
     onnxruntime = import_onnxruntime()
     # Warnings about absent hardware would otherwise be printed into the user's output.
     onnxruntime.set_default_logger_severity(_LOG_ERRORS_ONLY)
     threads = available_cores() if threads is None else threads
     errors = _runtime_errors(onnxruntime)
     if plan.provider == CPU:
-        session, failure = _create(onnxruntime, model_file, plan, threads, errors), ""
+        session, failure = _create(onnxruntime, network, plan, threads, errors), ""
     else:
-        session, failure = _try_accelerator(onnxruntime, model_file, plan, threads, errors)
+        session, failure = _try_accelerator(onnxruntime, network, plan, threads, errors)
     if session is None:
         return None, failure
     report = ProviderReport(plan.requested, plan.provider, plan.reason, threads)
     return _checked(session, plan, report, model_file, errors), ""
+
+
+@dataclass(frozen=True, slots=True)
+class _NetworkFile:
+    """A network file and what was read of it: what was looked at is what is opened, whatever lies there by then."""
+
+    path: Path
+    content: bytes
+
+
+def _read_network(model_file: Path, sha256: str | None) -> _NetworkFile:
+    """Read a network file once.
+
+    Raises:
+        ModelNotFoundError: there is none.
+        ModelIntegrityError: it has another hash.
+        ModelIncompatibleError: it asks for what no package may.
+    """
+    try:
+        content = model_file.read_bytes()
+    except OSError as error:
+        raise ModelNotFoundError(
+            f"There is no network file {model_file} that can be read ({error.strerror or error}).",
+            "Install the model package again.",
+        ) from error
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise ModelIntegrityError(
+            f"{model_file} was changed since the package was verified.",
+            "Do not use it; install the package again from where you trust it.",
+        )
+    problem = structure_problem(content)
+    if problem is not None:
+        raise ModelIncompatibleError(
+            f"{model_file} is not a network of an edge-all model package: {problem}.",
+            "Use a model package made by `edge-all export`.",
+        )
+    return _NetworkFile(model_file, content)
 
 
 def _runtime_errors(onnxruntime: ModuleType) -> tuple[type[Exception], ...]:
@@ -220,7 +276,11 @@ def _runtime_errors(onnxruntime: ModuleType) -> tuple[type[Exception], ...]:
 
 
 def _create(
-    onnxruntime: ModuleType, model_file: Path, plan: ProviderPlan, threads: int, errors: tuple[type[Exception], ...]
+    onnxruntime: ModuleType,
+    network: _NetworkFile,
+    plan: ProviderPlan,
+    threads: int,
+    errors: tuple[type[Exception], ...],
 ) -> Any:  # noqa: ANN401  ONNX Runtime carries no types
     """Open the file with ONNX Runtime.
 
@@ -238,16 +298,20 @@ def _create(
     options.enable_mem_pattern = False
     try:
         # enable_fallback: no second attempt on the CPU behind our back, and nothing printed.
-        return onnxruntime.InferenceSession(model_file, options, providers=plan.providers, enable_fallback=0)
+        return onnxruntime.InferenceSession(network.content, options, providers=plan.providers, enable_fallback=0)
     except errors as error:
         raise ModelIncompatibleError(
-            f"ONNX Runtime {onnxruntime.__version__} cannot open {model_file} ({_without_source(str(error))}).",
+            f"ONNX Runtime {onnxruntime.__version__} cannot open {network.path} ({_without_source(str(error))}).",
             "Use a model package made by `edge-all export`; a newer one may need a newer onnxruntime.",
         ) from error
 
 
 def _try_accelerator(
-    onnxruntime: ModuleType, model_file: Path, plan: ProviderPlan, threads: int, errors: tuple[type[Exception], ...]
+    onnxruntime: ModuleType,
+    network: _NetworkFile,
+    plan: ProviderPlan,
+    threads: int,
+    errors: tuple[type[Exception], ...],
 ) -> tuple[Any, str]:
     """A session on the plan's provider and no reason, or no session and the reason.
 
@@ -260,7 +324,7 @@ def _try_accelerator(
             if preload is not None:
                 preload()
         try:
-            session = _create(onnxruntime, model_file, plan, threads, errors)
+            session = _create(onnxruntime, network, plan, threads, errors)
         except ModelIncompatibleError as error:
             cause = _without_source(str(error.__cause__))
             session = None

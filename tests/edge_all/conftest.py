@@ -193,6 +193,12 @@ def tiny_package(tiny_package_factory: Callable[..., Path]) -> Path:
     return tiny_package_factory()
 
 
+@pytest.fixture(scope="session", name="make_tiny_package")
+def make_tiny_package_function() -> Callable[..., Path]:
+    """The function ``make_tiny_package``."""
+    return make_tiny_package
+
+
 @pytest.fixture(scope="session", name="tiny_network")
 def tiny_network_function() -> Callable[..., None]:
     """The function ``tiny_network``: tests cannot import a conftest."""
