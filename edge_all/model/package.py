@@ -167,20 +167,20 @@ def card_files(card: ModelCard) -> dict[str, str]:
     Raises:
         ModelIntegrityError: a name that is not a plain file name inside the package.
     """
-    files = {variant.file: variant.sha256 for variant in card.variants.values()}
+    pairs = [(variant.file, variant.sha256) for variant in card.variants.values()]
     if card.feature_statistics is not None:
         try:
-            files[card.feature_statistics["file"]] = card.feature_statistics["sha256"]
+            pairs.append((card.feature_statistics["file"], card.feature_statistics["sha256"]))
         except (KeyError, TypeError) as error:
             raise ModelIntegrityError(
                 "The card's block feature_statistics is damaged.", "Install the package again."
             ) from error
-    for name in files:
+    for name, _ in pairs:
         if not _is_plain_name(name):
             raise ModelIntegrityError(
                 f"The card names {name!r}, which is not a file of the package.", "Do not use this package."
             )
-    return files
+    return dict(pairs)
 
 
 def _is_plain_name(name: object) -> bool:
