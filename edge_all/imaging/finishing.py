@@ -33,6 +33,8 @@ def finished(raster: Raster, conversion: Conversion | None, notes: list[str]) ->
     if alpha is not None and not alpha.any():
         notes.append("Its transparency would hide the whole picture and was ignored.")
         alpha = None
+    elif alpha is not None and int(alpha.min()) == np.iinfo(alpha.dtype).max:
+        alpha = None  # opaque everywhere
     _say_what_fills_the_low_end(colours, notes)
     if colours.dtype == np.uint8 and colours.ndim == 3 and alpha is None and conversion is None:
         return np.ascontiguousarray(colours)
@@ -68,7 +70,7 @@ def _three_channels(colours: NDArray[Any]) -> NDArray[Any]:
 def _over_white(colours: NDArray[np.uint8], alpha: NDArray[np.uint8], *, multiplied: bool) -> NDArray[np.uint8]:
     if multiplied:
         return np.asarray(cv2.add(colours, cv2.cvtColor(255 - alpha, cv2.COLOR_GRAY2RGB)), np.uint8)
-    weight = alpha[..., None].astype(np.uint32)
+    weight = alpha[..., None].astype(np.uint16)  # the largest sum is 65152
     return ((colours * weight + 255 * (255 - weight) + 127) // 255).astype(np.uint8)
 
 

@@ -64,7 +64,7 @@ have a few pages."""
 
 LARGEST_WORKING_BYTES = 1_500_000_000
 """What decoding one image may take beside its file, the finished pixels included: an 8-bit image of `MAX_PIXELS` takes
-0.6 to 1.4 GB. A 16-bit RGBA PNG of 199 megapixels, 1.5 MB on disk, would take 2.2 (measured before this bound, with
+0.6 to 1.4 GB. A 16-bit RGBA PNG of 199 megapixels, 1.5 MB on disk, would take 2.4 (measured before this bound, with
 more copies in memory: 7.5), which with what else runs ends a station with 4 GB."""
 
 Source = str | Path | bytes | NDArray[Any]

@@ -226,7 +226,7 @@ def _killers(remaining: Sequence[ImageSource], record: RunRecord | None, microns
     """Images that were under way when an earlier process was killed, and of which another one dies, too."""
     if record is None:
         return set()
-    suspects = {source.image: source.path for source in remaining if source.image in record.suspects}
+    suspects = {source.image: (source.path, source.page) for source in remaining if source.image in record.suspects}
     return images_that_kill(suspects, microns_per_pixel) if suspects else set()
 
 

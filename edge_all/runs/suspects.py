@@ -10,20 +10,23 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["images_that_kill"]
+__all__ = ["Page", "images_that_kill"]
+
+Page = tuple[Path, int | None]
+"""An image file, and the page in it where it holds several pictures."""
 
 SECONDS_AN_IMAGE = 300
 """An image of 200 megapixels takes half a minute on two cores."""
 
 
-def images_that_kill(suspects: Mapping[str, Path], microns_per_pixel: float | None) -> set[str]:
+def images_that_kill(suspects: Mapping[str, Page], microns_per_pixel: float | None) -> set[str]:
     """Those of some images of which a process of its own dies, or does not come to an end.
 
     Args:
-        suspects: file by the name of the image.
+        suspects: file and page by the name of the image.
         microns_per_pixel: as for the run.
     """
     left = list(suspects)
@@ -36,9 +39,9 @@ def images_that_kill(suspects: Mapping[str, Path], microns_per_pixel: float | No
     return guilty
 
 
-def _try(files: list[Path], microns_per_pixel: float | None) -> int:
+def _try(files: Sequence[Page], microns_per_pixel: float | None) -> int:
     """How many of the files a process got through before it died."""
-    request = json.dumps([microns_per_pixel, [os.fspath(file) for file in files]])
+    request = json.dumps([microns_per_pixel, [(os.fspath(file), page) for file, page in files]])
     try:
         # Our own interpreter and module, no shell.
         done = subprocess.run(
@@ -54,7 +57,7 @@ def _try(files: list[Path], microns_per_pixel: float | None) -> int:
     return _images_through(done.stdout, files)
 
 
-def _images_through(said: bytes, files: list[Path]) -> int:
+def _images_through(said: bytes, files: Sequence[Page]) -> int:
     """All where the process never came so far as to begin: then it says nothing about any image."""
     lines = said.splitlines()
     return len(lines) - 1 if lines else len(files)
@@ -68,9 +71,9 @@ def _main() -> None:
     microns_per_pixel, files = json.load(sys.stdin)
     sys.stdout.write("begun\n")
     sys.stdout.flush()
-    for number, file in enumerate(files):
+    for number, (file, page) in enumerate(files):
         try:
-            segment(read_image(Path(file)), microns_per_pixel=microns_per_pixel)
+            segment(read_image(Path(file), page=page), microns_per_pixel=microns_per_pixel)
         except EdgeAllError:
             pass  # the run itself says what is wrong with it
         except Exception as error:  # noqa: BLE001 - likewise; only the end of the process counts here

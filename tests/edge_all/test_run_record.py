@@ -208,4 +208,4 @@ def test_the_process_that_tries_suspects_may_die_of_them(
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     files = {name: slide / name for name in ("field0.png", "field1.png")}
-    assert images_that_kill(files, None) == {"field0.png"}
+    assert images_that_kill({name: (path, None) for name, path in files.items()}, None) == {"field0.png"}
