@@ -18,7 +18,14 @@ from keras import KerasTensor, layers, ops
 from edge_all.errors import InputNotFoundError, MissingPackageError, ModelIncompatibleError, UsageError
 from edge_all.results import RgbImage
 
-__all__ = ["MIN_INPUT_SIZE", "build_network", "inference_network", "set_backbone_trainable", "settle_batch_norm"]
+__all__ = [
+    "MIN_INPUT_SIZE",
+    "architecture_of",
+    "build_network",
+    "inference_network",
+    "set_backbone_trainable",
+    "settle_batch_norm",
+]
 
 MIN_INPUT_SIZE = 75
 """The smallest input that InceptionV3's unpadded convolutions leave anything of."""
@@ -87,6 +94,22 @@ def build_network(
     if earlier_run is not None:
         _take_over(network, earlier_run)
     return network
+
+
+def architecture_of(network: keras.Model) -> str:
+    """What a network is, for its card: by the blocks that it is made of, not by what this version would build.
+
+    Args:
+        network: any Keras model.
+
+    Returns:
+        ``InceptionV3`` where the blocks that the head pools are InceptionV3's; else the network's own name.
+    """
+    parts = {layer.name: layer for layer in network.layers}
+    if BACKBONE not in parts:
+        return str(network.name)
+    blocks = {layer.name for layer in parts[BACKBONE].layers}
+    return "InceptionV3" if {EARLIER_BLOCK, LAST_BLOCK} <= blocks else f"{network.name}, backbone unknown"
 
 
 def set_backbone_trainable(

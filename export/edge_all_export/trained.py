@@ -8,13 +8,18 @@ from pathlib import Path
 import keras
 
 from edge_all.errors import InputNotFoundError, ModelIncompatibleError, UsageError
-from edge_all_export.network import BACKBONE, build_network, inference_network
+from edge_all_export.network import BACKBONE, architecture_of, build_network, inference_network
 from edge_all_export.onnx_export import contract_network
 
 __all__ = ["TrainedNetwork", "open_trained"]
 
 WEIGHTS_SUFFIX = ".weights.h5"
 MODEL_FILE = "model.keras"
+_UNREADABLE = {
+    ".keras": "Copy the file again if it is damaged. If it has layers of your own, or a newer Keras saved it, export "
+    "it to ONNX where it was made, and use `edge-all wrap`."
+}
+"""What to do about a file that Keras cannot read, by its suffix; of any other kind it has to be saved anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +59,9 @@ def open_trained(source: Path, *, input_size: int | None = None, input_range: st
     network = _from_weights(file, input_size) if file.name.endswith(WEIGHTS_SUFFIX) else _from_model(file)
     _compute_in_float32(network)
     if BACKBONE in {layer.name for layer in network.layers}:
-        return TrainedNetwork(inference_network(network), "InceptionV3", int(network.input_shape[1]))
+        return TrainedNetwork(inference_network(network), architecture_of(network), int(network.input_shape[1]))
     exported = contract_network(network, input_range=input_range)
-    return TrainedNetwork(exported, network.name, int(exported.inputs[0].shape[1]))
+    return TrainedNetwork(exported, architecture_of(network), int(exported.inputs[0].shape[1]))
 
 
 def _from_model(file: Path) -> keras.Model:
@@ -65,7 +70,7 @@ def _from_model(file: Path) -> keras.Model:
     except (ValueError, OSError, TypeError, KeyError) as error:
         raise ModelIncompatibleError(
             f"{file} is no Keras model that this version can read ({_first_line(error)}).",
-            "Save it with Keras 3 as a .keras file.",
+            _UNREADABLE.get(file.suffix, "Save it with Keras 3 as a .keras file."),
         ) from error
 
 

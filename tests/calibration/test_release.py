@@ -14,7 +14,7 @@ import pytest
 
 from edge_all.classification.classifier import Classifier
 from edge_all.classification.verification import check_golden
-from edge_all.errors import ModelIntegrityError, UsageError
+from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, UsageError
 from edge_all.model.card import ModelCard
 from edge_all.model.package import load_package
 from edge_all_calibration.gating.decisions import fit_reference
@@ -207,6 +207,24 @@ def test_a_network_that_leans_to_one_class_but_divides_the_cells_is_calibrated(s
     rule = fit_reference(NetworkOutputs(probabilities, None), np.arange(16) >= 8, OperatingPolicy(), None)
     found = rule.decide(probabilities, None)
     assert found.label.tolist() == ["non-ALL"] * 8 + ["ALL"] * 8
+
+
+def test_swapped_classes_are_told_from_a_network_that_knows_nothing() -> None:
+    labels = np.arange(40) < 20
+    ordered = NetworkOutputs(np.linspace(0.05, 0.95, 40), None)
+    with pytest.raises(UsageError, match=r"(?s)AUC 0\.00.*swapped.*--positive"):
+        fit_reference(ordered, labels, OperatingPolicy(), None)
+    # Its temperature may well end within the limits, and minutes of quantising would follow.
+    mixed = NetworkOutputs(np.where(np.arange(40) % 2, 0.4, 0.45), None)
+    with pytest.raises(UsageError, match="no better than chance") as caught:
+        fit_reference(mixed, labels, OperatingPolicy(), None)
+    assert "swapped" not in str(caught.value)
+
+
+def test_logits_are_refused_as_what_they_are_before_anything_is_quantised() -> None:
+    outputs = NetworkOutputs(np.linspace(-3, 3, 20), None)
+    with pytest.raises(ModelIncompatibleError, match=r"no probabilities.*--logits"):
+        fit_reference(outputs, np.arange(20) > 9, OperatingPolicy(), None)
 
 
 def test_contradictory_cells_of_a_small_set_are_refused() -> None:

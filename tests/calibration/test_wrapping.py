@@ -55,14 +55,16 @@ def expected(crops: np.ndarray, wrapping: Wrapping, classes: int) -> np.ndarray:
     pooled = np.maximum(np.einsum("nhwcij,kcij->nhwk", windows, KERNEL), 0).mean(axis=(1, 2))
     logits = pooled @ HEAD[:, -classes:]
     if classes == 1:
-        return 1 / (1 + np.exp(-logits[:, 0]))
+        about_all = 1 / (1 + np.exp(-logits[:, 0]))
+        return about_all if wrapping.positive else 1 - about_all
     shares = np.exp(logits)
     return shares[:, wrapping.positive] / shares.sum(axis=1)
 
 
 @pytest.mark.parametrize("channels_first", [True, False])
 @pytest.mark.parametrize(
-    ("classes", "ending", "positive"), [(2, "Softmax", 1), (2, None, 0), (1, "Sigmoid", 1), (1, None, 1)]
+    ("classes", "ending", "positive"),
+    [(2, "Softmax", 1), (2, None, 0), (1, "Sigmoid", 1), (1, None, 1), (1, "Sigmoid", 0)],
 )
 def test_a_foreign_network_keeps_its_answers(
     tmp_path: Path, parts: CellParts, channels_first: bool, classes: int, ending: str | None, positive: int

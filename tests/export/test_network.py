@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.training, pytest.mark.filterwarnings("ignore"), pytest
 keras = pytest.importorskip("keras")
 from edge_all_export.network import (  # noqa: E402 - needs Keras
     BACKBONE,
+    architecture_of,
     build_network,
     inference_network,
     set_backbone_trainable,
@@ -133,6 +134,14 @@ def test_weights_of_a_backbone_are_taken_over(tmp_path: Path) -> None:
     source.save_weights(tmp_path / "blood.weights.h5")
     made = build_network(SIZE, tmp_path / "blood.weights.h5")
     assert (made.get_layer(BACKBONE).get_weights()[0] == source.get_weights()[0]).all()
+
+
+def test_the_architecture_is_read_from_the_network_itself() -> None:
+    assert architecture_of(build_network(SIZE, "none")) == "InceptionV3"
+    pixels = keras.Input((8, 8, 3))
+    other = keras.Model(pixels, keras.layers.Conv2D(2, 1, name="block_1")(pixels), name=BACKBONE)
+    assert "InceptionV3" not in architecture_of(keras.Model(pixels, other(pixels), name="second"))
+    assert architecture_of(other) == BACKBONE
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:

@@ -37,7 +37,9 @@ def wrap(
     mean: Annotated[str, typer.Option(help="Subtracted after division by 255: R,G,B.")] = "0,0,0",
     deviation: Annotated[str, typer.Option(help="Divides each channel after that: R,G,B.")] = "1,1,1",
     logits: Annotated[bool, typer.Option("--logits", help="The network ends in logits, not in probabilities.")] = False,
-    positive: Annotated[int, typer.Option(help="Index of ALL among its classes.")] = 1,
+    positive: Annotated[
+        int, typer.Option(help="Index of ALL among its classes; 0 too where a single output is about non-ALL.")
+    ] = 1,
     factor: Annotated[float, typer.Option(help="Side of a crop as a multiple of the nucleus.")] = 2.0,
     blank: Annotated[bool, typer.Option("--blank", help="Whiten the neighbours of a cell in its crop.")] = False,
     variants: Annotated[str, typer.Option("--variants", help="Precisions, FP32 always among them.")] = "fp32,fp16,int8",

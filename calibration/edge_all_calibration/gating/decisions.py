@@ -78,15 +78,23 @@ def _require_usable(rule: DecisionRule, known: OutOfFold, policy: OperatingPolic
     too, and its thresholds divide the cells all the same.
 
     Raises:
-        UsageError: the temperature ended at a limit and the network orders the cells no better than chance; or one of
-            the two labels can never be given, and no threshold was fixed by hand.
+        UsageError: the network orders the cells no better than chance, and the temperature ended at a limit or no
+            threshold was fixed by hand; or one of the two labels can never be given, and none was fixed by hand.
     """
     wrong = ""
-    if lies_at_limit(rule.temperature) and not better_than_chance(known.probabilities, known.labels):
-        wrong = (
-            f"its probabilities order them no better than chance (AUC {auc(known.probabilities, known.labels):.2f}), "
-            f"and their temperature lies beyond {rule.temperature:.3g}, where the search ends"
-        )
+    remedy = (
+        "Check their labels, and with `edge-all evaluate` that the network tells the classes apart; give more "
+        "cells, 15 of each class at least."
+    )
+    useless = not better_than_chance(known.probabilities, known.labels)
+    if useless and (policy.kind != "fixed" or lies_at_limit(rule.temperature)):
+        wrong = f"its probabilities order them no better than chance (AUC {auc(known.probabilities, known.labels):.2f})"
+        if better_than_chance(1 - known.probabilities, known.labels):
+            wrong += ", but well the other way round: the classes are swapped"
+            remedy = (
+                "Check their labels, and which output of the network is about ALL (`edge-all wrap --positive`; its "
+                "outputs count from 0)."
+            )
     elif policy.kind != "fixed" and rule.thresholds.all_from >= 1.0:
         wrong = "by the thresholds that suit them no cell could ever be called ALL"
     elif policy.kind != "fixed" and rule.thresholds.non_all_below <= 0.0:
@@ -95,8 +103,7 @@ def _require_usable(rule: DecisionRule, known: OutOfFold, policy: OperatingPolic
         blasts = int(known.labels.sum())
         raise UsageError(
             f"The {len(known.labels)} cells for calibration ({blasts} ALL) do not fit the network: {wrong}.",
-            "Check their labels, and with `edge-all evaluate` that the network tells the classes apart; give more "
-            "cells, 15 of each class at least.",
+            remedy,
         )
 
 

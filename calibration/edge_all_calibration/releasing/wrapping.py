@@ -36,7 +36,8 @@ class Wrapping:
         mean: subtracted from each channel, red first, after the division by 255.
         deviation: divides each channel after that.
         outputs: whether the network ends in ``probabilities`` or in ``logits``.
-        positive: index of ALL among its outputs; with a single output that output is about ALL.
+        positive: index of ALL among its outputs; with a single output, 1 says that it is about ALL and 0 that it is
+            about non-ALL.
     """
 
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
@@ -84,8 +85,11 @@ def wrap_network(source: Path, target: Path, wrapping: Wrapping) -> int:
             "It must be a square RGB picture of fixed size, float32 or uint8.",
         )
     width = _output_width(graph, source)
-    if width > 1 and not 0 <= wrapping.positive < width:
-        raise UsageError(f"The network has {width} classes, none of them number {wrapping.positive}.", "Count from 0.")
+    classes = max(width, 2)
+    if not 0 <= wrapping.positive < classes:
+        raise UsageError(
+            f"The network has {classes} classes, none of them number {wrapping.positive}.", "Count from 0."
+        )
 
     _prefix(graph, inputs[0].name, graph.output[0].name)
     before = _scaling(wrapping, f"{PREFIX}inner_input", kind, channels_first=channels_first)
@@ -243,6 +247,10 @@ def _choice(wrapping: Wrapping, answer: str, width: int) -> tuple[list[onnx.Node
     if width > 1:
         steps.append(("Gather", [f"{PREFIX}class"], {"axis": 1}))
         constants[f"{PREFIX}class"] = np.array([wrapping.positive], np.int64)
+    elif wrapping.positive == 0:
+        # One minus it, by operators that take a value in front.
+        steps += [("Neg", [], {}), ("Add", [f"{PREFIX}one"], {})]
+        constants[f"{PREFIX}one"] = np.ones(1, np.float32)
     steps.append(("Reshape", [f"{PREFIX}flat"], {}))
     return _chain(answer, "probability", steps, "after"), constants
 

@@ -39,8 +39,10 @@ def read_class_folders(folder: Path) -> CellSet:
     classes = {path: CLASS_NAMES[path.name.lower()] for path in sorted(folder.iterdir()) if _is_class(path)}
     if set(classes.values()) != {ALL, NON_ALL}:
         raise UsageError(
-            f"{folder} needs one folder for each class and has {sorted(path.name for path in classes) or 'none'}.",
-            "Name them ALL and non-ALL.",
+            f"{folder} needs one folder for each class and holds the folders "
+            f"{', '.join(sorted(path.name for path in folder.iterdir() if path.is_dir())) or 'none'}.",
+            "Name them ALL and non-ALL, right in this folder. Known too, in any case: "
+            f"{', '.join(name for name in CLASS_NAMES if name not in ('all', 'non-all'))}.",
         )
     groups = _groups(folder / "groups.csv")
     whole = CellSet(())
