@@ -20,6 +20,7 @@ try:
 
     from edge_all import __version__
     from edge_all.cli import benchmark, classify, demo, doctor, model, screen, segment
+    from edge_all.cli.terminal import end_of_output, guard_standard_streams
     from edge_all.errors import EdgeAllError, MissingPackageError
     from edge_all.results import INTENDED_USE
 except KeyboardInterrupt:
@@ -68,15 +69,19 @@ def main() -> NoReturn:
 
     Exit status: 0 all images judged, 1 some could not be, 2 wrong usage or nothing could run, 130 interrupted.
     """
+    guard_standard_streams()
     try:
         build_app()(standalone_mode=True)
+        status = 0
     except EdgeAllError as error:
         _complain(error)
-        sys.exit(2)
+        status = 2
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
-        sys.exit(INTERRUPTED)
-    sys.exit(0)
+        status = INTERRUPTED
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    sys.exit(end_of_output(status))
 
 
 def _show_version(wanted: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import BinaryIO
 
 from edge_all.errors import OutputError
 
-__all__ = ["atomic_file", "output_error", "write_atomically"]
+__all__ = ["atomic_file", "is_part", "output_error", "write_atomically"]
 
 _REMEDIES = {
     errno.ENOSPC: "Free space on that disk, or choose another output folder with -o.",
@@ -65,6 +66,11 @@ def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
             raise
     except OSError as error:
         raise output_error(path, error) from error
+
+
+def is_part(name: str) -> bool:
+    """Whether a file of this name is one that `atomic_file` had begun."""
+    return re.fullmatch(r"\.[0-9a-f]{16}\.part", name) is not None
 
 
 def _created(part: Path) -> BinaryIO:

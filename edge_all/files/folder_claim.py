@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import IO
 
 from edge_all.errors import OutputError
+from edge_all.files.atomic import is_part
 
-__all__ = ["claimed_folder", "refuse_folder_of_images"]
+__all__ = ["claimed_folder", "hold", "refuse_folder_of_images"]
 
 LOCK_NAME = ".edge-all.lock"
 
@@ -33,17 +34,18 @@ def claimed_folder(folder: Path, *, marker: str, resume: bool) -> Iterator[Path]
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK_NAME).open("a")
+        lock = _locked(folder / LOCK_NAME)
     except OSError as error:
         raise OutputError(
             f"The output folder {folder} cannot be written ({error.strerror or error}).",
             "Choose another folder with -o, or ask for permission to write there.",
         ) from error
+    if lock is None:
+        raise OutputError(
+            f"The output folder {folder} is in use by another run.", "Wait for it to end, or choose another folder."
+        )
     with lock:
-        if not _lock(lock):
-            raise OutputError(
-                f"The output folder {folder} is in use by another run.", "Wait for it to end, or choose another folder."
-            )
+        _clear_leftovers(folder)
         try:
             if (folder / marker).exists() and not resume:
                 raise OutputError(
@@ -54,6 +56,33 @@ def claimed_folder(folder: Path, *, marker: str, resume: bool) -> Iterator[Path]
         finally:
             with suppress(OSError):  # Windows keeps an open file; the empty file left there holds nobody up
                 (folder / LOCK_NAME).unlink()
+
+
+def _locked(path: Path) -> IO[str] | None:
+    """The lock file, open and held; None where another process holds it.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    while True:
+        lock = path.open("a")
+        if not hold(lock):
+            lock.close()
+            return None
+        # Between opening and locking, a run that ended may have removed the file; the lock is then one on nothing.
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock.fileno()), path.stat()):
+                return lock
+        lock.close()
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Remove what `edge_all.files.atomic` left half written where a run was killed; nobody else writes here now."""
+    for pattern in (".*.part", "*/.*.part"):
+        for part in folder.glob(pattern):
+            if is_part(part.name) and part.is_file() and not part.is_symlink():
+                with suppress(OSError):
+                    part.unlink()
 
 
 def refuse_folder_of_images(folder: Path, images: Iterable[Path]) -> None:
@@ -75,7 +104,8 @@ def refuse_folder_of_images(folder: Path, images: Iterable[Path]) -> None:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: IO[str]) -> bool:
+    def hold(file: IO[str]) -> bool:
+        """Lock an open file for this process; false where another one holds it."""
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         except OSError:
@@ -85,7 +115,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _lock(file: IO[str]) -> bool:
+    def hold(file: IO[str]) -> bool:
+        """Lock an open file for this process; false where another one holds it."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -13,6 +13,7 @@ import shutil
 import ssl
 import stat
 import tempfile
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -37,6 +38,9 @@ SIZE_LIMIT = 1024**3
 ENTRY_LIMIT = 64
 _CHUNK = 1024 * 1024
 _TIMEOUT_SECONDS = 30
+"""For each answer of the server ..."""
+_LONGEST_DOWNLOAD_SECONDS = 3600
+"""... and for the whole: a server that sends a byte now and then would never be given up."""
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -234,6 +238,11 @@ def require_https(address: str) -> None:
         raise UsageError(f"{address} is not an https address.", "Only https is fetched; or download the file yourself.")
 
 
+def _require_time(ends: float) -> None:
+    if time.monotonic() > ends:
+        raise TimeoutError(f"it took longer than {_LONGEST_DOWNLOAD_SECONDS // 60} minutes")
+
+
 def download(address: str, target: Path) -> None:
     """Fetch an archive; the only place where edge-all ever opens a connection, and only for an address typed by a user.
 
@@ -245,9 +254,12 @@ def download(address: str, target: Path) -> None:
     require_https(address)
     opener = urllib.request.build_opener(_HttpsOnly())
     written = 0
+    ends = time.monotonic() + _LONGEST_DOWNLOAD_SECONDS
     try:
         with opener.open(address, timeout=_TIMEOUT_SECONDS) as response, target.open("wb") as stream:
-            while chunk := response.read(_CHUNK):
+            # read1: what has come, and not until a whole chunk has come together.
+            while chunk := response.read1(_CHUNK):
+                _require_time(ends)
                 written += len(chunk)
                 if written > SIZE_LIMIT:
                     raise ModelIntegrityError(

@@ -80,14 +80,22 @@ class StoredPackage:
 
 
 def store_path() -> Path:
-    """The folder of the user's own packages, by the custom of the operating system; it need not exist."""
+    """The folder of the user's own packages, by the custom of the operating system; it need not exist.
+
+    A user without a home, such as a service, has one in which nothing is and nothing can be.
+    """
+    try:
+        return _data_folder() / "edge-all" / "models"
+    except RuntimeError:
+        return Path(os.devnull) / "edge-all" / "models"
+
+
+def _data_folder() -> Path:
     if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "edge-all" / "models"
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
 
 
 def list_packages() -> tuple[StoredPackage, ...]:
@@ -120,7 +128,9 @@ def find_package(model: str | None = None) -> ModelPackage:
     """
     if model is None or model == EMBEDDED:
         return load_package(default_package_path())
-    folder = Path(model).expanduser()
+    folder = Path(model)
+    with contextlib.suppress(RuntimeError):  # no home that ~ could stand for
+        folder = folder.expanduser()
     if folder.is_dir():
         return load_package(folder)
     name, _, version = model.partition("@")

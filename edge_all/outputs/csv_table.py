@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ COLUMNS = (
 )
 """The columns, left to right. Positions and sizes are in pixels of the image; what is not known is left empty."""
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+_FORMULA_START = re.compile(r"(^|[;|\t\r\n])(?=[\s\"']*[=+\-@＝＋－＠]|[\t\r\n])")  # noqa: RUF001
 """What makes Excel and LibreOffice take a text for a formula (OWASP, "CSV Injection"), in both widths."""
 
 
@@ -79,4 +80,5 @@ def _written(name: str, value: Any) -> str | int | float | None:  # noqa: ANN401
 
 def _text(value: str) -> str:
     """A text that no spreadsheet takes for a formula."""
-    return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
+    # Also behind what a spreadsheet of another country splits at: in "a;=1+1.jpg" the second part is a formula there.
+    return _FORMULA_START.sub(r"\1'", value)

@@ -80,3 +80,12 @@ def test_an_unwritable_place_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "cells.csv").mkdir()
     with pytest.raises(OutputError, match=r"cells\.csv"):
         write_cells(tmp_path / "cells.csv", [])
+
+
+@pytest.mark.parametrize("separator", [";", "|", "\t"])
+@pytest.mark.parametrize("formula", ["=HYPERLINK(1)", " +1", '"=1', "@SUM(1)"])
+def test_no_part_of_a_name_is_a_formula_where_a_spreadsheet_splits_elsewhere(separator: str, formula: str) -> None:
+    from edge_all.outputs.csv_table import _text
+
+    assert _text(f"a{separator}{formula}.jpg") == f"a{separator}'{formula}.jpg"
+    assert _text("S-1042; second=try, a-b.jpg") == "S-1042; second=try, a-b.jpg"

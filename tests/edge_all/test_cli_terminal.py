@@ -1,0 +1,95 @@
+"""What is printed obeys nobody but us, and a terminal that fails costs no result."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_all.cli.terminal import harmless
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2Jx\x9b31m\u202egpj.png"
+MAIN = "from edge_all.cli.main import main; main()"
+
+
+@given(st.text())
+def test_without_a_terminal_no_control_character_passes(text: str) -> None:
+    for terminal in (False, True):
+        shown = harmless(text + HOSTILE, terminal=terminal)
+        assert not {"\x07", "\x9b", "\u202e", "\x1b]"} & set(shown)
+        assert "\x1b]" not in shown
+    assert "\x1b" not in harmless(text, terminal=False)
+
+
+def test_what_it_writes_out_json_reads_back() -> None:
+    text = json.dumps({"name": HOSTILE}, ensure_ascii=False)
+    assert json.loads(harmless(text, terminal=False)) == {"name": HOSTILE}
+
+
+def test_colours_and_progress_bars_pass_to_a_terminal_alone() -> None:
+    coloured = "\x1b[1;31mred\x1b[0m\r\x1b[2K\x1b[?25l"
+    assert harmless(coloured, terminal=True) == coloured
+    assert "\x1b" not in harmless(coloured, terminal=False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+def test_hostile_names_reach_no_stream_raw(tmp_path: Path) -> None:
+    image = tmp_path / f"slide{HOSTILE}" / f"field{HOSTILE}"
+    image.parent.mkdir()
+    image.write_bytes(b"no image")
+    for arguments in (["screen", str(image), "-o", str(tmp_path / "out")], ["segment", f"--{HOSTILE}"]):
+        done = subprocess.run([sys.executable, "-c", MAIN, *arguments], capture_output=True, check=False)
+        said = done.stdout + done.stderr
+        assert b"\x1b" not in said
+        assert b"\x07" not in said
+        assert b"u001b" in said or arguments[0] == "segment"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_standard_output_is_said_without_a_traceback() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", MAIN, "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert "standard output cannot be written (No space left on device)" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, "--help"], stdout=write, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(write)
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="homes of Linux")
+@pytest.mark.parametrize("home", ["missing", "unknown"])
+def test_a_user_without_a_home_is_no_traceback(tmp_path: Path, home: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HOME", "XDG_", "EDGE_"))}
+    prefix = ""
+    if home == "missing":
+        environment["HOME"] = str(tmp_path / "nowhere")
+    else:  # a number without a name, as in a container
+        prefix = "from pathlib import Path\ndef none(): raise RuntimeError('no home')\nPath.home = none\n"
+    for arguments in (["model", "list"], ["model", "show"]):
+        done = subprocess.run(
+            [sys.executable, "-c", prefix + MAIN, *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
