@@ -114,7 +114,7 @@ class Classifier:
             self.require_activations()
         needed = self.rule.needed_outputs
         outputs = self._session.run(crops, (*needed, "activation") if activations else needed)
-        found = self.rule.decide(outputs["probability"], outputs.get("features"))
+        found = self.rule.decide(outputs["probability"], outputs.get("features"), crops)
         distances = [None] * len(crops) if found.relative_distance is None else found.relative_distance.tolist()
         # The logit is divided by the temperature, and so is what adds up to it.
         maps = list(outputs["activation"] / np.float32(self.rule.temperature)) if activations else [None] * len(crops)

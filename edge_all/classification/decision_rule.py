@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edge_all.classification.appearance import Appearance, read_appearance, traits_of
 from edge_all.classification.feature_statistics import FeatureStatistics, read_statistics
 from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, UsageError
 from edge_all.model.card import Band, Thresholds, VariantName
 from edge_all.model.package import ModelPackage
+from edge_all.results import RgbImage
 
 __all__ = [
     "DecisionRule",
@@ -52,6 +54,7 @@ class DecisionRule:
         temperature: divides the logit.
         thresholds: on the calibrated probability, and on the distance from the training cells.
         statistics: of the training cells; None where there are none, and then the limit is not applied.
+        appearance: of the known laboratories; None where it is not known.
 
     Raises:
         UsageError: a temperature that is not a positive number.
@@ -60,6 +63,7 @@ class DecisionRule:
     temperature: float
     thresholds: Thresholds
     statistics: FeatureStatistics | None = None
+    appearance: Appearance | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.temperature < math.inf:
@@ -70,12 +74,19 @@ class DecisionRule:
         """The network's outputs that decisions rest on."""
         return ("probability",) if self._limits() is None else ("probability", "features")
 
-    def decide(self, probability: NDArray[np.floating], features: NDArray[np.float32] | None) -> Decisions:
+    def decide(
+        self,
+        probability: NDArray[np.floating],
+        features: NDArray[np.float32] | None,
+        crops: RgbImage | None = None,
+    ) -> Decisions:
         """Judge cells.
 
         Args:
             probability: ``float [n]`` of the network, before the temperature.
             features: ``float32 [n, d]`` of the network; read only where `needed_outputs` names them.
+            crops: ``uint8 [n, side, side, 3]`` RGB, for the appearance; None leaves it out, as the gate does, to which
+                it would say the same of every precision.
 
         Raises:
             ModelIncompatibleError: the network answers with something that is no probability.
@@ -83,6 +94,9 @@ class DecisionRule:
         """
         calibrated = calibrated_probability(probability, self.temperature)
         distance = self.relative_distance(features)
+        if self.appearance is not None and crops is not None:
+            unlike = self.appearance.relative_distances(traits_of(crops))
+            distance = unlike if distance is None else np.maximum(distance, unlike)
         return Decisions(calibrated, distance, labels_of(calibrated, distance, self.thresholds))
 
     def relative_distance(self, features: NDArray[np.float32] | None) -> NDArray[np.float64] | None:
@@ -117,7 +131,7 @@ def read_rule(package: ModelPackage, variant: VariantName) -> DecisionRule:
     """
     block = package.variant(variant)
     statistics = None if block.thresholds.out_of_distribution is None else read_statistics(package)
-    return DecisionRule(block.temperature, block.thresholds, statistics)
+    return DecisionRule(block.temperature, block.thresholds, statistics, read_appearance(package))
 
 
 def calibrated_probability(probability: NDArray[np.floating], temperature: float) -> NDArray[np.float64]:

@@ -115,6 +115,8 @@ class ModelCard:
         variants: by precision name.
         feature_statistics: file with ``mean [d]`` and ``precision [d, d]`` (npz) for the out-of-distribution score, and
             its SHA-256; None where the package offers none.
+        appearance: file with what the known laboratories look like (npz, `edge_all.classification.appearance`), and its
+            SHA-256; None where the package offers none.
         training: data sets with citation, numbers of cells, recipe.
         evaluation: figures with intervals, split and number of cells.
         limitations: what a user must know, a sentence each.
@@ -132,6 +134,7 @@ class ModelCard:
     preprocessing: PreprocessingSpec
     variants: dict[VariantName, Variant]
     feature_statistics: dict[str, str] | None = None
+    appearance: dict[str, str] | None = None
     training: dict[str, Any] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
     limitations: tuple[str, ...] = ()

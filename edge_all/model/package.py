@@ -79,6 +79,11 @@ class ModelPackage:
         statistics = self.card.feature_statistics
         return None if statistics is None else self.path / statistics["file"]
 
+    @property
+    def appearance_file(self) -> Path | None:
+        """The npz file with what the known laboratories look like; None where there is none."""
+        return None if self.card.appearance is None else self.path / self.card.appearance["file"]
+
 
 def default_package_path() -> Path:
     """The package that is embedded in edge-all."""
@@ -168,13 +173,14 @@ def card_files(card: ModelCard) -> dict[str, str]:
         ModelIntegrityError: a name that is not a plain file name inside the package.
     """
     pairs = [(variant.file, variant.sha256) for variant in card.variants.values()]
-    if card.feature_statistics is not None:
+    for block in ("feature_statistics", "appearance"):
+        named = getattr(card, block)
+        if named is None:
+            continue
         try:
-            pairs.append((card.feature_statistics["file"], card.feature_statistics["sha256"]))
+            pairs.append((named["file"], named["sha256"]))
         except (KeyError, TypeError) as error:
-            raise ModelIntegrityError(
-                "The card's block feature_statistics is damaged.", "Install the package again."
-            ) from error
+            raise ModelIntegrityError(f"The card's block {block} is damaged.", "Install the package again.") from error
     for name, _ in pairs:
         if not _is_plain_name(name):
             raise ModelIntegrityError(

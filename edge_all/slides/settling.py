@@ -18,7 +18,14 @@ from collections import Counter, defaultdict
 from edge_all.model.card import Thresholds
 from edge_all.results import CellLabel, FieldResult, Verdict
 from edge_all.slides.repeats import SeenFields
-from edge_all.slides.verdict import CUSTOMARY_COUNT, DEFINING_BLAST_SHARE, SIGNIFICANCE, chance_of_at_least, decide
+from edge_all.slides.verdict import (
+    CUSTOMARY_COUNT,
+    DEFINING_BLAST_SHARE,
+    SIGNIFICANCE,
+    chance_of_at_least,
+    decide,
+    is_unlike,
+)
 
 __all__ = ["SettledSlides", "evidence_above", "settled_verdict", "share_to_exclude"]
 
@@ -70,7 +77,7 @@ def share_to_exclude(rate: float) -> float:
     return min(next(suspicious, FULL_COUNT) / FULL_COUNT, DEFINING_BLAST_SHARE)
 
 
-def settled_verdict(blasts: int, indeterminate: int, judged: int, rate: float) -> Verdict | None:
+def settled_verdict(blasts: int, indeterminate: int, judged: int, rate: float, unlike: int = 0) -> Verdict | None:
     """The verdict that further cells of the slide need not be waited for.
 
     Args:
@@ -78,6 +85,7 @@ def settled_verdict(blasts: int, indeterminate: int, judged: int, rate: float) -
         indeterminate: cells that could not be decided.
         judged: all judged cells, both of these included.
         rate: the classifier's false-positive rate.
+        unlike: cells beyond what the model has learned.
 
     Returns:
         ``suspicious`` or ``not detected``, always what `judge_slide` says of the same cells; None
@@ -94,7 +102,7 @@ def settled_verdict(blasts: int, indeterminate: int, judged: int, rate: float) -
         settled = "not detected"
     else:
         return None
-    verdict, _ = decide(blasts, judged, indeterminate, rate)
+    verdict, _ = decide(blasts, judged, indeterminate, rate, unlike)
     return settled if verdict == settled else None
 
 
@@ -109,6 +117,7 @@ class SettledSlides:
         """
         self._thresholds = thresholds
         self._labels: defaultdict[str, Counter[CellLabel | None]] = defaultdict(Counter)
+        self._unlike: Counter[str] = Counter()
         self._settled: set[str] = set()
         self._seen = SeenFields()
 
@@ -121,9 +130,11 @@ class SettledSlides:
             return
         labels = self._labels[field.slide]
         labels.update(cell.label for cell in field.candidates)
+        self._unlike[field.slide] += sum(is_unlike(cell) for cell in field.candidates)
         blasts, indeterminate = labels["ALL"], labels["indeterminate"]
         judged = blasts + indeterminate + labels["non-ALL"]
         # Not for good: a run that is resumed adds all the fields of the earlier one before it asks.
         self._settled.discard(field.slide)
-        if settled_verdict(blasts, indeterminate, judged, self._thresholds.false_positive_rate):
+        rate = self._thresholds.false_positive_rate
+        if settled_verdict(blasts, indeterminate, judged, rate, self._unlike[field.slide]):
             self._settled.add(field.slide)

@@ -1,9 +1,11 @@
 """From the cells of a slide to a verdict, with the doubt that the count leaves.
 
 A bare percentage misleads: 0 ALL cells in 200 still allow 1.9 %, and 20 % of 100 means 13 to 29 %. Every fraction
-therefore carries its Wilson interval, and the verdict asks two questions of the counts:
+therefore carries its Wilson interval, and the verdict asks three questions of the counts:
 
-* Are there more ALL cells than the classifier's own false positives explain? Then the slide is ``suspicious``.
+* Does the model know this slide at all? Where most of its cells lie beyond what the model has learned, the slide is
+  ``indeterminate`` whatever the network says of them.
+* If so, are there more ALL cells than the classifier's own false positives explain? Then the slide is ``suspicious``.
 * If not, does the interval exclude the share of blasts that defines the disease, even if every indeterminate cell
   were one? Only then is it ``not detected``.
 
@@ -16,8 +18,9 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from edge_all.classification.decision_rule import is_out_of_distribution
 from edge_all.model.card import Thresholds
-from edge_all.results import FieldResult, SlideResult, Verdict
+from edge_all.results import Cell, FieldResult, SlideResult, Verdict
 from edge_all.slides.repeats import repeated_fields
 from edge_all.wording.percentages import percent, percent_range
 
@@ -26,6 +29,7 @@ __all__ = [
     "DEFINING_BLAST_SHARE",
     "SIGNIFICANCE",
     "decide",
+    "is_unlike",
     "judge_slide",
     "wilson_interval",
 ]
@@ -36,6 +40,11 @@ SIGNIFICANCE = 0.01
 """A slide is suspicious when false positives alone give as many ALL cells less often than this."""
 CUSTOMARY_COUNT = 100
 """A differential counts 100 or 200 white cells; under 100 the result carries a warning."""
+UNKNOWN_SHARE = 0.5
+"""A slide of which more than this share of the cells is unlike what the model has learned is unknown to it: its median
+cell is. How often that finds a stranger and how often it wrongs a laboratory's own slides stands with the limit of a
+laboratory, `edge_all_calibration.probability.appearance.CAP`."""
+UNKNOWN_SLIDE = "The stain or camera of this slide is unlike those that the model has learned"
 Z_95 = 1.959963984540054
 
 
@@ -90,7 +99,13 @@ def judge_slide(
     blasts, judged = by_label["ALL"], sum(by_label[label] for label in ("ALL", "non-ALL", "indeterminate"))
 
     interval = wilson_interval(blasts, judged) if judged else None
-    verdict, reason = decide(blasts, judged, by_label["indeterminate"], thresholds.false_positive_rate)
+    verdict, reason = decide(
+        blasts,
+        judged,
+        by_label["indeterminate"],
+        thresholds.false_positive_rate,
+        sum(is_unlike(cell) for field in counted for cell in field.candidates),
+    )
     if not by_status["ok"]:
         reason = "No field of this slide could be judged."
     return SlideResult(
@@ -114,7 +129,12 @@ def judge_slide(
     )
 
 
-def decide(blasts: int, judged: int, indeterminate: int, rate: float) -> tuple[Verdict, str]:
+def is_unlike(cell: Cell) -> bool:
+    """Whether a cell lies beyond what the model has learned, by its features or by how it looks."""
+    return cell.out_of_distribution is not None and bool(is_out_of_distribution(cell.out_of_distribution))
+
+
+def decide(blasts: int, judged: int, indeterminate: int, rate: float, unlike: int = 0) -> tuple[Verdict, str]:
     """The verdict on a count of cells, and why.
 
     Args:
@@ -122,11 +142,14 @@ def decide(blasts: int, judged: int, indeterminate: int, rate: float) -> tuple[V
         judged: all judged cells, the indeterminate included.
         indeterminate: cells that could not be decided.
         rate: the classifier's false-positive rate.
+        unlike: cells beyond what the model has learned, see `is_unlike`.
     """
     if judged == 0:
         return "indeterminate", "No white cell was found, which is not the same as finding no disease."
     low, high = wilson_interval(blasts, judged)
     counted = f"{blasts} of {judged} cells are ALL ({percent_range(low, high)})"
+    if unlike > UNKNOWN_SHARE * judged:
+        return "indeterminate", f"{UNKNOWN_SLIDE} ({unlike} of {judged} cells): look at it yourself."
     if blasts and chance_of_at_least(blasts, judged, rate) < SIGNIFICANCE:
         return "suspicious", f"{counted}, more than the classifier's false positives (up to {percent(rate)}) explain."
     if high > DEFINING_BLAST_SHARE:

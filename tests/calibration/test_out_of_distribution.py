@@ -11,6 +11,7 @@ from edge_all.classification.decision_rule import DecisionRule
 from edge_all.model.card import Thresholds
 from edge_all_calibration.gating.decisions import fit_variant
 from edge_all_calibration.probability.out_of_distribution import (
+    MARGIN,
     condense_features,
     distance_limit,
     fit_statistics,
@@ -31,7 +32,7 @@ def test_the_limit_lets_all_but_one_in_a_hundred_pass() -> None:
     generator = np.random.default_rng(0)
     features = generator.normal(size=(1000, 5)).astype(np.float32)
     statistics = fit_statistics(features[:500])
-    limit = distance_limit(features[500:], statistics)
+    limit = distance_limit(features[500:], statistics) / MARGIN
     assert 0 < (statistics.squared_distances(features[500:]) > limit).mean() <= 0.01
 
 

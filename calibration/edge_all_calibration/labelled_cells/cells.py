@@ -8,6 +8,7 @@ sides of a split makes every figure too good.
 
 from __future__ import annotations
 
+import dataclasses
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
@@ -38,12 +39,14 @@ class LabelledCells:
         labels: ``bool [n]``, True is ALL.
         groups: ``str [n]``, the unit that may not be divided between training, calibration and test.
         slides: ``str [n]``, the slide, or where that is not known the field, that a verdict would be about.
+        laboratories: ``str [n]``, where each cell was stained and photographed; empty where that is not known.
     """
 
     crops: NDArray[np.uint8]
     labels: NDArray[np.bool_]
     groups: NDArray[np.str_]
     slides: NDArray[np.str_]
+    laboratories: NDArray[np.str_] = dataclasses.field(default_factory=lambda: np.zeros(0, np.str_))
 
     def __post_init__(self) -> None:
         shape = self.crops.shape
@@ -52,7 +55,10 @@ class LabelledCells:
                 f"Crops must be uint8 [n, size, size, 3], not {self.crops.dtype} {list(shape)}.",
                 "Cut them with edge_all.preprocessing.crop_cell.",
             )
-        lengths = {len(values) for values in (self.crops, self.labels, self.groups, self.slides)}
+        if not len(self.laboratories):
+            object.__setattr__(self, "laboratories", np.full(len(self.crops), "", np.str_))
+        columns = (self.crops, self.labels, self.groups, self.slides, self.laboratories)
+        lengths = {len(values) for values in columns}
         if len(lengths) != 1:
             raise InputError(
                 f"Crops, labels, groups and slides differ in length ({sorted(lengths)}).", "Give one of each per cell."
@@ -68,7 +74,13 @@ class LabelledCells:
 
     def subset(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> LabelledCells:
         """The cells that a mask or an index array names."""
-        return LabelledCells(self.crops[chosen], self.labels[chosen], self.groups[chosen], self.slides[chosen])
+        return LabelledCells(
+            self.crops[chosen],
+            self.labels[chosen],
+            self.groups[chosen],
+            self.slides[chosen],
+            self.laboratories[chosen],
+        )
 
     def counts(self) -> dict[str, int]:
         """Numbers for cards and reports: cells, of which ALL, groups and slides."""
@@ -81,6 +93,34 @@ class LabelledCells:
         }
 
 
+<<<<<<< HEAD
+=======
+def save_cells(file: Path, cells: LabelledCells) -> None:
+    """Write a cell set as one compressed ``.npz``.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    temporary = file.with_name(f".{file.name}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            np.savez_compressed(
+                stream,
+                crops=cells.crops,
+                labels=cells.labels,
+                groups=np.asarray(cells.groups, np.str_),
+                slides=np.asarray(cells.slides, np.str_),
+                laboratories=np.asarray(cells.laboratories, np.str_),
+            )
+        temporary.replace(file)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(
+            f"Cannot write {file} ({error.strerror}).", "Check permissions and free disk space."
+        ) from error
+
+
+>>>>>>> 657c1ca (A slide whose stain or camera the model does not know is indeterminate: what known laboratories look like travels in the package)
 def load_cells(file: Path) -> LabelledCells:
     """Read a cell set: an ``.npz`` with ``crops``, ``labels``, ``groups`` and ``slides`` as of `LabelledCells`.
 
@@ -105,6 +145,8 @@ def load_cells(file: Path) -> LabelledCells:
                 labels.astype(np.bool_),
                 arrays["groups"].astype(np.str_),
                 arrays["slides"].astype(np.str_),
+                # Sets of before 0.1.0 do not know them.
+                arrays["laboratories"].astype(np.str_) if "laboratories" in arrays else np.zeros(0, np.str_),
             )
     except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(

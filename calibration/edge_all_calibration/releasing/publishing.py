@@ -71,8 +71,9 @@ def embed_package(package: Path, target: Path, variant: VariantName = "int8", *,
     kept = source.variant(variant)
     with published_folder(target, replace=replace) as stage:
         shutil.copyfile(source.variant_file(variant), stage / kept.file)
-        if source.feature_statistics_file is not None:
-            shutil.copyfile(source.feature_statistics_file, stage / source.feature_statistics_file.name)
+        for file in (source.feature_statistics_file, source.appearance_file):
+            if file is not None:
+                shutil.copyfile(file, stage / file.name)
         write_card(stage, dataclasses.replace(source.card, variants={variant: kept}))
         load_package(stage)
         size = sum(file.stat().st_size for file in stage.iterdir())

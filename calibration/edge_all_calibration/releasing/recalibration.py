@@ -212,5 +212,6 @@ def _copy_files(package: ModelPackage, folder: Path, card: ModelCard) -> None:
             onnx.save(model, folder / source.name)
         else:
             shutil.copyfile(source, folder / source.name)
-    if package.feature_statistics_file is not None:
-        shutil.copyfile(package.feature_statistics_file, folder / package.feature_statistics_file.name)
+    for file in (package.feature_statistics_file, package.appearance_file):
+        if file is not None:
+            shutil.copyfile(file, folder / file.name)

@@ -20,6 +20,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from edge_all.classification.appearance import Appearance
 from edge_all.classification.decision_rule import DecisionRule, Decisions
 from edge_all.classification.feature_statistics import FeatureStatistics
 from edge_all.errors import ModelIncompatibleError, UsageError
@@ -34,6 +35,7 @@ from edge_all_calibration.labelled_cells.cells import (
     require_both_classes,
     require_disjoint,
 )
+from edge_all_calibration.probability.appearance import fit_appearance, save_appearance
 from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.probability.out_of_distribution import (
     condense_features,
@@ -47,11 +49,16 @@ from edge_all_calibration.quantizing.operator_sets import drop_unused_operator_s
 from edge_all_calibration.quantizing.quantization import RANGE_CELLS, quantise
 from edge_all_calibration.quantizing.scores import Score
 
+<<<<<<< HEAD
 __all__ = ["REJECTED", "STATISTICS_FILE", "CellParts", "Release", "ReleasePlan", "build_release"]
+=======
+__all__ = ["APPEARANCE_FILE", "REJECTED", "STATISTICS_FILE", "CellParts", "Release", "build_release"]
+>>>>>>> 657c1ca (A slide whose stain or camera the model does not know is indeterminate: what known laboratories look like travels in the package)
 
 REJECTED = "rejected"
 """Folder inside the package for variants that the gate refused; the card does not name them, so nothing runs them."""
 STATISTICS_FILE = "features.npz"
+APPEARANCE_FILE = "appearance.npz"
 TOOLS = (
     "edge-all",
     "edge-all-calibration",
@@ -184,8 +191,7 @@ def build_release(
 
     progress("What is ordinary: features of known cells")
     statistics = _prepare_reference(network, files["fp32"], parts)
-    if statistics is not None:
-        save_statistics(folder / STATISTICS_FILE, statistics)
+    references = _save_references(folder, statistics, fit_appearance(parts.training or parts.calibration))
     progress("FP32: temperature and thresholds")
     reference = run_network(files["fp32"], parts.calibration.crops)
     leading = fit_reference(reference, parts.calibration.labels, plan.policy, statistics, parts.out_of_fold)
@@ -219,10 +225,16 @@ def build_release(
         card,
         created=card.created or datetime.now(UTC).date().isoformat(),
         variants=blocks,
+<<<<<<< HEAD
         feature_statistics=None
         if statistics is None
         else {"file": STATISTICS_FILE, "sha256": sha256_of(folder / STATISTICS_FILE)},
         evaluation={**card.evaluation, **_evaluation(parts, plan.policy, outputs["fp32"])},
+=======
+        feature_statistics=references.get(STATISTICS_FILE),
+        appearance=references.get(APPEARANCE_FILE),
+        evaluation={**card.evaluation, **_evaluation(parts, policy, outputs["fp32"])},
+>>>>>>> 657c1ca (A slide whose stain or camera the model does not know is indeterminate: what known laboratories look like travels in the package)
         tools={**_tool_versions(), **card.tools},
     )
     write_card(folder, finished)
@@ -287,6 +299,18 @@ def _prepare_reference(network: Path, target: Path, parts: CellParts) -> Feature
     if condensed is None:
         raise ModelIncompatibleError("The network lost its features.", "Report this: it is a fault of edge-all.")
     return fit_statistics(condensed)
+
+
+def _save_references(
+    folder: Path, statistics: FeatureStatistics | None, appearance: Appearance | None
+) -> dict[str, dict[str, str]]:
+    """Write what cells are held against at a station; the card's block on each file, by its name."""
+    if statistics is not None:
+        save_statistics(folder / STATISTICS_FILE, statistics)
+    if appearance is not None:
+        save_appearance(folder / APPEARANCE_FILE, appearance)
+    written = [name for name in (STATISTICS_FILE, APPEARANCE_FILE) if (folder / name).is_file()]
+    return {name: {"file": name, "sha256": sha256_of(folder / name)} for name in written}
 
 
 def _half_of_groups(cells: LabelledCells) -> np.ndarray[Any, np.dtype[np.bool_]]:
