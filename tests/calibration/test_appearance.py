@@ -12,10 +12,10 @@ from edge_all.classification.classifier import Classifier
 from edge_all.model.card import ModelCard
 from edge_all.model.package import load_package
 from edge_all.results import RgbImage
-from edge_all_calibration.labelled_cells.cells import LabelledCells, load_cells, save_cells
+from edge_all_calibration.labelled_cells.cells import LabelledCells, load_cells
 from edge_all_calibration.probability.appearance import FEWEST_CELLS, fit_appearance, with_laboratory
 from edge_all_calibration.releasing.publishing import embed_package
-from edge_all_calibration.releasing.release import CellParts, build_release
+from edge_all_calibration.releasing.release import CellParts, ReleasePlan, build_release
 
 SIDE = 40
 
@@ -75,7 +75,7 @@ def test_a_release_carries_what_its_laboratories_look_like(
     named = dataclasses.replace(training, laboratories=np.full(len(training), "home"))
     folder = tmp_path / "package"
     folder.mkdir()
-    build_release(folder, network, card, dataclasses.replace(parts, training=named), variants=("fp32",))
+    build_release(folder, network, card, dataclasses.replace(parts, training=named), ReleasePlan(("fp32",)))
     embed_package(folder, tmp_path / "embedded", "fp32")
     for where in (folder, tmp_path / "embedded"):
         package = load_package(where)
@@ -88,6 +88,7 @@ def test_a_release_carries_what_its_laboratories_look_like(
 
 def test_a_cell_set_keeps_its_laboratories(tmp_path: Path) -> None:
     cells = cells_of(grey=(GREY, 3), peach=(PEACH, 2))
-    save_cells(tmp_path / "cells.npz", cells)
+    columns = {field.name: getattr(cells, field.name) for field in dataclasses.fields(cells)}
+    np.savez(tmp_path / "cells.npz", **columns)
     assert load_cells(tmp_path / "cells.npz").laboratories.tolist() == cells.laboratories.tolist()
     assert cells.subset(np.array([0, 4])).laboratories.tolist() == ["grey", "peach"]

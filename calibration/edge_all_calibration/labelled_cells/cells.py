@@ -93,34 +93,6 @@ class LabelledCells:
         }
 
 
-<<<<<<< HEAD
-=======
-def save_cells(file: Path, cells: LabelledCells) -> None:
-    """Write a cell set as one compressed ``.npz``.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    temporary = file.with_name(f".{file.name}.tmp")
-    try:
-        with temporary.open("wb") as stream:
-            np.savez_compressed(
-                stream,
-                crops=cells.crops,
-                labels=cells.labels,
-                groups=np.asarray(cells.groups, np.str_),
-                slides=np.asarray(cells.slides, np.str_),
-                laboratories=np.asarray(cells.laboratories, np.str_),
-            )
-        temporary.replace(file)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(
-            f"Cannot write {file} ({error.strerror}).", "Check permissions and free disk space."
-        ) from error
-
-
->>>>>>> 657c1ca (A slide whose stain or camera the model does not know is indeterminate: what known laboratories look like travels in the package)
 def load_cells(file: Path) -> LabelledCells:
     """Read a cell set: an ``.npz`` with ``crops``, ``labels``, ``groups`` and ``slides`` as of `LabelledCells`.
 

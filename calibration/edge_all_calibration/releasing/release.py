@@ -49,11 +49,15 @@ from edge_all_calibration.quantizing.operator_sets import drop_unused_operator_s
 from edge_all_calibration.quantizing.quantization import RANGE_CELLS, quantise
 from edge_all_calibration.quantizing.scores import Score
 
-<<<<<<< HEAD
-__all__ = ["REJECTED", "STATISTICS_FILE", "CellParts", "Release", "ReleasePlan", "build_release"]
-=======
-__all__ = ["APPEARANCE_FILE", "REJECTED", "STATISTICS_FILE", "CellParts", "Release", "build_release"]
->>>>>>> 657c1ca (A slide whose stain or camera the model does not know is indeterminate: what known laboratories look like travels in the package)
+__all__ = [
+    "APPEARANCE_FILE",
+    "REJECTED",
+    "STATISTICS_FILE",
+    "CellParts",
+    "Release",
+    "ReleasePlan",
+    "build_release",
+]
 
 REJECTED = "rejected"
 """Folder inside the package for variants that the gate refused; the card does not name them, so nothing runs them."""
@@ -225,16 +229,9 @@ def build_release(
         card,
         created=card.created or datetime.now(UTC).date().isoformat(),
         variants=blocks,
-<<<<<<< HEAD
-        feature_statistics=None
-        if statistics is None
-        else {"file": STATISTICS_FILE, "sha256": sha256_of(folder / STATISTICS_FILE)},
-        evaluation={**card.evaluation, **_evaluation(parts, plan.policy, outputs["fp32"])},
-=======
         feature_statistics=references.get(STATISTICS_FILE),
         appearance=references.get(APPEARANCE_FILE),
-        evaluation={**card.evaluation, **_evaluation(parts, policy, outputs["fp32"])},
->>>>>>> 657c1ca (A slide whose stain or camera the model does not know is indeterminate: what known laboratories look like travels in the package)
+        evaluation={**card.evaluation, **_evaluation(parts, plan.policy, outputs["fp32"])},
         tools={**_tool_versions(), **card.tools},
     )
     write_card(folder, finished)
