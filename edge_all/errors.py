@@ -58,13 +58,16 @@ class EdgeAllError(Exception):
 
     Args:
         problem: what happened, naming the input.
-        remedy: what the reader can do about it.
+        remedy: what the reader can do about it, in words for programs and the command line alike.
+        settings: names of the arguments that the remedy is about (``out``, ``device`` ...). The command line says which
+            options they are; see `edge_all.cli.options.OPTION_NAMES`.
     """
 
-    def __init__(self, problem: str, remedy: str) -> None:
+    def __init__(self, problem: str, remedy: str, *, settings: tuple[str, ...] = ()) -> None:
         super().__init__(problem, remedy)
         self.problem = problem
         self.remedy = remedy
+        self.settings = settings
 
     def __str__(self) -> str:
         return f"{self.problem} {self.remedy}"

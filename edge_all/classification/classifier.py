@@ -134,7 +134,8 @@ class Classifier:
         if "activation" not in self._session.outputs:
             raise UsageError(
                 f"Model package {self.identity.name} computes no class activation maps.",
-                "Leave out --activation-maps, or use a package made by `edge-all export`.",
+                "Do without activation maps, or use a package made by `edge-all export`.",
+                settings=("activations",),
             )
 
     def network_probability(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -20,6 +20,7 @@ try:
 
     from edge_all import __version__
     from edge_all.cli import benchmark, classify, demo, doctor, model, screen, segment
+    from edge_all.cli.options import OPTION_NAMES
     from edge_all.cli.terminal import end_of_output, guard_standard_streams
     from edge_all.errors import EdgeAllError, MissingPackageError
     from edge_all.results import INTENDED_USE
@@ -124,4 +125,5 @@ def _register_missing(app: typer.Typer, verb: str, distribution: str) -> None:
 def _complain(error: EdgeAllError) -> None:
     # Rich is already loaded by Typer; its console would break long paths across lines, so plain text it is.
     typer.secho(f"Error: {error.problem}", fg=typer.colors.RED, err=True)
-    typer.secho(error.remedy, err=True)
+    options = ", ".join(OPTION_NAMES[name] for name in error.settings)
+    typer.secho(f"{error.remedy} (Options: {options})" if options else error.remedy, err=True)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["DeviceOption", "ModelOption", "ThreadsOption", "VariantOption"]
+__all__ = ["OPTION_NAMES", "DeviceOption", "ModelOption", "ThreadsOption", "VariantOption"]
 
 ModelOption = Annotated[
     str | None,
@@ -23,4 +22,13 @@ DeviceOption = Annotated[
 ThreadsOption = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads of the network; all usable cores where left out.")
 ]
-PathsArgument = Annotated[list[Path], typer.Argument()]
+
+OPTION_NAMES = {
+    "activations": "--activation-maps",
+    "device": "--device",
+    "model": "--model",
+    "out": "-o",
+    "resume": "--resume",
+    "variant": "--variant",
+}
+"""The options by the names of the arguments that they stand for, for `edge_all.errors.EdgeAllError.settings`."""

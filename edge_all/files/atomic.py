@@ -16,22 +16,22 @@ from edge_all.errors import OutputError
 __all__ = ["atomic_file", "is_part", "output_error", "write_atomically"]
 
 _REMEDIES = {
-    errno.ENOSPC: "Free space on that disk, or choose another output folder with -o.",
-    errno.EDQUOT: "Your quota on that disk is used up: free space, or choose another output folder with -o.",
-    errno.EACCES: "Choose an output folder that you may write to with -o, or ask for permission.",
-    errno.EPERM: "Choose an output folder that you may write to with -o, or ask for permission.",
-    errno.EROFS: "That disk is read-only: choose another output folder with -o.",
-    errno.ENOTDIR: "A file stands where a folder is needed: choose another output folder with -o.",
-    errno.EEXIST: "A file stands where a folder is needed: choose another output folder with -o.",
-    errno.EISDIR: "A folder stands where a file is to be written: choose another output folder with -o.",
-    errno.ENAMETOOLONG: "Choose an output folder with a shorter path with -o.",
+    errno.ENOSPC: "Free space on that disk, or choose another output folder.",
+    errno.EDQUOT: "Your quota on that disk is used up: free space, or choose another output folder.",
+    errno.EACCES: "Choose an output folder that you may write to, or ask for permission.",
+    errno.EPERM: "Choose an output folder that you may write to, or ask for permission.",
+    errno.EROFS: "That disk is read-only: choose another output folder.",
+    errno.ENOTDIR: "A file stands where a folder is needed: choose another output folder.",
+    errno.EEXIST: "A file stands where a folder is needed: choose another output folder.",
+    errno.EISDIR: "A folder stands where a file is to be written: choose another output folder.",
+    errno.ENAMETOOLONG: "Choose an output folder with a shorter path.",
 }
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
     """The error that tells a user why a file could not be written, and what to do."""
-    remedy = _REMEDIES.get(error.errno or 0, "Check that disk, or choose another output folder with -o.")
-    return OutputError(f"Cannot write {path}: {error.strerror or error}.", remedy)
+    remedy = _REMEDIES.get(error.errno or 0, "Check that disk, or choose another output folder.")
+    return OutputError(f"Cannot write {path}: {error.strerror or error}.", remedy, settings=("out",))
 
 
 @contextmanager

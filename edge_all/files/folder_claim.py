@@ -38,11 +38,14 @@ def claimed_folder(folder: Path, *, marker: str, resume: bool) -> Iterator[Path]
     except OSError as error:
         raise OutputError(
             f"The output folder {folder} cannot be written ({error.strerror or error}).",
-            "Choose another folder with -o, or ask for permission to write there.",
+            "Choose another folder, or ask for permission to write there.",
+            settings=("out",),
         ) from error
     if lock is None:
         raise OutputError(
-            f"The output folder {folder} is in use by another run.", "Wait for it to end, or choose another folder."
+            f"The output folder {folder} is in use by another run.",
+            "Wait for it to end, or choose another folder.",
+            settings=("out",),
         )
     with lock:
         _clear_leftovers(folder)
@@ -50,7 +53,8 @@ def claimed_folder(folder: Path, *, marker: str, resume: bool) -> Iterator[Path]
             if (folder / marker).exists() and not resume:
                 raise OutputError(
                     f"The output folder {folder} already holds the results of a run.",
-                    "Choose another folder with -o.",
+                    "Choose another folder.",
+                    settings=("out",),
                 )
             yield folder
         finally:
@@ -97,7 +101,9 @@ def refuse_folder_of_images(folder: Path, images: Iterable[Path]) -> None:
     """
     if os.path.realpath(folder) in {os.path.realpath(parent) for parent in {image.parent for image in images}}:
         raise OutputError(
-            f"The output folder {folder} is a folder of the images themselves.", "Choose another folder with -o."
+            f"The output folder {folder} is a folder of the images themselves.",
+            "Choose another folder.",
+            settings=("out",),
         )
 
 

@@ -121,7 +121,8 @@ def read_card(path: Path) -> ModelCard:
     if not card_file.is_file() and path == default_package_path():
         raise ModelNotFoundError(
             f"This installation of edge-all has no embedded model ({path} is empty).",
-            "Install edge-all again, or name a package with --model.",
+            "Install edge-all again, or name another package.",
+            settings=("model",),
         )
     if not card_file.is_file():
         raise ModelNotFoundError(

@@ -24,7 +24,7 @@ __all__ = ["FieldsWriter", "read_fields", "write_fields"]
 class FieldsWriter:
     """Appends results to ``fields.jsonl``, each on disk before `write` returns.
 
-    Use it as a context manager. A file that exists is continued (``--resume``); a line that an earlier run left torn is
+    Use it as a context manager. A file that exists is continued; a line that an earlier run left torn is
     cut off first.
 
     Args:
@@ -92,7 +92,8 @@ class FieldsWriter:
         if not there:
             raise OutputError(
                 f"{self._path} was moved, removed or replaced while the run was writing it.",
-                "Leave the output folder alone during a run; move it back and go on with --resume, or begin anew.",
+                "Leave the output folder alone during a run; move it back and go on with the run, or begin anew.",
+                settings=("resume",),
             )
 
     def close(self) -> None:
@@ -139,7 +140,7 @@ def read_fields(path: Path) -> tuple[FieldResult, ...]:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        raise InputNotFoundError(f"There is no file {path}.", "Run without --resume to begin anew.") from error
+        raise InputNotFoundError(f"There is no file {path}.", "Begin anew, or name the folder of a run.") from error
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror or error}.", "Check its permissions.") from error
     *lines, _torn = content.split(b"\n")
@@ -152,7 +153,8 @@ def read_fields(path: Path) -> tuple[FieldResult, ...]:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(
                 f"Line {number} of {path} is damaged ({type(error).__name__}: {error}).",
-                "Move the file away and run again, or choose another output folder with -o.",
+                "Move the file away and run again, or choose another output folder.",
+                settings=("out",),
             ) from error
     return tuple(results)
 

@@ -107,7 +107,8 @@ def write_demo_fields(folder: Path) -> tuple[Path, ...]:
             elif not path.is_file() or path.read_bytes() != content:
                 raise OutputError(
                     f"{path} already exists and is not the sample field of that name.",
-                    "Choose another output folder with -o.",
+                    "Choose another output folder.",
+                    settings=("out",),
                 )
             paths.append(path)
     return tuple(paths)

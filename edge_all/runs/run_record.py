@@ -62,16 +62,16 @@ class Conditions:
             same_name = (was.name, was.version, was.variant) == (now.name, now.version, now.variant)
             words = "another copy of it with other thresholds or another network" if same_name else "the one chosen now"
             problem = f"model {was.name} {was.version} ({was.variant}), not with {words}"
-            remedy = "Go on with that model and variant, or choose another output folder with -o."
+            remedy = "Go on with that model and variant, or choose another output folder."
         elif earlier.microns_per_pixel != self.microns_per_pixel:
             problem = f"{_pixel_size_words(earlier)}, not with {_pixel_size_words(self)}"
-            remedy = "Give --microns-per-pixel as it was, or choose another output folder with -o."
+            remedy = "Give the size of a pixel as it was, or choose another output folder."
         elif earlier.edge_all != self.edge_all:
             problem = f"edge-all {earlier.edge_all}, not with {self.edge_all}, which may find other cells"
-            remedy = "Choose another output folder with -o."
+            remedy = "Choose another output folder."
         else:
             return
-        raise OutputError(f"The run in {out} was made with {problem}.", remedy)
+        raise OutputError(f"The run in {out} was made with {problem}.", remedy, settings=("out",))
 
 
 def _pixel_size_words(conditions: Conditions) -> str:
@@ -170,7 +170,7 @@ def read_record(out: Path) -> RunRecord | None:
                 set_aside.discard(begun.image)
     except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
         raise InputError(
-            f"{path} is damaged ({type(error).__name__}: {error}).", "Choose another output folder with -o."
+            f"{path} is damaged ({type(error).__name__}: {error}).", "Choose another output folder.", settings=("out",)
         ) from error
     return RunRecord(conditions, images, frozenset(under_way), frozenset(set_aside))
 

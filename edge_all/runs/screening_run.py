@@ -155,7 +155,8 @@ def refuse_run_of_other_images(out: Path, images: Iterable[Path]) -> None:
     if file.exists() and not own.issuperset(Path(result.image).parts[-3:] for result in read_fields(file)):
         raise OutputError(
             f"The output folder {out} already holds the results of a run over other images.",
-            "Choose another folder with -o.",
+            "Choose another folder.",
+            settings=("out",),
         )
 
 
@@ -182,7 +183,8 @@ def _earlier_results(
     if record is None and earlier:
         raise OutputError(
             f"The run in {out} has lost its {RECORD_FILE}, so that nobody can tell what it was made with.",
-            "Choose another output folder with -o.",
+            "Choose another output folder.",
+            settings=("out",),
         )
     if record is not None and earlier:
         conditions.refuse_others(record.conditions, out)
@@ -234,7 +236,7 @@ def _set_aside(source: ImageSource) -> FieldResult:
     problem = (
         f"{source.image} is set aside: the run was killed while it was being looked at, and a process that looked at "
         "it alone was killed, too, probably for want of memory. Export it smaller or with 8 bits a channel; it is "
-        "tried again with --resume."
+        "tried again when the run is gone on with."
     )
     return FieldResult(source.image, source.slide, "error", error=problem)
 
@@ -251,8 +253,9 @@ def _refuse_other_slides(earlier: Iterable[FieldResult], sources: Sequence[Image
         if now != result.slide:
             raise OutputError(
                 f"In the run in {out}, {result.image} belongs to slide {result.slide}, and now to {now}.",
-                "Give --slide as it was; folders of one name, which add to the names of their slides, need an output "
-                "folder of their own (-o).",
+                "Give the slide's name as it was; folders of one name, which add to the names of their slides, need an "
+                "output folder of their own.",
+                settings=("out",),
             )
 
 
@@ -265,12 +268,14 @@ def _refuse_to_go_on(earlier: Sequence[FieldResult], out: Path, *, resume: bool)
     if any(result.status == "ok" and result.model is None for result in earlier):
         raise OutputError(
             f"The output folder {out} holds a segmentation, in which nothing was classified.",
-            "Choose another folder with -o.",
+            "Choose another folder.",
+            settings=("out",),
         )
     if not resume:
         raise OutputError(
             f"The output folder {out} already holds the results of a run.",
-            "Choose another folder with -o, or go on with that run with --resume.",
+            "Choose another folder, or go on with that run.",
+            settings=("out", "resume"),
         )
 
 

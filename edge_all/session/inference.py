@@ -142,7 +142,8 @@ class InferenceSession:
         except self._errors as error:
             raise ModelError(
                 f"The network failed on {self.provider.obtained} ({_one_line(str(error))}).",
-                "Run `edge-all doctor`; if it finds nothing, try --device cpu.",
+                "Run `edge-all doctor`; if it finds nothing, try the device cpu.",
+                settings=("device",),
             ) from error
         values = [np.asarray(result, np.float32) for result in results]
         for name, value in zip(names, values, strict=True):
@@ -154,8 +155,9 @@ class InferenceSession:
             if not np.isfinite(value).all():
                 raise ModelError(
                     f"The network's output {name!r} is not a number on {self.provider.obtained}.",
-                    "Do not use these results. Try --device cpu, or another variant of the model; "
+                    "Do not use these results. Try the device cpu, or another variant of the model; "
                     "`edge-all doctor` compares the network with its golden answers.",
+                    settings=("device", "variant"),
                 )
         return tuple(value[: len(cells)] for value in values)
 
@@ -190,7 +192,8 @@ def open_session(
     if session is None:
         raise DeviceError(
             f"Device {plan.requested} was asked for, and {plan.provider} did not start: {failure}.",
-            _REMEDIES.get(plan.requested, "") + "or use --device auto. `edge-all doctor` shows what is installed.",
+            _REMEDIES.get(plan.requested, "") + "or use the device auto. `edge-all doctor` shows what is installed.",
+            settings=("device",),
         )
     return session
 

@@ -126,9 +126,10 @@ def choose_provider(device: str, available: Sequence[str]) -> ProviderPlan:
             f"(it has: {', '.join(available) or 'none'}).",
             f"Remove the installed onnxruntime package and run, {install_words(_EXTRAS[device])}"
             f"{', on Windows only' if device == 'directml' else ', on macOS only' if device == 'coreml' else ''}; "
-            "or use --device auto. `edge-all doctor` shows what is installed.",
+            "or use the device auto. `edge-all doctor` shows what is installed.",
+            settings=("device",),
         )
-    return ProviderPlan(device, DEVICES[device], strict=True, reason=f"--device {device} was asked for")
+    return ProviderPlan(device, DEVICES[device], strict=True, reason=f"device {device} was asked for")
 
 
 def auto_plans(available: Sequence[str]) -> tuple[ProviderPlan, ...]:

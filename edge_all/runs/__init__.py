@@ -1,0 +1,1 @@
+"""Runs into a folder: claim it, resume what it holds, write what was found."""
