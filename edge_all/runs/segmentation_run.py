@@ -19,6 +19,7 @@ from edge_all.quality import assess_quality
 from edge_all.results import FieldResult
 from edge_all.screening.pixel_scale import pixel_scale, segment_at_scale
 from edge_all.segmentation.cut_out import put_on_glass
+from edge_all.specimen import find_specimen
 
 __all__ = ["CROP_FACTOR", "segment_to_folder"]
 
@@ -63,10 +64,12 @@ def _segment_one(source: ImageSource, folder: RunFolder, microns_per_pixel: floa
     sizes = Shrinking(pixels)
     height, width = pixels.shape[:2]
     scale = pixel_scale(image, microns_per_pixel)
-    quality = assess_quality(pixels, sizes=sizes)
+    specimen = find_specimen(sizes, width, height)
+    quality = assess_quality(pixels, sizes=sizes, specimen=specimen)
     segmentation, result = segment_at_scale(
         pixels,
         sizes,
+        specimen,
         dataclasses.replace(
             result,
             width=width,

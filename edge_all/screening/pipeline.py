@@ -31,6 +31,7 @@ from edge_all.screening.pixel_scale import pixel_scale, segment_at_scale
 from edge_all.screening.rounds import prepared_in_rounds
 from edge_all.segmentation.cut_out import put_on_glass
 from edge_all.session import available_cores
+from edge_all.specimen import find_specimen
 
 __all__ = ["PreparedField", "ScreenedField", "judge_prepared", "prepare_field", "screen_fields"]
 
@@ -161,7 +162,11 @@ def _prepare_decoded(
     sizes = Shrinking(pixels)
     # Segmentation looks at the same size of a 5-megapixel field, and until its turn to be drawn it takes 4 MB, not 15.
     picture = sizes.by(whole_reduction(pixels.shape[1], pixels.shape[0]))
-    quality = assess_quality(pixels, sizes=sizes) if laid.note is None else assess_quality(laid.smear)
+    specimen = find_specimen(sizes, pixels.shape[1], pixels.shape[0])
+    if laid.note is None:
+        quality = assess_quality(pixels, sizes=sizes, specimen=specimen)
+    else:
+        quality = assess_quality(laid.smear)
     scale = pixel_scale(image, microns_per_pixel)
     on_glass = () if laid.note is None else (laid.note,)
     quality = dataclasses.replace(quality, warnings=(*image.notes, *scale.notes, *quality.warnings, *on_glass))
@@ -182,7 +187,7 @@ def _prepare_decoded(
     if not quality.usable:
         result = dataclasses.replace(result, status="unusable", error=" ".join((*quality.reasons, *image.notes)))
         return PreparedField(result, picture, no_crops, no_crops)
-    segmentation, result = segment_at_scale(pixels, sizes, result)
+    segmentation, result = segment_at_scale(pixels, sizes, specimen, result)
     watch.lap("segmentation")
     labels = segmentation.cell_labels if spec.background == "blank" else None
     crops = crop_cells(pixels, result.candidates, labels, spec)

@@ -9,6 +9,7 @@ from edge_all.imaging import DecodedImage
 from edge_all.imaging.shrinking import Shrinking
 from edge_all.results import FieldResult, RgbImage, Segmentation
 from edge_all.segmentation import segment
+from edge_all.specimen import Specimen
 
 __all__ = ["PixelScale", "pixel_scale", "segment_at_scale"]
 
@@ -47,7 +48,9 @@ def pixel_scale(image: DecodedImage, given: float | None) -> PixelScale:
     return PixelScale(given, GIVEN)
 
 
-def segment_at_scale(pixels: RgbImage, sizes: Shrinking, field: FieldResult) -> tuple[Segmentation, FieldResult]:
+def segment_at_scale(
+    pixels: RgbImage, sizes: Shrinking, specimen: Specimen, field: FieldResult
+) -> tuple[Segmentation, FieldResult]:
     """Segment a field with its pixel size, or without where the file's own cannot be right.
 
     A size that a program wrote for another objective makes every nucleus too large or too small for a white cell. So
@@ -56,16 +59,17 @@ def segment_at_scale(pixels: RgbImage, sizes: Shrinking, field: FieldResult) -> 
     Args:
         pixels: ``uint8 [height, width, 3]`` RGB.
         sizes: of the same pixels.
+        specimen: what of them shows the specimen.
         field: what is known of it so far.
 
     Returns:
         The segmentation, and the field with its cells and the size that was used.
     """
-    found = segment(pixels, microns_per_pixel=field.microns_per_pixel, sizes=sizes)
+    found = segment(pixels, microns_per_pixel=field.microns_per_pixel, sizes=sizes, specimen=specimen)
     result = dataclasses.replace(field, cells=found.cells)
     if field.microns_per_pixel_from in (None, GIVEN) or result.candidates or not found.cells:
         return found, result
-    without = segment(pixels, sizes=sizes)
+    without = segment(pixels, sizes=sizes, specimen=specimen)
     other = dataclasses.replace(field, cells=without.cells, microns_per_pixel=None, microns_per_pixel_from=None)
     if not other.candidates or field.quality is None:
         return found, result

@@ -16,6 +16,7 @@ from edge_all.segmentation.colour_clustering import (
     ColourModel,
     FloatArray,
     cluster_colours,
+    ground_colour,
     lab_of,
     median_of,
 )
@@ -26,6 +27,7 @@ from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, Scale, red_cell
 from edge_all.segmentation.separation import separate
 from edge_all.segmentation.shapes import around, depth_inside, disc, extents_of, fill_holes
 from edge_all.segmentation.whole_cells import REACH, RedCells, grow_cells, red_cell_colour
+from edge_all.specimen import Specimen, find_specimen
 
 __all__ = ["segment"]
 
@@ -60,7 +62,11 @@ LOBED = 2.2
 
 
 def segment(
-    pixels: RgbImage, *, microns_per_pixel: float | None = None, sizes: Shrinking | None = None
+    pixels: RgbImage,
+    *,
+    microns_per_pixel: float | None = None,
+    sizes: Shrinking | None = None,
+    specimen: Specimen | None = None,
 ) -> Segmentation:
     """Find the white cells of one field.
 
@@ -68,19 +74,26 @@ def segment(
         pixels: ``uint8 [height, width, 3]`` RGB, from a crop of one cell to a whole field.
         microns_per_pixel: where known, sets the size of a red cell; otherwise the field's own red cells do.
         sizes: of the same pixels, where another stage looks at them, too.
+        specimen: what of the picture shows the specimen, where another stage has found it.
 
     Returns:
         Candidates and rejected objects, numbered from top to bottom, and their label images.
     """
     height, width = pixels.shape[:2]
     factor = max(1, math.ceil(math.sqrt(height * width / WORK_PIXELS)))
-    work = (sizes or Shrinking(pixels)).by(factor)
+    sizes = sizes or Shrinking(pixels)
+    specimen = specimen or find_specimen(sizes, width, height)
+    work = sizes.by(factor)
     step = max(1, math.ceil(math.sqrt(work.shape[0] * work.shape[1] / COARSE_PIXELS)))
     coarse = shrink(work, step)
-    light = light_of(coarse)
+    shown = None if specimen.whole else specimen.at(coarse.shape[1], coarse.shape[0])
+    light = light_of(coarse, shown)
     if light is not None:
         work = light.evened(work)
         coarse = shrink(work, step)
+    if shown is not None:
+        glass = ground_colour(coarse[shown > 0][:, None])
+        work, coarse = (on_glass(image, specimen, glass) for image in (work, coarse))
     model, keys = cluster_colours(coarse)
     found: list[Found] = []
     red_radius = 1.0
@@ -95,6 +108,12 @@ def segment(
         red_radius *= step
         found = find_cells(work, nuclei, step, model, red_cells, red_radius, grain=factor == 1)
     return assemble(found, factor, red_radius * factor, (height, width))
+
+
+def on_glass(image: RgbImage, specimen: Specimen, glass: FloatArray) -> RgbImage:
+    """The image with glass of this colour where it shows no specimen."""
+    shown = specimen.at(image.shape[1], image.shape[0])
+    return np.where(shown[..., None] > 0, image, np.rint(glass).astype(np.uint8))
 
 
 def red_cells_of(

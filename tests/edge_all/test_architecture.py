@@ -22,6 +22,7 @@ RUNTIME = (
     "files",
     "imaging",
     "inputs",
+    "specimen",
     "quality",
     "segmentation",
     "preprocessing",

@@ -1,0 +1,165 @@
+"""What of a picture shows the specimen, and what is something else: a frame, a bar, the surround of a round field.
+
+Such a surround begins at the picture's border and is either opaque (a diaphragm seen through the eyepiece, a black bar)
+or of one level throughout (white, grey, transparent corners), unlike the glass between the cells. What it cuts off from
+the rest, such as the letters on a bar, is no specimen either. Empty glass at the border is even, too, but it has the
+glass's colour and is kept.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_all.imaging.shrinking import Shrinking
+from edge_all.results import Mask, RgbImage
+
+__all__ = ["Specimen", "find_specimen"]
+
+OVERVIEW_SIDE = 220
+"""Pixels of the longer side on which surrounds are looked for; the grain of a camera is gone there."""
+SMALLEST_SIDE = 130
+"""Pixels of the shorter side below which a picture is the crop of one cell, whose glass may lie all on one side."""
+FLAT = 7
+"""Levels by which a pixel may differ from its eight neighbours inside a surround of one level."""
+ONE_LEVEL, CONSTANT = 9, 1.5
+"""Levels by which a surround may differ from where it begins, and their largest standard deviation: JPEG and the grain
+of a camera stay below it, glass under uneven light and even red cells in crops do not (2 of 616 pictures of nine sets,
+of which 5 and 1 % are then left out)."""
+OPAQUE = 0.25
+"""Share of the glass's brightness below which, in all channels, no stain but something opaque is seen."""
+UNLIKE_GLASS = 0.1
+"""Share of the glass's level by which a surround differs from it, in one channel at least."""
+GLASS_LEFT = 0.1
+"""Share of what is of no level throughout that has to be glass; else the even patches are a single cell's glass."""
+ALIKE, SEEN_ELSEWHERE = 8.0, 0.02
+"""What so large a share of the rest has the colour of, up to so many levels, is glass or stain, however even."""
+SMALLEST_SURROUND = 0.008
+"""Share of the picture below which a surround is none."""
+SMALLEST_PANEL = 0.05
+"""Share of the picture from which what surrounds leave is a part of the specimen of its own."""
+GLASS_SHARE = 0.9
+"""Percentile of what is no surround that stands for its glass."""
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """Which part of a picture shows the specimen.
+
+    Attributes:
+        overview: ``uint8 [h, w]``, 1 where it does, in a picture of at most `OVERVIEW_SIDE` pixels a side.
+    """
+
+    overview: Mask
+
+    @functools.cached_property
+    def share(self) -> float:
+        """Share of the picture that shows the specimen: 1 where no surround was found."""
+        return float(self.overview.mean())
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of the picture shows the specimen."""
+        return self.share == 1.0
+
+    def at(self, width: int, height: int) -> Mask:
+        """The same mask at another size: ``uint8 [height, width]``."""
+        return np.asarray(cv2.resize(self.overview, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
+def find_specimen(sizes: Shrinking, width: int, height: int) -> Specimen:
+    """Find what a picture shows beside the specimen, and leave it out.
+
+    Args:
+        sizes: of the picture.
+        width: of the picture in pixels.
+        height: of the picture in pixels.
+    """
+    overview = sizes.by(-(-max(width, height) // OVERVIEW_SIDE))
+    if min(width, height) < SMALLEST_SIDE:
+        return Specimen(np.ones(overview.shape[:2], np.uint8))
+    return Specimen(specimen_of(overview))
+
+
+def specimen_of(overview: RgbImage) -> Mask:
+    """The mask of `Specimen`."""
+    everywhere: Mask = np.ones(overview.shape[:2], np.uint8)
+    patches = patches_of_one_level(overview)
+    red, green, blue = cv2.split(overview)
+    brightest = np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
+    dark = at_border(np.asarray(brightest < OPAQUE * np.percentile(brightest[::2, ::2], 99), np.uint8))
+    if not patches and not dark.any():
+        return everywhere
+    # What is of one level is left out of the glass at first, be it glass itself: some lies between the cells, too.
+    rest = cv2.dilate(np.maximum.reduce([dark, *patches]), np.ones((3, 3), np.uint8)) == 0
+    if np.count_nonzero(rest) < SMALLEST_PANEL * rest.size:
+        return everywhere
+    elsewhere = overview[rest].astype(np.float32)
+    glass = np.percentile(elsewhere, 100 * GLASS_SHARE, axis=0)
+    if (np.abs(elsewhere - glass) <= ALIKE).all(axis=1).mean() < GLASS_LEFT:
+        patches = []
+    surround = at_border(np.asarray(brightest < OPAQUE * glass.max(), np.uint8))
+    for patch in patches:
+        level = np.median(overview[patch > 0], axis=0)
+        alike = (np.abs(elsewhere - level) <= ALIKE).all(axis=1)
+        if (np.abs(level - glass) > UNLIKE_GLASS * glass).any() and alike.mean() < SEEN_ELSEWHERE:
+            surround |= patch
+    if not surround.any():
+        return everywhere
+    shown = cv2.dilate(surround, np.ones((3, 3), np.uint8)) == 0
+    return panels(shown.view(np.uint8))
+
+
+def patches_of_one_level(overview: RgbImage) -> list[Mask]:
+    """What begins at the border and is of one level throughout, each patch as ``uint8 [h, w]``."""
+    square = np.ones((3, 3), np.uint8)
+    contrast = (cv2.dilate(overview, square).astype(np.int16) - cv2.erode(overview, square)).max(axis=2)
+    uneven = np.asarray(contrast > FLAT, np.uint8)
+    height, width = uneven.shape
+    # The border of `cv2.floodFill`'s mask; what is set there is not flooded.
+    barrier = np.zeros((height + 2, width + 2), np.uint8)
+    barrier[1:-1, 1:-1] = uneven
+    flags = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | (2 << 8)
+    reach = (ONE_LEVEL,) * 3
+    patches: list[Mask] = []
+    for x, y in border_points(width, height):
+        if barrier[y + 1, x + 1]:
+            continue
+        area, *_, (left, top, w, h) = cv2.floodFill(overview, barrier, (x, y), 0, reach, reach, flags)
+        flooded = barrier[1 + top : 1 + top + h, 1 + left : 1 + left + w]
+        if area >= SMALLEST_SURROUND * uneven.size:
+            patch = np.zeros_like(uneven)
+            patch[top : top + h, left : left + w] = flooded == 2
+            if overview[patch > 0].std(axis=0).max() < CONSTANT:
+                patches.append(patch)
+        flooded[flooded == 2] = 3
+    return patches
+
+
+def border_points(width: int, height: int) -> list[tuple[int, int]]:
+    """Every fourth pixel of the border, and the corners."""
+    columns, rows = (sorted({*range(0, side, 4), side - 1}) for side in (width, height))
+    return [(x, y) for x in columns for y in (0, height - 1)] + [(x, y) for y in rows for x in (0, width - 1)]
+
+
+def at_border(mask: Mask) -> Mask:
+    """The pieces of a 0/1 mask that reach the border and are large enough for a surround."""
+    count, labels, statistics, _ = cv2.connectedComponentsWithStats(mask)
+    keep = np.zeros(count, np.uint8)
+    numbers: NDArray[np.int32] = np.asarray(labels, np.int32)
+    keep[np.concatenate([numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]])] = 1
+    keep[np.asarray(statistics)[:, cv2.CC_STAT_AREA] < SMALLEST_SURROUND * mask.size] = 0
+    keep[0] = 0
+    return np.asarray(keep.take(numbers), np.uint8)
+
+
+def panels(shown: Mask) -> Mask:
+    """The large pieces of a 0/1 mask; all of it where none is large."""
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(shown, connectivity=4)
+    keep = np.asarray(np.asarray(statistics)[:, cv2.CC_STAT_AREA] >= SMALLEST_PANEL * shown.size, np.uint8)
+    keep[0] = 0
+    return np.asarray(keep.take(np.asarray(labels, np.int32)), np.uint8) if keep.any() else np.ones_like(shown)

@@ -1,0 +1,118 @@
+"""What is no specimen is found, and costs no cell; a field without a surround is left whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_all.imaging.shrinking import Shrinking
+from edge_all.quality import assess_quality
+from edge_all.rendering import SmearSpec, render_field
+from edge_all.results import Mask, RgbImage
+from edge_all.segmentation import segment
+from edge_all.specimen import Specimen, find_specimen
+
+SHAPE = (600, 800)
+
+
+@pytest.fixture(scope="module")
+def field() -> RgbImage:
+    return render_field(4, width=SHAPE[1], height=SHAPE[0], spec=SmearSpec(blasts=3, lymphocytes=3)).pixels
+
+
+def everywhere() -> Mask:
+    return np.ones(SHAPE, np.uint8)
+
+
+def circle() -> Mask:
+    return np.asarray(cv2.circle(everywhere() * 0, (400, 300), 300, 1, -1), np.uint8)
+
+
+def bar(turns: int) -> Mask:
+    """A bar over an eighth of one side."""
+    mask = np.rot90(everywhere(), turns).copy()
+    mask[: len(mask) // 8] = 0
+    return np.ascontiguousarray(np.rot90(mask, -turns))
+
+
+def frame() -> Mask:
+    mask = everywhere() * 0
+    mask[40:-40, 40:-40] = 1
+    return mask
+
+
+def corners() -> Mask:
+    matrix = cv2.getRotationMatrix2D((400, 300), 15, 1.0)
+    return np.asarray(cv2.warpAffine(everywhere(), matrix, SHAPE[::-1], flags=cv2.INTER_NEAREST), np.uint8)
+
+
+def specimen_in(pixels: RgbImage) -> Specimen:
+    return find_specimen(Shrinking(pixels), pixels.shape[1], pixels.shape[0])
+
+
+def surrounded(pixels: RgbImage, mask: Mask, level: int) -> RgbImage:
+    noise = (
+        np.random.default_rng(0).normal(level, 1.5, pixels.shape) if 0 < level < 255 else np.full(pixels.shape, level)
+    )
+    return np.where(mask[..., None] > 0, pixels, np.clip(np.rint(noise), 0, 255)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("level", [0, 12, 30, 110, 255])
+@pytest.mark.parametrize(
+    "shape", [circle, *(lambda n=n: bar(n) for n in range(4)), frame, corners], ids=lambda shape: shape.__name__
+)
+def test_a_surround_of_any_shape_and_level_is_left_out(field: RgbImage, shape: Callable[[], Mask], level: int) -> None:
+    mask = shape()
+    found = specimen_in(surrounded(field, mask, level)).at(*SHAPE[::-1])
+    outside: NDArray[np.bool_] = (found == 0) & (mask == 0)
+    assert outside.sum() > 0.85 * ((found == 0) | (mask == 0)).sum()
+
+
+def test_the_letters_on_a_bar_are_no_specimen(field: RgbImage) -> None:
+    mask = bar(2)
+    picture = surrounded(field, mask, 0)
+    cv2.putText(picture, "SLIDE 12  100x  10 um", (20, 575), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (255, 255, 255), 2)
+    assert specimen_in(picture).share == pytest.approx(mask.mean(), abs=0.02)
+
+
+def test_cells_inside_stay_and_the_reader_is_told(field: RgbImage) -> None:
+    mask = circle()
+    wholly_inside = cv2.erode(mask, np.ones((41, 41), np.uint8))
+    before = segment(field)
+    expected = [
+        cell
+        for cell in before.cells
+        if cell.kind == "candidate" and wholly_inside[round(cell.centroid[1]), round(cell.centroid[0])]
+    ]
+    assert expected
+    for level in (0, 22, 255):
+        picture = surrounded(field, mask, level)
+        labels = segment(picture).cell_labels
+        assert all(labels[round(cell.centroid[1]), round(cell.centroid[0])] for cell in expected)
+        quality = assess_quality(picture)
+        assert quality.usable
+        assert any("no specimen" in warning for warning in quality.warnings)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_field_without_a_surround_is_whole(seed: int) -> None:
+    pixels = render_field(seed, width=SHAPE[1], height=SHAPE[0], spec=SmearSpec(blasts=1)).pixels
+    assert specimen_in(pixels).whole
+    assert not any("no specimen" in warning for warning in assess_quality(pixels).warnings)
+
+
+def test_empty_glass_at_the_border_is_kept(field: RgbImage) -> None:
+    glass = np.percentile(field.reshape(-1, 3), 90, axis=0)
+    picture = field.copy()
+    picture[:, :200] = glass
+    assert specimen_in(picture).whole
+
+
+@pytest.mark.parametrize("level", [0, 90, 255])
+@pytest.mark.parametrize("shape", [(1, 1), (5, 300), (200, 200), (131, 131)])
+def test_an_image_of_one_level_is_no_surround_of_itself(shape: tuple[int, int], level: int) -> None:
+    assert specimen_in(np.full((*shape, 3), level, np.uint8)).whole
