@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_all_export.augmentation import MARGIN, AugmentationConfig, augment, colour_statistics
+from edge_all_export.crops.augmentation import MARGIN, AugmentationConfig, augment, colour_statistics
 
 SIZE = 40
 OFF = AugmentationConfig(

@@ -156,7 +156,7 @@ def test_segmentation_scores_are_shown_and_written(
         evaluate_segmentation=lambda data: asked.append(data) or scores,
         render_table=lambda found: f"nucleus Dice {found.to_json()['dice']}",
     )
-    monkeypatch.setitem(sys.modules, "edge_all_export.segmentation_scores", module)
+    monkeypatch.setitem(sys.modules, "edge_all_export.evaluation.segmentation_scores", module)
     arguments = ["evaluate", "segmentation", "--data", str(tmp_path), "-o", str(tmp_path / "out")]
     result = run.invoke(app, arguments)
     assert result.exit_code == 0, result.output

@@ -12,7 +12,7 @@ from edge_all.errors import InputError, UsageError
 pytest.importorskip("keras")
 from edge_all.results import Cell
 from edge_all_export.datasets.samples import Sample
-from edge_all_export.splits import Split
+from edge_all_export.splitting.splits import Split
 from edge_all_export.training.earlier_run import earlier_network, refuse_seen_cells
 
 pytestmark = pytest.mark.training

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from edge_all.errors import UsageError
 from edge_all.results import Cell
 from edge_all_export.datasets.samples import Sample
-from edge_all_export.leaks import find_leaks, join_copies, near_duplicates
-from edge_all_export.splits import Split, assign_folds, fold_splits, require_both_classes
+from edge_all_export.splitting.leaks import find_leaks, join_copies, near_duplicates
+from edge_all_export.splitting.splits import Split, assign_folds, fold_splits, require_both_classes
 
 CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, (), "candidate")
 

@@ -58,8 +58,8 @@ def pictures(side: int, count: int = 9) -> np.ndarray:
 @pytest.mark.parametrize("kind", ["functional", "one output", "sequential"])
 @pytest.mark.parametrize("input_range", ["0..255", "-1..1"])
 def test_every_kind_of_model_keeps_its_answers(tmp_path: Path, kind: str, input_range: str) -> None:
-    from edge_all_export.onnx_export import contract_network, export_onnx
-    from edge_all_export.parity import PARITY_GOAL, measure_parity
+    from edge_all_export.converting.onnx_export import contract_network, export_onnx
+    from edge_all_export.converting.parity import PARITY_GOAL, measure_parity
 
     model = {"functional": functional, "one output": lambda: functional(1), "sequential": sequential}[kind]()
     network = contract_network(model, input_range=input_range)
@@ -79,7 +79,7 @@ def test_every_kind_of_model_keeps_its_answers(tmp_path: Path, kind: str, input_
 def test_the_batch_axis_has_its_name_and_all_others_their_size(tmp_path: Path) -> None:
     import onnx
 
-    from edge_all_export.onnx_export import contract_network, export_onnx
+    from edge_all_export.converting.onnx_export import contract_network, export_onnx
 
     export_onnx(contract_network(functional()), tmp_path / "model.onnx")
     model = onnx.load(tmp_path / "model.onnx")
@@ -92,8 +92,8 @@ def test_the_batch_axis_has_its_name_and_all_others_their_size(tmp_path: Path) -
 
 
 def test_a_conversion_that_answers_differently_is_not_published(tmp_path: Path) -> None:
-    from edge_all_export.onnx_export import contract_network, export_onnx
-    from edge_all_export.parity import measure_parity
+    from edge_all_export.converting.onnx_export import contract_network, export_onnx
+    from edge_all_export.converting.parity import measure_parity
 
     export_onnx(contract_network(functional()), tmp_path / "model.onnx")
     other = functional()
@@ -104,7 +104,7 @@ def test_a_conversion_that_answers_differently_is_not_published(tmp_path: Path) 
 
 @pytest.mark.parametrize("opset", [11, 99])
 def test_an_opset_that_cannot_be_written_is_refused(tmp_path: Path, opset: int) -> None:
-    from edge_all_export.onnx_export import contract_network, export_onnx
+    from edge_all_export.converting.onnx_export import contract_network, export_onnx
 
     with pytest.raises(UsageError, match=str(opset)):
         export_onnx(contract_network(sequential()), tmp_path / "model.onnx", opset=opset)
@@ -114,7 +114,7 @@ def test_an_opset_that_cannot_be_written_is_refused(tmp_path: Path, opset: int) 
 def test_networks_of_another_kind_are_refused() -> None:
     import keras
 
-    from edge_all_export.onnx_export import contract_network
+    from edge_all_export.converting.onnx_export import contract_network
 
     class Subclassed(keras.Model):
         """Layers in Python code alone."""
@@ -130,7 +130,7 @@ def test_networks_of_another_kind_are_refused() -> None:
 
 
 def test_what_is_no_trained_network_is_refused(tmp_path: Path) -> None:
-    from edge_all_export.trained import open_trained
+    from edge_all_export.converting.trained import open_trained
 
     with pytest.raises(InputNotFoundError):
         open_trained(tmp_path)
@@ -144,9 +144,9 @@ def test_a_network_trained_in_mixed_precision_leaves_in_float32(tmp_path: Path) 
     import keras
     import onnx
 
-    from edge_all_export.onnx_export import export_onnx
-    from edge_all_export.parity import measure_parity
-    from edge_all_export.trained import open_trained
+    from edge_all_export.converting.onnx_export import export_onnx
+    from edge_all_export.converting.parity import measure_parity
+    from edge_all_export.converting.trained import open_trained
 
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
@@ -162,7 +162,7 @@ def test_a_network_trained_in_mixed_precision_leaves_in_float32(tmp_path: Path) 
 
 @pytest.mark.usefixtures("tiny_backbone")
 def test_weights_need_an_input_size_and_the_right_architecture(tmp_path: Path) -> None:
-    from edge_all_export.trained import open_trained
+    from edge_all_export.converting.trained import open_trained
 
     file = tmp_path / "foreign.weights.h5"
     functional().save_weights(file)
@@ -197,7 +197,7 @@ def write_run(folder: Path) -> list[Any]:
 
 def test_the_held_out_blocks_of_a_run_are_dealt_to_calibration_and_gate(tmp_path: Path) -> None:
     from edge_all.preprocessing import PreprocessingSpec
-    from edge_all_export.release_cells import parts_of_run
+    from edge_all_export.packaging.release_cells import parts_of_run
 
     spec = PreprocessingSpec(24, 2.0)
     parts, notes = parts_of_run(tmp_path, write_run(tmp_path), spec)
@@ -212,7 +212,7 @@ def test_the_held_out_blocks_of_a_run_are_dealt_to_calibration_and_gate(tmp_path
 def test_test_cells_beside_the_data_leave_all_held_out_cells_to_calibration(tmp_path: Path) -> None:
     from edge_all.preprocessing import PreprocessingSpec
     from edge_all_calibration.labelled_cells.cells import LabelledCells
-    from edge_all_export.release_cells import parts_of_run
+    from edge_all_export.packaging.release_cells import parts_of_run
 
     spec = PreprocessingSpec(24, 2.0)
     samples = write_run(tmp_path)
@@ -228,7 +228,7 @@ def test_test_cells_beside_the_data_leave_all_held_out_cells_to_calibration(tmp_
 
 def test_all_cells_of_one_block_are_dealt_by_field_and_the_card_says_so(tmp_path: Path) -> None:
     from edge_all.preprocessing import PreprocessingSpec
-    from edge_all_export.release_cells import SHARED_BLOCKS, parts_of_run
+    from edge_all_export.packaging.release_cells import SHARED_BLOCKS, parts_of_run
 
     samples = write_run(tmp_path)
     lone = [
@@ -243,7 +243,7 @@ def test_all_cells_of_one_block_are_dealt_by_field_and_the_card_says_so(tmp_path
 
 def test_a_run_without_held_out_cells_or_with_other_data_is_refused(tmp_path: Path) -> None:
     from edge_all.preprocessing import PreprocessingSpec
-    from edge_all_export.release_cells import parts_of_run
+    from edge_all_export.packaging.release_cells import parts_of_run
 
     spec = PreprocessingSpec(24, 2.0)
     samples = write_run(tmp_path)
@@ -260,9 +260,9 @@ def test_a_run_without_held_out_cells_or_with_other_data_is_refused(tmp_path: Pa
 def test_too_few_cells_for_the_gate_are_refused_before_the_export(tmp_path: Path) -> None:
     from edge_all.preprocessing import PreprocessingSpec
     from edge_all_calibration.releasing.release import ReleasePlan
-    from edge_all_export.packaging import package_network, read_description
-    from edge_all_export.release_cells import parts_of_run
-    from edge_all_export.trained import TrainedNetwork
+    from edge_all_export.converting.trained import TrainedNetwork
+    from edge_all_export.packaging.network_package import package_network, read_description
+    from edge_all_export.packaging.release_cells import parts_of_run
 
     spec = PreprocessingSpec(24, 2.0)
     parts, _ = parts_of_run(tmp_path, write_run(tmp_path), spec)
@@ -282,7 +282,7 @@ def test_too_few_cells_for_the_gate_are_refused_before_the_export(tmp_path: Path
 
 
 def test_a_package_without_a_name_takes_its_folder_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from edge_all_export.packaging import read_description
+    from edge_all_export.packaging.network_package import read_description
 
     about = tmp_path / "about.json"
     about.write_text('{"name": "described", "version": "3"}')
@@ -307,9 +307,9 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pyt
     from edge_all_calibration.gating.gate import GateLimits
     from edge_all_calibration.labelled_cells.cells import LabelledCells
     from edge_all_calibration.releasing.release import CellParts, ReleasePlan
+    from edge_all_export.converting.trained import open_trained
     from edge_all_export.network import build_network
-    from edge_all_export.packaging import package_network, read_description
-    from edge_all_export.trained import open_trained
+    from edge_all_export.packaging.network_package import package_network, read_description
 
     def cells(first: int, count: int) -> LabelledCells:
         generator = np.random.default_rng(first)
@@ -337,7 +337,7 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pyt
     assert release.card.variants["fp32"].parity["max_abs_difference"]["probability"] <= 1e-5
     assert package.variant_file("fp32").stat().st_size >= 80_000_000  # InceptionV3, and no stand-in
     assert package.variant_file("int8").stat().st_size <= 25_000_000
-    # What OpenVINO stumbles over; see edge_all_export.simplification.
+    # What OpenVINO stumbles over; see edge_all_export.converting.simplification.
     for variant in package.card.variants:
         graph = onnx.load(package.variant_file(variant)).graph
         nothing = {tensor.name for tensor in graph.initializer if list(tensor.dims) == [0]}

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from edge_all.errors import InputNotFoundError
-from edge_all_export.segmentation_scores import (
+from edge_all_export.evaluation.segmentation_scores import (
     ScoreRow,
     SegmentationScores,
     dice,

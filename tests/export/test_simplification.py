@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_all_export.simplification import simplify
+from edge_all_export.converting.simplification import simplify
 
 
 def network() -> onnx.ModelProto:

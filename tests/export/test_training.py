@@ -30,7 +30,7 @@ pytestmark = [
 keras = pytest.importorskip("keras")
 from edge_all_export.crops import CropStore  # noqa: E402 - needs Keras
 from edge_all_export.datasets.samples import Sample  # noqa: E402
-from edge_all_export.splits import Split, assign_folds, fold_splits  # noqa: E402
+from edge_all_export.splitting.splits import Split, assign_folds, fold_splits  # noqa: E402
 from edge_all_export.training import TrainingConfig, cross_validate, cross_validation, train, train_on_data  # noqa: E402
 from edge_all_export.training.failures import told_failures  # noqa: E402
 from edge_all_export.training.feeding import LEAST_DRAWN, TrainingBatches, drawing_weights  # noqa: E402

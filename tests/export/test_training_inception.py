@@ -14,7 +14,7 @@ keras = pytest.importorskip("keras")
 from edge_all.results import Cell  # noqa: E402 - Keras comes first
 from edge_all_export.crops import CropStore  # noqa: E402 - needs Keras
 from edge_all_export.datasets.samples import Sample  # noqa: E402
-from edge_all_export.splits import Split  # noqa: E402
+from edge_all_export.splitting.splits import Split  # noqa: E402
 from edge_all_export.training import TrainingConfig, run, train  # noqa: E402
 
 CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, (), "candidate")

@@ -55,8 +55,8 @@ def evaluate_segmentation(
 
     from edge_all.files.atomic import write_atomically
     from edge_all.results import INTENDED_USE
-    from edge_all_export.segmentation_scores import evaluate_segmentation as score
-    from edge_all_export.segmentation_scores import render_table
+    from edge_all_export.evaluation.segmentation_scores import evaluate_segmentation as score
+    from edge_all_export.evaluation.segmentation_scores import render_table
 
     if output is not None:
         from edge_all_export.evaluation.document import claim_folder

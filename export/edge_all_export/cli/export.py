@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from edge_all.preprocessing import PreprocessingSpec
     from edge_all_calibration.gating.gate import GateLimits
     from edge_all_calibration.releasing.release import CellParts
-    from edge_all_export.packaging import Description
+    from edge_all_export.packaging.network_package import Description
 
 __all__ = ["register"]
 
@@ -107,8 +107,8 @@ def export(
         from edge_all_calibration.releasing.release import ReleasePlan
 
         with quiet_backend():
-            from edge_all_export.packaging import package_network, read_description
-            from edge_all_export.trained import open_trained
+            from edge_all_export.converting.trained import open_trained
+            from edge_all_export.packaging.network_package import package_network, read_description
 
         description = read_description(about, name=name, version=version, folder=output)
         _check_name(description, progress)
@@ -177,7 +177,7 @@ def _parts(
         )
     if data is not None:
         from edge_all_export.datasets import read_layout
-        from edge_all_export.release_cells import parts_of_run
+        from edge_all_export.packaging.release_cells import parts_of_run
 
         testing = None if test is None else read_cells(test, spec, print_skipped)
         found = read_layout(layout, data)

@@ -22,7 +22,7 @@ from edge_all.results import RgbImage
 from edge_all_export.crops import extract_crops
 from edge_all_export.datasets import CellSet, Sample, read_pbc_lymphocytes
 from edge_all_export.evaluation.predictions import Predictions
-from edge_all_export.leaks import Fingerprints, fingerprints, join_copies
+from edge_all_export.splitting.leaks import Fingerprints, fingerprints, join_copies
 
 if TYPE_CHECKING:
     from edge_all.classification.classifier import Classifier, Judgement
@@ -105,7 +105,7 @@ def judge_with_keras(model: Path, spec: PreprocessingSpec, samples: Sequence[Sam
     """Judge with a Keras model as it left training: no temperature, no thresholds.
 
     Args:
-        model: a run folder or a ``.keras`` file, see `edge_all_export.trained.open_trained`.
+        model: a run folder or a ``.keras`` file, see `edge_all_export.converting.trained.open_trained`.
         spec: how its crops are cut, from the configuration of its run.
         samples: what to judge.
         on_cells: told of the progress.
@@ -117,7 +117,7 @@ def judge_with_keras(model: Path, spec: PreprocessingSpec, samples: Sequence[Sam
     """
     import keras
 
-    from edge_all_export.trained import open_trained
+    from edge_all_export.converting.trained import open_trained
 
     trained = open_trained(model)
     if trained.input_size != spec.input_size:

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from edge_all.errors import UsageError
 from edge_all.preprocessing import PreprocessingSpec
-from edge_all_export.augmentation import AugmentationConfig
+from edge_all_export.crops.augmentation import AugmentationConfig
 from edge_all_export.network import MIN_INPUT_SIZE
 
 __all__ = ["TrainingConfig"]

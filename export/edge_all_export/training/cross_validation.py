@@ -14,8 +14,8 @@ from edge_all.errors import UsageError
 from edge_all.files.atomic import atomic_file, write_atomically
 from edge_all_export.crops import CropStore
 from edge_all_export.datasets.samples import Sample
-from edge_all_export.leaks import join_copies
-from edge_all_export.splits import Split, assign_folds, fold_splits, require_both_classes
+from edge_all_export.splitting.leaks import join_copies
+from edge_all_export.splitting.splits import Split, assign_folds, fold_splits, require_both_classes
 from edge_all_export.training.configuration import TrainingConfig
 from edge_all_export.training.earlier_run import earlier_network, require_weights
 from edge_all_export.training.failures import told_failures

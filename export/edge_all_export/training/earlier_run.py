@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge_all.errors import InputError, InputNotFoundError, UsageError
 from edge_all_export.datasets.samples import Sample
-from edge_all_export.splits import Split
+from edge_all_export.splitting.splits import Split
 
 __all__ = ["earlier_network", "refuse_seen_cells", "require_weights"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.results import RgbImage
-from edge_all_export.augmentation import augment, colour_statistics
+from edge_all_export.crops.augmentation import augment, colour_statistics
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.training.configuration import TrainingConfig
 
@@ -57,7 +57,7 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """Random, augmented batches; the same seed and epoch give the same ones, also after a restart.
 
     Args:
-        crops: ``uint8 [n, h, h, 3]``, wider than the network's view by `edge_all_export.augmentation.MARGIN`.
+        crops: ``uint8 [n, h, h, 3]``, wider than the network's view by `edge_all_export.crops.augmentation.MARGIN`.
         samples: what they show.
         config: sizes, shares, strengths, seed.
         first_epoch: the epoch to begin with.

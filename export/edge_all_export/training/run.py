@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from edge_all.errors import OutputError, UsageError
 from edge_all_export.crops import CropStore
 from edge_all_export.datasets.samples import Sample
-from edge_all_export.leaks import LeakReport, find_leaks
 from edge_all_export.network import build_network, inference_network, set_backbone_trainable, settle_batch_norm
-from edge_all_export.splits import Split, require_both_classes
+from edge_all_export.splitting.leaks import LeakReport, find_leaks
+from edge_all_export.splitting.splits import Split, require_both_classes
 from edge_all_export.training.configuration import TrainingConfig
 from edge_all_export.training.earlier_run import refuse_seen_cells
 from edge_all_export.training.failures import told_failures

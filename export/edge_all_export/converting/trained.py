@@ -8,8 +8,8 @@ from pathlib import Path
 import keras
 
 from edge_all.errors import InputNotFoundError, ModelIncompatibleError, UsageError
+from edge_all_export.converting.onnx_export import contract_network
 from edge_all_export.network import BACKBONE, architecture_of, build_network, inference_network
-from edge_all_export.onnx_export import contract_network
 
 __all__ = ["TrainedNetwork", "open_trained"]
 
@@ -44,7 +44,7 @@ def open_trained(source: Path, *, input_size: int | None = None, input_range: st
         source: a run folder of `edge-all train`, a ``.keras`` model, or a ``.weights.h5`` file of the project's own
             InceptionV3.
         input_size: side of the input in pixels; only weights do not know it.
-        input_range: see `edge_all_export.onnx_export.contract_network`; only foreign models need it.
+        input_range: see `edge_all_export.converting.onnx_export.contract_network`; only foreign models need it.
 
     Raises:
         InputNotFoundError: nothing is there.

@@ -17,8 +17,8 @@ from edge_all_calibration.labelled_cells.cells import LabelledCells, without_cop
 from edge_all_calibration.releasing.release import CellParts
 from edge_all_export.crops import extract_crops
 from edge_all_export.datasets.samples import Sample
-from edge_all_export.leaks import join_copies
-from edge_all_export.splits import assign_folds
+from edge_all_export.splitting.leaks import join_copies
+from edge_all_export.splitting.splits import assign_folds
 
 __all__ = ["parts_of_run"]
 

@@ -20,7 +20,7 @@ from onnx import numpy_helper
 
 from edge_all.errors import ModelIncompatibleError, RuntimeSetupError, UsageError
 from edge_all.session import open_session
-from edge_all_export.simplification import simplify
+from edge_all_export.converting.simplification import simplify
 
 __all__ = ["INPUT_RANGES", "OPSET", "contract_network", "export_onnx"]
 

@@ -14,9 +14,9 @@ from edge_all.model.card import ModelCard
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all_calibration.releasing.publishing import published_folder
 from edge_all_calibration.releasing.release import CellParts, Release, ReleasePlan, build_release
-from edge_all_export.onnx_export import OPSET, export_onnx
-from edge_all_export.parity import measure_parity
-from edge_all_export.trained import TrainedNetwork
+from edge_all_export.converting.onnx_export import OPSET, export_onnx
+from edge_all_export.converting.parity import measure_parity
+from edge_all_export.converting.trained import TrainedNetwork
 
 __all__ = ["Description", "package_network", "read_description"]
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edge_all.imaging.fingerprints import SAME, SIDE, fingerprint, least_distances, packed
 from edge_all.results import RgbImage
 from edge_all_export.datasets.samples import Sample
-from edge_all_export.splits import Split
+from edge_all_export.splitting.splits import Split
 
 __all__ = ["Fingerprints", "LeakReport", "find_leaks", "fingerprints", "join_copies", "near_duplicates"]
 

@@ -11,7 +11,7 @@ import numpy as np
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
 from edge_all.results import RgbImage
 from edge_all.segmentation import segment
-from edge_all_export.augmentation import MARGIN
+from edge_all_export.crops.augmentation import MARGIN
 from edge_all_export.datasets.locating import read_field
 from edge_all_export.datasets.samples import Sample
 

@@ -1,0 +1,1 @@
+"""A trained network → one ONNX file that answers as Keras does."""

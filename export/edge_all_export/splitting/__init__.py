@@ -1,0 +1,1 @@
+"""Which cells train and which are held out, and whether anything stands on both sides."""
