@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import typer
 
-from edge_all_calibration.cli import calibrate, embed, gate, wrap
+from edge_all_calibration.cli import adapt, calibrate, embed, gate, wrap
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
-    for verb in (calibrate, embed, gate, wrap):
+    for verb in (adapt, calibrate, embed, gate, wrap):
         verb.register(app)

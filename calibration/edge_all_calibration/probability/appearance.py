@@ -5,6 +5,7 @@ Each laboratory has its own mean and covariance, because one that knows two came
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,9 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.classification.appearance import TRAITS, Appearance, traits_of
+from edge_all.model.package import ModelPackage
+from edge_all.results import RgbImage
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 
-__all__ = ["FEWEST_CELLS", "fit_appearance", "save_appearance", "with_laboratory"]
+__all__ = [
+    "FEWEST_CELLS",
+    "fit_appearance",
+    "known_cells",
+    "picture_digests",
+    "save_appearance",
+    "with_laboratory",
+]
 
 FEWEST_CELLS = 2 * TRAITS
 """Cells of a laboratory below which it is passed over: they do not tell how much it varies."""
@@ -72,15 +82,41 @@ def with_laboratory(appearance: Appearance | None, name: str, traits: NDArray[np
     )
 
 
-def save_appearance(file: Path, appearance: Appearance) -> None:
-    """Write the package's npz."""
-    np.savez_compressed(
-        file,
-        laboratories=np.array(appearance.laboratories, np.str_),
-        means=appearance.means,
-        precisions=appearance.precisions,
-        limits=appearance.limits,
+def picture_digests(crops: RgbImage) -> NDArray[np.uint64]:
+    """What tells crops apart, ``uint64 [n]``: the first bytes of their SHA-256, which show nothing of them."""
+    return np.array(
+        [int.from_bytes(hashlib.sha256(crop.tobytes()).digest()[:8], "little") for crop in crops], np.uint64
     )
+
+
+def known_cells(package: ModelPackage) -> NDArray[np.uint64] | None:
+    """`picture_digests` of the cells that a package was trained on or adapted to; None where it does not say."""
+    file = package.appearance_file
+    if file is None:
+        return None
+    with np.load(file, allow_pickle=False) as arrays:
+        return np.asarray(arrays["known"], np.uint64) if "known" in arrays else None
+
+
+def save_appearance(file: Path, appearance: Appearance, known: NDArray[np.uint64] | None, crops: RgbImage) -> None:
+    """Write the package's npz.
+
+    Args:
+        file: to write.
+        appearance: of the laboratories.
+        known: of cells that are known already, see `known_cells`; None where that is not known, and then it stays so.
+        crops: cells that are known from now on.
+    """
+    arrays = {
+        "laboratories": np.array(appearance.laboratories, np.str_),
+        "means": appearance.means,
+        "precisions": appearance.precisions,
+        "limits": appearance.limits,
+    }
+    if known is not None:
+        arrays["known"] = np.unique(np.concatenate([known, picture_digests(crops)]))
+    with file.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
 
 
 def _described(traits: Mapping[str, NDArray[np.float64]]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

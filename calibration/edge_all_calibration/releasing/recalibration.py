@@ -25,7 +25,7 @@ from edge_all_calibration.labelled_cells.cells import LabelledCells, require_bot
 from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.quantizing.inference import run_network
 
-__all__ = ["gate_package", "judge_package", "package_figures", "recalibrate"]
+__all__ = ["copy_package", "gate_package", "judge_package", "package_figures", "recalibrate"]
 
 
 def judge_package(
@@ -169,7 +169,7 @@ def recalibrate(
             outputs = run_network(package.variant_file(one), cells.crops)
             rules[one] = fit_variant(outputs, reference, rules[leader])
     named = dataclasses.replace(package.card, name=name or package.card.name, version=version or package.card.version)
-    _copy_files(package, folder, named)
+    copy_package(package, folder, named)
     blocks = {
         one: dataclasses.replace(
             variant,
@@ -201,7 +201,7 @@ def recalibrate(
     return reports
 
 
-def _copy_files(package: ModelPackage, folder: Path, card: ModelCard) -> None:
+def copy_package(package: ModelPackage, folder: Path, card: ModelCard) -> None:
     """Copy networks and statistics; a network says whose it is, so a new name or version is written into its file."""
     renamed = (card.name, card.version) != (package.card.name, package.card.version)
     for variant in package.card.variants:

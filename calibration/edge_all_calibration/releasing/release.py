@@ -20,7 +20,6 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from edge_all.classification.appearance import Appearance
 from edge_all.classification.decision_rule import DecisionRule, Decisions
 from edge_all.classification.feature_statistics import FeatureStatistics
 from edge_all.errors import ModelIncompatibleError, UsageError
@@ -195,7 +194,7 @@ def build_release(
 
     progress("What is ordinary: features of known cells")
     statistics = _prepare_reference(network, files["fp32"], parts)
-    references = _save_references(folder, statistics, fit_appearance(parts.training or parts.calibration))
+    references = _save_references(folder, statistics, parts.training or parts.calibration)
     progress("FP32: temperature and thresholds")
     reference = run_network(files["fp32"], parts.calibration.crops)
     leading = fit_reference(reference, parts.calibration.labels, plan.policy, statistics, parts.out_of_fold)
@@ -299,13 +298,14 @@ def _prepare_reference(network: Path, target: Path, parts: CellParts) -> Feature
 
 
 def _save_references(
-    folder: Path, statistics: FeatureStatistics | None, appearance: Appearance | None
+    folder: Path, statistics: FeatureStatistics | None, ordinary: LabelledCells
 ) -> dict[str, dict[str, str]]:
     """Write what cells are held against at a station; the card's block on each file, by its name."""
+    appearance = fit_appearance(ordinary)
     if statistics is not None:
         save_statistics(folder / STATISTICS_FILE, statistics)
     if appearance is not None:
-        save_appearance(folder / APPEARANCE_FILE, appearance)
+        save_appearance(folder / APPEARANCE_FILE, appearance, np.zeros(0, np.uint64), ordinary.crops)
     written = [name for name in (STATISTICS_FILE, APPEARANCE_FILE) if (folder / name).is_file()]
     return {name: {"file": name, "sha256": sha256_of(folder / name)} for name in written}
 

@@ -1,0 +1,1 @@
+"""A package for one more laboratory, from a few of its labelled cells."""

@@ -1,0 +1,265 @@
+"""From 50 to 200 labelled cells of a laboratory to a package for it, by the runtime's own network.
+
+What changes: the temperature, the thresholds, what the laboratory's cells look like, and where it earns it a logistic
+head on the network's features. A third of the cells, in whole groups, is kept back: the new package must not do worse
+on them than the old one did.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_all.classification.appearance import read_appearance, traits_of
+from edge_all.classification.decision_rule import DecisionRule, Decisions, read_rule
+from edge_all.classification.feature_statistics import FeatureStatistics
+from edge_all.errors import UsageError
+from edge_all.model.card import ModelCard, Variant, VariantName
+from edge_all.model.golden import golden_crops
+from edge_all.model.package import ModelPackage, load_package, sha256_of, write_card
+from edge_all_calibration.adapting.head import Head, fit_head, write_head
+from edge_all_calibration.gating.decisions import fit_reference
+from edge_all_calibration.gating.gate import figures_json, figures_of
+from edge_all_calibration.gating.intervals import Estimate
+from edge_all_calibration.labelled_cells.cells import LabelledCells, require_both_classes
+from edge_all_calibration.probability.appearance import known_cells, picture_digests, save_appearance, with_laboratory
+from edge_all_calibration.probability.operating_points import OperatingPolicy
+from edge_all_calibration.quantizing.inference import NetworkOutputs, run_network
+from edge_all_calibration.releasing.recalibration import copy_package
+from edge_all_calibration.releasing.release import APPEARANCE_FILE
+
+__all__ = ["FEWEST", "Adaptation", "adapt_package", "check_cells", "deal"]
+
+FEWEST, FEWEST_OF_A_CLASS = 20, 6
+"""Labelled cells below which nothing is adapted: two thirds fit, a third proves, and either needs both classes."""
+KEPT_BACK = 3
+"""One group in so many is kept back."""
+EARNED = 0.02
+"""By so much a head must lower the log-loss of cells that it was not fitted to; less is noise among a hundred cells."""
+WORSE = 0.02
+"""Share of the kept cells that may be decided less well than before."""
+NOT_KNOWN = "The package does not say which cells it was trained on, so whether these are among them cannot be known."
+SHARED_GROUPS = "Cells of one group were used to fit and to prove: name patients or slides to keep them apart."
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """What came of it.
+
+    Attributes:
+        card: of the new package.
+        head: whether a head earned its place.
+        before, after: figures on the cells kept back, by the old and the new package.
+        passed: whether the new package does no worse on them.
+        notes: what a reader must know.
+    """
+
+    card: ModelCard
+    head: bool
+    before: dict[str, Estimate]
+    after: dict[str, Estimate]
+    passed: bool
+    notes: tuple[str, ...]
+
+
+def check_cells(cells: LabelledCells, package: ModelPackage) -> tuple[str, ...]:
+    """Refuse cells that nothing can be learned from.
+
+    Returns:
+        What could not be checked.
+
+    Raises:
+        UsageError: too few, one class, one picture under two labels, or cells that the package was trained on.
+    """
+    require_both_classes(cells, "adaptation")
+    rarer = min(int(cells.labels.sum()), int((~cells.labels).sum()))
+    if len(cells) < FEWEST or rarer < FEWEST_OF_A_CLASS:
+        raise UsageError(
+            f"{len(cells)} labelled cells, {rarer} of the rarer class, are too few to adapt to and to prove it.",
+            f"Label {FEWEST} at least, {FEWEST_OF_A_CLASS} of each class; 50 to 200 are better.",
+        )
+    digests = picture_digests(cells.crops)
+    twice = set(digests[cells.labels].tolist()) & set(digests[~cells.labels].tolist())
+    if twice:
+        raise UsageError(
+            f"{len(twice)} cell(s) are labelled both ALL and non-ALL: the same picture lies in both classes.",
+            "Decide on one label for each cell.",
+        )
+    known = known_cells(package)
+    if known is None:
+        return (NOT_KNOWN,)
+    seen = int(np.isin(digests, known).sum())
+    if seen:
+        raise UsageError(
+            f"{seen} of the {len(cells)} cells are among those that {package.card.name} was trained on.",
+            "Give cells that it has not seen: on known ones every figure is too good.",
+        )
+    return ()
+
+
+def deal(cells: LabelledCells) -> tuple[LabelledCells, LabelledCells]:
+    """Cells to fit with, and cells kept back: whole groups where they allow it, in a fixed way.
+
+    Raises:
+        UsageError: no division leaves both sides cells of both classes.
+    """
+    names, group = np.unique(cells.groups, return_inverse=True)
+    generator = np.random.default_rng(0)
+    for by_group in (True, False):
+        unit = group if by_group else np.arange(len(cells))
+        count = len(names) if by_group else len(cells)
+        for _ in range(50):
+            kept = (generator.permutation(count) % KEPT_BACK == 0)[unit]
+            sides = [cells.labels[kept], cells.labels[~kept]]
+            if 0.15 < kept.mean() < 0.5 and all(2 <= side.sum() <= len(side) - 2 for side in sides):
+                return cells.subset(~kept), cells.subset(kept)
+    raise UsageError("The cells cannot be divided so that both parts hold both classes.", "Label more of each class.")
+
+
+def adapt_package(
+    package: ModelPackage,
+    folder: Path,
+    cells: LabelledCells,
+    *,
+    laboratory: str,
+    name: str,
+    version: str,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Adaptation:
+    """Fill a folder with a package for one more laboratory.
+
+    Args:
+        package: verified.
+        folder: empty, best from `edge_all_calibration.releasing.publishing.published_folder`.
+        cells: labelled, of the laboratory, cut for the package.
+        laboratory: its name.
+        name: of the new package.
+        version: of the new package.
+        progress: told each step.
+
+    Raises:
+        UsageError: see `check_cells`, and labels that contradict the network as a whole.
+    """
+    notes = check_cells(cells, package)
+    fitting, kept = deal(cells)
+    if set(fitting.groups.tolist()) & set(kept.groups.tolist()):
+        notes = (*notes, SHARED_GROUPS)
+    named = dataclasses.replace(package.card, name=name, version=version)
+    copy_package(package, folder, named)
+    appearance = with_laboratory(read_appearance(package), laboratory, traits_of(cells.crops))
+    save_appearance(folder / APPEARANCE_FILE, appearance, known_cells(package), cells.crops)
+
+    blocks: dict[VariantName, Variant] = {}
+    heads: list[bool] = []
+    judged: list[tuple[Decisions, Decisions]] = []
+    for one, variant in package.card.variants.items():
+        progress(f"{one.upper()}: adapting to {len(fitting)} cells")
+        old = read_rule(package, one)
+        block, head, rule = _adapted(package, folder, one, variant, old, fitting)
+        heads.append(head)
+        blocks[one] = block
+        before, after = (run_network(where / variant.file, kept.crops) for where in (package.path, folder))
+        rule = dataclasses.replace(rule, appearance=appearance)
+        judged.append((_decided(old, before, kept), _decided(rule, after, kept)))
+    before_figures, after_figures = (figures_of(found, kept) for found in judged[0])
+    passed = all(_right(after, kept) >= _right(before, kept) - WORSE for before, after in judged)
+    record: dict[str, Any] = {
+        "laboratory": laboratory,
+        "fitted_to": fitting.counts(),
+        "test_cells": kept.counts(),
+        "head": any(heads),
+        "figures_before": figures_json(before_figures),
+        "figures_after": figures_json(after_figures),
+    }
+    card = dataclasses.replace(
+        named,
+        variants=blocks,
+        appearance={"file": APPEARANCE_FILE, "sha256": sha256_of(folder / APPEARANCE_FILE)},
+        evaluation={**package.card.evaluation, "adapted": record},
+        limitations=(
+            *package.card.limitations,
+            f"Adapted to {len(fitting)} cells of {laboratory}; how well it does elsewhere was not measured again.",
+            *notes,
+        ),
+    )
+    write_card(folder, card)
+    load_package(folder)
+    return Adaptation(card, any(heads), before_figures, after_figures, passed, notes)
+
+
+def _adapted(
+    package: ModelPackage, folder: Path, name: VariantName, variant: Variant, old: DecisionRule, cells: LabelledCells
+) -> tuple[Variant, bool, DecisionRule]:
+    """One precision: its file written where a head earned it, its block of the card, its rule."""
+    file = folder / variant.file
+    outputs = run_network(package.variant_file(name), cells.crops)
+    head = _earned_head(outputs, cells, old.statistics)
+    if head is not None:
+        write_head(file, file, head)
+        outputs = run_network(file, cells.crops)
+    rule = fit_reference(outputs, cells.labels, OperatingPolicy(), None)
+    # The distance of the features was fitted to many more cells than these; it is only widened to take them in.
+    limit = old.thresholds.out_of_distribution
+    if limit is not None and old.statistics is not None and outputs.features is not None:
+        limit = max(limit, float(old.statistics.squared_distances(outputs.features).max()) * (1 + 1e-6))
+    thresholds = dataclasses.replace(rule.thresholds, out_of_distribution=limit)
+    golden = run_network(file, golden_crops(package.card.preprocessing.input_size)).probability
+    block = dataclasses.replace(
+        variant,
+        sha256=sha256_of(file),
+        temperature=rule.temperature,
+        thresholds=thresholds,
+        gate=None,
+        golden=[round(float(value), 7) for value in golden],
+    )
+    return block, head is not None, DecisionRule(rule.temperature, thresholds, old.statistics)
+
+
+def _earned_head(outputs: NetworkOutputs, cells: LabelledCells, statistics: FeatureStatistics | None) -> Head | None:
+    """A head fitted to all cells, where heads fitted to some do better on the others than the network itself."""
+    if outputs.features is None or statistics is None:
+        return None
+    folds = np.random.default_rng(0).permutation(len(cells)) % 5
+    with_head = np.zeros(len(cells))
+    for fold in range(5):
+        rest, out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        if len(set(cells.labels[rest].tolist())) < 2:
+            return None
+        head = fit_head(_chosen(outputs, rest), cells.labels[rest], statistics)
+        with_head[out] = head.probability(_chosen(outputs, out))
+    # The network by itself gets its best temperature and offset on the very cells: the head must beat that.
+    alone = fit_head(
+        NetworkOutputs(outputs.probability, np.zeros_like(outputs.features)),
+        cells.labels,
+        dataclasses.replace(statistics, mean=np.zeros_like(statistics.mean)),
+    ).probability(NetworkOutputs(outputs.probability, np.zeros_like(outputs.features)))
+    if _log_loss(with_head, cells.labels) < _log_loss(alone, cells.labels) - EARNED:
+        return fit_head(outputs, cells.labels, statistics)
+    return None
+
+
+def _chosen(outputs: NetworkOutputs, rows: NDArray[np.intp]) -> NetworkOutputs:
+    features = None if outputs.features is None else outputs.features[rows]
+    return NetworkOutputs(outputs.probability[rows], features)
+
+
+def _log_loss(probability: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
+    """Mean of both classes' log-losses, so that the commoner does not decide."""
+    right = np.clip(np.where(labels, probability, 1 - probability), 1e-6, 1.0)
+    return float((-np.log(right[labels]).mean() - np.log(right[~labels]).mean()) / 2)
+
+
+def _decided(rule: DecisionRule, outputs: NetworkOutputs, cells: LabelledCells) -> Decisions:
+    return rule.decide(outputs.probability, outputs.features, cells.crops)
+
+
+def _right(found: Decisions, cells: LabelledCells) -> float:
+    """Mean over both classes of the share that is decided rightly."""
+    right = found.label == np.where(cells.labels, "ALL", "non-ALL")
+    return float((right[cells.labels].mean() + right[~cells.labels].mean()) / 2)

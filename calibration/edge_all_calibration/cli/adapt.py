@@ -1,0 +1,84 @@
+"""``edge-all adapt``: a package for one more laboratory, from a few of its labelled cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edge_all_calibration.cli.options import PackageArgument
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("adapt", rich_help_panel="Training side")(adapt)
+
+
+def adapt(
+    model: PackageArgument,
+    cells: Annotated[
+        Path,
+        typer.Option(
+            "--cells",
+            help="50 to 200 labelled cells: cells.csv of a run with the label column corrected, or a folder with ALL/ "
+            "and non-ALL/, a folder a patient.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New folder of the package.", show_default=False)],
+    laboratory: Annotated[
+        str | None, typer.Option("--laboratory", help="Name of the laboratory; else the output folder's.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the new package; else the output folder's.")
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option("--model-version", help="Version of the new package; else as it was.")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
+) -> None:
+    """Adapt a model package to a laboratory that it does not know, by its own network; no TensorFlow is needed.
+
+    Exit status: 0 done, 1 it would do worse than before on the cells kept back and was not published, 2 wrong usage.
+    """
+    from edge_all.errors import UsageError
+    from edge_all.model.store import find_package, require_free_name, require_installable_name
+    from edge_all.results import INTENDED_USE
+    from edge_all_calibration.adapting.adaptation import adapt_package
+    from edge_all_calibration.adapting.corrected_run import read_corrected_cells
+    from edge_all_calibration.cli.reporting import print_skipped, step_progress
+    from edge_all_calibration.labelled_cells.cell_folder import read_cells
+    from edge_all_calibration.releasing.publishing import published_folder
+
+    package = find_package(model)
+    name, version = name or output.resolve().name, version or package.card.version
+    require_installable_name(name, version)
+    require_free_name(name)
+    read = read_corrected_cells if cells.suffix.lower() == ".csv" else read_cells
+    with step_progress() as progress:
+        progress("Cutting the cells")
+        labelled = read(cells, package.card.preprocessing, print_skipped)
+        with published_folder(output, replace=replace) as stage:
+            found = adapt_package(
+                package,
+                stage,
+                labelled,
+                laboratory=laboratory or output.resolve().name,
+                name=name,
+                version=version,
+                progress=progress,
+            )
+            if not found.passed:
+                raise UsageError(
+                    "The adapted package decides the cells kept back less well than the old one; nothing is published.",
+                    "Check the labels, or label more cells: 50 at least, of several patients.",
+                )
+    for figure, after in found.after.items():
+        typer.echo(f"{figure.replace('_', ' ')}: {found.before[figure]} before, {after} after")
+    for note in found.notes:
+        typer.echo(f"Note: {note}")
+    typer.echo(f"{name} {version}, {'with' if found.head else 'without'} a head of its own: {output}")
+    typer.echo(INTENDED_USE)

@@ -1,0 +1,200 @@
+"""A few labelled cells of a strange laboratory: what they buy, what is refused, and that a head is what was fitted."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from edge_all.classification.appearance import read_appearance, traits_of
+from edge_all.classification.classifier import Classifier
+from edge_all.cli.main import build_app
+from edge_all.errors import InputError, InputNotFoundError, UsageError
+from edge_all.model.card import ModelCard
+from edge_all.model.package import ModelPackage, load_package
+from edge_all.rendering import SmearSpec, render_field
+from edge_all.segmentation import segment
+from edge_all_calibration.adapting.adaptation import NOT_KNOWN, adapt_package, check_cells, deal
+from edge_all_calibration.adapting.corrected_run import read_corrected_cells
+from edge_all_calibration.adapting.head import Head, write_head
+from edge_all_calibration.labelled_cells.cells import LabelledCells
+from edge_all_calibration.quantizing.inference import run_network
+from edge_all_calibration.releasing.release import CellParts, ReleasePlan, build_release
+
+Draw = Callable[..., LabelledCells]
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory, network: Path, card: ModelCard, parts: CellParts) -> ModelPackage:
+    """FP32 of the tiny network, which knows what its one laboratory looks like. Not to be changed."""
+    training = parts.training
+    assert training is not None
+    named = dataclasses.replace(training, laboratories=np.full(len(training), "home"))
+    folder = tmp_path_factory.mktemp("adapting")
+    build_release(folder, network, card, dataclasses.replace(parts, training=named), ReleasePlan(("fp32",)))
+    return load_package(folder)
+
+
+@pytest.fixture(scope="module")
+def strange(draw: Draw) -> LabelledCells:
+    """Cells of the same kind under a lamp that the network never saw: half the red, more blue."""
+    cells = draw(range(60, 70))
+    tinted = np.clip(cells.crops * np.array([0.62, 0.9, 1.1]), 0, 255).astype(np.uint8)
+    return dataclasses.replace(cells, crops=tinted)
+
+
+def test_a_strange_laboratory_becomes_known(tmp_path: Path, package: ModelPackage, strange: LabelledCells) -> None:
+    found = adapt_package(package, tmp_path, strange, laboratory="strange", name="mine", version="2.0.0")
+    assert found.passed
+    assert found.before["indeterminate"].value > 0.9
+    assert found.after["indeterminate"].value < 0.35
+    assert found.after["sensitivity"].value > found.before["sensitivity"].value + 0.4
+    adapted = load_package(tmp_path)
+    assert (adapted.card.name, adapted.card.version) == ("mine", "2.0.0")
+    assert adapted.card.evaluation["adapted"]["laboratory"] == "strange"
+    assert any("Adapted to" in sentence for sentence in adapted.card.limitations)
+    appearance = read_appearance(adapted)
+    assert appearance is not None
+    assert appearance.laboratories == ("home", "strange")
+    assert (appearance.relative_distances(traits_of(strange.crops)) <= 1).mean() > 0.9
+    # What a station says is what the card's figures are about.
+    judged = Classifier(adapted, device="cpu").judge(strange.crops)
+    right = [one.label == ("ALL" if label else "non-ALL") for one, label in zip(judged, strange.labels, strict=True)]
+    assert np.mean(right) > 0.6
+    # Adapting again to the same cells would prove nothing.
+    with pytest.raises(UsageError, match="trained on"):
+        check_cells(strange, adapted)
+
+
+def test_a_head_in_the_file_is_the_head_that_was_fitted(tmp_path: Path, package: ModelPackage, draw: Draw) -> None:
+    cells, file = draw(range(80, 84)), package.variant_file("fp32")
+    before = run_network(file, cells.crops)
+    assert before.features is not None
+    generator = np.random.default_rng(1)
+    head = Head(generator.normal(size=before.features.shape[1]), 0.7, -0.3)
+    write_head(file, tmp_path / "head.onnx", head)
+    after = run_network(tmp_path / "head.onnx", cells.crops)
+    np.testing.assert_allclose(after.probability, head.probability(before), atol=2e-5)
+    np.testing.assert_array_equal(after.features, before.features)
+    nothing = Head(np.zeros(before.features.shape[1]), 1.0, 0.0)
+    write_head(file, tmp_path / "same.onnx", nothing)
+    np.testing.assert_allclose(
+        run_network(tmp_path / "same.onnx", cells.crops).probability, before.probability, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("count", [19, 3])
+def test_too_few_cells_are_refused(package: ModelPackage, strange: LabelledCells, count: int) -> None:
+    mixed = np.argsort(np.arange(len(strange)) % 7, kind="stable")[:count]
+    with pytest.raises(UsageError):
+        check_cells(strange.subset(mixed), package)
+
+
+def test_one_class_is_refused(package: ModelPackage, strange: LabelledCells) -> None:
+    with pytest.raises(UsageError, match=r"All .* are ALL"):
+        check_cells(strange.subset(strange.labels), package)
+    few = np.concatenate([np.flatnonzero(strange.labels), np.flatnonzero(~strange.labels)[:5]])
+    with pytest.raises(UsageError, match="5 of the rarer class"):
+        check_cells(strange.subset(few), package)
+
+
+def test_a_picture_with_two_labels_is_refused(package: ModelPackage, strange: LabelledCells) -> None:
+    labels = np.append(strange.labels, ~strange.labels[:1])
+    columns = [np.append(column, column[:1], axis=0) for column in (strange.crops, strange.groups, strange.slides)]
+    with pytest.raises(UsageError, match="labelled both"):
+        check_cells(LabelledCells(columns[0], labels, columns[1], columns[2]), package)
+
+
+def test_cells_that_the_package_was_trained_on_are_refused(
+    package: ModelPackage, released: tuple[Path, object], parts: CellParts
+) -> None:
+    training = parts.training
+    assert training is not None
+    with pytest.raises(UsageError, match="240 of the 240 cells"):
+        check_cells(training, package)
+    assert check_cells(parts.test, package) == ()
+    # A package that says nothing of its cells is adapted, and says so.
+    assert check_cells(training, load_package(released[0])) == (NOT_KNOWN,)
+
+
+def test_groups_stay_on_one_side_where_they_can(strange: LabelledCells) -> None:
+    fitting, kept = deal(strange)
+    assert set(fitting.groups.tolist()).isdisjoint(kept.groups.tolist())
+    assert len(fitting) + len(kept) == len(strange)
+    one_slide = dataclasses.replace(strange, groups=np.full(len(strange), "one"))
+    fitting, kept = deal(one_slide)
+    assert {True, False} == set(fitting.labels.tolist()) == set(kept.labels.tolist())
+
+
+def test_labels_against_the_network_are_not_published(tmp_path: Path, package: ModelPackage, draw: Draw) -> None:
+    cells = draw(range(90, 95))
+    wrong = dataclasses.replace(cells, labels=np.random.default_rng(0).permutation(cells.labels))
+    try:
+        found = adapt_package(package, tmp_path, wrong, laboratory="home", name="mine", version="1.0.0")
+    except UsageError:
+        return
+    assert not found.passed or found.after["auc"].value < 0.75
+
+
+@pytest.fixture
+def screened(tmp_path: Path) -> tuple[Path, int]:
+    """A table of a run over one rendered field, its labels corrected, and how many cells it labels."""
+    field = render_field(4, width=700, height=700, spec=SmearSpec(blasts=3))
+    cv2.imwrite(str(tmp_path / "field.png"), field.pixels[..., ::-1])
+    cells = [cell for cell in segment(field.pixels).cells if cell.kind == "candidate"]
+    table = tmp_path / "cells.csv"
+    with table.open("w", newline="", encoding="utf-8-sig") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["slide", "image", "label", "nucleus_centroid_x", "nucleus_centroid_y"])
+        for index, cell in enumerate(cells):
+            label = ("ALL", "non-ALL", "indeterminate")[index % 3]
+            writer.writerow(["s", "field.png", label, *cell.nucleus_centroid])
+    return table, sum(index % 3 < 2 for index in range(len(cells)))
+
+
+def test_corrected_cells_of_a_run_are_cut_again(screened: tuple[Path, int], package: ModelPackage) -> None:
+    table, count = screened
+    cells = read_corrected_cells(table, package.card.preprocessing, lambda *_: None)
+    assert len(cells) == count
+    assert set(cells.slides.tolist()) == {"s"}
+
+
+def test_a_cell_with_two_labels_in_a_table_is_refused(screened: tuple[Path, int], package: ModelPackage) -> None:
+    table, _ = screened
+    lines = table.read_text(encoding="utf-8").splitlines()
+    table.write_text("\n".join([*lines, lines[1].replace(",ALL,", ",non-ALL,")]), encoding="utf-8")
+    with pytest.raises(UsageError, match="both ALL and non-ALL"):
+        read_corrected_cells(table, package.card.preprocessing, lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    "text", ["a,b\n1,2\n", "slide,image,label,nucleus_centroid_x,nucleus_centroid_y\ns,f,ALL,x,2\n"]
+)
+def test_another_table_is_refused(tmp_path: Path, package: ModelPackage, text: str) -> None:
+    (tmp_path / "cells.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError):
+        read_corrected_cells(tmp_path / "cells.csv", package.card.preprocessing, lambda *_: None)
+    with pytest.raises(InputNotFoundError):
+        read_corrected_cells(tmp_path / "none.csv", package.card.preprocessing, lambda *_: None)
+
+
+def test_the_command_adapts_and_says_what_it_bought(
+    tmp_path: Path, package: ModelPackage, strange: LabelledCells
+) -> None:
+    np.savez(
+        tmp_path / "cells.npz",
+        **{field.name: getattr(strange, field.name) for field in dataclasses.fields(strange)},
+    )
+    target = tmp_path / "mine"
+    arguments = ["adapt", str(package.path), "--cells", str(tmp_path / "cells.npz"), "-o", str(target)]
+    done = CliRunner().invoke(build_app(), arguments)
+    assert done.exit_code == 0, done.output
+    assert "before" in done.output
+    assert "Research Use Only" in done.output
+    assert load_package(target).card.name == "mine"
