@@ -49,6 +49,7 @@ CALIBRATION = (
     "quantizing",
     "gating",
     "releasing",
+    "adapting",
     "cli",
     "commands",
 )
