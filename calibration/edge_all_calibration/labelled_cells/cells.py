@@ -55,7 +55,8 @@ class LabelledCells:
                 f"Crops must be uint8 [n, size, size, 3], not {self.crops.dtype} {list(shape)}.",
                 "Cut them with edge_all.preprocessing.crop_cell.",
             )
-        if not len(self.laboratories):
+        # None known, perhaps because other cells were put in the place of those that it was not known of.
+        if not any(self.laboratories.tolist()):
             object.__setattr__(self, "laboratories", np.full(len(self.crops), "", np.str_))
         columns = (self.crops, self.labels, self.groups, self.slides, self.laboratories)
         lengths = {len(values) for values in columns}
