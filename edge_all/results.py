@@ -144,12 +144,16 @@ class Segmentation:
         cells: all objects, candidates and rejected, ``cells[i].id == i + 1``.
         cell_masks: of each cell, ``uint8`` in its ``bbox``: 1 on the whole cell. They do not overlap.
         nucleus_masks: the same of its nucleus, in its ``nucleus_bbox``.
+        red_cell_radius: radius of a red cell in pixels, the yardstick of all sizes; 0 where nothing was measured.
+        red_cell_error: standard error of its logarithm (0.1: about a tenth of it); 0 where the pixel size was given.
     """
 
     shape: tuple[int, int]
     cells: tuple[Cell, ...] = ()
     cell_masks: tuple[Mask, ...] = ()
     nucleus_masks: tuple[Mask, ...] = ()
+    red_cell_radius: float = 0.0
+    red_cell_error: float = 0.0
 
     # Painted when first asked for: at 5 megapixels the two take 20 MB, and screening seldom needs them.
     @functools.cached_property

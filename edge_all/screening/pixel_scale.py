@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge_all.imaging import DecodedImage
 from edge_all.imaging.shrinking import Shrinking
 from edge_all.results import FieldResult, RgbImage, Segmentation
-from edge_all.segmentation import segment
+from edge_all.segmentation import doubts, segment
 from edge_all.specimen import Specimen
 
 __all__ = ["PixelScale", "pixel_scale", "segment_at_scale"]
@@ -66,16 +66,24 @@ def segment_at_scale(
         The segmentation, and the field with its cells and the size that was used.
     """
     found = segment(pixels, microns_per_pixel=field.microns_per_pixel, sizes=sizes, specimen=specimen)
-    result = dataclasses.replace(field, cells=found.cells)
+    result = with_doubts(field, found)
     if field.microns_per_pixel_from in (None, GIVEN) or result.candidates or not found.cells:
         return found, result
     without = segment(pixels, sizes=sizes, specimen=specimen)
-    other = dataclasses.replace(field, cells=without.cells, microns_per_pixel=None, microns_per_pixel_from=None)
-    if not other.candidates or field.quality is None:
+    other = with_doubts(dataclasses.replace(field, microns_per_pixel=None, microns_per_pixel_from=None), without)
+    if not other.candidates or other.quality is None:
         return found, result
     note = (
         f"The file says {field.microns_per_pixel:.4g} \u00b5m a pixel ({field.microns_per_pixel_from}), with which no "
         "cell has the size of a white cell; it was not used."
     )
-    quality = dataclasses.replace(field.quality, warnings=(*field.quality.warnings, note))
+    quality = dataclasses.replace(other.quality, warnings=(*other.quality.warnings, note))
     return without, dataclasses.replace(other, quality=quality)
+
+
+def with_doubts(field: FieldResult, found: Segmentation) -> FieldResult:
+    """The field with its cells, and what is doubtful about them among its warnings."""
+    quality = field.quality
+    if quality is not None:
+        quality = dataclasses.replace(quality, warnings=(*quality.warnings, *doubts(found)))
+    return dataclasses.replace(field, cells=found.cells, quality=quality)

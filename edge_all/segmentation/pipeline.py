@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -96,18 +97,21 @@ def segment(
         work, coarse = (on_glass(image, specimen, glass) for image in (work, coarse))
     model, keys = cluster_colours(coarse)
     found: list[Found] = []
-    red_radius = 1.0
+    red_radius, error = 0.0, 0.0
     if model.has_nuclei:
         nuclei = np.asarray(cv2.medianBlur(model.nucleus_table.take(keys), 3), np.uint8)
         scale, red_cells = red_cells_of(model, keys, nuclei)
-        red_radius = scale.radius
+        red_radius, error = scale.radius, scale.error
         if microns_per_pixel is not None:
+            error = 0.0
             red_radius = RED_CELL_RADIUS_MICRONS / (microns_per_pixel * factor * step)
         if red_radius >= FINE_ENOUGH:
             work, factor, step = coarse, factor * step, 1
         red_radius *= step
         found = find_cells(work, nuclei, step, model, red_cells, red_radius, grain=factor == 1)
-    return assemble(found, factor, red_radius * factor, (height, width))
+    red_radius *= factor
+    segmentation = assemble(found, factor, red_radius, (height, width))
+    return dataclasses.replace(segmentation, red_cell_radius=red_radius, red_cell_error=error)
 
 
 def on_glass(image: RgbImage, specimen: Specimen, glass: FloatArray) -> RgbImage:

@@ -22,6 +22,7 @@ __all__ = ["register"]
 LOG_FILE, CONFIGURATION_FILE, SPLIT_FILE, MODEL_FILE = "log.csv", "config.json", "split.json", "model.keras"
 """What a training run leaves in its folder."""
 SEGMENTATION_FILE = "segmentation.json"
+ROBUSTNESS_FILE = "robustness.md"
 REFERENCE_LAYOUT, NORMAL_LAYOUT = "reference", "normal"
 UNSEEN_SET = "pbc_lymphocytes"
 """Folder beside the reference sets that no training sees: it stands for the hospital that nobody has seen."""
@@ -38,6 +39,7 @@ def register(app: typer.Typer) -> None:
         pretty_exceptions_enable=False,
     )
     verb.command("segmentation")(evaluate_segmentation)
+    verb.command("robustness")(evaluate_robustness)
     verb.command("model")(evaluate_model)
     verb.command("predictions")(evaluate_predictions)
     verb.command("compare")(compare_evaluations)
@@ -68,6 +70,47 @@ def evaluate_segmentation(
         record = {"kind": "segmentation", "intended_use": INTENDED_USE, **scores.to_json()}
         write_atomically(output / SEGMENTATION_FILE, json.dumps(record, indent=1, allow_nan=False).encode())
     Console().print(render_table(scores))
+    typer.echo(INTENDED_USE)
+
+
+def evaluate_robustness(
+    data: DataOption,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="New folder for the table as Markdown.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Model package (name or folder); the embedded one if left out.")
+    ] = None,
+) -> None:
+    """Change twelve real fields as cameras, light and software do, and say which cells, labels and verdicts survive."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from edge_all.api.screener import Screener
+    from edge_all.cli.tables import readable_table
+    from edge_all.files.atomic import write_atomically
+    from edge_all.results import INTENDED_USE
+    from edge_all_export.robustness.changes import CHANGES
+    from edge_all_export.robustness.measuring import measure_robustness, reference_fields
+    from edge_all_export.robustness.table import HEADINGS, markdown_table, row_of
+
+    fields = reference_fields(data)
+    if output is not None:
+        from edge_all_export.evaluation.document import claim_folder
+
+        claim_folder(output, (ROBUSTNESS_FILE,))
+    screener = Screener(model=model)
+    with Progress(transient=True, console=Console(stderr=True)) as progress:
+        task = progress.add_task("Changed fields", total=len(fields) * len(CHANGES))
+        unchanged, changed = measure_robustness(
+            fields, screener, CHANGES, lambda done: progress.update(task, completed=done)
+        )
+    outcomes = [unchanged, *changed]
+    if output is not None:
+        text = f"{INTENDED_USE}\n\n{markdown_table(outcomes)}"
+        write_atomically(output / ROBUSTNESS_FILE, text.encode())
+    table = readable_table(*HEADINGS, fold=("change", "patients", "healthy"))
+    for outcome in outcomes:
+        table.add_row(*row_of(outcome))
+    Console().print(table)
     typer.echo(INTENDED_USE)
 
 

@@ -1,0 +1,36 @@
+"""What a reader should know of a segmentation before trusting that a field holds no more cells."""
+
+from __future__ import annotations
+
+import math
+
+from edge_all.results import Cell, Segmentation
+
+__all__ = ["doubts"]
+
+UNCERTAIN = 0.25
+"""Standard error of the logarithm of the red cells' radius from which sizes rest on the nuclei alone."""
+FIELD_IN_RADII = 12.0
+"""Longer side over the red cells' radius below which a picture is a crop, in which red cells need not be seen."""
+NEARLY_A_CELL = 0.45
+"""Radius of a rejected nucleus, in red-cell radii, from which it could be a white cell measured wrongly. Platelets are
+rejected below 0.6 (`candidates.PLATELET_RADIUS`)."""
+
+
+def doubts(found: Segmentation) -> tuple[str, ...]:
+    """Sentences for the reader of the results; none where nothing is doubtful."""
+    is_field = found.red_cell_radius > 0 and max(found.shape) > FIELD_IN_RADII * found.red_cell_radius
+    notes = []
+    if is_field and found.red_cell_error >= UNCERTAIN:
+        notes.append("Red cells could not be measured: what is a cell and what a platelet rests on the nuclei alone.")
+    large = [cell for cell in found.cells if nearly_a_cell(cell, found.red_cell_radius)]
+    if is_field and large and all(cell.kind == "rejected" for cell in found.cells):
+        notes.append(
+            f"All nuclei of this field were rejected, {len(large)} of them nearly as large as cells: look at them."
+        )
+    return tuple(notes)
+
+
+def nearly_a_cell(cell: Cell, red_cell_radius: float) -> bool:
+    """Whether the nucleus could be that of a white cell."""
+    return math.sqrt(cell.nucleus_area / math.pi) >= NEARLY_A_CELL * red_cell_radius
