@@ -20,6 +20,7 @@ try:
 
     from edge_all import __version__
     from edge_all.cli import benchmark, classify, demo, doctor, model, screen, segment
+    from edge_all.cli.manners import polite
     from edge_all.cli.options import OPTION_NAMES
     from edge_all.cli.terminal import end_of_output, guard_standard_streams
     from edge_all.errors import EdgeAllError, MissingPackageError
@@ -51,7 +52,6 @@ def build_app() -> typer.Typer:
         help=f"Find acute lymphoblastic leukaemia (ALL) cells in images of stained blood smears.\n\n{INTENDED_USE}",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        add_completion=False,
     )
     app.callback()(_root)
     for verb in (screen, segment, classify, demo, model, doctor, benchmark):
@@ -72,7 +72,7 @@ def main() -> NoReturn:
     """
     guard_standard_streams()
     try:
-        build_app()(standalone_mode=True)
+        polite(typer.main.get_command(build_app()))(prog_name="edge-all", standalone_mode=True)
         status = 0
     except EdgeAllError as error:
         _complain(error)
@@ -93,7 +93,8 @@ def _show_version(wanted: bool) -> None:
 
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
+        bool,
+        typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Print the version and leave."),
     ] = False,
 ) -> None:
     """Nothing but the options that stand before a verb."""

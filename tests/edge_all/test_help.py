@@ -1,0 +1,108 @@
+"""The help of every verb, as committed in ``help/``: who changes it sees it, and narrow terminals cut nothing.
+
+After a change that is meant::
+
+    python tests/edge_all/test_help.py
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from edge_all import __version__
+from edge_all.cli.main import build_app
+from edge_all.cli.manners import polite
+
+USUAL = 78
+"""Columns of the help in a terminal of 80, of which click leaves two free."""
+HELP = Path(__file__).with_name("help")
+COMMAND = str(Path(sys.executable).with_name("edge-all"))
+
+
+def commands(command: Any, *above: str, parent: Any = None) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - of Typer
+    """Each verb with its name in ``help/`` and the context that it runs in."""
+    names = (*above, command.name)
+    context = command.context_class(command, info_name=command.name, parent=parent, **command.context_settings)
+    if command.add_help_option:
+        yield " ".join(names), command, context
+    for verb in getattr(command, "commands", {}).values():
+        yield from commands(verb, *names, parent=context)
+
+
+VERBS = {name: (command, context) for name, command, context in commands(polite(typer.main.get_command(build_app())))}
+
+
+def help_at(name: str, width: int) -> str:
+    command, context = VERBS[name]
+    context.terminal_width = width
+    text: str = command.get_help(context)
+    return text + "\n"
+
+
+def file_of(name: str) -> Path:
+    return HELP / f"{name.replace(' ', '-')}.txt"
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_help_is_as_committed(name: str) -> None:
+    again = "after a change that is meant: python tests/edge_all/test_help.py"
+    assert file_of(name).is_file(), again
+    assert help_at(name, USUAL) == file_of(name).read_text(encoding="utf-8"), again
+
+
+@pytest.mark.parametrize("width", [60, 80])
+@pytest.mark.parametrize("name", VERBS)
+def test_nothing_is_cut_and_no_raw_type_is_shown(name: str, width: int) -> None:
+    text = help_at(name, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    assert not re.search(r"[a-z,;]\.\.\.\n|<\w+|\[\[|\]\.\.\.\.\.\.|\{|x>=|<=x", text), text
+    command, _ = VERBS[name]
+    for param in command.params:
+        if param.param_type_name == "option" and not getattr(param, "hidden", False):
+            assert all(re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", text) for option in param.opts)
+
+
+@pytest.mark.parametrize("name", VERBS)
+@pytest.mark.parametrize("options", [("-h", "--help"), ("-V", "--version")])
+def test_every_verb_has_the_short_and_the_long_form(name: str, options: tuple[str, str]) -> None:
+    assert ", ".join(options) in help_at(name, 80)
+
+
+@pytest.mark.parametrize("words", [["-V"], ["--version"], ["screen", "-V"], ["model", "list", "--version"]])
+@pytest.mark.parametrize("program", [[COMMAND], [sys.executable, "-m", "edge_all"]], ids=["script", "module"])
+def test_version_is_said_everywhere(program: list[str], words: list[str]) -> None:
+    done = subprocess.run([*program, *words], capture_output=True, text=True, check=True)
+    assert done.stdout == f"edge-all {__version__}\n"
+
+
+def test_a_pipe_gets_the_help_of_a_terminal() -> None:
+    done = subprocess.run(
+        [COMMAND, "screen", "-h"], capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "80"}
+    )
+    assert done.stdout == file_of("edge-all screen").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("typed", "offered"), [("edge-all scr", "screen"), ("edge-all model ver", "verify")])
+def test_the_shell_completes_verbs(typed: str, offered: str) -> None:
+    words = typed.split()
+    asked = {"_EDGE_ALL_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
+    done = subprocess.run([COMMAND], capture_output=True, text=True, check=False, env={**os.environ, **asked})
+    assert offered in done.stdout.split()
+
+
+if __name__ == "__main__":
+    HELP.mkdir(exist_ok=True)
+    for old in HELP.glob("*.txt"):
+        old.unlink()
+    for verb in VERBS:
+        file_of(verb).write_text(help_at(verb, USUAL), encoding="utf-8")
