@@ -234,6 +234,14 @@ def test_ctrl_c_while_the_command_still_loads_ends_without_a_traceback(
     assert not (tmp_path / "out" / "fields.jsonl").exists()
 
 
+@pytest.mark.parametrize("verb", ["classify", "segment"])
+def test_one_bad_image_among_good_ones_ends_with_1(verb: str, slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+    text = tmp_path / "notes.jpg"
+    text.write_text("this is no image")
+    options = {"classify": ("--model", tiny_package), "segment": ("-o", tmp_path / "out")}[verb]
+    assert run(verb, slide / "field0.png", text, *options).returncode == 1
+
+
 def test_classify_prints_json(slide: Path, tiny_package: Path) -> None:
     done = run("classify", slide / "field0.png", "--model", tiny_package, "--json")
     (crop,) = json.loads(done.stdout)

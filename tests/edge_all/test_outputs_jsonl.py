@@ -17,16 +17,16 @@ from edge_all.results import Cell, FieldResult, ModelIdentity, ProviderReport, Q
 CELL = Cell(
     id=1,
     bbox=(1, 2, 30, 40),
-    centroid=(15.5, 20.25),
+    centroid=(15.53, 20.27),
     area=900,
     nucleus_bbox=(5, 6, 20, 20),
-    nucleus_centroid=(14.0, 16.0),
+    nucleus_centroid=(14.02, 16.98),
     nucleus_area=300,
     contour=((1, 2), (30, 2), (30, 41)),
     kind="candidate",
-    probability=0.75,
+    probability=0.753_219,
     label="ALL",
-    out_of_distribution=0.25,
+    out_of_distribution=0.254_871,
 )
 FIELD = FieldResult(
     image="slides/één.jpg",

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from edge_all.api.screener import Screener
@@ -170,6 +171,27 @@ def test_what_failed_is_tried_again(slide: Path, screener: Screener, tmp_path: P
     summary = screen_to_folder(find_images([slide]), screener, out, resume=True)
     assert summary.all_judged
     assert len(lines(out)) == 3
+
+
+def test_what_was_not_fit_to_be_judged_is_not_looked_at_again(slide: Path, screener: Screener, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    cv2.imwrite(str(slide / "field1.png"), np.zeros((300, 300, 3), np.uint8))
+    screen_to_folder(find_images([slide]), screener, out)
+    before = (out / "fields.jsonl").read_bytes()
+    summary = screen_to_folder(find_images([slide]), screener, out, resume=True)
+    assert [field.status for field in summary.fields].count("unusable") == 1
+    assert not summary.all_judged
+    assert (out / "fields.jsonl").read_bytes() == before
+
+
+def test_the_size_of_a_pixel_reaches_the_segmentation(slide: Path, screener: Screener, tmp_path: Path) -> None:
+    cells = []
+    for microns in (None, 0.4):
+        out = tmp_path / f"out-{microns}"
+        screen_to_folder(find_images([slide]), screener, out, microns_per_pixel=microns)
+        cells.append([line["cells"] for line in lines(out)])
+    # By a pixel of 0.4 micrometres each blast is as large as a clump.
+    assert cells[0] != cells[1]
 
 
 def test_a_failure_stays_while_its_image_is_not_tried_again(slide: Path, screener: Screener, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_all.model.card import Thresholds
-from edge_all.results import Cell, CellLabel, FieldResult
+from edge_all.results import Cell, CellLabel, FieldResult, FieldStatus
 from edge_all.slides.verdict import chance_of_at_least, judge_slide, wilson_interval
 
 THRESHOLDS = Thresholds(non_all_below=0.4, all_from=0.6, out_of_distribution=None, false_positive_rate=0.03)
@@ -101,3 +101,16 @@ def test_nothing_judged_is_never_negative() -> None:
         assert slide.all_fraction is None
         assert slide.all_fraction_interval is None
     assert all_failed.fields == {"ok": 0, "error": 1, "unusable": 0}
+
+
+@pytest.mark.parametrize(("judged", "warned"), [(99, True), (100, False)])
+def test_fewer_cells_than_a_differential_counts_are_warned_of(judged: int, warned: bool) -> None:
+    warnings = judge_slide("s", [field(0, judged)], THRESHOLDS).warnings
+    assert any("White cells judged" in warning for warning in warnings) is warned
+
+
+@pytest.mark.parametrize("status", ["error", "unusable"])
+def test_a_single_field_that_was_not_judged_is_warned_of(status: FieldStatus) -> None:
+    slide = judge_slide("s", [field(0, 100), FieldResult("b.png", "s", status, error="why")], THRESHOLDS)
+    assert len(slide.warnings) == 1
+    assert slide.warnings[0].endswith(": 1.")
