@@ -64,7 +64,7 @@ def screened(folder: Path) -> dict[str, Any]:
     (slide,) = json.loads(done.stdout)
     kept = ("kind", "reason", "bbox", "nucleus_bbox", "label", "probability", "out_of_distribution")
     return {
-        "model": by_name["blasts"]["model"],
+        "model": {key: by_name["blasts"]["model"][key] for key in ("name", "version", "variant", "sha256")},
         "slide": {name: slide[name] for name in ("verdict", "cells", "fields")},
         "fields": {
             name: {
