@@ -39,6 +39,7 @@ RUNTIME = (
     "doctor",
     "benchmark",
     "cli",
+    "__main__",
 )
 CALIBRATION = (
     "labelled_cells",
