@@ -235,11 +235,16 @@ def test_ctrl_c_while_the_command_still_loads_ends_without_a_traceback(
 
 
 @pytest.mark.parametrize("verb", ["classify", "segment"])
-def test_one_bad_image_among_good_ones_ends_with_1(verb: str, slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+def test_one_bad_image_among_good_ones_ends_with_1(verb: str, tiny_package: Path, tmp_path: Path) -> None:
     text = tmp_path / "notes.jpg"
     text.write_text("this is no image")
-    options = {"classify": ("--model", tiny_package), "segment": ("-o", tmp_path / "out")}[verb]
-    assert run(verb, slide / "field0.png", text, *options).returncode == 1
+    field = render_field(5, width=500, height=500, spec=SmearSpec(blasts=1))
+    x, y, width, height = next(cell.bbox for cell in field.cells if cell.kind == "blast")
+    cv2.imwrite(str(tmp_path / "cell.png"), field.pixels[y - 40 : y + height + 40, x - 40 : x + width + 40, ::-1])
+    options = ("--model", tiny_package) if verb == "classify" else ("-o", tmp_path / "out")
+    assert run(verb, tmp_path / "cell.png", *options).returncode == 0
+    again = ("--model", tiny_package) if verb == "classify" else ("-o", tmp_path / "again")
+    assert run(verb, tmp_path / "cell.png", text, *again).returncode == 1
 
 
 def test_classify_prints_json(slide: Path, tiny_package: Path) -> None:
