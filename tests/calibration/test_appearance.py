@@ -75,10 +75,18 @@ def test_a_release_carries_what_its_laboratories_look_like(
     named = dataclasses.replace(training, laboratories=np.full(len(training), "home"))
     folder = tmp_path / "package"
     folder.mkdir()
-    build_release(folder, network, card, dataclasses.replace(parts, training=named), ReleasePlan(("fp32",)))
+    build_release(
+        folder,
+        network,
+        card,
+        dataclasses.replace(parts, training=named),
+        ReleasePlan(("fp32",), false_positive_rate=0.4),
+    )
     embed_package(folder, tmp_path / "embedded", "fp32")
     for where in (folder, tmp_path / "embedded"):
         package = load_package(where)
+        # Verdicts are held against what happens in laboratories that the recipe never saw.
+        assert package.card.variants["fp32"].thresholds.false_positive_rate == 0.4
         found = read_appearance(package)
         assert found is not None
         assert found.laboratories == ("home",)

@@ -146,11 +146,14 @@ class ReleasePlan:
         variants: which precisions to make; FP32 is always among them.
         policy: how thresholds are chosen.
         limits: of the gate.
+        false_positive_rate: of laboratories that the recipe never saw, upper bound; takes the place of that of the
+            calibration cells where it is higher. None where it was not measured.
     """
 
     variants: tuple[VariantName, ...] = ("fp32", "fp16", "int8")
     policy: OperatingPolicy = field(default_factory=OperatingPolicy)
     limits: GateLimits = field(default_factory=GateLimits)
+    false_positive_rate: float | None = None
 
     @property
     def names(self) -> tuple[VariantName, ...]:
@@ -197,7 +200,10 @@ def build_release(
     references = _save_references(folder, statistics, parts.training or parts.calibration)
     progress("FP32: temperature and thresholds")
     reference = run_network(files["fp32"], parts.calibration.crops)
-    leading = fit_reference(reference, parts.calibration.labels, plan.policy, statistics, parts.out_of_fold)
+    leading = _with_rate(
+        fit_reference(reference, parts.calibration.labels, plan.policy, statistics, parts.out_of_fold),
+        plan.false_positive_rate,
+    )
     making = {"fp32": dict(parity or {}), **_make_variants(files, reference, leading, parts.calibration, progress)}
 
     rules: dict[VariantName, DecisionRule] = {"fp32": leading}
@@ -295,6 +301,13 @@ def _prepare_reference(network: Path, target: Path, parts: CellParts) -> Feature
     if condensed is None:
         raise ModelIncompatibleError("The network lost its features.", "Report this: it is a fault of edge-all.")
     return fit_statistics(condensed)
+
+
+def _with_rate(rule: DecisionRule, rate: float | None) -> DecisionRule:
+    """The rule with a false-positive rate that holds where the network never was."""
+    if rate is None or rate <= rule.thresholds.false_positive_rate:
+        return rule
+    return dataclasses.replace(rule, thresholds=dataclasses.replace(rule.thresholds, false_positive_rate=rate))
 
 
 def _save_references(

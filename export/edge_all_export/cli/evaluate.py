@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
     verb.command("model")(evaluate_model)
     verb.command("predictions")(evaluate_predictions)
     verb.command("compare")(compare_evaluations)
+    verb.command("laboratories")(evaluate_laboratories)
     app.add_typer(verb, name="evaluate", rich_help_panel="Training side")
 
 
@@ -216,6 +217,73 @@ def compare_evaluations(
     if output is not None:
         write_comparison(comparison, output)
     _print_comparison(comparison)
+
+
+def evaluate_laboratories(
+    data: DataOption,
+    output: OutputOption,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option("--run", help="A finished run, of `edge-all train --leave-out` or of all; may be repeated."),
+    ] = None,
+    layout: Annotated[
+        str, typer.Option(help="How the folder is laid out, as for `edge-all train`.")
+    ] = REFERENCE_LAYOUT,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            help="config.json of a run: without --run, one run is trained by it for each laboratory left out."
+        ),
+    ] = None,
+) -> None:
+    """One matrix of what is learned in some laboratories and judged in each: trained on (rows), judged on (columns)."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from edge_all.errors import UsageError
+    from edge_all_export.cli.backend import quiet_backend
+    from edge_all_export.evaluation.document import claim_folder
+
+    if bool(runs) == (config is not None):
+        raise UsageError("Nothing to judge, or too much.", "Give --run RUN once or more, or --config CONFIG to train.")
+    with quiet_backend():
+        from edge_all_export.evaluation.laboratories import MATRIX_FILE, TABLE_FILE, Matrix, judge_run, write_matrix
+
+    from edge_all_export.datasets.laboratories import laboratories_of
+
+    claim_folder(output, (MATRIX_FILE, TABLE_FILE))
+    samples = _read_cells(data, layout).samples
+    notes: tuple[str, ...] = ()
+    if config is not None:
+        runs, notes = _train_left_out(config, samples, output / "runs")
+    console = Console(stderr=True)
+    rows = []
+    for run in runs or ():
+        with console.status(f"Judging by {run}"):
+            rows.append(judge_run(run, samples))
+    matrix = Matrix(laboratories_of(samples), tuple(rows), notes)
+    write_matrix(matrix, output)
+    Console().print(Markdown((output / TABLE_FILE).read_text(encoding="utf-8")))
+
+
+def _train_left_out(config: Path, samples: Sequence[Sample], folder: Path) -> tuple[list[Path], tuple[str, ...]]:
+    """One run for each laboratory that can be left out, and why the others cannot."""
+    from edge_all.errors import UsageError
+    from edge_all_export.datasets.laboratories import laboratories_of, without_laboratory
+    from edge_all_export.training import TrainingConfig, train_on_data
+
+    recipe, runs, notes = TrainingConfig.read(config), [], []
+    for laboratory in laboratories_of(samples):
+        try:
+            rest = without_laboratory(samples, laboratory)
+        except UsageError as error:
+            notes.append(str(error))
+            continue
+        run = folder / f"without-{laboratory.replace('/', '-')}"
+        typer.echo(f"Training without {laboratory}: {len(rest)} cells", err=True)
+        train_on_data(recipe.changed(left_out=laboratory), rest, run, folds=5)
+        runs.append(run)
+    return runs, tuple(notes)
 
 
 def _run_folder(model: str) -> Path | None:

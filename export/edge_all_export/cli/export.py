@@ -65,6 +65,14 @@ def export(
             help="predictions.csv of a cross-validation with the same recipe: fixes temperature and thresholds.",
         ),
     ] = None,
+    laboratories: Annotated[
+        Path | None,
+        typer.Option(
+            "--laboratories",
+            help="laboratories.json of `edge-all evaluate laboratories`: goes into the card, and its false-positive "
+            "rate into slide verdicts.",
+        ),
+    ] = None,
     about: Annotated[
         Path | None,
         typer.Option("--about", help="JSON for the card: name, version, training, evaluation, limitations."),
@@ -108,6 +116,7 @@ def export(
 
         with quiet_backend():
             from edge_all_export.converting.trained import open_trained
+            from edge_all_export.evaluation.laboratories import read_matrix
             from edge_all_export.packaging.network_package import package_network, read_description
 
         description = read_description(about, name=name, version=version, folder=output)
@@ -118,13 +127,19 @@ def export(
         parts, notes = _parts(source, spec, data, layout, cells, test_cells, training_cells)
         if out_of_fold is not None:
             parts = _with_out_of_fold(parts, out_of_fold)
+        rate = None
+        if laboratories is not None:
+            matrix, rate = read_matrix(laboratories)
+            description = dataclasses.replace(
+                description, evaluation={**description.evaluation, "left_out_laboratories": matrix}
+            )
         release = package_network(
             trained,
             output,
             parts,
             spec,
             dataclasses.replace(description, limitations=(*description.limitations, *notes)),
-            ReleasePlan(chosen, policy, limits),
+            ReleasePlan(chosen, policy, limits, rate),
             opset=opset,
             replace=replace,
             progress=progress,

@@ -67,6 +67,10 @@ def train(
     all_data: Annotated[
         bool, typer.Option("--all-data", help="Hold nothing out: the final network, after the recipe is chosen.")
     ] = False,
+    leave_out: Annotated[
+        str | None,
+        typer.Option("--leave-out", help="Laboratory whose cells take no part, so that it can judge the network."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the killed run in the folder.")] = False,
     allow_leaks: Annotated[
         bool, typer.Option("--allow-leaks", help="Train although the leak report refuses the split.")
@@ -87,6 +91,7 @@ def train(
     with console.status("Loading Keras"), quiet_backend():
         from edge_all_export.cli.training_display import TrainingDisplay
         from edge_all_export.datasets import read_layout
+        from edge_all_export.datasets.laboratories import without_laboratory
         from edge_all_export.training import TrainingConfig, train_on_data
 
     base = TrainingConfig.read(config) if config is not None else TrainingConfig()
@@ -103,16 +108,18 @@ def train(
         early_stopping=early_stopping,
         precision=precision,
         seed=seed,
+        left_out=leave_out,
     )
     with console.status("Reading and segmenting the images"):
         cells = read_layout(layout, data)
     for skipped in cells.skipped:
         typer.secho(f"Left out {skipped.image}: {skipped.reason}", err=True)
-    typer.echo(f"{len(cells.samples)} cells, {len(cells.skipped)} images left out.", err=True)
+    samples = cells.samples if recipe.left_out is None else without_laboratory(cells.samples, recipe.left_out)
+    typer.echo(f"{len(samples)} cells, {len(cells.skipped)} images left out.", err=True)
     with TrainingDisplay() as display:
         runs = train_on_data(
             recipe,
-            cells.samples,
+            samples,
             out,
             folds=0 if all_data else folds,
             hold_out=hold_out,

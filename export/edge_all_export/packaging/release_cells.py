@@ -23,8 +23,6 @@ from edge_all_export.splitting.splits import assign_folds
 __all__ = ["parts_of_run"]
 
 SPLIT_FILE = "split.json"
-SAME_LABORATORY = {"allidb1": "allidb", "allidb2": "allidb"}
-"""Sources that are one laboratory; any other is a laboratory of its own."""
 ENOUGH = 15
 """Cells of each class that calibration and gate should have at least."""
 FEW = 4
@@ -130,7 +128,7 @@ def _labelled(indices: list[int], samples: Sequence[Sample], crops: RgbImage) ->
         np.array([sample.label == 1 for sample in chosen], np.bool_),
         np.array([sample.block for sample in chosen], np.str_),
         np.array([sample.group for sample in chosen], np.str_),
-        np.array([SAME_LABORATORY.get(sample.source, sample.source) for sample in chosen], np.str_),
+        np.array([sample.laboratory for sample in chosen], np.str_),
     )
 
 

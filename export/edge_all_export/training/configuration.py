@@ -48,6 +48,7 @@ class TrainingConfig:
         all_share: share of ALL among the crops drawn; the class weighting.
         precision: arithmetic of the network.
         seed: of everything random.
+        left_out: laboratory whose cells take no part; None takes all.
         augmentation: strength of each change.
     """
 
@@ -70,6 +71,7 @@ class TrainingConfig:
     all_share: float = 0.5
     precision: Precision = "float32"
     seed: int = 0
+    left_out: str | None = None
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
     def __post_init__(self) -> None:

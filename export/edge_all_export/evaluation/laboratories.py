@@ -1,0 +1,290 @@
+"""Trained on these laboratories, judged on that one: the matrix of what a classifier is worth where it never was.
+
+A row is a training run, a column a laboratory. Of a laboratory that the run was trained on only blocks count that it
+held out; where it was left out, all its cells do. Intervals are over groups (patients, or blocks of neighbouring
+fields), by bootstrap.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge_all.errors import InputError, UsageError
+from edge_all.files.atomic import write_atomically
+from edge_all.results import INTENDED_USE
+from edge_all_calibration.gating.intervals import Estimate, bootstrap
+from edge_all_calibration.gating.metrics import auc
+from edge_all_export.datasets.laboratories import laboratories_of
+from edge_all_export.datasets.samples import Sample
+from edge_all_export.evaluation.bootstrap import summarise
+from edge_all_export.evaluation.judging import judge_with_keras, unseen_samples
+from edge_all_export.evaluation.metrics import CUTOFF
+from edge_all_export.evaluation.predictions import Predictions
+from edge_all_export.evaluation.slides import slide_predictions
+from edge_all_export.training.configuration import TrainingConfig
+
+__all__ = ["Entry", "Matrix", "Row", "entry_of", "judge_run", "markdown", "read_matrix", "write_matrix"]
+
+MATRIX_FILE, TABLE_FILE = "laboratories.json", "laboratories.md"
+NOTHING = "-"
+EXPLANATION = (
+    "AUC with its 95 % interval over groups; of laboratories of one class the share of cells called ALL at a "
+    "probability of one half. In bold: the laboratory that the run never saw. Elsewhere the blocks that the run held "
+    "out."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One run on one laboratory.
+
+    Attributes:
+        cells, blasts, groups, slides: how many it rests on.
+        auc: of cells; None where they are of one class.
+        slide_auc: of slides of several cells; None likewise.
+        sensitivity: share of ALL cells at a probability of one half or more; None without ALL cells.
+        false_positives: share of non-ALL cells there; None without non-ALL cells.
+    """
+
+    cells: int
+    blasts: int
+    groups: int
+    slides: int
+    auc: Estimate | None
+    slide_auc: Estimate | None
+    sensitivity: Estimate | None
+    false_positives: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run on all laboratories.
+
+    Attributes:
+        run: its folder's name.
+        left_out: the laboratory that it never saw; None for a run of all.
+        entries: by laboratory; those without an unseen cell are missing.
+    """
+
+    run: str
+    left_out: str | None
+    entries: dict[str, Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """All runs on all laboratories.
+
+    Attributes:
+        laboratories: the columns.
+        rows: the runs.
+        notes: laboratories that could not be left out, and why.
+    """
+
+    laboratories: tuple[str, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def left_out_false_positives(self) -> Estimate | None:
+        """Share of non-ALL cells called ALL by runs that never saw their laboratory, each laboratory alike.
+
+        None where no run left out a laboratory with non-ALL cells.
+        """
+        entries = [row.entries.get(row.left_out) for row in self.rows if row.left_out is not None]
+        known = [entry.false_positives for entry in entries if entry is not None and entry.false_positives is not None]
+        if not known:
+            return None
+        return Estimate(*(float(np.mean([getattr(one, end) for one in known])) for end in ("value", "low", "high")))
+
+    def to_json(self) -> dict[str, Any]:
+        """``laboratories.json``."""
+        rate = self.left_out_false_positives
+        return {
+            "kind": "laboratories",
+            "intended_use": INTENDED_USE,
+            "what": "rows are runs, columns laboratories; at a probability of one half; 95 % intervals over groups",
+            "laboratories": list(self.laboratories),
+            "left_out_false_positive_rate": None if rate is None else _figure(rate),
+            "runs": [
+                {
+                    "run": row.run,
+                    "left_out": row.left_out,
+                    "judged_on": {name: _entry_json(entry) for name, entry in row.entries.items()},
+                }
+                for row in self.rows
+            ],
+            "notes": list(self.notes),
+        }
+
+
+def judge_run(run: Path, samples: Sequence[Sample], on_cells: Callable[[int], None] = lambda _: None) -> Row:
+    """Judge every laboratory by one run.
+
+    Args:
+        run: folder of a finished run.
+        samples: labelled cells of all laboratories.
+        on_cells: told of the progress.
+
+    Raises:
+        InputError, ImageError, ModelError: as the run's files and the images have it.
+        UsageError: the run has seen every block of them.
+    """
+    config = TrainingConfig.read(run / "config.json")
+    left, _ = unseen_samples(run / "split.json", samples, config.spec)
+    seen_of_left_out = [one for one in samples if one.laboratory == config.left_out]
+    if config.left_out is not None and len(seen_of_left_out) > sum(one.laboratory == config.left_out for one in left):
+        raise UsageError(
+            f"{run} was trained on cells of {config.left_out}, which it says to have left out.",
+            "Evaluate it with the data that it was trained on.",
+        )
+    predictions = judge_with_keras(run, config.spec, left, on_cells).predictions
+    names = np.array([sample.laboratory for sample in left])
+    return Row(
+        run.name,
+        config.left_out,
+        {name: entry_of(_rows(predictions, np.flatnonzero(names == name))) for name in laboratories_of(left)},
+    )
+
+
+def entry_of(predictions: Predictions) -> Entry:
+    """The figures of one laboratory."""
+    truth = predictions.label == 1
+    slides = slide_predictions(predictions)
+    called = predictions.probability >= CUTOFF
+    groups = np.asarray(predictions.group)
+    return Entry(
+        cells=len(truth),
+        blasts=int(truth.sum()),
+        groups=len(set(predictions.group)),
+        slides=0 if slides is None else len(slides.sample),
+        auc=_auc(predictions),
+        slide_auc=None if slides is None else _auc(slides),
+        sensitivity=_share(called[truth], groups[truth]),
+        false_positives=_share(called[~truth], groups[~truth]),
+    )
+
+
+def markdown(matrix: Matrix) -> str:
+    """The matrix as two tables, cells and slides."""
+    lines = ["# Trained here, judged there", "", INTENDED_USE, ""]
+    for title, cell in (("Cells", _cell_words), ("Slides", _slide_words)):
+        lines += [f"## {title}", "", "| trained on | " + " | ".join(matrix.laboratories) + " |"]
+        lines.append("|---" * (len(matrix.laboratories) + 1) + "|")
+        for row in matrix.rows:
+            trained = "all" if row.left_out is None else f"all but {row.left_out}"
+            words = [_marked(cell(row.entries.get(name)), bold=name == row.left_out) for name in matrix.laboratories]
+            lines.append(f"| {trained} | " + " | ".join(words) + " |")
+        lines.append("")
+    lines += [
+        EXPLANATION,
+        *("" if not matrix.notes else "\n" + note for note in matrix.notes),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def read_matrix(file: Path) -> tuple[dict[str, Any], float]:
+    """A written matrix for a card, and the upper bound of its false-positive rate.
+
+    Raises:
+        InputError: the file is no such matrix, or says nothing of laboratories left out.
+    """
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+        of_laboratories = record["kind"] == "laboratories"
+        rate = float(record["left_out_false_positive_rate"]["high"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _no_matrix(file, repr(error)) from error
+    if not of_laboratories or not 0 <= rate <= 1:
+        raise _no_matrix(file, "it is about something else")
+    return record, rate
+
+
+def _no_matrix(file: Path, why: str) -> InputError:
+    return InputError(
+        f"{file} is no matrix of laboratories left out ({why}).",
+        "Give laboratories.json of `edge-all evaluate laboratories` with runs that left a laboratory out.",
+    )
+
+
+def write_matrix(matrix: Matrix, folder: Path) -> None:
+    """Write ``laboratories.json`` and ``laboratories.md``.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    text = json.dumps(matrix.to_json(), indent=1, allow_nan=False)
+    write_atomically(folder / MATRIX_FILE, text.encode())
+    write_atomically(folder / TABLE_FILE, markdown(matrix).encode())
+
+
+def _rows(predictions: Predictions, chosen: np.ndarray[Any, np.dtype[np.intp]]) -> Predictions:
+    return Predictions(
+        sample=tuple(predictions.sample[row] for row in chosen),
+        source=tuple(predictions.source[row] for row in chosen),
+        group=tuple(predictions.group[row] for row in chosen),
+        slide=tuple(predictions.slide[row] for row in chosen),
+        label=predictions.label[chosen],
+        probability=predictions.probability[chosen],
+    )
+
+
+def _auc(predictions: Predictions) -> Estimate | None:
+    truth = predictions.label == 1
+    if truth.all() or not truth.any():
+        return None
+    return bootstrap(lambda drawn: auc(predictions.probability[drawn], truth[drawn]), np.asarray(predictions.group))
+
+
+def _share(hits: np.ndarray[Any, np.dtype[np.bool_]], groups: np.ndarray[Any, np.dtype[np.str_]]) -> Estimate | None:
+    """A share with its interval over groups; where all groups agree, that of as many trials as there are groups."""
+    if not len(hits):
+        return None
+    found = bootstrap(lambda drawn: float(hits[drawn].mean()), groups)
+    count = len(set(groups.tolist()))
+    figure = summarise(found.value, np.array([found.low, found.high]), samples=len(hits), groups=count, proportion=True)
+    if found.value in (0.0, 1.0) and figure.low is not None and figure.high is not None:
+        return Estimate(found.value, figure.low, figure.high)
+    return found
+
+
+def _figure(estimate: Estimate) -> dict[str, float | None]:
+    values = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+    return {name: round(value, 4) if np.isfinite(value) else None for name, value in values.items()}
+
+
+def _entry_json(entry: Entry) -> dict[str, Any]:
+    figures = {name: getattr(entry, name) for name in ("auc", "slide_auc", "sensitivity", "false_positives")}
+    counts = {name: getattr(entry, name) for name in ("cells", "blasts", "groups", "slides")}
+    return {**counts, **{name: None if value is None else _figure(value) for name, value in figures.items()}}
+
+
+def _words(estimate: Estimate) -> str:
+    bounds = f" ({estimate.low:.2f} to {estimate.high:.2f})" if np.isfinite([estimate.low, estimate.high]).all() else ""
+    return f"{estimate.value:.3f}{bounds}"
+
+
+def _cell_words(entry: Entry | None) -> str:
+    if entry is None:
+        return NOTHING
+    if entry.auc is not None:
+        return f"AUC {_words(entry.auc)}, n = {entry.cells}"
+    only = entry.false_positives or entry.sensitivity
+    return NOTHING if only is None else f"called ALL {_words(only)}, n = {entry.cells}"
+
+
+def _slide_words(entry: Entry | None) -> str:
+    if entry is None or entry.slide_auc is None:
+        return NOTHING
+    return f"AUC {_words(entry.slide_auc)}, n = {entry.slides}"
+
+
+def _marked(words: str, *, bold: bool) -> str:
+    return f"**{words}**" if bold and words != NOTHING else words

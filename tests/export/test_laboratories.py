@@ -1,0 +1,144 @@
+"""Laboratories are left out, and what was learned without them is judged on them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from edge_all.errors import InputError, UsageError
+from edge_all.results import Cell
+from edge_all_export.datasets.laboratories import laboratories_of, without_laboratory
+from edge_all_export.datasets.samples import CellSet, Label, Sample
+from edge_all_export.evaluation.predictions import Predictions
+
+CELL = Cell(1, (0, 0, 9, 9), (4.0, 4.0), 60, (0, 0, 9, 9), (4.0, 4.0), 50, ((0, 0), (8, 0), (8, 8)), "candidate")
+
+
+def sample(source: str, number: int, label: Label) -> Sample:
+    name = f"{source}/{number}"
+    return Sample(name, source, name, name, label, Path("none.png"), CELL, "cell")
+
+
+SAMPLES = [
+    sample(source, number, label)
+    for number, (source, label) in enumerate(
+        [("allidb1", 1), ("allidb2", 0), ("raabin", 0), ("taleqani", 1), ("taleqani", 0)]
+    )
+]  # type: ignore[list-item]
+
+
+def test_sets_cut_out_of_one_another_are_one_laboratory() -> None:
+    assert laboratories_of(SAMPLES) == ("allidb", "raabin", "taleqani")
+    assert {one.source for one in without_laboratory(SAMPLES, "allidb")} == {"raabin", "taleqani"}
+
+
+def test_the_only_laboratory_with_a_class_is_not_left_out() -> None:
+    one = [each for each in SAMPLES if each.source != "taleqani"]
+    with pytest.raises(UsageError, match="allidb is the only laboratory with ALL cells"):
+        without_laboratory(one, "allidb")
+    blasts = [each for each in SAMPLES if each.source in ("allidb1", "raabin")]
+    with pytest.raises(UsageError, match="raabin is the only laboratory with non-ALL cells"):
+        without_laboratory(blasts, "raabin")
+    with pytest.raises(UsageError, match="There are: allidb, raabin, taleqani"):
+        without_laboratory(SAMPLES, "munich")
+
+
+@pytest.mark.training
+def test_the_figures_of_a_laboratory(tmp_path: Path) -> None:
+    from edge_all_export.evaluation.laboratories import Matrix, Row, entry_of, markdown, read_matrix, write_matrix
+
+    label = np.array([1, 1, 0, 0] * 6)
+    groups = tuple(f"g{index // 4}" for index in range(24))
+    names = tuple(f"s{index}" for index in range(24))
+    probability = np.where(label == 1, 0.8, 0.3)
+    probability[2] = 0.9
+    both = entry_of(Predictions(names, ("a",) * 24, groups, groups, label, probability))
+    assert both.auc is not None
+    assert both.auc.low < both.auc.value < 1.0
+    assert both.false_positives is not None
+    assert both.false_positives.value == pytest.approx(1 / 12)
+    assert both.sensitivity is not None
+    assert both.sensitivity.low < both.sensitivity.value == 1.0  # six groups that agree prove no certainty
+    normal = entry_of(Predictions(names, ("a",) * 24, groups, groups, np.zeros(24, np.int64), probability * 0.5))
+    assert normal.auc is None
+    assert normal.sensitivity is None
+    matrix = Matrix(
+        ("a", "b", "c"),
+        (Row("one", "a", {"a": both, "b": normal}), Row("two", "b", {"b": normal}), Row("all", None, {"a": both})),
+        ("c is the only one.",),
+    )
+    rate = matrix.left_out_false_positives
+    assert rate is not None
+    assert rate.value == pytest.approx(1 / 24)
+    assert Matrix(("a",), (Row("all", None, {"a": both}),)).left_out_false_positives is None
+    text = markdown(matrix)
+    assert "| all but a | **AUC 0." in text
+    assert "| all but b | - | **called ALL 0.000 (0.00 to 0." in text
+    assert "| all | AUC" in text
+    assert "c is the only one." in text
+    assert "Research Use Only" in text
+    record = matrix.to_json()
+    assert record["left_out_false_positive_rate"]["value"] == pytest.approx(1 / 24, abs=1e-4)
+    write_matrix(matrix, tmp_path)
+    read, upper = read_matrix(tmp_path / "laboratories.json")
+    assert read == record
+    assert upper == record["left_out_false_positive_rate"]["high"] > 1 / 24
+    (tmp_path / "laboratories.json").write_text("{}")
+    with pytest.raises(InputError):
+        read_matrix(tmp_path / "laboratories.json")
+
+
+def write_laboratory(folder: Path, tint: tuple[int, int, int]) -> Path:
+    generator = np.random.default_rng(sum(tint))
+    for patient in range(6):
+        for label, name in enumerate(("non-ALL", "ALL")):
+            place = folder / name / f"{folder.name}-{patient}"
+            place.mkdir(parents=True)
+            coarse = generator.integers(150, 255, (6, 6, 3), np.uint8)
+            ground = cv2.resize(coarse, (120, 120), interpolation=cv2.INTER_CUBIC)
+            cv2.imwrite(str(place / "0.png"), cv2.circle(ground, (60, 60), 15 + 15 * label, tint, -1))
+    return folder
+
+
+@pytest.mark.training
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("tiny_backbone", "eager")
+def test_one_command_trains_and_judges_each_left_out_laboratory(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_all_export import datasets
+    from edge_all_export.datasets.class_folders import read_class_folders
+    from edge_all_export.training.configuration import TrainingConfig
+
+    cells = CellSet(())
+    for name, tint in (("here", (110, 40, 80)), ("there", (120, 30, 60))):
+        read = read_class_folders(write_laboratory(tmp_path / name, tint))
+        cells += CellSet(tuple(dataclasses.replace(one, source=name) for one in read.samples))
+    monkeypatch.setattr(datasets, "read_layout", lambda _layout, _data: cells)
+    recipe = TrainingConfig(weights="none", input_size=75, head_epochs=1, epochs=1, samples_per_epoch=8, batch_size=4)
+    (tmp_path / "config.json").write_text(json.dumps(recipe.to_json()))
+    first, second = laboratories_of(cells.samples)
+    run = CliRunner()
+    data = ["--data", str(tmp_path), "--layout", "folders"]
+    config = ["--config", str(tmp_path / "config.json")]
+    done = run.invoke(app, ["evaluate", "laboratories", *data, "-o", str(tmp_path / "out"), *config])
+    assert done.exit_code == 0, done.output
+    record = json.loads((tmp_path / "out" / "laboratories.json").read_text())
+    assert [row["left_out"] for row in record["runs"]] == [first, second]
+    for row in record["runs"]:
+        other = second if row["left_out"] == first else first
+        assert row["judged_on"][row["left_out"]]["cells"] == 12
+        assert row["judged_on"][other]["cells"] < 12
+    assert f"all but {first}" in (tmp_path / "out" / "laboratories.md").read_text()
+
+    left_out = run.invoke(app, ["train", *data, "-o", str(tmp_path / "run"), *config, "--leave-out", "gone"])
+    assert isinstance(left_out.exception, UsageError)
+    neither = run.invoke(app, ["evaluate", "laboratories", *data, "-o", str(tmp_path / "other")])
+    assert isinstance(neither.exception, UsageError)
