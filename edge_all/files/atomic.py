@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and errors of the disk in the user's words."""
+"""Files and folders that appear whole or not at all, and errors of the disk in the user's words."""
 
 from __future__ import annotations
 
@@ -6,14 +6,23 @@ import errno
 import os
 import re
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from edge_all.errors import OutputError
 
-__all__ = ["atomic_file", "is_part", "output_error", "write_atomically"]
+__all__ = [
+    "atomic_file",
+    "atomic_folder",
+    "atomic_path",
+    "clear_parts",
+    "is_part",
+    "output_error",
+    "write_atomically",
+]
 
 _REMEDIES = {
     errno.ENOSPC: "Free space on that disk, or choose another output folder.",
@@ -68,9 +77,112 @@ def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
         raise output_error(path, error) from error
 
 
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """`atomic_file` for a library that opens the file itself: a name to write it under, which ends as ``path`` does.
+
+    Args:
+        path: the file to write.
+
+    Yields:
+        The name, which nothing has yet.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    part = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")
+    try:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield part
+            _flush(part)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise output_error(path, error) from error
+
+
+@contextmanager
+def atomic_folder(target: Path, require_free: Callable[[], object]) -> Iterator[Path]:
+    """A folder to build in, which takes the name ``target`` when the block ends without an error.
+
+    It stands beside the target, on the same disk, so that the last step is one renaming. An error leaves nothing, and
+    what stood under the name as it was.
+
+    Args:
+        target: name of the finished folder.
+        require_free: raises where what stands under the name may not be replaced. Asked before and after the building.
+
+    Yields:
+        The empty folder.
+
+    Raises:
+        OutputError: the target cannot be written.
+    """
+    stage = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        require_free()
+        try:
+            stage.mkdir(parents=True)
+            yield stage
+            stage.chmod(0o755)
+            for path in stage.rglob("*"):
+                path.chmod(0o755 if path.is_dir() else 0o644)
+                _flush(path)
+            _flush(stage)
+            # Something may have appeared there while the folder was built.
+            require_free()
+            _put_in_place(stage, target)
+            _flush(target.parent)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+    except OSError as error:
+        raise output_error(target, error) from error
+
+
+def _put_in_place(stage: Path, target: Path) -> None:
+    if not target.exists():
+        stage.rename(target)
+        return
+    old = target.with_name(f".{secrets.token_hex(8)}.old")
+    target.rename(old)
+    try:
+        stage.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    # Only now: until the new one stands under the name, the old one is the user's.
+    shutil.rmtree(old)
+
+
+def _flush(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":
+        return  # Windows cannot open a folder to flush it.
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def is_part(name: str) -> bool:
-    """Whether a file of this name is one that `atomic_file` had begun."""
-    return re.fullmatch(r"\.[0-9a-f]{16}\.part", name) is not None
+    """Whether a file of this name is one that `atomic_file` or `atomic_path` had begun."""
+    return re.fullmatch(r"\.[0-9a-f]{16}\.part(\.\w+)?", name) is not None
+
+
+def clear_parts(folder: Path) -> None:
+    """Remove what was left half written, in a folder and those in it, where a process was killed.
+
+    Args:
+        folder: nobody else may be writing there.
+    """
+    for pattern in (".*.part*", "*/.*.part*"):
+        for part in folder.glob(pattern):
+            if is_part(part.name) and part.is_file() and not part.is_symlink():
+                with suppress(OSError):
+                    part.unlink()
 
 
 def _created(part: Path) -> BinaryIO:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from edge_all.errors import OutputError
-from edge_all.files.atomic import is_part
+from edge_all.files.atomic import clear_parts
 
 __all__ = ["claimed_folder", "hold", "refuse_folder_of_images"]
 
@@ -48,7 +48,7 @@ def claimed_folder(folder: Path, *, marker: str, resume: bool) -> Iterator[Path]
             settings=("out",),
         )
     with lock:
-        _clear_leftovers(folder)
+        clear_parts(folder)
         try:
             if (folder / marker).exists() and not resume:
                 raise OutputError(
@@ -78,15 +78,6 @@ def _locked(path: Path) -> IO[str] | None:
             if os.path.samestat(os.fstat(lock.fileno()), path.stat()):
                 return lock
         lock.close()
-
-
-def _clear_leftovers(folder: Path) -> None:
-    """Remove what `edge_all.files.atomic` left half written where a run was killed; nobody else writes here now."""
-    for pattern in (".*.part", "*/.*.part"):
-        for part in folder.glob(pattern):
-            if is_part(part.name) and part.is_file() and not part.is_symlink():
-                with suppress(OSError):
-                    part.unlink()
 
 
 def refuse_folder_of_images(folder: Path, images: Iterable[Path]) -> None:

@@ -58,6 +58,7 @@ EXPORT = (
     "datasets",
     "splitting",
     "crops",
+    "run_folder",
     "network",
     "training",
     "converting",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_all.errors import OutputError
-from edge_all.files.atomic import atomic_file, write_atomically
+from edge_all.files.atomic import atomic_file, atomic_path, clear_parts, write_atomically
 
 
 def test_makes_folders_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -50,3 +50,33 @@ def test_a_file_in_the_place_of_a_folder_is_an_output_error(tmp_path: Path) -> N
     with pytest.raises(OutputError, match="folder"):
         write_atomically(tmp_path / "folder" / "a.txt", b"content")
     assert (tmp_path / "folder").read_bytes() == b"a file"
+
+
+def write_half_by_name(path: Path, interruption: type[BaseException]) -> None:
+    with atomic_path(path) as name:
+        assert name.suffix == path.suffix
+        name.write_bytes(b"half of")
+        raise interruption
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, ValueError])
+def test_so_does_one_that_is_written_by_name(tmp_path: Path, interruption: type[BaseException]) -> None:
+    path = tmp_path / "a.keras"
+    path.write_bytes(b"before")
+    with pytest.raises(interruption):
+        write_half_by_name(path, interruption)
+    assert path.read_bytes() == b"before"
+    with atomic_path(path) as name:
+        name.write_bytes(b"after")
+    assert path.read_bytes() == b"after"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.keras"]
+
+
+def test_only_what_was_left_half_written_is_cleared(tmp_path: Path) -> None:
+    (tmp_path / "fold-0").mkdir()
+    parts = ".0123456789abcdef.part", ".0123456789abcdef.part.keras", "fold-0/.fedcba9876543210.part"
+    kept = "notes.part", ".mine.part", ".0123456789abcdef.party", "a.csv"
+    for name in (*parts, *kept):
+        (tmp_path / name).write_bytes(b"")
+    clear_parts(tmp_path)
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == set(kept)

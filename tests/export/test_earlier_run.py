@@ -30,7 +30,7 @@ def finished_run(folder: Path, trained_on: list[int]) -> Path:
         "blocks": sorted({SAMPLES[index].block for index in trained_on}),
         "samples": [SAMPLES[index].id for index in trained_on],
     }
-    (folder / "split.json").write_text(json.dumps({"train": side, "held_out": {}}))
+    (folder / "split.json").write_text(json.dumps({"train": side, "held_out": {"blocks": [], "samples": []}}))
     (folder / "model.keras").write_bytes(b"")
     return folder / "model.keras"
 

@@ -19,6 +19,7 @@ from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import Cell, ModelIdentity, ProviderReport
 from edge_all_export.datasets import Sample
 from edge_all_export.evaluation import judging
+from edge_all_export.run_folder import TrainingRunFolder
 
 CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, (), "candidate")
 
@@ -90,7 +91,7 @@ def test_blocks_that_show_the_same_cell_are_one_to_a_package_too(
     found = judging.judge_with_classifier(Darkness({}), unlike, lambda _: None)  # type: ignore[arg-type]
     assert found.predictions.group == ("block 0", "block 1", "block 2", "block 3", "block 1", "block 5")
     # As the blocks of a run are, so that the two can be compared.
-    left, _ = judging.unseen_samples(record(unlike[0].image.with_name("split.json"), ["block 2"]), unlike, SPEC)
+    left, _ = judging.unseen_samples(record(unlike[0].image.parent, ["block 2"]), unlike, SPEC)
     assert [sample.block for sample in left] == [group for group in found.predictions.group if group != "block 2"]
 
 
@@ -120,13 +121,15 @@ def unlike(samples: list[Sample]) -> list[Sample]:
     ]
 
 
-def record(path: Path, blocks: list[str], names: list[str] | None = None) -> Path:
-    path.write_text(json.dumps({"train": {"blocks": blocks, "samples": names or []}, "held_out": {"blocks": []}}))
-    return path
+def record(folder: Path, blocks: list[str], names: list[str] | None = None) -> TrainingRunFolder:
+    run = TrainingRunFolder(folder)
+    sides = {"train": {"blocks": blocks, "samples": names or []}, "held_out": {"blocks": [], "samples": []}}
+    run.split.write_text(json.dumps(sides))
+    return run
 
 
 def test_cells_of_blocks_that_were_trained_on_are_left_out(unlike: list[Sample], tmp_path: Path) -> None:
-    split = record(tmp_path / "split.json", ["block 0", "block 3"])
+    split = record(tmp_path, ["block 0", "block 3"])
     left, notes = judging.unseen_samples(split, unlike, SPEC)
     assert [sample.block for sample in left] == ["block 1", "block 2", "block 4", "block 5"]
     assert "2 cell(s)" in notes[0]
@@ -135,27 +138,27 @@ def test_cells_of_blocks_that_were_trained_on_are_left_out(unlike: list[Sample],
 def test_a_block_that_training_joined_to_another_is_no_unseen_one(unlike: list[Sample], tmp_path: Path) -> None:
     """Blocks 4 and 1 show one cell: training makes them block 1, and block 4 is nowhere in its record."""
     shutil.copyfile(unlike[1].image, unlike[4].image)
-    left, _ = judging.unseen_samples(record(tmp_path / "split.json", ["block 1", "block 2"]), unlike, SPEC)
+    left, _ = judging.unseen_samples(record(tmp_path, ["block 1", "block 2"]), unlike, SPEC)
     assert [sample.id for sample in left] == ["set/0", "set/3", "set/5"]
     # Held out, they are one block here as they were there; and the name alone tells, should its first block be missing.
-    left, _ = judging.unseen_samples(record(tmp_path / "split.json", ["block 2"]), unlike, SPEC)
+    left, _ = judging.unseen_samples(record(tmp_path, ["block 2"]), unlike, SPEC)
     assert [sample.block for sample in left] == ["block 0", "block 1", "block 3", "block 1", "block 5"]
-    by_name = record(tmp_path / "split.json", ["block 1", "block 2"], ["set/1", "set/2", "set/4"])
+    by_name = record(tmp_path, ["block 1", "block 2"], ["set/1", "set/2", "set/4"])
     left, _ = judging.unseen_samples(by_name, [*unlike[:1], *unlike[3:]], SPEC)
     assert [sample.id for sample in left] == ["set/0", "set/3", "set/5"]
 
 
 def test_nothing_unseen_is_an_error_and_no_split_is_said(unlike: list[Sample], tmp_path: Path) -> None:
-    split = tmp_path / "split.json"
-    left, notes = judging.unseen_samples(split, unlike, SPEC)
+    run = TrainingRunFolder(tmp_path)
+    left, notes = judging.unseen_samples(run, unlike, SPEC)
     assert len(left) == 6
     assert "may be among these" in notes[0]
-    record(split, [sample.block for sample in unlike])
+    record(run.path, [sample.block for sample in unlike])
     with pytest.raises(UsageError, match="every block"):
-        judging.unseen_samples(split, unlike, SPEC)
-    split.write_text("{")
-    with pytest.raises(InputError, match="damaged"):
-        judging.unseen_samples(split, unlike, SPEC)
+        judging.unseen_samples(run, unlike, SPEC)
+    run.split.write_text("{")
+    with pytest.raises(InputError, match=r"split\.json does not say"):
+        judging.unseen_samples(run, unlike, SPEC)
 
 
 def test_the_gallery_holds_what_was_wanted(samples: list[Sample]) -> None:

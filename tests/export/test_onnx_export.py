@@ -191,16 +191,19 @@ def write_run(folder: Path) -> list[Any]:
             )  # type: ignore[arg-type]
         )
     blocks = {"train": [f"block {n}" for n in range(4)], "held_out": [f"block {n}" for n in range(4, 10)]}
-    (folder / "split.json").write_text(json.dumps({side: {"blocks": names} for side, names in blocks.items()}))
+    (folder / "split.json").write_text(
+        json.dumps({side: {"blocks": names, "samples": []} for side, names in blocks.items()})
+    )
     return samples
 
 
 def test_the_held_out_blocks_of_a_run_are_dealt_to_calibration_and_gate(tmp_path: Path) -> None:
     from edge_all.preprocessing import PreprocessingSpec
     from edge_all_export.packaging.release_cells import parts_of_run
+    from edge_all_export.run_folder import TrainingRunFolder
 
     spec = PreprocessingSpec(24, 2.0)
-    parts, notes = parts_of_run(tmp_path, write_run(tmp_path), spec)
+    parts, notes = parts_of_run(TrainingRunFolder(tmp_path), write_run(tmp_path), spec)
     parts.check(24)
     assert notes == ()
     assert parts.training is not None
@@ -213,12 +216,13 @@ def test_test_cells_beside_the_data_leave_all_held_out_cells_to_calibration(tmp_
     from edge_all.preprocessing import PreprocessingSpec
     from edge_all_calibration.labelled_cells.cells import LabelledCells
     from edge_all_export.packaging.release_cells import parts_of_run
+    from edge_all_export.run_folder import TrainingRunFolder
 
     spec = PreprocessingSpec(24, 2.0)
     samples = write_run(tmp_path)
     names = np.array([f"ours {index // 4}" for index in range(60)], np.str_)
     ours = LabelledCells(pictures(24, 60), np.arange(60) % 2 == 0, names, names)
-    parts, notes = parts_of_run(tmp_path, samples, spec, ours)
+    parts, notes = parts_of_run(TrainingRunFolder(tmp_path), samples, spec, ours)
     parts.check(24)
     assert notes == ()
     assert parts.test is ours
@@ -229,13 +233,14 @@ def test_test_cells_beside_the_data_leave_all_held_out_cells_to_calibration(tmp_
 def test_all_cells_of_one_block_are_dealt_by_field_and_the_card_says_so(tmp_path: Path) -> None:
     from edge_all.preprocessing import PreprocessingSpec
     from edge_all_export.packaging.release_cells import SHARED_BLOCKS, parts_of_run
+    from edge_all_export.run_folder import TrainingRunFolder
 
     samples = write_run(tmp_path)
     lone = [
         dataclasses.replace(sample, block="block 4") if sample.label == 1 and sample.block > "block 3" else sample
         for sample in samples
     ]
-    parts, notes = parts_of_run(tmp_path, lone, PreprocessingSpec(24, 2.0))
+    parts, notes = parts_of_run(TrainingRunFolder(tmp_path), lone, PreprocessingSpec(24, 2.0))
     parts.check(24)
     assert notes == (SHARED_BLOCKS,)
     assert not set(parts.calibration.slides) & set(parts.test.slides)
@@ -244,17 +249,19 @@ def test_all_cells_of_one_block_are_dealt_by_field_and_the_card_says_so(tmp_path
 def test_a_run_without_held_out_cells_or_with_other_data_is_refused(tmp_path: Path) -> None:
     from edge_all.preprocessing import PreprocessingSpec
     from edge_all_export.packaging.release_cells import parts_of_run
+    from edge_all_export.run_folder import TrainingRunFolder
 
     spec = PreprocessingSpec(24, 2.0)
     samples = write_run(tmp_path)
     with pytest.raises(UsageError, match="--data"):
-        parts_of_run(tmp_path, samples[:32], spec)
-    (tmp_path / "split.json").write_text(json.dumps({"train": {"blocks": ["block 1"]}, "held_out": {"blocks": []}}))
+        parts_of_run(TrainingRunFolder(tmp_path), samples[:32], spec)
+    sides = {"train": {"blocks": ["block 1"], "samples": []}, "held_out": {"blocks": [], "samples": []}}
+    (tmp_path / "split.json").write_text(json.dumps(sides))
     with pytest.raises(UsageError, match="held nothing out"):
-        parts_of_run(tmp_path, samples, spec)
+        parts_of_run(TrainingRunFolder(tmp_path), samples, spec)
     (tmp_path / "split.json").write_text("{")
     with pytest.raises(InputError, match="does not say"):
-        parts_of_run(tmp_path, samples, spec)
+        parts_of_run(TrainingRunFolder(tmp_path), samples, spec)
 
 
 def test_too_few_cells_for_the_gate_are_refused_before_the_export(tmp_path: Path) -> None:
@@ -263,9 +270,10 @@ def test_too_few_cells_for_the_gate_are_refused_before_the_export(tmp_path: Path
     from edge_all_export.converting.trained import TrainedNetwork
     from edge_all_export.packaging.network_package import package_network, read_description
     from edge_all_export.packaging.release_cells import parts_of_run
+    from edge_all_export.run_folder import TrainingRunFolder
 
     spec = PreprocessingSpec(24, 2.0)
-    parts, _ = parts_of_run(tmp_path, write_run(tmp_path), spec)
+    parts, _ = parts_of_run(TrainingRunFolder(tmp_path), write_run(tmp_path), spec)
     steps: list[str] = []
     with pytest.raises(UsageError, match="48 cells prove nothing"):
         package_network(

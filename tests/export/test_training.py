@@ -30,6 +30,7 @@ pytestmark = [
 keras = pytest.importorskip("keras")
 from edge_all_export.crops import CropStore  # noqa: E402 - needs Keras
 from edge_all_export.datasets.samples import Sample  # noqa: E402
+from edge_all_export.run_folder import TrainingRunFolder  # noqa: E402
 from edge_all_export.splitting.splits import Split, assign_folds, fold_splits  # noqa: E402
 from edge_all_export.training import TrainingConfig, cross_validate, cross_validation, train, train_on_data  # noqa: E402
 from edge_all_export.training.failures import told_failures  # noqa: E402
@@ -117,10 +118,10 @@ def test_a_run_leaves_everything_needed_to_judge_it(
     with np.load(run.folder / "features.npz") as archive:
         assert archive["ids"].tolist() == held_out
         assert archive["features"].shape == (len(held_out), 128)
-    again = keras.models.load_model(run.model_file).predict(crops.exact[list(split.held_out)], verbose=0)[:, 1]
+    again = keras.models.load_model(run.files.network).predict(crops.exact[list(split.held_out)], verbose=0)[:, 1]
     assert again == pytest.approx([float(row["probability"]) for row in rows], abs=1e-4)
     assert not list(run.folder.glob("checkpoint-*"))
-    assert not list(run.folder.glob("writing*"))
+    assert not list(run.folder.glob(".*"))
 
 
 @pytest.mark.usefixtures("eager")
@@ -172,13 +173,15 @@ def test_a_run_killed_by_the_system_goes_on(
     killed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     # As a kill in the middle of writing leaves them.
-    (folder / "writing.keras").write_bytes(b"half a network")
+    half = folder / ".0123456789abcdef.part.keras"
+    half.write_bytes(b"half a network")
     lines: list[EpochReport] = []
     watcher = Listening()
     train(CONFIG, samples, split, folder, crops=crops, resume=True, report=lines.append, watcher=watcher)
     assert "Resuming after epoch 2 of 3." in watcher.said
     assert [line["epoch"] for line in lines] == [3]
     assert (folder / "model.keras").exists()
+    assert not half.exists()
 
 
 def test_a_full_disk_is_told_and_the_checkpoint_before_stays(tmp_path: Path) -> None:
@@ -192,12 +195,13 @@ def test_a_full_disk_is_told_and_the_checkpoint_before_stays(tmp_path: Path) -> 
             if self.full:
                 raise OSError(errno.ENOSPC, "No space left on device")
 
-    checkpoints, average, network = Checkpoints(tmp_path), WeightAverage(), Disk()
+    checkpoints, average, network = Checkpoints(TrainingRunFolder(tmp_path)), WeightAverage(), Disk()
     checkpoints.save(1, network, average)
     network.full = True
     with pytest.raises(OutputError, match="resume"):
         checkpoints.save(2, network, average)
     assert checkpoints.latest() == 1
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_line_of_the_log_that_a_full_disk_cut_off_is_forgotten(tmp_path: Path) -> None:
@@ -217,6 +221,7 @@ def test_a_run_that_never_began_leaves_its_folder_free(samples: list[Sample], cr
     mixed = Split(tuple(range(0, 16, 2)), tuple(range(1, 16, 2)))
     with pytest.raises(UsageError, match="leaks"):
         train(CONFIG, samples, mixed, tmp_path, crops=crops)
+    (tmp_path / ".0123456789abcdef.part").write_bytes(b"half a leak report")
     open_run(tmp_path, CONFIG.changed(epochs=9), resume=False)
 
 
@@ -300,9 +305,9 @@ def test_folds_go_on_from_an_earlier_cross_validation_at_another_size(
     )
     large = cross_validate(onward, samples, tmp_path / "large", folds=2, crops=larger)
     for before, after in zip(small, large, strict=True):
-        assert after.config.weights == str(before.model_file)
+        assert after.config.weights == str(before.files.network)
         kernels = [
-            keras.models.load_model(run.model_file).get_layer("probabilities").get_weights()[0]
+            keras.models.load_model(run.files.network).get_layer("probabilities").get_weights()[0]
             for run in (before, after)
         ]
         np.testing.assert_allclose(*kernels, atol=1e-6)

@@ -34,7 +34,7 @@ def test_inception_trains_head_first_then_whole_and_answers_alike_after_saving(
     crops = CropStore(pictures[:, 18 : 18 + SIZE, 18 : 18 + SIZE], pictures)
     config = TrainingConfig(input_size=SIZE, weights="none", head_epochs=1, epochs=1, samples_per_epoch=4, batch_size=4)
     done = train(config, samples, Split((0, 1, 2, 3), (4, 5, 6, 7)), tmp_path / "run", crops=crops)
-    network = keras.models.load_model(done.model_file)
+    network = keras.models.load_model(done.files.network)
     # 188 layers with weights of InceptionV3, 2 of the head.
     assert len([layer for layer in network.get_layer("backbone").layers if layer.weights]) == 188
     assert {"features", "probabilities"} <= {layer.name for layer in network.layers}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from edge_all.errors import OutputError
+from edge_all.files.atomic import atomic_folder
 from edge_all.model.card import VariantName
 from edge_all.model.package import load_package, write_card
 
@@ -22,9 +21,7 @@ EMBEDDED_LIMIT = 25_000_000
 
 @contextmanager
 def published_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
-    """A folder to build in, which takes the name ``target`` when the block ends without an error.
-
-    It stands beside the target, on the same disk, so that the last step is one renaming. An error leaves nothing.
+    """A folder to build a package in, which takes the name ``target`` when the block ends without an error.
 
     Args:
         target: name of the finished folder.
@@ -33,25 +30,8 @@ def published_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
     Raises:
         OutputError: the target exists, or cannot be written.
     """
-    _require_free(target, replace=replace)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".part", dir=target.parent))
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    try:
+    with atomic_folder(target, lambda: _require_free(target, replace=replace)) as stage:
         yield stage
-        stage.chmod(0o755)
-        for path in stage.rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o644)
-            _flush(path)
-        _flush(stage)
-        _put_in_place(stage, target, replace=replace)
-        _flush(target.parent)
-    except OSError as error:
-        raise _unwritable(target, error) from error
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
 
 
 def embed_package(package: Path, target: Path, variant: VariantName = "int8", *, replace: bool = False) -> None:
@@ -93,37 +73,3 @@ def _require_free(target: Path, *, replace: bool) -> None:
         raise OutputError(f"{target} exists already.", "Name another folder, or pass --replace.")
     if not (target / "card.json").is_file():
         raise OutputError(f"{target} is no model package and will not be replaced.", "Name another folder.")
-
-
-def _put_in_place(stage: Path, target: Path, *, replace: bool) -> None:
-    # Asked again: something may have appeared there while the package was built.
-    _require_free(target, replace=replace)
-    if not target.exists():
-        stage.rename(target)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".old", dir=target.parent)) / "package"
-    target.rename(old)
-    try:
-        stage.rename(target)
-    except OSError:
-        old.rename(target)
-        old.parent.rmdir()
-        raise
-    # Only now: until the new one stands under the name, the old one is the user's package.
-    shutil.rmtree(old.parent)
-
-
-def _flush(path: Path) -> None:
-    if path.is_dir() and os.name == "nt":
-        return  # Windows cannot open a folder to flush it.
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _unwritable(target: Path, error: OSError) -> OutputError:
-    return OutputError(
-        f"Cannot write {target} ({error.strerror}).", "Check permissions and free disk space; nothing was left behind."
-    )

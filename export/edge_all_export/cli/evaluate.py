@@ -16,11 +16,10 @@ if TYPE_CHECKING:
     from edge_all_export.evaluation.assessment import Evaluation
     from edge_all_export.evaluation.comparison import Comparison
     from edge_all_export.evaluation.judging import Judged
+    from edge_all_export.run_folder import TrainingRunFolder
 
 __all__ = ["register"]
 
-LOG_FILE, CONFIGURATION_FILE, SPLIT_FILE, MODEL_FILE = "log.csv", "config.json", "split.json", "model.keras"
-"""What a training run leaves in its folder."""
 SEGMENTATION_FILE = "segmentation.json"
 ROBUSTNESS_FILE = "robustness.md"
 REFERENCE_LAYOUT, NORMAL_LAYOUT = "reference", "normal"
@@ -151,7 +150,7 @@ def evaluate_model(
     samples = cells.samples
     notes: tuple[str, ...] = ()
     if run is not None:
-        samples, notes = unseen_samples(run / SPLIT_FILE, samples, _spec_of(run))
+        samples, notes = unseen_samples(run, samples, _spec_of(run))
     judged = _judge(model, run, samples, variant, device, threads)
     if cells.skipped:
         notes = (*notes, f"{len(cells.skipped)} image(s) could not be used and count nowhere.")
@@ -160,7 +159,7 @@ def evaluate_model(
     )
     rows = [row for part in worst_mistakes(judged.predictions, evaluation.cutoff) for row in part[:GALLERY_LENGTH]]
     pictures = gallery_images(samples, [judged.predictions.sample[row] for row in rows], judged.spec)
-    log = None if run is None or not (run / LOG_FILE).is_file() else read_log(run / LOG_FILE)
+    log = None if run is None or not run.log.is_file() else read_log(run.log)
     write_evaluation(evaluation, output, image_of=pictures.get, log=log)
     _print_evaluation(evaluation, output)
     for image in cells.skipped:
@@ -188,10 +187,11 @@ def evaluate_predictions(
     from edge_all_export.evaluation.predictions import read_csv
     from edge_all_export.evaluation.report import claim_evaluation_folder, write_evaluation
     from edge_all_export.evaluation.training_log import read_log
+    from edge_all_export.run_folder import TrainingRunFolder
 
     table = read_csv(predictions)
     limits = None if band is None else Band(*band)
-    log = predictions.with_name(LOG_FILE)
+    log = TrainingRunFolder.around(predictions).log
     curves = read_log(log) if log.is_file() else None
     claim_evaluation_folder(output)
     # A run calls its table predictions.csv, so that its folder says more.
@@ -286,12 +286,13 @@ def _train_left_out(config: Path, samples: Sequence[Sample], folder: Path) -> tu
     return runs, tuple(notes)
 
 
-def _run_folder(model: str) -> Path | None:
+def _run_folder(model: str) -> TrainingRunFolder | None:
     """The folder of the training run that a Keras model belongs to; None for a model package."""
+    from edge_all_export.run_folder import TrainingRunFolder
+
     path = Path(model)
-    if path.suffix == Path(MODEL_FILE).suffix:
-        return path.parent
-    return path if (path / MODEL_FILE).is_file() else None
+    network = TrainingRunFolder(path).network
+    return TrainingRunFolder.around(path) if path.suffix == network.suffix or network.is_file() else None
 
 
 def _read_cells(data: Path, layout: str) -> CellSet:
@@ -313,18 +314,23 @@ def _read_cells(data: Path, layout: str) -> CellSet:
     return cells
 
 
-def _spec_of(run: Path) -> PreprocessingSpec:
+def _spec_of(run: TrainingRunFolder) -> PreprocessingSpec:
     """How a training run cut its crops."""
     from edge_all_export.cli.backend import quiet_backend
 
     with quiet_backend():
         from edge_all_export.training.configuration import TrainingConfig
 
-    return TrainingConfig.read(run / CONFIGURATION_FILE).spec
+    return TrainingConfig.read(run.config).spec
 
 
 def _judge(
-    model: str, run: Path | None, samples: Sequence[Sample], variant: str | None, device: str, threads: int | None
+    model: str,
+    run: TrainingRunFolder | None,
+    samples: Sequence[Sample],
+    variant: str | None,
+    device: str,
+    threads: int | None,
 ) -> Judged:
     from rich.console import Console
     from rich.progress import Progress

@@ -162,12 +162,13 @@ def _check_name(description: Description, progress: Callable[[str], None]) -> No
 
 def _spec_of(source: Path, input_size: int, factor: float) -> PreprocessingSpec:
     from edge_all.preprocessing import PreprocessingSpec
+    from edge_all_export.run_folder import TrainingRunFolder
 
-    folder = source if source.is_dir() else source.parent
-    if (folder / "config.json").is_file():
+    run = TrainingRunFolder.around(source)
+    if run.config.is_file():
         from edge_all_export.training.configuration import TrainingConfig
 
-        return TrainingConfig.read(folder / "config.json").spec
+        return TrainingConfig.read(run.config).spec
     return PreprocessingSpec(input_size, factor)
 
 
@@ -193,12 +194,13 @@ def _parts(
     if data is not None:
         from edge_all_export.datasets import read_layout
         from edge_all_export.packaging.release_cells import parts_of_run
+        from edge_all_export.run_folder import TrainingRunFolder
 
         testing = None if test is None else read_cells(test, spec, print_skipped)
         found = read_layout(layout, data)
         for skipped in found.skipped:
             print_skipped(skipped.image, skipped.reason)
-        return parts_of_run(source if source.is_dir() else source.parent, found.samples, spec, testing)
+        return parts_of_run(TrainingRunFolder.around(source), found.samples, spec, testing)
     if cells is None or test is None:
         raise UsageError(
             "A package needs labelled cells that the network was not trained on.",

@@ -10,11 +10,11 @@ import keras
 from edge_all.errors import InputNotFoundError, ModelIncompatibleError, UsageError
 from edge_all_export.converting.onnx_export import contract_network
 from edge_all_export.network import BACKBONE, architecture_of, build_network, inference_network
+from edge_all_export.run_folder import TrainingRunFolder
 
 __all__ = ["TrainedNetwork", "open_trained"]
 
 WEIGHTS_SUFFIX = ".weights.h5"
-MODEL_FILE = "model.keras"
 _UNREADABLE = {
     ".keras": "Copy the file again if it is damaged. If it has layers of your own, or a newer Keras saved it, export "
     "it to ONNX where it was made, and use `edge-all wrap`."
@@ -51,7 +51,7 @@ def open_trained(source: Path, *, input_size: int | None = None, input_range: st
         ModelIncompatibleError: no Keras model, or weights of another architecture.
         UsageError: weights without an input size.
     """
-    file = source / MODEL_FILE if source.is_dir() else source
+    file = TrainingRunFolder(source).network if source.is_dir() else source
     if not file.is_file():
         raise InputNotFoundError(
             f"There is no trained network at {file}.", "Give a finished run folder, a .keras model or .weights.h5 file."

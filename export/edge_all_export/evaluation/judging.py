@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.errors import InputError, ModelIncompatibleError, UsageError
+from edge_all.errors import ModelIncompatibleError, UsageError
 from edge_all.model.card import Band
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import RgbImage
 from edge_all_export.crops import extract_crops
 from edge_all_export.datasets import CellSet, Sample, read_pbc_lymphocytes
 from edge_all_export.evaluation.predictions import Predictions
+from edge_all_export.run_folder import TrainingRunFolder
 from edge_all_export.splitting.leaks import Fingerprints, fingerprints, join_copies
+from edge_all_export.splitting.recorded_split import RecordedSplit
 
 if TYPE_CHECKING:
     from edge_all.classification.classifier import Classifier, Judgement
@@ -180,7 +182,7 @@ def normal_cells(folder: Path) -> CellSet:
 
 
 def unseen_samples(
-    split_file: Path, samples: Sequence[Sample], spec: PreprocessingSpec
+    run: TrainingRunFolder, samples: Sequence[Sample], spec: PreprocessingSpec
 ) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
     """Leave out what a training run has seen: every cell of a block that it trained on.
 
@@ -188,7 +190,7 @@ def unseen_samples(
     to another block would pass for unseen.
 
     Args:
-        split_file: ``split.json`` of the run.
+        run: its split says what that was.
         samples: what there is to judge.
         spec: how the run cut its crops.
 
@@ -200,19 +202,13 @@ def unseen_samples(
         UsageError: nothing is left.
         ImageError: an image is no longer readable.
     """
-    if not split_file.is_file():
+    if not run.split.is_file():
         return tuple(samples), (
-            "No split.json lies beside the model: cells that it was trained on may be among these.",
+            f"No {run.split.name} lies beside the model: cells that it was trained on may be among these.",
         )
-    try:
-        trained = json.loads(split_file.read_text(encoding="utf-8"))["train"]
-        blocks, names = set(trained["blocks"]), set(trained["samples"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{split_file} is damaged ({error!r}).", "Evaluate a run whose files are whole.") from error
+    trained = RecordedSplit.read(run.split).train
     joined = join_copies(samples, extract_crops(samples, spec))
-    seen_blocks = {
-        one.block for one, sample in zip(joined, samples, strict=True) if sample.block in blocks or sample.id in names
-    }
+    seen_blocks = {one.block for one, seen in zip(joined, trained.having(samples), strict=True) if seen}
     left = tuple(one for one in joined if one.block not in seen_blocks)
     if not left:
         raise UsageError(

@@ -27,6 +27,7 @@ from edge_all_export.evaluation.judging import judge_with_keras, unseen_samples
 from edge_all_export.evaluation.metrics import CUTOFF
 from edge_all_export.evaluation.predictions import Predictions
 from edge_all_export.evaluation.slides import slide_predictions
+from edge_all_export.run_folder import TrainingRunFolder
 from edge_all_export.training.configuration import TrainingConfig
 
 __all__ = ["Entry", "Matrix", "Row", "entry_of", "judge_run", "markdown", "read_matrix", "write_matrix"]
@@ -136,8 +137,9 @@ def judge_run(run: Path, samples: Sequence[Sample], on_cells: Callable[[int], No
         InputError, ImageError, ModelError: as the run's files and the images have it.
         UsageError: the run has seen every block of them.
     """
-    config = TrainingConfig.read(run / "config.json")
-    left, _ = unseen_samples(run / "split.json", samples, config.spec)
+    files = TrainingRunFolder(run)
+    config = TrainingConfig.read(files.config)
+    left, _ = unseen_samples(files, samples, config.spec)
     seen_of_left_out = [one for one in samples if one.laboratory == config.left_out]
     if config.left_out is not None and len(seen_of_left_out) > sum(one.laboratory == config.left_out for one in left):
         raise UsageError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_all.errors import InputError, InputNotFoundError
+from edge_all_export.run_folder import TrainingRunFolder
 
 __all__ = ["TrainingLog", "read_log"]
 
@@ -26,7 +27,7 @@ class TrainingLog:
 
 
 def read_log(path: Path) -> TrainingLog:
-    """Read the ``log.csv`` of a run, and from the ``config.json`` beside it when fine-tuning began.
+    """Read the log of a run, and from the configuration beside it when fine-tuning began.
 
     Raises:
         InputNotFoundError: no such file.
@@ -42,7 +43,7 @@ def read_log(path: Path) -> TrainingLog:
         raise InputError(f"{path} is no training log ({error}).", "Give the log.csv of a training run.") from error
     if "epoch" not in columns:
         raise InputError(f"{path} holds no epoch.", "Give the log.csv of a training run that finished an epoch.")
-    return TrainingLog(columns, _head_epochs(path.with_name("config.json")))
+    return TrainingLog(columns, _head_epochs(TrainingRunFolder.around(path).config))
 
 
 def _head_epochs(configuration: Path) -> int | None:

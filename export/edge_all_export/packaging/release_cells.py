@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from edge_all.errors import InputError, UsageError
+from edge_all.errors import UsageError
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import RgbImage
 from edge_all_calibration.labelled_cells.cells import LabelledCells, without_copies
 from edge_all_calibration.releasing.release import CellParts
 from edge_all_export.crops import extract_crops
 from edge_all_export.datasets.samples import Sample
+from edge_all_export.run_folder import TrainingRunFolder
 from edge_all_export.splitting.leaks import join_copies
+from edge_all_export.splitting.recorded_split import RecordedSplit
 from edge_all_export.splitting.splits import assign_folds
 
 __all__ = ["parts_of_run"]
 
-SPLIT_FILE = "split.json"
 ENOUGH = 15
 """Cells of each class that calibration and gate should have at least."""
 FEW = 4
@@ -38,14 +37,14 @@ SHARED_BLOCKS = (
 
 
 def parts_of_run(
-    run: Path, samples: Sequence[Sample], spec: PreprocessingSpec, test: LabelledCells | None = None
+    run: TrainingRunFolder, samples: Sequence[Sample], spec: PreprocessingSpec, test: LabelledCells | None = None
 ) -> tuple[CellParts, tuple[str, ...]]:
     """Cut the cells of a run: those trained on, and those held out, half for calibration and half for the gate.
 
     Sides are told by block, not by cell: a newer segmentation may find a few cells more or fewer in the same images.
 
     Args:
-        run: folder of the run; its ``split.json`` says which blocks were held out.
+        run: its split says which blocks were held out.
         samples: all labelled cells of the data that it was trained on.
         spec: how its crops are cut.
         test: cells from elsewhere for the gate; then all that were held out are for calibration.
@@ -58,7 +57,8 @@ def parts_of_run(
         UsageError: the data are not those of the run, or too little was held out.
         ImageError: an image is no longer readable.
     """
-    trained, held_out = _read_blocks(run / SPLIT_FILE)
+    split = RecordedSplit.read(run.split)
+    trained, held_out = split.train.blocks, split.held_out.blocks
     crops = extract_crops(samples, spec)
     # As training does: copies of one picture under two names belong to one block.
     samples = join_copies(samples, crops)
@@ -66,7 +66,7 @@ def parts_of_run(
     seen = [index for index, sample in enumerate(samples) if sample.block in trained]
     if not held_out:
         raise UsageError(
-            f"The run {run} held nothing out, so nothing can be calibrated or tested.",
+            f"The run {run.path} held nothing out, so nothing can be calibrated or tested.",
             "Train with a held-out part, or give --cells and --test-cells.",
         )
     if not unseen or not seen:
@@ -130,15 +130,3 @@ def _labelled(indices: list[int], samples: Sequence[Sample], crops: RgbImage) ->
         np.array([sample.group for sample in chosen], np.str_),
         np.array([sample.laboratory for sample in chosen], np.str_),
     )
-
-
-def _read_blocks(file: Path) -> tuple[set[str], set[str]]:
-    """Blocks trained on, and blocks held out."""
-    try:
-        record = json.loads(file.read_text(encoding="utf-8"))
-        trained, held_out = ({str(name) for name in record[side]["blocks"]} for side in ("train", "held_out"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{file} does not say which cells were held out ({error}).", "Give the folder of a finished run."
-        ) from error
-    return trained, held_out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from edge_all.errors import UsageError
 from edge_all.files.atomic import atomic_file, write_atomically
 from edge_all_export.crops import CropStore
 from edge_all_export.datasets.samples import Sample
+from edge_all_export.run_folder import TrainingRunFolder, write_json
 from edge_all_export.splitting.leaks import join_copies
 from edge_all_export.splitting.splits import Split, assign_folds, fold_splits, require_both_classes
 from edge_all_export.training.configuration import TrainingConfig
@@ -40,8 +40,8 @@ def cross_validate(
 ) -> tuple[TrainingRun, ...]:
     """Train one network a fold, and gather the held-out predictions.
 
-    Writes ``fold-N/`` for each run, and of all cells ``predictions.csv`` (as a run's, with a column ``fold``) and
-    ``features.npz`` (``ids``, ``features``, ``folds``).
+    Writes a `edge_all_export.run_folder.TrainingRunFolder.fold` for each run, and of all cells the predictions (as a
+    run's, with a column ``fold``) and the features (with an array ``folds``).
 
     Args:
         config: recipe.
@@ -60,15 +60,15 @@ def cross_validate(
     crops = crops if crops is not None else _cut(samples, config, folder, watcher)
     samples = join_copies(samples, crops.exact)
     splits = fold_splits(assign_folds(samples, folds))
-    runs = []
+    files, runs = TrainingRunFolder(folder), []
     for fold, split in enumerate(splits):
-        watcher.say(f"Fold {fold + 1} of {len(splits)}, in {folder / f'fold-{fold}'}")
+        watcher.say(f"Fold {fold + 1} of {len(splits)}, in {files.fold(fold).path}")
         runs.append(
             train(
                 config.changed(weights=earlier_network(config.weights, fold)),
                 samples,
                 split,
-                folder / f"fold-{fold}",
+                files.fold(fold).path,
                 crops=crops,
                 resume=resume,
                 allow_leaks=allow_leaks,
@@ -76,7 +76,7 @@ def cross_validate(
                 watcher=watcher,
             )
         )
-        gather(folder, runs)
+        gather(files, runs)
     return tuple(runs)
 
 
@@ -116,7 +116,7 @@ def train_on_data(
     if folds and hold_out >= folds:
         raise UsageError(f"Of {folds} folds, fold {hold_out} cannot be held out.", f"Give 0 to {folds - 1}.")
     first = config.changed(weights=earlier_network(config.weights, hold_out if folds else None))
-    open_run(folder / "fold-0" if every_fold else folder, first, resume=resume)
+    open_run(TrainingRunFolder(folder).fold(0).path if every_fold else folder, first, resume=resume)
     if every_fold:
         return cross_validate(
             config,
@@ -153,23 +153,22 @@ def _cut(samples: Sequence[Sample], config: TrainingConfig, folder: Path, watche
         )
 
 
-def gather(folder: Path, runs: Sequence[TrainingRun]) -> None:
+def gather(files: TrainingRunFolder, runs: Sequence[TrainingRun]) -> None:
     """Join the held-out predictions and features of the folds finished so far."""
     header: list[str] = []
     rows: list[list[str]] = []
     ids, features, numbers = [], [], []
     for fold, run in enumerate(runs):
-        with (run.folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        with run.files.predictions.open(newline="", encoding="utf-8") as file:
             header, *found = csv.reader(file)
         rows.extend([*row, str(fold)] for row in found)
-        with np.load(run.folder / "features.npz") as archive:
+        with np.load(run.files.features) as archive:
             ids.append(archive["ids"])
             features.append(archive["features"])
         numbers.append(np.full(len(found), fold))
     table = io.StringIO(newline="")
     csv.writer(table).writerows([[*header, "fold"], *rows])
-    write_atomically(folder / "predictions.csv", table.getvalue().encode())
-    with atomic_file(folder / "features.npz") as file:
+    write_atomically(files.predictions, table.getvalue().encode())
+    with atomic_file(files.features) as file:
         np.savez(file, ids=np.concatenate(ids), features=np.concatenate(features), folds=np.concatenate(numbers))
-    figures = json.dumps([run.figures for run in runs], indent=2) + "\n"
-    write_atomically(folder / "figures.json", figures.encode())
+    write_json(files.figures, [run.figures for run in runs])

@@ -6,17 +6,16 @@ Training on small pictures first and on larger ones afterwards is several times 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from edge_all.errors import InputError, InputNotFoundError, UsageError
+from edge_all.errors import InputNotFoundError, UsageError
 from edge_all_export.datasets.samples import Sample
+from edge_all_export.run_folder import TrainingRunFolder
+from edge_all_export.splitting.recorded_split import RecordedSplit
 from edge_all_export.splitting.splits import Split
 
 __all__ = ["earlier_network", "refuse_seen_cells", "require_weights"]
-
-NETWORK = "model.keras"
 
 
 def require_weights(weights: str) -> None:
@@ -44,10 +43,10 @@ def earlier_network(weights: str, fold: int | None) -> str:
     folder = Path(weights)
     if not folder.is_dir():
         return weights
-    candidates = [folder / NETWORK] if fold is None else [folder / f"fold-{fold}" / NETWORK, folder / NETWORK]
-    for file in candidates:
-        if file.is_file():
-            return str(file)
+    earlier = TrainingRunFolder(folder)
+    for run in (earlier,) if fold is None else (earlier.fold(fold), earlier):
+        if run.network.is_file():
+            return str(run.network)
     wanted = "the whole data" if fold is None else f"fold {fold}"
     raise UsageError(
         f"{folder} holds no finished network for {wanted}.",
@@ -69,18 +68,11 @@ def refuse_seen_cells(weights: str, samples: Sequence[Sample], split: Split, *, 
         UsageError: it was, and that is not allowed.
         InputError: its ``split.json`` is damaged.
     """
-    record = Path(weights).with_name("split.json")
+    record = TrainingRunFolder.around(Path(weights)).split
     if allow or not weights.endswith(".keras") or not record.is_file():
         return
-    try:
-        trained = json.loads(record.read_text(encoding="utf-8"))["train"]
-        blocks, names = set(trained["blocks"]), set(trained["samples"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{record} does not say what the earlier run was trained on ({error}).", "Start from an undamaged run."
-        ) from error
     held_out = [samples[index] for index in split.held_out]
-    seen = sum(sample.id in names or sample.block in blocks for sample in held_out)
+    seen = sum(RecordedSplit.read(record).train.having(held_out))
     if seen:
         raise UsageError(
             f"{weights} was trained on {seen} of the {len(held_out)} cells that are held out now.",

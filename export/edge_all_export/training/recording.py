@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 import keras
 import numpy as np
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from edge_all.errors import OutputError
-from edge_all.files.atomic import write_atomically
+from edge_all.files.atomic import atomic_file, atomic_path, write_atomically
 from edge_all.results import RgbImage
+from edge_all_export.run_folder import TrainingRunFolder
 from edge_all_export.training.watching import Watcher
 
 __all__ = ["Checkpoints", "EpochReport", "Recorder", "WeightAverage", "held_out_figures"]
@@ -54,10 +54,10 @@ class WeightAverage:
             for index, weight in enumerate(weights):
                 self.mean[index] += (weight - self.mean[index]) / self.count
 
-    def save(self, path: Path) -> None:
-        """Write to an npz file."""
+    def save(self, file: BinaryIO) -> None:
+        """Write to an open npz file."""
         arrays: dict[str, Any] = {f"w{index:04d}": mean for index, mean in enumerate(self.mean)}
-        np.savez(path, count=self.count, **arrays)
+        np.savez(file, count=self.count, **arrays)
 
     def load(self, path: Path) -> None:
         """Read what `save` wrote."""
@@ -69,47 +69,41 @@ class WeightAverage:
 class Checkpoints:
     """The state from which a killed run goes on; each is complete or absent, never half written."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, files: TrainingRunFolder) -> None:
+        self._files = files
 
     def latest(self) -> int | None:
         """Epochs done at the last checkpoint; None without one."""
-        numbers = [int(path.stem.removeprefix("checkpoint-")) for path in self._folder.glob("checkpoint-*.keras")]
-        return max(numbers, default=None)
+        return max(self._files.checkpointed_epochs(), default=None)
 
     def save(self, epochs_done: int, network: keras.Model, average: WeightAverage) -> None:
         """Write network, optimizer and average; then drop the checkpoint before."""
-        temporary = self._folder / "writing.keras"
-        model, mean = self._paths(epochs_done)
         try:
-            average.save(self._folder / "writing.npz")
-            os.replace(self._folder / "writing.npz", mean)  # noqa: PTH105 - the house's word for an atomic write
-            network.save(temporary)
-            os.replace(temporary, model)  # noqa: PTH105
-        except OSError as error:
+            with atomic_file(self._files.weight_average(epochs_done)) as mean:
+                average.save(mean)
+            # Last: a checkpoint is one by its network.
+            with atomic_path(self._files.checkpoint(epochs_done)) as unfinished:
+                network.save(unfinished)
+        except OutputError as error:
             raise OutputError(
-                f"The checkpoint {model} cannot be written ({error}).",
-                "Free some space and resume: the checkpoint before it is whole.",
+                error.problem, "Free some space and resume: the checkpoint before it is whole."
             ) from error
         self._drop(lambda number: number < epochs_done)
 
     def load(self, epochs_done: int, average: WeightAverage) -> keras.Model:
         """Read the network with its optimizer, and fill the average."""
-        model, mean = self._paths(epochs_done)
-        average.load(mean)
-        return keras.models.load_model(model)
+        average.load(self._files.weight_average(epochs_done))
+        return keras.models.load_model(self._files.checkpoint(epochs_done))
 
     def clear(self) -> None:
         """Remove all; called once the run is complete."""
         self._drop(lambda _: True)
 
-    def _paths(self, epochs_done: int) -> tuple[Path, Path]:
-        return self._folder / f"checkpoint-{epochs_done:04d}.keras", self._folder / f"average-{epochs_done:04d}.npz"
-
     def _drop(self, condition: Callable[[int], bool]) -> None:
-        for path in [*self._folder.glob("checkpoint-*.keras"), *self._folder.glob("average-*.npz")]:
-            if condition(int(path.stem.split("-")[1])):
-                path.unlink()
+        for number in filter(condition, self._files.checkpointed_epochs()):
+            self._files.checkpoint(number).unlink()
+        for number in filter(condition, self._files.averaged_epochs()):
+            self._files.weight_average(number).unlink()
 
 
 def held_out_figures(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> EpochReport:
@@ -129,7 +123,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
     """The project's one Keras callback.
 
     Args:
-        folder: of the run.
+        files: of the run.
         held_out: ``uint8 [n, s, s, 3]`` crops and ``int [n]`` labels.
         average: taken from ``average_after`` epochs on.
         average_after: epochs done from which weights are averaged.
@@ -142,7 +136,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(
         self,
-        folder: Path,
+        files: TrainingRunFolder,
         held_out: tuple[RgbImage, NDArray[np.int64]],
         *,
         average: WeightAverage,
@@ -154,8 +148,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         epochs: int,
     ) -> None:
         super().__init__()
-        self._log = folder / "log.csv"
-        self._checkpoints = Checkpoints(folder)
+        self._log = files.log
+        self._checkpoints = Checkpoints(files)
         self._held_out = held_out
         self._average = average
         self._average_after = average_after

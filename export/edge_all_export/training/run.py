@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import io
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.errors import OutputError, UsageError
+from edge_all.files.atomic import atomic_file, atomic_path, clear_parts, write_atomically
 from edge_all_export.crops import CropStore
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.network import build_network, inference_network, set_backbone_trainable, settle_batch_norm
+from edge_all_export.run_folder import TrainingRunFolder, write_json
 from edge_all_export.splitting.leaks import LeakReport, find_leaks
+from edge_all_export.splitting.recorded_split import RecordedSplit
 from edge_all_export.splitting.splits import Split, require_both_classes
 from edge_all_export.training.configuration import TrainingConfig
 from edge_all_export.training.earlier_run import refuse_seen_cells
@@ -38,9 +41,6 @@ from edge_all_export.training.watching import SILENT, Watcher
 
 __all__ = ["TrainingRun", "open_run", "train"]
 
-PREPARATION = frozenset({"config.json", "leaks.json", "split.json"})
-"""Files of a run that holds no work yet: it was refused, or its weights were not to be had."""
-
 FINAL_RATE = 0.01
 """Share of the learning rate left at the end of the cosine."""
 
@@ -53,10 +53,7 @@ class TrainingRun:
     """A finished run.
 
     Attributes:
-        folder: ``config.json``, ``split.json``, ``leaks.json``, ``log.csv``, ``tensorboard/`` (where that is
-            installed), ``model.keras``, and of
-            the held-out cells ``predictions.csv`` (sample, source, group, block, kind, label, probability) and
-            ``features.npz`` (``ids``, ``features``).
+        folder: where its files are; what they are called, `files` knows.
         config: what it was run with.
         figures: loss, accuracy and AUC on the held-out cells; NaN where nothing was held out.
     """
@@ -66,9 +63,9 @@ class TrainingRun:
     figures: EpochReport
 
     @property
-    def model_file(self) -> Path:
-        """The trained network, for ``keras.models.load_model``."""
-        return self.folder / "model.keras"
+    def files(self) -> TrainingRunFolder:
+        """Its files by what they hold."""
+        return TrainingRunFolder(self.folder)
 
 
 def train(
@@ -106,18 +103,19 @@ def train(
     training = [samples[index] for index in split.train]
     require_both_classes(training)
     open_run(folder, config, resume=resume)
-    if resume and (folder / "figures.json").exists():
-        return TrainingRun(folder, config, json.loads((folder / "figures.json").read_text(encoding="utf-8")))
+    files = TrainingRunFolder(folder)
+    if resume and files.figures.exists():
+        return TrainingRun(folder, config, json.loads(files.figures.read_text(encoding="utf-8")))
     if crops is None:
         crops = CropStore.cut(samples, config.spec)
     leaks = find_leaks(samples, split, crops.exact)
-    _write_json(folder / "leaks.json", leaks.to_json())
+    write_json(files.leaks, leaks.to_json())
     watcher.say(_sides_words(samples, split))
     watcher.say(_leak_words(leaks))
     refuse_leaks(leaks, allow=allow_leaks)
     refuse_seen_cells(config.weights, samples, split, allow=allow_leaks)
-    _write_json(folder / "config.json", config.to_json())
-    _write_json(folder / "split.json", _split_record(samples, split))
+    write_json(files.config, config.to_json())
+    write_json(files.split, RecordedSplit.of(samples, split).to_json())
     held_out = crops.exact[list(split.held_out)]
     labels = np.array([samples[index].label for index in split.held_out], np.int64)
     with told_failures(folder):
@@ -127,17 +125,18 @@ def train(
             crops,
             split,
             (held_out, labels),
-            folder,
+            files,
             checkpoint_seconds=checkpoint_seconds,
             report=report,
             watcher=watcher,
         )
         judged = judge(network, held_out)
-        _atomic(folder / "model.keras", network.save)
-    write_predictions(folder, [samples[index] for index in split.held_out], judged)
+        with atomic_path(files.network) as unfinished:
+            network.save(unfinished)
+    write_predictions(files, [samples[index] for index in split.held_out], judged)
     figures = held_out_figures(judged["probability"].astype(np.float64), labels)
-    _write_json(folder / "figures.json", figures)
-    Checkpoints(folder).clear()
+    write_json(files.figures, figures)
+    Checkpoints(files).clear()
     return TrainingRun(folder, config, figures)
 
 
@@ -151,20 +150,20 @@ def judge(network: keras.Model, crops: NDArray[np.uint8]) -> dict[str, NDArray[n
     return outputs
 
 
-def write_predictions(folder: Path, samples: Sequence[Sample], judged: dict[str, NDArray[np.float32]]) -> None:
-    """Write ``predictions.csv`` and ``features.npz``."""
-
-    def table(path: Path) -> None:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(("sample", "source", "group", "block", "kind", "label", "probability"))
-            for sample, probability in zip(samples, judged["probability"].tolist(), strict=True):
-                row = (sample.id, sample.source, sample.group, sample.block, sample.kind, sample.label)
-                writer.writerow((*row, f"{probability:.7g}"))
-
-    _atomic(folder / "predictions.csv", table)
+def write_predictions(
+    files: TrainingRunFolder, samples: Sequence[Sample], judged: dict[str, NDArray[np.float32]]
+) -> None:
+    """Write what the network says of the held-out cells, and their features."""
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(("sample", "source", "group", "block", "kind", "label", "probability"))
+    for sample, probability in zip(samples, judged["probability"].tolist(), strict=True):
+        row = (sample.id, sample.source, sample.group, sample.block, sample.kind, sample.label)
+        writer.writerow((*row, f"{probability:.7g}"))
+    write_atomically(files.predictions, table.getvalue().encode())
     ids = np.array([sample.id for sample in samples], dtype=np.str_)
-    _atomic(folder / "features.npz", lambda path: np.savez(path, ids=ids, features=judged["features"]))
+    with atomic_file(files.features) as file:
+        np.savez(file, ids=ids, features=judged["features"])
 
 
 def refuse_leaks(leaks: LeakReport, *, allow: bool) -> None:
@@ -186,7 +185,7 @@ def _fit(
     crops: CropStore,
     split: Split,
     held_out: tuple[NDArray[np.uint8], NDArray[np.int64]],
-    folder: Path,
+    files: TrainingRunFolder,
     *,
     checkpoint_seconds: float,
     report: Callable[[EpochReport], None],
@@ -194,7 +193,7 @@ def _fit(
 ) -> keras.Model:
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_global_policy(config.precision)
-    checkpoints = Checkpoints(folder)
+    checkpoints = Checkpoints(files)
     average = WeightAverage()
     done = checkpoints.latest() or 0
     if config.head_epochs:
@@ -210,11 +209,11 @@ def _fit(
         if done
         else build_network(config.input_size, config.weights, dropout=config.dropout)
     )
-    cut_log(folder / "log.csv", done)
+    cut_log(files.log, done)
     wide = crops.wide[list(split.train)]
     total = config.head_epochs + config.epochs
     recorder = Recorder(
-        folder,
+        files,
         held_out,
         average=average,
         average_after=config.head_epochs + int(config.epochs * config.average_from),
@@ -226,7 +225,7 @@ def _fit(
     )
     callbacks: list[keras.callbacks.Callback] = [recorder]
     if _can_log_to_tensorboard():
-        callbacks.append(keras.callbacks.TensorBoard(str(folder / "tensorboard"), write_graph=False))
+        callbacks.append(keras.callbacks.TensorBoard(str(files.tensorboard), write_graph=False))
     for first, last, tune_backbone in ((0, config.head_epochs, False), (config.head_epochs, total, True)):
         if done >= last or recorder.stopped_early:
             continue
@@ -315,39 +314,16 @@ def open_run(folder: Path, config: TrainingConfig, *, resume: bool) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        found = {path.name for path in folder.iterdir()}
+        clear_parts(folder)
+        holds_work = TrainingRunFolder(folder).holds_work()
     except OSError as error:
         raise OutputError(f"The run folder {folder} cannot be made ({error}).", "Name another one.") from error
-    if found <= PREPARATION:
+    if not holds_work:
         return
     if not resume:
         raise OutputError(f"The run folder {folder} is not empty.", "Name a new folder, or pass --resume to go on.")
-    if (folder / "config.json").exists() and TrainingConfig.read(folder / "config.json") != config:
+    recipe = TrainingRunFolder(folder).config
+    if recipe.exists() and TrainingConfig.read(recipe) != config:
         raise UsageError(
-            f"{folder} holds a run of another configuration.", "Resume with its config.json, or name a new folder."
+            f"{folder} holds a run of another configuration.", f"Resume with its {recipe.name}, or name a new folder."
         )
-
-
-def _split_record(samples: Sequence[Sample], split: Split) -> dict[str, Any]:
-    return {
-        side: {
-            "cells": len(indices),
-            "blocks": sorted({samples[index].block for index in indices}),
-            "samples": [samples[index].id for index in indices],
-        }
-        for side, indices in (("train", split.train), ("held_out", split.held_out))
-    }
-
-
-def _write_json(path: Path, record: dict[str, Any]) -> None:
-    text = json.dumps(record, indent=2) + "\n"
-    _atomic(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
-
-
-def _atomic(path: Path, write: Callable[[Path], object]) -> None:
-    temporary = path.with_name(f"writing-{path.name}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)  # noqa: PTH105 - the house's word for an atomic write
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error}).", "Free some space and resume the run.") from error
