@@ -85,7 +85,7 @@ def settled_verdict(blasts: int, indeterminate: int, judged: int, rate: float, u
         indeterminate: cells that could not be decided.
         judged: all judged cells, both of these included.
         rate: the classifier's false-positive rate.
-        unlike: cells beyond what the model has learned.
+        unlike: cells rather unlike what the model has learned.
 
     Returns:
         ``suspicious`` or ``not detected``, always what `judge_slide` says of the same cells; None

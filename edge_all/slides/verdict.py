@@ -18,7 +18,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from edge_all.classification.decision_rule import is_out_of_distribution
 from edge_all.model.card import Thresholds
 from edge_all.results import Cell, FieldResult, SlideResult, Verdict
 from edge_all.slides.repeats import repeated_fields
@@ -40,6 +39,8 @@ SIGNIFICANCE = 0.01
 """A slide is suspicious when false positives alone give as many ALL cells less often than this."""
 CUSTOMARY_COUNT = 100
 """A differential counts 100 or 200 white cells; under 100 the result carries a warning."""
+SLIDE_LIMIT = 1 / 1.5
+"""Of the relative distance, beyond which a cell speaks against its slide: one cell may be odd, half of them may not."""
 UNKNOWN_SHARE = 0.5
 """A slide of which more than this share of the cells is unlike what the model has learned is unknown to it: its median
 cell is. How often that finds a stranger and how often it wrongs a laboratory's own slides stands with the limit of a
@@ -130,8 +131,8 @@ def judge_slide(
 
 
 def is_unlike(cell: Cell) -> bool:
-    """Whether a cell lies beyond what the model has learned, by its features or by how it looks."""
-    return cell.out_of_distribution is not None and bool(is_out_of_distribution(cell.out_of_distribution))
+    """Whether a cell, by its features or by how it looks, is rather unlike what the model has learned."""
+    return cell.out_of_distribution is not None and cell.out_of_distribution > SLIDE_LIMIT
 
 
 def decide(blasts: int, judged: int, indeterminate: int, rate: float, unlike: int = 0) -> tuple[Verdict, str]:
@@ -142,7 +143,7 @@ def decide(blasts: int, judged: int, indeterminate: int, rate: float, unlike: in
         judged: all judged cells, the indeterminate included.
         indeterminate: cells that could not be decided.
         rate: the classifier's false-positive rate.
-        unlike: cells beyond what the model has learned, see `is_unlike`.
+        unlike: cells rather unlike what the model has learned, see `is_unlike`.
     """
     if judged == 0:
         return "indeterminate", "No white cell was found, which is not the same as finding no disease."

@@ -22,6 +22,7 @@ from edge_all.rendering import SmearSpec, render_field
 from edge_all.segmentation import segment
 from edge_all_calibration.adapting.adaptation import NOT_KNOWN, adapt_package, check_cells, deal
 from edge_all_calibration.adapting.corrected_run import read_corrected_cells
+from edge_all_calibration.adapting.gain import DRAWS, gain_table, measure_gains
 from edge_all_calibration.adapting.head import Head, write_head
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.quantizing.inference import run_network
@@ -198,3 +199,19 @@ def test_the_command_adapts_and_says_what_it_bought(
     assert "before" in done.output
     assert "Research Use Only" in done.output
     assert load_package(target).card.name == "mine"
+
+
+def test_what_cells_buy_is_measured_on_groups_kept_apart(package: ModelPackage, strange: LabelledCells) -> None:
+    gains = measure_gains(package, strange, (10, 40))
+    assert [gain.cells for gain in gains] == [0, 10, 40]
+    none, few, some = gains
+    # Ten cells are refused, and then the package stays what it is.
+    assert few.refused == DRAWS
+    assert few.figures == none.figures
+    assert some.refused < DRAWS
+    assert some.figures["indeterminate"][0] < none.figures["indeterminate"][0] - 0.2
+    table = gain_table(gains)
+    assert "| 40 | " in table
+    assert "Research Use Only" in table
+    with pytest.raises(UsageError, match="do not show"):
+        measure_gains(package, strange.subset(np.arange(30)))

@@ -43,6 +43,7 @@ def register(app: typer.Typer) -> None:
     verb.command("predictions")(evaluate_predictions)
     verb.command("compare")(compare_evaluations)
     verb.command("laboratories")(evaluate_laboratories)
+    verb.command("adaptation")(evaluate_adaptation)
     app.add_typer(verb, name="evaluate", rich_help_panel="Training side")
 
 
@@ -264,6 +265,39 @@ def evaluate_laboratories(
     matrix = Matrix(laboratories_of(samples), tuple(rows), notes)
     write_matrix(matrix, output)
     Console().print(Markdown((output / TABLE_FILE).read_text(encoding="utf-8")))
+
+
+def evaluate_adaptation(
+    model: Annotated[str, typer.Argument(help="Model package (name or folder) that does not know the laboratory.")],
+    data: DataOption,
+    laboratory: Annotated[str, typer.Option(help="Laboratory to adapt to, by the name that the data give it.")],
+    layout: Annotated[
+        str, typer.Option(help="How the folder is laid out, as for `edge-all train`.")
+    ] = REFERENCE_LAYOUT,
+) -> None:
+    """Show what 25, 50, 100 and 200 labelled cells of a laboratory buy by `edge-all adapt`, on groups kept apart."""
+    import numpy as np
+    from rich.console import Console
+
+    from edge_all.errors import UsageError
+    from edge_all.model.store import find_package
+    from edge_all_calibration.adapting.gain import gain_table, measure_gains
+    from edge_all_calibration.labelled_cells.cells import LabelledCells
+    from edge_all_export.crops.cutting import extract_crops
+    from edge_all_export.datasets.laboratories import laboratories_of
+
+    package = find_package(model)
+    samples = _read_cells(data, layout).samples
+    chosen = [sample for sample in samples if sample.laboratory == laboratory]
+    if not chosen:
+        known = ", ".join(laboratories_of(samples))
+        raise UsageError(f"No cell is of a laboratory {laboratory!r}.", f"There are: {known}.")
+    groups = np.array([sample.block for sample in chosen], np.str_)
+    labels = np.array([sample.label == 1 for sample in chosen], np.bool_)
+    crops = extract_crops(chosen, package.card.preprocessing)
+    with Console(stderr=True).status("Adapting") as status:
+        gains = measure_gains(package, LabelledCells(crops, labels, groups, groups), progress=status.update)
+    typer.echo(gain_table(gains))
 
 
 def _train_left_out(config: Path, samples: Sequence[Sample], folder: Path) -> tuple[list[Path], tuple[str, ...]]:
