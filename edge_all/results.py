@@ -24,9 +24,11 @@ __all__ = [
     "Cell",
     "CellKind",
     "CellLabel",
+    "CellSummary",
     "FieldPictures",
     "FieldResult",
     "FieldStatus",
+    "FieldSummary",
     "LabelImage",
     "Mask",
     "ModelIdentity",
@@ -77,8 +79,8 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One segmented object of a field.
+class CellSummary:
+    """One segmented object of a field, without its outline: what verdicts, tables and the report need of it.
 
     Attributes:
         id: its number in the label images, from 1.
@@ -88,7 +90,6 @@ class Cell:
         nucleus_bbox: box of the nucleus.
         nucleus_centroid: centroid of the nucleus.
         nucleus_area: area of the nucleus in pixels.
-        contour: outline of the whole cell, a closed polygon whose first point is not repeated.
         kind: ``candidate`` is classified, ``rejected`` is reported and not classified.
         reason: why it was rejected; None for a candidate.
         probability: calibrated probability of ALL; None until classified.
@@ -104,12 +105,26 @@ class Cell:
     nucleus_bbox: BoundingBox
     nucleus_centroid: Point
     nucleus_area: int
-    contour: tuple[tuple[int, int], ...]
     kind: CellKind
     reason: str | None = None
     probability: float | None = None
     label: CellLabel | None = None
     out_of_distribution: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell(CellSummary):
+    """One segmented object of a field.
+
+    Attributes:
+        contour: outline of the whole cell, a closed polygon whose first point is not repeated.
+    """
+
+    contour: tuple[tuple[int, int], ...] = field(kw_only=True)
+
+    def summary(self) -> CellSummary:
+        """The cell without its outline."""
+        return CellSummary(**{one.name: getattr(self, one.name) for one in dataclasses.fields(CellSummary)})
 
     def to_json(self) -> dict[str, Any]:
         """The cell as JSON-ready values; floats are rounded to what they are worth."""
@@ -236,8 +251,11 @@ class FieldPictures(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class FieldResult:
-    """One field: what was found in it, as one line of ``fields.jsonl`` and, where its image is at hand, as pictures.
+class FieldSummary:
+    """What was found in one field, without the outlines of its cells.
+
+    A run keeps this of each field that is on disk: 17 kB a field of 17 cells, and 111 with the outlines (four fields of
+    ALL-IDB1, so 34 and 222 MB for 2,000 fields).
 
     Attributes:
         image: the name of the image, as the user gave it.
@@ -253,8 +271,6 @@ class FieldResult:
         microns_per_pixel_from: who says so: ``given`` for the user, else what in the file, for example ``ImageJ``.
         fingerprint: perceptual hash by which the same picture is known again, see `edge_all.imaging.fingerprints`; None
             where the image could not be read.
-        pictures: makes pictures of the field; no part of its JSON form, and None where it was read from that. It holds
-            the path of the image, or, where there is none, its bytes or a copy of its pixels (15 MB at 5 megapixels).
     """
 
     image: str
@@ -264,19 +280,78 @@ class FieldResult:
     width: int = 0
     height: int = 0
     quality: Quality | None = None
-    cells: tuple[Cell, ...] = ()
+    cells: tuple[CellSummary, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
     model: ModelIdentity | None = None
     provider: ProviderReport | None = None
     microns_per_pixel: float | None = None
     microns_per_pixel_from: str | None = None
     fingerprint: str | None = None
+
+    @property
+    def candidates(self) -> tuple[CellSummary, ...]:
+        """The cells that are, or are to be, classified."""
+        return tuple(cell for cell in self.cells if cell.kind == "candidate")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One flat row for each cell, candidates and rejected, for a data frame: ``pandas.DataFrame(field.rows())``.
+
+        Positions and sizes are in pixels of the image; what is not known is None.
+        """
+        return [self._row(cell) for cell in self.cells]
+
+    def _row(self, cell: CellSummary) -> dict[str, Any]:
+        model, provider = self.model, self.provider
+        boxes = {
+            f"{start}bbox_{name}": value
+            for start, box in (("", cell.bbox), ("nucleus_", cell.nucleus_bbox))
+            for name, value in zip(("x", "y", "width", "height"), box, strict=True)
+        }
+        return {
+            "slide": self.slide,
+            "image": self.image,
+            "id": cell.id,
+            "kind": cell.kind,
+            "reason": cell.reason,
+            "label": cell.label,
+            "probability": cell.probability,
+            "out_of_distribution": cell.out_of_distribution,
+            "centroid_x": cell.centroid[0],
+            "centroid_y": cell.centroid[1],
+            "area": cell.area,
+            "nucleus_centroid_x": cell.nucleus_centroid[0],
+            "nucleus_centroid_y": cell.nucleus_centroid[1],
+            "nucleus_area": cell.nucleus_area,
+            **boxes,
+            "model": None if model is None else model.name,
+            "model_version": None if model is None else model.version,
+            "model_variant": None if model is None else model.variant,
+            "provider": None if provider is None else provider.obtained,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class FieldResult(FieldSummary):
+    """One field: what was found in it, as one line of ``fields.jsonl`` and, where its image is at hand, as pictures.
+
+    Attributes:
+        cells: candidates and rejected objects, with their outlines.
+        pictures: makes pictures of the field; no part of its JSON form, and None where it was read from that. It holds
+            the path of the image, or, where there is none, its bytes or a copy of its pixels (15 MB at 5 megapixels).
+    """
+
+    cells: tuple[Cell, ...] = ()
     pictures: FieldPictures | None = field(default=None, compare=False, repr=False)
 
     @property
     def candidates(self) -> tuple[Cell, ...]:
         """The cells that are, or are to be, classified."""
         return tuple(cell for cell in self.cells if cell.kind == "candidate")
+
+    def summary(self) -> FieldSummary:
+        """The field without outlines and pictures."""
+        known = {one.name: getattr(self, one.name) for one in dataclasses.fields(FieldSummary)}
+        return FieldSummary(**{**known, "cells": tuple(cell.summary() for cell in self.cells)})
 
     def overlay(self) -> RgbImage:
         """The field with its cells drawn in, a legend and the intended use below it, at the size that people are shown.
@@ -341,42 +416,6 @@ class FieldResult:
                 "Screen the image again to have its pictures.",
             )
         return self.pictures
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One flat row for each cell, candidates and rejected, for a data frame: ``pandas.DataFrame(field.rows())``.
-
-        Positions and sizes are in pixels of the image; what is not known is None.
-        """
-        return [self._row(cell) for cell in self.cells]
-
-    def _row(self, cell: Cell) -> dict[str, Any]:
-        model, provider = self.model, self.provider
-        boxes = {
-            f"{start}bbox_{name}": value
-            for start, box in (("", cell.bbox), ("nucleus_", cell.nucleus_bbox))
-            for name, value in zip(("x", "y", "width", "height"), box, strict=True)
-        }
-        return {
-            "slide": self.slide,
-            "image": self.image,
-            "id": cell.id,
-            "kind": cell.kind,
-            "reason": cell.reason,
-            "label": cell.label,
-            "probability": cell.probability,
-            "out_of_distribution": cell.out_of_distribution,
-            "centroid_x": cell.centroid[0],
-            "centroid_y": cell.centroid[1],
-            "area": cell.area,
-            "nucleus_centroid_x": cell.nucleus_centroid[0],
-            "nucleus_centroid_y": cell.nucleus_centroid[1],
-            "nucleus_area": cell.nucleus_area,
-            **boxes,
-            "model": None if model is None else model.name,
-            "model_version": None if model is None else model.version,
-            "model_variant": None if model is None else model.variant,
-            "provider": None if provider is None else provider.obtained,
-        }
 
     def _repr_html_(self) -> str | None:
         """What a notebook shows."""

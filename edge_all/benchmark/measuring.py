@@ -153,7 +153,7 @@ def _stages(workload: Workload, classifier: Classifier, out: Path) -> dict[str, 
     for source in (workload.images.sources[0], *workload.images.sources):
         # One field at a time leaves the pipeline nothing to overlap.
         (field,) = screener.screen_with_pictures([source])
-        results.append(write_pictures(folder, field, classifier.spec.factor))
+        results.append(write_pictures(folder, field, classifier.spec.factor).summary())
     for result in results[1:]:
         for stage, milliseconds in result.timings_ms.items():
             stages.setdefault(stage, []).append(milliseconds)

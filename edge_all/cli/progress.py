@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge_all.results import FieldResult
+from edge_all.results import FieldSummary
 
 __all__ = ["field_progress"]
 
 
 @contextmanager
-def field_progress(total: int, *, quiet: bool) -> Iterator[Callable[[FieldResult], None]]:
+def field_progress(total: int, *, quiet: bool) -> Iterator[Callable[[FieldSummary], None]]:
     """Show how many of ``total`` fields are judged; failures are named as they happen, also when ``quiet``."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -23,7 +23,7 @@ def field_progress(total: int, *, quiet: bool) -> Iterator[Callable[[FieldResult
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=quiet) as progress:
         task = progress.add_task("Fields", total=total)
 
-        def on_field(result: FieldResult) -> None:
+        def on_field(result: FieldSummary) -> None:
             if result.status != "ok":
                 console.print(Text(_failure_words(result), style="yellow"))
             progress.advance(task)
@@ -31,7 +31,7 @@ def field_progress(total: int, *, quiet: bool) -> Iterator[Callable[[FieldResult
         yield on_field
 
 
-def _failure_words(result: FieldResult) -> str:
+def _failure_words(result: FieldSummary) -> str:
     """Status, image and reason; errors name their image themselves."""
     reason = result.error or "no reason was given"
     named = reason.startswith((result.image, str(Path(result.image))))

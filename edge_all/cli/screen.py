@@ -14,7 +14,7 @@ from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, Varia
 from edge_all.cli.process import lean_process
 
 if TYPE_CHECKING:
-    from edge_all.results import FieldResult
+    from edge_all.results import FieldSummary
 
 __all__ = ["register"]
 
@@ -100,7 +100,7 @@ def screen(
     raise typer.Exit(0 if summary.all_judged else 1)
 
 
-def _say_pixel_sizes(fields: Sequence[FieldResult]) -> None:
+def _say_pixel_sizes(fields: Sequence[FieldSummary]) -> None:
     """Which sizes of a pixel were taken from the files."""
     taken = Counter(
         f"{field.microns_per_pixel:.4g} \u00b5m ({field.microns_per_pixel_from})"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_all.files.atomic import write_atomically
-from edge_all.results import FieldResult
+from edge_all.results import FieldSummary
 
 __all__ = ["COLUMNS", "write_cells"]
 
@@ -48,7 +48,7 @@ _FORMULA_START = re.compile(r"(^|[;|\t\r\n])(?=[\s\"']*[=+\-@＝＋－＠]|[\t\r
 """What makes Excel and LibreOffice take a text for a formula (OWASP, "CSV Injection"), in both widths."""
 
 
-def write_cells(path: Path, fields: Iterable[FieldResult]) -> None:
+def write_cells(path: Path, fields: Iterable[FieldSummary]) -> None:
     """Write one row for each cell of each field, candidates and rejected, in UTF-8.
 
     Names that a spreadsheet would run as a formula get an apostrophe in front, which makes them text. Fields without a

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from edge_all.errors import InputError, InputNotFoundError, OutputError
-from edge_all.files.atomic import output_error, write_atomically
+from edge_all.files.atomic import atomic_file, output_error
 from edge_all.outputs.json_text import json_text
 from edge_all.results import FieldResult
 
-__all__ = ["FieldsWriter", "read_fields", "write_fields"]
+__all__ = ["FieldsWriter", "each_field", "keep_fields", "read_fields"]
 
 
 class FieldsWriter:
@@ -110,26 +110,39 @@ class FieldsWriter:
         return end
 
 
-def write_fields(path: Path, results: Iterable[FieldResult]) -> None:
-    """Put a file with these results in the place of the one that is there.
+def keep_fields(path: Path, images: Collection[str]) -> None:
+    """Take all lines out of a file but those of some images.
 
     Args:
         path: the file.
-        results: its lines.
+        images: the names of those that stay.
 
     Raises:
-        OutputError: the file cannot be written; the old one then stays.
+        OutputError: the file cannot be written; it then stays as it was.
+        InputError: it cannot be read, or a whole line is damaged.
     """
-    write_atomically(path, b"".join(_line(result) for result in results))
+    with atomic_file(path) as file:
+        for result in each_field(path):
+            if result.image in images:
+                file.write(_line(result))
 
 
 def read_fields(path: Path) -> tuple[FieldResult, ...]:
-    """Read ``fields.jsonl`` back.
+    """All that `each_field` yields.
+
+    Raises:
+        InputNotFoundError, InputError: as for `each_field`.
+    """
+    return tuple(each_field(path))
+
+
+def each_field(path: Path) -> Iterator[FieldResult]:
+    """Read ``fields.jsonl`` back, line by line: the outlines of 2,000 fields take some hundred megabytes.
 
     Args:
         path: the file.
 
-    Returns:
+    Yields:
         The results in the order in which they were written. A last line without its line end is passed over: the run
         that wrote it was cut short.
 
@@ -138,25 +151,25 @@ def read_fields(path: Path) -> tuple[FieldResult, ...]:
         InputError: it cannot be read, or a whole line is damaged.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.endswith(b"\n") and line.strip():
+                    yield _field(line, number, path)
     except FileNotFoundError as error:
         raise InputNotFoundError(f"There is no file {path}.", "Begin anew, or name the folder of a run.") from error
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror or error}.", "Check its permissions.") from error
-    *lines, _torn = content.split(b"\n")
-    results = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            results.append(FieldResult.from_json(json.loads(line)))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise InputError(
-                f"Line {number} of {path} is damaged ({type(error).__name__}: {error}).",
-                "Move the file away and run again, or choose another output folder.",
-                settings=("out",),
-            ) from error
-    return tuple(results)
+
+
+def _field(line: bytes, number: int, path: Path) -> FieldResult:
+    try:
+        return FieldResult.from_json(json.loads(line))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"Line {number} of {path} is damaged ({type(error).__name__}: {error}).",
+            "Move the file away and run again, or choose another output folder.",
+            settings=("out",),
+        ) from error
 
 
 def _line(result: FieldResult) -> bytes:

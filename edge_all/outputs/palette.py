@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from edge_all.results import Cell
+from edge_all.results import CellSummary
 
 __all__ = ["PALETTE", "CellClass", "Rgb", "cell_class"]
 
@@ -23,7 +23,7 @@ PALETTE: dict[CellClass, Rgb] = {
 every common kind of colour blindness. In the order of what matters to the reader."""
 
 
-def cell_class(cell: Cell) -> CellClass:
+def cell_class(cell: CellSummary) -> CellClass:
     """Under which class a cell is drawn and listed."""
     if cell.kind == "rejected":
         return "rejected"

@@ -10,7 +10,7 @@ from typing import Any
 from edge_all.classification.decision_rule import is_out_of_distribution
 from edge_all.files.naming import image_file_name
 from edge_all.outputs.palette import CellClass
-from edge_all.results import Cell, FieldResult
+from edge_all.results import CellSummary, FieldSummary
 
 __all__ = [
     "CSS_NAMES",
@@ -44,14 +44,14 @@ def number_words(value: Any) -> str:  # noqa: ANN401 - a card holds whatever JSO
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def reason_words(result: FieldResult) -> str:
+def reason_words(result: FieldSummary) -> str:
     """Why a field was not judged, without the folder of its image."""
     reasons = result.quality.reasons if result.quality is not None else ()
     words = result.error or " ".join(reasons) or "no reason was given"
     return words.replace(result.image, image_file_name(result.image))
 
 
-def probability_words(cell: Cell) -> str:
+def probability_words(cell: CellSummary) -> str:
     """Two digits, and never a certainty that rounding made up."""
     if cell.probability is None:
         return "none"
@@ -62,12 +62,12 @@ def probability_words(cell: Cell) -> str:
     return f"{cell.probability:.2f}"
 
 
-def is_unlike(cell: Cell) -> bool:
+def is_unlike(cell: CellSummary) -> bool:
     """Whether the model has not seen such cells."""
     return cell.out_of_distribution is not None and bool(is_out_of_distribution(cell.out_of_distribution))
 
 
-def rejection_words(cells: Iterable[Cell]) -> str:
+def rejection_words(cells: Iterable[CellSummary]) -> str:
     """Why objects were rejected, the commonest reason first, not escaped; empty where none was."""
     reasons = Counter(cell.reason or "no reason given" for cell in cells if cell.kind == "rejected")
     return "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_all.model.card import ModelCard
-from edge_all.results import FieldResult, SlideResult
+from edge_all.results import FieldSummary, SlideResult
 
 __all__ = ["RunSummary"]
 
@@ -21,7 +21,7 @@ class RunSummary:
         with_maps: whether activation maps were asked for; where there is none, the report then says so.
     """
 
-    fields: tuple[FieldResult, ...]
+    fields: tuple[FieldSummary, ...]
     slides: tuple[SlideResult, ...]
     card: ModelCard | None = None
     with_maps: bool = False

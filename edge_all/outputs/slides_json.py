@@ -10,12 +10,12 @@ from typing import Any
 from edge_all import __version__
 from edge_all.files.atomic import write_atomically
 from edge_all.outputs.json_text import json_text
-from edge_all.results import INTENDED_USE, FieldResult, SlideResult
+from edge_all.results import INTENDED_USE, FieldSummary, SlideResult
 
 __all__ = ["slides_document", "write_slides"]
 
 
-def slides_document(slides: Sequence[SlideResult], fields: Iterable[FieldResult]) -> dict[str, Any]:
+def slides_document(slides: Sequence[SlideResult], fields: Iterable[FieldSummary]) -> dict[str, Any]:
     """The slides and what judged them, as JSON-ready values.
 
     Args:
@@ -38,7 +38,7 @@ def slides_document(slides: Sequence[SlideResult], fields: Iterable[FieldResult]
     }
 
 
-def write_slides(path: Path, slides: Sequence[SlideResult], fields: Iterable[FieldResult]) -> None:
+def write_slides(path: Path, slides: Sequence[SlideResult], fields: Iterable[FieldSummary]) -> None:
     """Write `slides_document` to a file.
 
     Raises:

@@ -24,10 +24,10 @@ from edge_all.files.folder_claim import claimed_folder, refuse_folder_of_images
 from edge_all.files.run_folder import FIELDS_FILE, RunFolder
 from edge_all.inputs import ImageSource
 from edge_all.outputs.formats import write_field, write_run
-from edge_all.outputs.jsonl import FieldsWriter, read_fields, write_fields
+from edge_all.outputs.jsonl import FieldsWriter, each_field, keep_fields
 from edge_all.outputs.overlay import load_font
 from edge_all.outputs.run_summary import RunSummary
-from edge_all.results import FieldResult
+from edge_all.results import FieldResult, FieldSummary
 from edge_all.runs.run_record import RECORD_FILE, BegunImage, Conditions, RunRecord, RunRecordWriter, read_record
 from edge_all.runs.suspects import images_that_kill
 from edge_all.screening.pipeline import ScreenedField
@@ -65,7 +65,7 @@ def screen_to_folder(
     stop_when_settled: bool = False,
     microns_per_pixel: float | None = None,
     activations: bool = False,
-    on_field: Callable[[FieldResult], None] = lambda _: None,
+    on_field: Callable[[FieldSummary], None] = lambda _: None,
     on_notice: Callable[[str], None] = lambda _: None,
 ) -> RunSummary:
     """Judge images and write everything about them into a folder.
@@ -123,13 +123,14 @@ def screen_to_folder(
             for source in remaining:
                 if source.image in killers:
                     record_file.set_aside(source.image)
-                    results[source.image] = _set_aside(source)
-                    fields_file.write(results[source.image])
+                    result = _set_aside(source)
+                    fields_file.write(result)
+                    results[source.image] = result.summary()
                     on_field(results[source.image])
             for result in _with_pictures(_until_settled(screened, settled), folder, screener.classifier.spec.factor):
                 # Last, so that a line in the file means that the field's pictures are there too.
                 fields_file.write(result)
-                results[result.image] = _without_outlines(result)
+                results[result.image] = result.summary()
                 on_field(result)
             fields_file.require_place()
         not_looked_at = Counter(source.slide for source in remaining if source.image not in results)
@@ -152,7 +153,7 @@ def refuse_run_of_other_images(out: Path, images: Iterable[Path]) -> None:
     """
     file = out / FIELDS_FILE
     own = {image.parts[-3:] for image in images}
-    if file.exists() and not own.issuperset(Path(result.image).parts[-3:] for result in read_fields(file)):
+    if file.exists() and not own.issuperset(Path(result.image).parts[-3:] for result in each_field(file)):
         raise OutputError(
             f"The output folder {out} already holds the results of a run over other images.",
             "Choose another folder.",
@@ -169,7 +170,7 @@ def _earlier_results(
     *,
     resume: bool,
     on_notice: Callable[[str], None],
-) -> dict[str, FieldResult]:
+) -> dict[str, FieldSummary]:
     """What an earlier run judged, which may settle slides.
 
     What it could not judge is taken out of the file where it is tried again, and so is what has another file now. A
@@ -178,7 +179,7 @@ def _earlier_results(
     file = out / FIELDS_FILE
     if not file.exists():
         return {}
-    earlier = read_fields(file)
+    earlier = [result.summary() for result in each_field(file)]
     _refuse_to_go_on(earlier, out, resume=resume)
     if record is None and earlier:
         raise OutputError(
@@ -203,12 +204,12 @@ def _earlier_results(
         if result.status != "error" or result.image not in given or result.slide in settled
     ]
     if len(kept) < len(earlier):
-        write_fields(file, kept)
-    return {result.image: _without_outlines(result) for result in kept}
+        keep_fields(file, {result.image for result in kept})
+    return {result.image: result for result in kept}
 
 
 def _changed(
-    earlier: Sequence[FieldResult], record: RunRecord | None, sources: Sequence[ImageSource]
+    earlier: Sequence[FieldSummary], record: RunRecord | None, sources: Sequence[ImageSource]
 ) -> dict[str, None]:
     """The images, in their order, whose files hold other bytes than those that were judged; not those that failed."""
     if record is None:
@@ -241,7 +242,7 @@ def _set_aside(source: ImageSource) -> FieldResult:
     return FieldResult(source.image, source.slide, "error", error=problem)
 
 
-def _refuse_other_slides(earlier: Iterable[FieldResult], sources: Sequence[ImageSource], out: Path) -> None:
+def _refuse_other_slides(earlier: Iterable[FieldSummary], sources: Sequence[ImageSource], out: Path) -> None:
     """An image stays with the slide under which it was judged.
 
     Raises:
@@ -259,7 +260,7 @@ def _refuse_other_slides(earlier: Iterable[FieldResult], sources: Sequence[Image
             )
 
 
-def _refuse_to_go_on(earlier: Sequence[FieldResult], out: Path, *, resume: bool) -> None:
+def _refuse_to_go_on(earlier: Sequence[FieldSummary], out: Path, *, resume: bool) -> None:
     """Only the results of a screening are gone on with, and only where that is asked for.
 
     Raises:
@@ -279,7 +280,7 @@ def _refuse_to_go_on(earlier: Sequence[FieldResult], out: Path, *, resume: bool)
         )
 
 
-def _refuse_other_spelling(earlier: Iterable[FieldResult], sources: Sequence[ImageSource], out: Path) -> None:
+def _refuse_other_spelling(earlier: Iterable[FieldSummary], sources: Sequence[ImageSource], out: Path) -> None:
     """A resumed run tells its images by their paths as typed; under another spelling each would count twice.
 
     Raises:
@@ -294,11 +295,6 @@ def _refuse_other_spelling(earlier: Iterable[FieldResult], sources: Sequence[Ima
                 f"{source.image} seems to be {before}, which the run in {out} has seen; it would count twice.",
                 "Resume from the same folder with the same paths, or choose another output folder.",
             )
-
-
-def _without_outlines(result: FieldResult) -> FieldResult:
-    """What tables and report need of a field that is on disk: memory stays flat however many fields a run has."""
-    return dataclasses.replace(result, cells=tuple(dataclasses.replace(cell, contour=()) for cell in result.cells))
 
 
 def _of_open_slides(
@@ -366,7 +362,7 @@ def write_pictures(folder: RunFolder, field: ScreenedField, factor: float) -> Fi
 
 
 def summarise(
-    fields: Sequence[FieldResult],
+    fields: Sequence[FieldSummary],
     screener: Screener,
     not_looked_at: Mapping[str, int] | None = None,
     *,
@@ -380,7 +376,7 @@ def summarise(
         not_looked_at: number of images by slide that were left out, their slide being settled.
         with_maps: whether activation maps were asked for.
     """
-    by_slide: dict[str, list[FieldResult]] = {}
+    by_slide: dict[str, list[FieldSummary]] = {}
     for field in fields:
         by_slide.setdefault(field.slide, []).append(field)
     left_out = not_looked_at or {}

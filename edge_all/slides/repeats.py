@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from edge_all.imaging.fingerprints import SAME, from_text, least_distances, packed
-from edge_all.results import FieldResult
+from edge_all.results import FieldSummary
 
 __all__ = ["SeenFields", "repeated_fields"]
 
@@ -24,7 +24,7 @@ class SeenFields:
         self._images: defaultdict[str, list[str]] = defaultdict(list)
         self._hashes: defaultdict[str, list[np.ndarray[tuple[int], np.dtype[np.uint64]]]] = defaultdict(list)
 
-    def first_of(self, field: FieldResult) -> str | None:
+    def first_of(self, field: FieldSummary) -> str | None:
         """The image of the same slide that showed the same picture before; None where this one is the first.
 
         Only fields that were judged are compared.
@@ -43,7 +43,7 @@ class SeenFields:
         return None
 
 
-def repeated_fields(fields: Iterable[FieldResult]) -> dict[str, str]:
+def repeated_fields(fields: Iterable[FieldSummary]) -> dict[str, str]:
     """By image, which image of its slide each repeated field shows again; fields in the order of the run."""
     seen = SeenFields()
     return {field.image: first for field in fields if (first := seen.first_of(field)) is not None}

@@ -16,7 +16,7 @@ import math
 from collections import Counter, defaultdict
 
 from edge_all.model.card import Thresholds
-from edge_all.results import CellLabel, FieldResult, Verdict
+from edge_all.results import CellLabel, FieldSummary, Verdict
 from edge_all.slides.repeats import SeenFields
 from edge_all.slides.verdict import (
     CUSTOMARY_COUNT,
@@ -124,7 +124,7 @@ class SettledSlides:
     def __contains__(self, slide: str) -> bool:
         return slide in self._settled
 
-    def add(self, field: FieldResult) -> None:
+    def add(self, field: FieldSummary) -> None:
         """Take the cells of one more field into account."""
         if self._thresholds is None or self._seen.first_of(field) is not None:
             return

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from edge_all.model.card import Thresholds
-from edge_all.results import Cell, FieldResult, SlideResult, Verdict
+from edge_all.results import CellSummary, FieldSummary, SlideResult, Verdict
 from edge_all.slides.repeats import repeated_fields
 from edge_all.wording.percentages import percent, percent_range
 
@@ -81,7 +81,7 @@ def chance_of_at_least(successes: int, total: int, rate: float) -> float:
 
 
 def judge_slide(
-    slide: str, fields: Sequence[FieldResult], thresholds: Thresholds, *, not_looked_at: int = 0
+    slide: str, fields: Sequence[FieldSummary], thresholds: Thresholds, *, not_looked_at: int = 0
 ) -> SlideResult:
     """Take the fields of one slide together.
 
@@ -130,7 +130,7 @@ def judge_slide(
     )
 
 
-def is_unlike(cell: Cell) -> bool:
+def is_unlike(cell: CellSummary) -> bool:
     """Whether a cell, by its features or by how it looks, is rather unlike what the model has learned."""
     return cell.out_of_distribution is not None and cell.out_of_distribution > SLIDE_LIMIT
 

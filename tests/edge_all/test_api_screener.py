@@ -27,7 +27,7 @@ from edge_all.errors import (
     UsageError,
 )
 from edge_all.inputs import find_images
-from edge_all.outputs.jsonl import read_fields, write_fields
+from edge_all.outputs.jsonl import FieldsWriter, read_fields
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import FieldResult
 
@@ -364,7 +364,8 @@ def test_pixels_are_no_part_of_what_is_written_or_pickled(
     assert len(pickle.dumps(of_array)) < 30_000 < arrays[0].nbytes
     assert pickle.loads(pickle.dumps(of_array)) == of_array  # noqa: S301 - our own
     assert np.array_equal(pickle.loads(pickle.dumps(of_path)).overlay(), of_path.overlay())  # noqa: S301 - our own
-    write_fields(tmp_path / "fields.jsonl", [of_path])
+    with FieldsWriter(tmp_path / "fields.jsonl") as file:
+        file.write(of_path)
     (again,) = read_fields(tmp_path / "fields.jsonl")
     with pytest.raises(UsageError, match="no image at hand"):
         again.overlay()

@@ -128,8 +128,8 @@ def field(labels: list[str], unlike: list[float | None]) -> FieldResult:
             box,
             (5.0, 5.0),
             40,
-            ((0, 0), (9, 0), (9, 9)),
             "candidate",
+            contour=((0, 0), (9, 0), (9, 9)),
             probability=0.5,
             label=label,  # type: ignore[arg-type]
             out_of_distribution=distance,

@@ -77,7 +77,7 @@ def test_many_cells_are_decided_bit_for_bit_as_each_by_itself_and_as_defined() -
 
 def test_the_report_calls_unlike_what_the_rule_leaves_undecided() -> None:
     for distance in (0.0, 1.0, math.nextafter(1.0, 2.0), 7.0):
-        cell = Cell(1, (0, 0, 1, 1), (0.0, 0.0), 1, (0, 0, 1, 1), (0.0, 0.0), 1, (), "candidate")
+        cell = Cell(1, (0, 0, 1, 1), (0.0, 0.0), 1, (0, 0, 1, 1), (0.0, 0.0), 1, "candidate", contour=())
         unlike = is_unlike(dataclasses.replace(cell, out_of_distribution=distance))
         assert unlike == (one_label(0.99, distance, THRESHOLDS) == "indeterminate")
 

@@ -26,7 +26,7 @@ def flat(value: float) -> np.ndarray:
 
 def cell(number: int, x: int, y: int, kind: str = "candidate") -> Cell:
     box, middle = (x, y, 40, 40), (x + 20.0, y + 20.0)
-    return Cell(number, box, middle, 1600, box, middle, 1600, ((x, y), (x + 39, y), (x + 39, y + 39)), kind)  # type: ignore[arg-type]
+    return Cell(number, box, middle, 1600, box, middle, 1600, kind, contour=((x, y), (x + 39, y), (x + 39, y + 39)))  # type: ignore[arg-type]
 
 
 def test_a_cell_in_which_nothing_speaks_for_all_has_no_colour() -> None:

@@ -16,7 +16,19 @@ from edge_all.results import INTENDED_USE, Cell, FieldResult
 
 SQUARE = ((10, 20), (19, 20), (19, 29), (10, 29))
 CELL = Cell(
-    7, (10, 20, 10, 10), (14.5, 24.5), 100, (12, 22, 5, 5), (14.0, 24.0), 25, SQUARE, "candidate", None, 0.9, "ALL", 0.2
+    7,
+    (10, 20, 10, 10),
+    (14.5, 24.5),
+    100,
+    (12, 22, 5, 5),
+    (14.0, 24.0),
+    25,
+    "candidate",
+    None,
+    0.9,
+    "ALL",
+    0.2,
+    contour=SQUARE,
 )
 REJECTED = dataclasses.replace(
     CELL, id=8, kind="rejected", reason="platelet", probability=None, label=None, out_of_distribution=None

@@ -99,7 +99,9 @@ def cell(number: int, probability: float, label: CellLabel, unlike: float = 0.1)
     x, y = 20 + 60 * ((number - 1) % 4), 20 + 60 * ((number - 1) // 4 % 3)
     outline = ((x, y), (x + 39, y), (x + 39, y + 39), (x, y + 39))
     box, middle = (x, y, 40, 40), (x + 20.0, y + 20.0)
-    return Cell(number, box, middle, 1600, box, middle, 1600, outline, "candidate", None, probability, label, unlike)
+    return Cell(
+        number, box, middle, 1600, box, middle, 1600, "candidate", None, probability, label, unlike, contour=outline
+    )
 
 
 def judged(image: str, slide: str, *cells: Cell) -> FieldResult:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import math
 import os
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_all.errors import InputError, InputNotFoundError, OutputError
-from edge_all.outputs.jsonl import FieldsWriter, read_fields
+from edge_all.outputs.jsonl import FieldsWriter, each_field, keep_fields, read_fields
 from edge_all.results import Cell, FieldResult, ModelIdentity, ProviderReport, Quality
 
 CELL = Cell(
@@ -77,6 +79,37 @@ def test_a_file_cut_anywhere_is_read_and_continued(tmp_path_factory: pytest.Temp
     with FieldsWriter(path) as writer:
         writer.write(field("c.jpg"))
     assert read_fields(path) == (*before, field("c.jpg"))
+
+
+def test_some_fields_are_kept_with_their_outlines(tmp_path: Path) -> None:
+    path = tmp_path / "fields.jsonl"
+    with FieldsWriter(path) as writer:
+        for one in (field("a.jpg"), FIELD, field("b.jpg")):
+            writer.write(one)
+    keep_fields(path, {FIELD.image})
+    assert read_fields(path) == (FIELD,)
+    path.write_bytes(path.read_bytes() + b"{}\n")
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="Line 2"):
+        keep_fields(path, {FIELD.image})
+    assert path.read_bytes() == before
+
+
+def test_2000_fields_take_no_memory_for_outlines(tmp_path: Path) -> None:
+    path = tmp_path / "fields.jsonl"
+    outline = tuple((1000 + number, 2000 + number % 7) for number in range(60))
+    with FieldsWriter(path) as writer:
+        writer.write(dataclasses.replace(FIELD, cells=(dataclasses.replace(CELL, contour=outline),)))
+    path.write_bytes(2000 * path.read_bytes())
+    tracemalloc.start()
+    try:
+        fields = [one.summary() for one in each_field(path)]
+        peak = tracemalloc.get_traced_memory()[1] / len(fields)
+    finally:
+        tracemalloc.stop()
+    # One cell each: 2.5 kB; 9.6 kB with outlines, even where they are only held until all lines are read.
+    assert peak < 3_500, f"{peak:.0f} bytes a field"
+    assert fields[-1].candidates == (CELL.summary(),)
 
 
 def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from edge_all.results import BoundingBox, Cell, Segmentation
 
 
 def cell_at(bbox: BoundingBox, nucleus_bbox: BoundingBox) -> Cell:
-    return Cell(1, bbox, (0.0, 0.0), 1, nucleus_bbox, (0.0, 0.0), 1, (), "candidate")
+    return Cell(1, bbox, (0.0, 0.0), 1, nucleus_bbox, (0.0, 0.0), 1, "candidate", contour=())
 
 
 def test_sixteen_bits_survive(tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ def test_says_what_judged_and_for_what_use(tmp_path: Path) -> None:
     assert document == slides_document([SLIDE], fields)
     assert document["intended_use"] == INTENDED_USE
     assert document["edge_all_version"] == __version__
-    assert document["models"] == [{"name": "tiny", "version": "1", "variant": "int8", "sha256": "00"}]
+    assert document["models"] == [
+        {"name": "tiny", "version": "1", "variant": "int8", "sha256": "00", "card_sha256": ""}
+    ]
     assert [provider["obtained"] for provider in document["providers"]] == ["CPUExecutionProvider"]
     (slide,) = document["slides"]
     assert slide == SLIDE.to_json()

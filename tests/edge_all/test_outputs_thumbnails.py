@@ -17,7 +17,7 @@ from edge_all.results import Cell, FieldResult
 def cell(number: int, x: int, y: int, kind: str = "candidate") -> Cell:
     box = (x, y, 40, 40)
     middle = (x + 20.0, y + 20.0)
-    return Cell(number, box, middle, 1600, box, middle, 1600, ((x, y), (x + 39, y), (x + 39, y + 39)), kind)  # type: ignore[arg-type]
+    return Cell(number, box, middle, 1600, box, middle, 1600, kind, contour=((x, y), (x + 39, y), (x + 39, y + 39)))  # type: ignore[arg-type]
 
 
 FIELD = FieldResult("a.jpg", "s", "ok", width=300, height=200)

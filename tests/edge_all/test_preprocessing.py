@@ -73,5 +73,5 @@ def test_the_crop_is_the_same_to_the_last_bit(case: tuple[int, int, float, Backg
     version, size, factor, background, box = case
     assert version == PREPROCESSING_VERSION, "pin the crops of the new version here"
     pixels, labels = pattern()
-    cell = Cell(7, box, (0.0, 0.0), 1, box, (0.0, 0.0), 1, (), "candidate")
+    cell = Cell(7, box, (0.0, 0.0), 1, box, (0.0, 0.0), 1, "candidate", contour=())
     assert digest(crop_cell(pixels, cell, labels, PreprocessingSpec(size, factor, background))) == CROPS[case]

@@ -45,7 +45,7 @@ def test_a_hash_survives_its_text() -> None:
 
 
 def field(name: str, pixels: np.ndarray, blasts: int, *, slide: str = "s") -> FieldResult:
-    cell = Cell(1, (0, 0, 9, 9), (4, 4), 60, (1, 1, 7, 7), (4, 4), 40, ((0, 0), (9, 0), (9, 9)), "candidate")
+    cell = Cell(1, (0, 0, 9, 9), (4, 4), 60, (1, 1, 7, 7), (4, 4), 40, "candidate", contour=((0, 0), (9, 0), (9, 9)))
     cells = tuple(dataclasses.replace(cell, id=number + 1, label="ALL", probability=0.9) for number in range(blasts))
     return FieldResult(name, slide, "ok", cells=cells, fingerprint=to_text(fingerprint(pixels)))
 

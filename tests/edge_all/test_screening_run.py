@@ -307,6 +307,7 @@ def test_little_stays_in_memory_of_a_field_that_is_on_disk(slide: Path, screener
     cells = sum(len(field.cells) for field in summary.fields) / len(summary.fields)
     # Pixels are 389 kB a field, the outlines of these two cells 3.5 kB; the rest was 3.0 kB.
     assert held < 1_500 + 1_500 * cells, f"{held:.0f} bytes stay behind for each field of {cells:.1f} cells"
+    assert not any(hasattr(cell, "contour") for field in summary.fields for cell in field.cells)
 
 
 def test_two_runs_and_other_threads_write_the_same(slide: Path, tiny_package: Path, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ Rule = Callable[[int, int, int], Verdict | None]
 def field(*labels: CellLabel, slide: str = "s") -> FieldResult:
     box, middle, outline = (0, 0, 10, 10), (5.0, 5.0), ((0, 0), (9, 0), (9, 9))
     cells = tuple(
-        Cell(number, box, middle, 80, box, middle, 30, outline, "candidate", label=label)
+        Cell(number, box, middle, 80, box, middle, 30, "candidate", contour=outline, label=label)
         for number, label in enumerate(labels, 1)
     )
     return FieldResult("a.png", slide, "ok", width=10, height=10, cells=cells)

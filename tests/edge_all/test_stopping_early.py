@@ -232,7 +232,7 @@ def test_a_failure_in_a_settled_slide_is_not_forgotten(slides: Path, screener: S
 def fake(number: int, slide: str, labels: tuple[CellLabel, ...]) -> FieldResult:
     box, middle, outline = (0, 0, 4, 4), (2.0, 2.0), ((0, 0), (4, 0), (4, 4))
     cells = tuple(
-        Cell(one, box, middle, 16, box, middle, 9, outline, "candidate", probability=0.5, label=label)
+        Cell(one, box, middle, 16, box, middle, 9, "candidate", contour=outline, probability=0.5, label=label)
         for one, label in enumerate(labels, 1)
     )
     return FieldResult(f"{slide}/{number}.png", slide, "ok", width=8, height=8, cells=cells)

@@ -21,7 +21,7 @@ from edge_all_export.datasets import Sample
 from edge_all_export.evaluation import judging
 from edge_all_export.run_folder import TrainingRunFolder
 
-CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, (), "candidate")
+CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, "candidate", contour=())
 
 
 @pytest.fixture

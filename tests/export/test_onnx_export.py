@@ -179,7 +179,7 @@ def write_run(folder: Path) -> list[Any]:
     from edge_all.results import Cell
     from edge_all_export.datasets.samples import Sample
 
-    whole = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, (), "candidate")
+    whole = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, "candidate", contour=())
     generator = np.random.default_rng(1)
     samples = []
     for number in range(160):

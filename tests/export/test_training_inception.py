@@ -17,7 +17,7 @@ from edge_all_export.datasets.samples import Sample  # noqa: E402
 from edge_all_export.splitting.splits import Split  # noqa: E402
 from edge_all_export.training import TrainingConfig, run, train  # noqa: E402
 
-CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, (), "candidate")
+CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, "candidate", contour=())
 SIZE = 75
 CELLS = 8
 

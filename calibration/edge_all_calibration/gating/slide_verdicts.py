@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_all.model.card import Thresholds
-from edge_all.results import Cell, CellLabel, FieldResult, Verdict
+from edge_all.results import CellLabel, CellSummary, FieldSummary, Verdict
 from edge_all.slides.verdict import judge_slide
 
 __all__ = ["slide_verdicts"]
@@ -27,10 +27,10 @@ def slide_verdicts(slides: Sequence[str], labels: Sequence[CellLabel], threshold
     }
 
 
-def _field(slide: str, labels: list[CellLabel]) -> FieldResult:
+def _field(slide: str, labels: list[CellLabel]) -> FieldSummary:
     # A verdict counts labels; where the cells lie does not enter it.
     cells = tuple(
-        Cell(number, (0, 0, 1, 1), (0.0, 0.0), 1, (0, 0, 1, 1), (0.0, 0.0), 1, (), "candidate", label=label)
+        CellSummary(number, (0, 0, 1, 1), (0.0, 0.0), 1, (0, 0, 1, 1), (0.0, 0.0), 1, "candidate", label=label)
         for number, label in enumerate(labels, start=1)
     )
-    return FieldResult(image=slide, slide=slide, status="ok", cells=cells)
+    return FieldSummary(image=slide, slide=slide, status="ok", cells=cells)

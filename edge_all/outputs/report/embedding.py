@@ -17,7 +17,7 @@ from edge_all.errors import InputError
 from edge_all.imaging import read_image
 from edge_all.imaging.header import examine
 from edge_all.outputs.pictures import jpeg_bytes
-from edge_all.results import Cell, FieldResult
+from edge_all.results import CellSummary, FieldSummary
 
 __all__ = ["cells_per_gallery", "chosen_fields", "embedded_file", "embedded_overlay"]
 
@@ -33,7 +33,7 @@ OVERLAY_WIDTH = 1400
 OVERLAY_QUALITY = 80
 
 
-def chosen_fields(fields: Sequence[FieldResult], slides: int) -> frozenset[str]:
+def chosen_fields(fields: Sequence[FieldSummary], slides: int) -> frozenset[str]:
     """The fields of one slide whose overlays are embedded: those with most ALL and indeterminate cells.
 
     Args:
@@ -84,7 +84,7 @@ def embedded_overlay(overlays: Mapping[str, Path], image: str) -> tuple[str, int
     return _address(jpeg_bytes(pixels, OVERLAY_QUALITY)), width, height
 
 
-def embedded_file(paths: Mapping[tuple[str, int], Path], image: str, cell: Cell) -> str | None:
+def embedded_file(paths: Mapping[tuple[str, int], Path], image: str, cell: CellSummary) -> str | None:
     """The picture of a cell as a ``data:`` address; None where there is none."""
     path = paths.get((image, cell.id))
     if path is None:
@@ -95,7 +95,7 @@ def embedded_file(paths: Mapping[tuple[str, int], Path], image: str, cell: Cell)
         return None
 
 
-def _weight(field: FieldResult) -> tuple[int, int, int]:
+def _weight(field: FieldSummary) -> tuple[int, int, int]:
     labels = [cell.label for cell in field.candidates]
     return labels.count("ALL"), labels.count("indeterminate"), len(labels)
 

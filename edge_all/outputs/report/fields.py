@@ -22,7 +22,7 @@ from edge_all.outputs.result_words import (
     rejection_words,
     text,
 )
-from edge_all.results import Cell, CellLabel, FieldResult
+from edge_all.results import CellLabel, CellSummary, FieldSummary
 
 __all__ = ["GALLERIES", "Gallery", "NumberedField", "Pictures", "field_article", "gallery"]
 
@@ -68,14 +68,14 @@ class NumberedField:
     """A field and its number in the report, which its anchors are made of."""
 
     number: int
-    result: FieldResult
+    result: FieldSummary
 
     @property
     def name(self) -> str:
         """How the report calls it, escaped."""
         return named(image_file_name(self.result.image))
 
-    def anchor(self, cell: Cell) -> str:
+    def anchor(self, cell: CellSummary) -> str:
         """Of one cell in this field's picture."""
         return f"f{self.number}c{cell.id}"
 
@@ -112,7 +112,7 @@ def gallery(kind: Gallery, fields: Iterable[NumberedField], pictures: Pictures, 
     yield "</ul></details>"
 
 
-def _tile(field: NumberedField, cell: Cell, pictures: Pictures) -> str:
+def _tile(field: NumberedField, cell: CellSummary, pictures: Pictures) -> str:
     words = f"cell {cell.id} of {image_file_name(field.result.image)}"
     thumbnail = embedded_file(pictures.thumbnails, field.result.image, cell)
     images = _thumbnail(thumbnail, f"Picture of {words}", "no picture")
@@ -188,7 +188,7 @@ def _figure(field: NumberedField, pictures: Pictures) -> str:
     )
 
 
-def _frame(field: NumberedField, cell: Cell) -> str:
+def _frame(field: NumberedField, cell: CellSummary) -> str:
     """The frame of one cell, which says what it is under the pointer."""
     margin = 6 / display_scale(field.result.width, field.result.height)
     x, y, width, height = cell.bbox
@@ -208,7 +208,7 @@ def _anchors(field: NumberedField) -> str:
     return "".join(f'<span id="{field.anchor(cell)}"></span>' for cell in field.result.candidates)
 
 
-def _field_facts(result: FieldResult) -> str:
+def _field_facts(result: FieldSummary) -> str:
     facts = []
     if result.width:
         facts.append(("size", f"{result.width} x {result.height} px"))

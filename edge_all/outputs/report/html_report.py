@@ -29,7 +29,7 @@ from edge_all.outputs.result_words import (
     rejection_words,
     text,
 )
-from edge_all.results import INTENDED_USE, FieldResult, SlideResult
+from edge_all.results import INTENDED_USE, FieldSummary, SlideResult
 from edge_all.slides.verdict import DEFINING_BLAST_SHARE
 from edge_all.wording.percentages import percent, percent_range
 
@@ -41,7 +41,7 @@ _VERDICT_CSS = {"suspicious": "suspicious", "not detected": "clear", "indetermin
 def write_report(
     path: Path,
     slides: Sequence[SlideResult],
-    fields: Sequence[FieldResult],
+    fields: Sequence[FieldSummary],
     *,
     overlays: Mapping[str, Path],
     thumbnails: Mapping[tuple[str, int], Path],

@@ -14,7 +14,7 @@ from edge_all import __version__
 from edge_all.model.card import ModelCard
 from edge_all.model.figures import with_interval
 from edge_all.outputs.result_words import number_words, text
-from edge_all.results import FieldResult, ModelIdentity, ProviderReport
+from edge_all.results import FieldSummary, ModelIdentity, ProviderReport
 
 __all__ = ["how_to_read", "method", "model_words", "models_of"]
 
@@ -51,7 +51,7 @@ def how_to_read(*, with_maps: bool, stopped_early: bool) -> str:
     )
 
 
-def method(fields: Sequence[FieldResult], card: ModelCard | None) -> str:
+def method(fields: Sequence[FieldSummary], card: ModelCard | None) -> str:
     """Model, device, figures of the model, timings and versions.
 
     Args:
@@ -123,7 +123,7 @@ def _card(card: ModelCard, variants: set[str]) -> str:
     return "".join(parts)
 
 
-def _timings(fields: Iterable[FieldResult]) -> str:
+def _timings(fields: Iterable[FieldSummary]) -> str:
     stages: dict[str, list[float]] = {}
     for field in fields:
         for stage, value in field.timings_ms.items():
@@ -165,7 +165,7 @@ def _value(value: Any) -> str:  # noqa: ANN401 - a card holds whatever JSON can 
     return text(number_words(value))
 
 
-def models_of(fields: Iterable[FieldResult]) -> list[ModelIdentity]:
+def models_of(fields: Iterable[FieldSummary]) -> list[ModelIdentity]:
     """The models that judged: one, unless a run was resumed with another."""
     return list(dict.fromkeys(field.model for field in fields if field.model is not None))
 
