@@ -24,7 +24,7 @@ from edge_all.model.card import ModelCard, Variant, VariantName
 from edge_all.model.golden import golden_crops
 from edge_all.model.package import ModelPackage, load_package, sha256_of, write_card
 from edge_all_calibration.adapting.head import Head, fit_head, write_head
-from edge_all_calibration.gating.decisions import fit_reference
+from edge_all_calibration.gating.decisions import OutOfFold, fit_reference
 from edge_all_calibration.gating.gate import figures_json, figures_of
 from edge_all_calibration.gating.intervals import Estimate
 from edge_all_calibration.labelled_cells.cells import LabelledCells, require_both_classes
@@ -43,7 +43,7 @@ KEPT_BACK = 3
 EARNED = 0.02
 """By so much a head must lower the log-loss of cells that it was not fitted to; less is noise among a hundred cells."""
 WORSE = 0.02
-"""Share of the kept cells that may be decided less well than before."""
+"""Share of the kept cells, an indeterminate one counting half, that may be decided less well than before."""
 NOT_KNOWN = "The package does not say which cells it was trained on, so whether these are among them cannot be known."
 SHARED_GROUPS = "Cells of one group were used to fit and to prove: name patients or slides to keep them apart."
 
@@ -199,11 +199,15 @@ def _adapted(
     """One precision: its file written where a head earned it, its block of the card, its rule."""
     file = folder / variant.file
     outputs = run_network(package.variant_file(name), cells.crops)
-    head = _earned_head(outputs, cells, old.statistics)
-    if head is not None:
+    earned = _earned_head(outputs, cells, old.statistics)
+    unseen = None
+    if earned is not None:
+        head, by_others = earned
+        # What a head says of the cells that it was fitted to is surer than it will be of others.
+        unseen = OutOfFold(by_others, cells.labels)
         write_head(file, file, head)
         outputs = run_network(file, cells.crops)
-    rule = fit_reference(outputs, cells.labels, OperatingPolicy(), None)
+    rule = fit_reference(outputs, cells.labels, OperatingPolicy(), None, unseen)
     # The distance of the features was fitted to many more cells than these; it is only widened to take them in.
     limit = old.thresholds.out_of_distribution
     if limit is not None and old.statistics is not None and outputs.features is not None:
@@ -218,11 +222,17 @@ def _adapted(
         gate=None,
         golden=[round(float(value), 7) for value in golden],
     )
-    return block, head is not None, DecisionRule(rule.temperature, thresholds, old.statistics)
+    return block, earned is not None, DecisionRule(rule.temperature, thresholds, old.statistics)
 
 
-def _earned_head(outputs: NetworkOutputs, cells: LabelledCells, statistics: FeatureStatistics | None) -> Head | None:
-    """A head fitted to all cells, where heads fitted to some do better on the others than the network itself."""
+def _earned_head(
+    outputs: NetworkOutputs, cells: LabelledCells, statistics: FeatureStatistics | None
+) -> tuple[Head, NDArray[np.float64]] | None:
+    """A head fitted to all cells, where heads fitted to some do better on the others than the network itself.
+
+    Returns:
+        The head, and what heads that were fitted without a cell said of it; None where none earned its place.
+    """
     if outputs.features is None or statistics is None:
         return None
     folds = np.random.default_rng(0).permutation(len(cells)) % 5
@@ -240,7 +250,7 @@ def _earned_head(outputs: NetworkOutputs, cells: LabelledCells, statistics: Feat
         dataclasses.replace(statistics, mean=np.zeros_like(statistics.mean)),
     ).probability(NetworkOutputs(outputs.probability, np.zeros_like(outputs.features)))
     if _log_loss(with_head, cells.labels) < _log_loss(alone, cells.labels) - EARNED:
-        return fit_head(outputs, cells.labels, statistics)
+        return fit_head(outputs, cells.labels, statistics), with_head
     return None
 
 
@@ -260,6 +270,6 @@ def _decided(rule: DecisionRule, outputs: NetworkOutputs, cells: LabelledCells) 
 
 
 def _right(found: Decisions, cells: LabelledCells) -> float:
-    """Mean over both classes of the share that is decided rightly."""
-    right = found.label == np.where(cells.labels, "ALL", "non-ALL")
+    """Mean over both classes of the share that is decided rightly; what goes to a person counts half."""
+    right = np.where(found.label == "indeterminate", 0.5, found.label == np.where(cells.labels, "ALL", "non-ALL"))
     return float((right[cells.labels].mean() + right[~cells.labels].mean()) / 2)
