@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -258,6 +259,35 @@ def test_class_folders_need_both_classes_with_images(tmp_path: Path, single: np.
         read_class_folders(tmp_path)
     (tmp_path / "non-ALL").mkdir()
     with pytest.raises(InputNotFoundError, match="holds no image"):
+        read_class_folders(tmp_path)
+
+
+def test_class_folders_are_known_by_what_they_are_called_elsewhere(tmp_path: Path, single: np.ndarray) -> None:
+    names = ("a/ALL cells", "a/non_ALL-Cells", "b/Leukemie", "b/Gesund", "c/train/ALL", "c/train/HEM")
+    for name in (*names, "d/Leukämie", "d/nonALL"):
+        write_image(tmp_path / name / "p1" / "1.png", single)
+    for folder in "abcd":
+        samples = read_class_folders(tmp_path / folder).samples
+        assert sorted(sample.label for sample in samples) == [NON_ALL, ALL]
+        assert {sample.group for sample in samples} == {"folders/p1"}
+
+
+@pytest.mark.parametrize(
+    ("folders", "words"),
+    [
+        (["0", "1"], "holds the folders 0, 1."),
+        (["ALL/p1", "ALL/p2", "ours/p1"], "holds the folders ALL (taken for ALL), ours."),
+        (["train/ALL", "test/HEM"], "holds the folders test/HEM (taken for non-ALL), train/ALL (taken for ALL)."),
+        (["test/ALL", "test/hem", "train/ALL", "train/hem"], "holds both classes more than once: in test, train."),
+        (["patient-7"], "holds the folder patient-7."),
+        ([], "holds no folder."),
+        ([f"p{number:02d}" for number in range(20)], "p11 and 8 more."),
+    ],
+)
+def test_a_class_that_is_missing_is_told_by_what_is_there(tmp_path: Path, folders: list[str], words: str) -> None:
+    for name in folders:
+        (tmp_path / name).mkdir(parents=True)
+    with pytest.raises(UsageError, match=re.escape(words)):
         read_class_folders(tmp_path)
 
 

@@ -14,16 +14,16 @@ from edge_all.screening.single_cells import central_cell
 from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
 from edge_all_calibration.labelled_cells.cells import LabelledCells, load_cells
+from edge_all_calibration.labelled_cells.class_folders import find_class_folders
 
-__all__ = ["CLASS_FOLDERS", "read_cells"]
-
-CLASS_FOLDERS = {"ALL": True, "non-ALL": False}
+__all__ = ["read_cells"]
 
 
 def read_cells(source: Path, spec: PreprocessingSpec, skipped: Callable[[Path, str], None]) -> LabelledCells:
     """Read labelled cells from a cell set, or from a folder of images.
 
-    A folder holds ``ALL/PATIENT/*.png`` and ``non-ALL/PATIENT/*.png`` (any image format). The folder of the patient is
+    A folder holds ``ALL/PATIENT/*.png`` and ``non-ALL/PATIENT/*.png`` (any image format; other names of the classes as
+    `find_class_folders` knows them). The folder of the patient is
     the group and the slide; an image right under its class is a group of its own.
 
     Args:
@@ -33,17 +33,19 @@ def read_cells(source: Path, spec: PreprocessingSpec, skipped: Callable[[Path, s
 
     Raises:
         InputNotFoundError: neither is there, or no image could be used.
+        UsageError: the folder has no folder for each class.
     """
     if source.is_file():
         return load_cells(source)
-    if not all((source / name).is_dir() for name in CLASS_FOLDERS):
+    if not source.is_dir():
         raise InputNotFoundError(
-            f"{source} is no cell set, and no folder with {' and '.join(CLASS_FOLDERS)}.",
+            f"{source} is no cell set, and no folder with ALL and non-ALL.",
             "Sort the images as ALL/PATIENT/... and non-ALL/PATIENT/...",
         )
     crops, labels, groups = [], [], []
-    for name, label in CLASS_FOLDERS.items():
-        for image in sorted(path for path in (source / name).rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES):
+    # ALL first, whatever the folders are called: what is fitted follows the order.
+    for folder, label in sorted(find_class_folders(source).items(), key=lambda one: not one[1]):
+        for image in sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES):
             try:
                 pixels = put_on_glass(read_image(image)).pixels
             except ImageError as error:
@@ -56,10 +58,10 @@ def read_cells(source: Path, spec: PreprocessingSpec, skipped: Callable[[Path, s
                 continue
             crops.append(crop_cell(pixels, cell, found.cell_labels, spec))
             labels.append(label)
-            inside = image.relative_to(source / name)
+            inside = image.relative_to(folder)
             # One patient may have cells of both classes, so the class is no part of a patient's name. Of an image by
             # itself it is: ALL/1.png and non-ALL/1.png are two.
-            groups.append(inside.parts[0] if len(inside.parts) > 1 else f"{name}/{inside.name}")
+            groups.append(inside.parts[0] if len(inside.parts) > 1 else f"{folder.name}/{inside.name}")
     if not crops:
         raise InputNotFoundError(f"No image under {source} could be used.", "Give images with one stained cell each.")
     return LabelledCells(np.stack(crops), np.array(labels), np.array(groups, np.str_), np.array(groups, np.str_))

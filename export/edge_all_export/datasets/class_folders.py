@@ -6,25 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_all.errors import InputNotFoundError, UsageError
+from edge_all_calibration.labelled_cells.class_folders import find_class_folders
 from edge_all_export.datasets.locating import single_cell
 from edge_all_export.datasets.samples import ALL, NON_ALL, CellSet, Label, Sample, collect, list_images
 from edge_all_export.datasets.tables import read_table
 
 __all__ = ["read_class_folders"]
 
-CLASS_NAMES: dict[str, Label] = {
-    **dict.fromkeys(("all", "blast", "blasts", "leukemia", "leukaemia", "positive"), ALL),
-    **dict.fromkeys(("non-all", "non_all", "hem", "normal", "healthy", "benign", "negative"), NON_ALL),
-}
-"""Folder names, in lower case."""
-
 
 def read_class_folders(folder: Path) -> CellSet:
-    """Single-cell images in one folder a class, named ``ALL`` and ``non-ALL`` or as in `CLASS_NAMES`.
+    """Single-cell images in one folder a class, named as `find_class_folders` knows them.
 
-    The group of an image is its patient: from ``groups.csv`` (``image,group``; paths relative to the folder) where that
-    exists, else the folder inside the class folder that it lies in, else the image itself. One patient may have cells
-    of both classes: folders of one name in both class folders are one group.
+    The group of an image is its patient: from ``groups.csv`` beside the class folders (``image,group``; paths relative
+    to it) where that exists, else the folder inside the class folder that it lies in, else the image itself. One
+    patient may have cells of both classes: folders of one name in both class folders are one group.
 
     Args:
         folder: that holds the class folders.
@@ -36,17 +31,12 @@ def read_class_folders(folder: Path) -> CellSet:
     """
     if not folder.is_dir():
         raise InputNotFoundError(f"There is no folder {folder}.", "Check the path of the data set.")
-    classes = {path: CLASS_NAMES[path.name.lower()] for path in sorted(folder.iterdir()) if _is_class(path)}
-    if set(classes.values()) != {ALL, NON_ALL}:
-        raise UsageError(
-            f"{folder} needs one folder for each class and holds the folders "
-            f"{', '.join(sorted(path.name for path in folder.iterdir() if path.is_dir())) or 'none'}.",
-            "Name them ALL and non-ALL, right in this folder. Known too, in any case: "
-            f"{', '.join(name for name in CLASS_NAMES if name not in ('all', 'non-all'))}.",
-        )
+    classes = find_class_folders(folder)
+    folder = next(iter(classes)).parent
     groups = _groups(folder / "groups.csv")
     whole = CellSet(())
-    for path, label in classes.items():
+    for path, is_all in classes.items():
+        label: Label = ALL if is_all else NON_ALL
         images = list_images(path, recursive=True)
 
         def read(image: Path, label: Label = label, class_folder: Path = path) -> Iterator[Sample]:
@@ -65,10 +55,6 @@ def read_class_folders(folder: Path) -> CellSet:
 
         whole += collect(images, read)
     return whole
-
-
-def _is_class(path: Path) -> bool:
-    return path.is_dir() and path.name.lower() in CLASS_NAMES
 
 
 def _groups(table: Path) -> dict[str, str] | None:
