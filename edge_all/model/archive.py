@@ -12,7 +12,6 @@ import os
 import shutil
 import ssl
 import stat
-import tempfile
 import time
 import urllib.error
 import urllib.parse
@@ -24,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from edge_all.errors import ModelIntegrityError, ModelNotFoundError, OutputError, UsageError
+from edge_all.files.atomic import atomic_path
 from edge_all.model.package import CARD_FILE, ModelPackage, card_files, sha256_of
 
 __all__ = ["CHECKSUM_FILE", "download", "pack", "require_https", "unpack"]
@@ -62,30 +62,17 @@ def pack(package: ModelPackage, archive: Path) -> str:
     files = {CARD_FILE: sha256_of(package.path / CARD_FILE)}
     files |= card_files(package.card)
     sums = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
-    try:
-        handle, name = tempfile.mkstemp(prefix=".pack-", suffix=".tmp", dir=archive.parent)
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w") as packed:
-                packed.writestr(_entry(CHECKSUM_FILE), sums)
-                for name in sorted(files):
-                    entry = _entry(name)
-                    with (
-                        (package.path / name).open("rb") as source,
-                        packed.open(entry, "w", force_zip64=True) as target,
-                    ):
-                        shutil.copyfileobj(source, target, _CHUNK)
-                packed.comment = _SEAL + b"0" * _DIGEST_LENGTH
-            _write_seal(temporary)
-            temporary.chmod(0o644)
-            temporary.replace(archive)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(
-            f"Cannot write {archive} ({error.strerror}).", "Check the folder's permissions and the free disk space."
-        ) from error
+    with atomic_path(archive) as unfinished:
+        with zipfile.ZipFile(unfinished, "w") as packed:
+            packed.writestr(_entry(CHECKSUM_FILE), sums)
+            for name in sorted(files):
+                with (
+                    (package.path / name).open("rb") as source,
+                    packed.open(_entry(name), "w", force_zip64=True) as target,
+                ):
+                    shutil.copyfileobj(source, target, _CHUNK)
+            packed.comment = _SEAL + b"0" * _DIGEST_LENGTH
+        _write_seal(unfinished)
     return sha256_of(archive)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, ModelNotFoundError, OutputError
+from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, ModelNotFoundError
+from edge_all.files.atomic import write_atomically
 from edge_all.model.card import ModelCard, Variant, VariantName
 
 __all__ = [
@@ -253,20 +252,5 @@ def write_card(folder: Path, card: ModelCard) -> Path:
     record = json.loads(json.dumps(card.to_json(), allow_nan=False))
     record[_CHECKSUM] = _card_checksum(record)
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=".card-", suffix=".tmp", dir=folder)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(temporary).chmod(0o644)
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(
-            f"Cannot write {target} ({error.strerror}).", "Check the folder's permissions and the free disk space."
-        ) from error
+    write_atomically(target, text.encode("utf-8"))
     return target

@@ -6,15 +6,16 @@ cannot be written, the times are measured again and the choice is the same.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from edge_all.errors import OutputError
+from edge_all.files.atomic import write_atomically
 
 __all__ = ["CACHE_VARIABLE", "read_timings", "timings_can_be_kept", "timings_file", "write_timings"]
 
@@ -88,16 +89,7 @@ def write_timings(machine: Mapping[str, str], timings: Mapping[str, float]) -> b
     kept = dict(list(timings.items())[-MOST_TIMINGS:])
     text = json.dumps({"schema": SCHEMA, "machine": dict(machine), "ms_per_cell": kept}, indent=1)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        number, part = tempfile.mkstemp(dir=file.parent, prefix=".timings-", suffix=".part")
-        try:
-            with os.fdopen(number, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            Path(part).replace(file)
-        except OSError:
-            with contextlib.suppress(OSError):
-                Path(part).unlink()
-            raise
-    except OSError:
+        write_atomically(file, text.encode("utf-8"), durable=False)
+    except OutputError:
         return False
     return True

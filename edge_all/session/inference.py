@@ -163,14 +163,14 @@ class InferenceSession:
 
 
 def open_session(
-    model_file: Path, *, device: str = "auto", threads: int | None = None, sha256: str | None = None
+    model_file: Path, *, device: str, threads: int | None = None, sha256: str | None = None
 ) -> InferenceSession:
-    """Open a network file.
+    """Open a network file on one device.
 
     Args:
         model_file: an ONNX file with the contract's input and outputs.
-        device: ``auto``, ``cpu``, ``cuda``, ``tensorrt``, ``openvino``, ``directml`` or ``coreml``. A device that is
-            named is obtained or is an error; `auto` falls back to the CPU and says why.
+        device: ``cpu``, ``cuda``, ``tensorrt``, ``openvino``, ``directml`` or ``coreml``, which is obtained or is an
+            error. What ``auto`` takes, `edge_all.selection.choice.select_network` decides.
         threads: that compute the network; as many as the process has cores where None.
         sha256: of the file, where it is known; the very bytes that have it are opened.
 
@@ -184,11 +184,6 @@ def open_session(
     """
     plan = choose_provider(device, import_onnxruntime().get_available_providers())
     session, failure = try_provider(model_file, plan, threads=threads, sha256=sha256)
-    if session is None and not plan.strict:
-        reason = f"{plan.provider} is installed but did not start ({failure})"
-        session, failure = try_provider(
-            model_file, ProviderPlan(plan.requested, CPU, strict=True, reason=reason), threads=threads, sha256=sha256
-        )
     if session is None:
         raise DeviceError(
             f"Device {plan.requested} was asked for, and {plan.provider} did not start: {failure}.",

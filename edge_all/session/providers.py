@@ -65,13 +65,11 @@ class ProviderPlan:
     Attributes:
         requested: the device that the user named.
         provider: the execution provider that the session must report.
-        strict: True where anything else is an error, False where the CPU may take over (and the report says so).
         reason: why this provider.
     """
 
     requested: str
     provider: str
-    strict: bool
     reason: str
 
     @property
@@ -103,7 +101,7 @@ def choose_provider(device: str, available: Sequence[str]) -> ProviderPlan:
     """From the device that the user named to a plan.
 
     Args:
-        device: ``auto`` or a key of `DEVICES`.
+        device: a key of `DEVICES`; for ``auto`` see `auto_plans`.
         available: providers that the installed ONNX Runtime was built with (which says nothing of the hardware).
 
     Raises:
@@ -111,15 +109,11 @@ def choose_provider(device: str, available: Sequence[str]) -> ProviderPlan:
         DeviceError: the installed ONNX Runtime has no provider for it.
     """
     device = device.lower()
-    if device == "auto":
-        name = next((name for name in _AUTO_ORDER if DEVICES[name] in available), "cpu")
-        if name == "cpu":
-            return ProviderPlan(device, CPU, strict=True, reason="no accelerator in the installed ONNX Runtime")
-        return ProviderPlan(
-            device, DEVICES[name], strict=False, reason=f"the installed ONNX Runtime brings {DEVICES[name]}"
-        )
     if device not in DEVICES:
-        raise UsageError(f"There is no device {device!r}.", f"Choose one of: auto, {', '.join(DEVICES)}.")
+        raise UsageError(
+            f"There is no device {device!r}.",
+            f"Choose one of: {', '.join(DEVICES)}; or auto, where a model package is opened.",
+        )
     if DEVICES[device] not in available:
         raise DeviceError(
             f"Device {device} was asked for, and the installed ONNX Runtime has no {DEVICES[device]} "
@@ -129,7 +123,7 @@ def choose_provider(device: str, available: Sequence[str]) -> ProviderPlan:
             "or use the device auto. `edge-all doctor` shows what is installed.",
             settings=("device",),
         )
-    return ProviderPlan(device, DEVICES[device], strict=True, reason=f"device {device} was asked for")
+    return ProviderPlan(device, DEVICES[device], reason=f"device {device} was asked for")
 
 
 def auto_plans(available: Sequence[str]) -> tuple[ProviderPlan, ...]:
@@ -139,12 +133,12 @@ def auto_plans(available: Sequence[str]) -> tuple[ProviderPlan, ...]:
         available: as for `choose_provider`.
     """
     plans = [
-        ProviderPlan("auto", DEVICES[name], strict=True, reason=f"the installed ONNX Runtime brings {DEVICES[name]}")
+        ProviderPlan("auto", DEVICES[name], reason=f"the installed ONNX Runtime brings {DEVICES[name]}")
         for name in _AUTO_ORDER
         if DEVICES[name] in available and name != "cpu"
     ]
     reason = "the only one that starts" if plans else "no accelerator in the installed ONNX Runtime"
-    return (*plans, ProviderPlan("auto", CPU, strict=True, reason=reason))
+    return (*plans, ProviderPlan("auto", CPU, reason=reason))
 
 
 def split_batches(count: int, sizes: Sequence[int], *, at_once: int = 1) -> list[tuple[int, int]]:

@@ -162,8 +162,9 @@ def test_junk_in_place_of_a_card_is_a_model_error(tmp_path_factory: pytest.TempP
 
 def test_an_unwritable_folder_is_an_output_error(tiny_package: Path, tmp_path: Path) -> None:
     card = load_package(tiny_package).card
+    (tmp_path / "file").write_text("in the way")
     with pytest.raises(OutputError, match=r"card\.json"):
-        write_card(tmp_path / "nowhere", card)
+        write_card(tmp_path / "file", card)
 
 
 def test_a_variant_that_is_not_there_names_those_that_are(tiny_package: Path) -> None:

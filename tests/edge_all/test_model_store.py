@@ -230,7 +230,8 @@ def test_an_archive_is_the_same_bytes_every_time_and_its_sums_are_right(tiny_pac
     with pytest.raises(OutputError, match="exists already"):
         pack(package, tmp_path / "a.zip")
     with pytest.raises(OutputError, match="Cannot write"):
-        pack(package, tmp_path / "nowhere" / "a.zip")
+        pack(package, tmp_path / "a.zip" / "b.zip")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "b.zip"]
 
 
 def test_one_folder_around_the_files_is_taken_off(archive: Path) -> None:

@@ -181,13 +181,13 @@ def graphics_card(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     real = choice.try_provider
     version = choice.import_onnxruntime().__version__
 
-    def pretend(file: Path, plan: ProviderPlan, *, threads: int) -> tuple[InferenceSession | None, str]:
+    def pretend(file: Path, plan: ProviderPlan, *, threads: int, sha256: str) -> tuple[InferenceSession | None, str]:
         if plan.provider == CPU:
-            return real(file, plan, threads=threads)
+            return real(file, plan, threads=threads, sha256=sha256)
         card.tried += 1
         if not card.starts:
             return None, "libcudnn.so.9 is missing"
-        session, _ = real(file, dataclasses.replace(plan, provider=CPU), threads=threads)
+        session, _ = real(file, dataclasses.replace(plan, provider=CPU), threads=threads, sha256=sha256)
         session.provider = dataclasses.replace(session.provider, obtained=plan.provider)
         return session, ""
 

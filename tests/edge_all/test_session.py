@@ -27,7 +27,7 @@ from edge_all.session import DEVICES, available_cores, choose_provider, import_o
 from edge_all.session.cores import cgroup_quota
 from edge_all.session.inference import InferenceSession, failure_reason
 from edge_all.session.installation import installed_onnxruntimes
-from edge_all.session.providers import ACCELERATOR_BATCHES, CPU_BATCHES, split_batches
+from edge_all.session.providers import ACCELERATOR_BATCHES, CPU_BATCHES, auto_plans, split_batches
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 GPU_BUILD = ("TensorrtExecutionProvider", CUDA, CPU)
@@ -53,17 +53,16 @@ def network(tiny_package: Path) -> Path:
     ],
 )
 def test_auto_takes_the_accelerator_of_the_build_and_says_why(available: tuple[str, ...], provider: str) -> None:
-    plan = choose_provider("auto", available)
-    assert plan.provider == provider
-    assert plan.reason
-    assert plan.strict == (provider == CPU)
+    plans = auto_plans(available)
+    assert plans[0].provider == provider
+    assert plans[-1].provider == CPU
+    assert all(plan.requested == "auto" and plan.reason for plan in plans)
 
 
 @pytest.mark.parametrize("device", sorted(DEVICES))
 def test_a_device_that_is_named_is_the_plan_or_an_error(device: str) -> None:
     plan = choose_provider(device.upper(), [DEVICES[device], CPU])
     assert plan.provider == DEVICES[device]
-    assert plan.strict
     assert plan.providers[0][0] == DEVICES[device]
     if device != "cpu":
         with pytest.raises(DeviceError, match=DEVICES[device]) as error:
@@ -247,28 +246,26 @@ def pretend_gpu_build(monkeypatch: pytest.MonkeyPatch, *, starts: bool, raises: 
     monkeypatch.setattr("edge_all.session.inference.import_onnxruntime", lambda: fake)
 
 
-def test_auto_falls_back_and_says_why(
+def test_auto_is_no_device_of_a_session(network: Path) -> None:
+    with pytest.raises(UsageError, match="'auto'") as error:
+        open_session(network, device="auto")
+    assert "where a model package is opened" in error.value.remedy
+
+
+def test_cuda_that_does_not_start_is_an_error(
     network: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    pretend_gpu_build(monkeypatch, starts=False)
-    report = open_session(network).provider
-    assert (report.requested, report.obtained) == ("auto", CPU)
-    assert "CUDAExecutionProvider is installed but did not start (libcudnn.so.9: not found)" in report.reason
-    assert capfd.readouterr() == ("", "")
-
-
-def test_cuda_that_does_not_start_is_an_error(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_gpu_build(monkeypatch, starts=False)
     with pytest.raises(DeviceError, match=r"libcudnn\.so\.9") as error:
         open_session(network, device="cuda")
     assert "nvidia-smi" in error.value.remedy
+    assert capfd.readouterr() == ("", "")
 
 
 def test_cuda_that_raises_is_an_error_with_its_reason(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_gpu_build(monkeypatch, starts=False, raises="CUDA failure 35: driver version is insufficient")
     with pytest.raises(DeviceError, match="driver version is insufficient"):
         open_session(network, device="cuda")
-    assert "driver version" in open_session(network, device="auto").provider.reason
 
 
 def test_cuda_that_starts_is_what_the_report_names(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -400,9 +397,9 @@ def test_a_file_that_is_no_network_is_refused(tmp_path: Path, content: bytes) ->
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFoundError):
-        open_session(tmp_path / "m.onnx")
+        open_session(tmp_path / "m.onnx", device="cpu")
 
 
 def test_no_threads_are_wrong_usage(network: Path) -> None:
     with pytest.raises(UsageError, match="0 threads"):
-        open_session(network, threads=0)
+        open_session(network, device="cpu", threads=0)
