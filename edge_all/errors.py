@@ -16,7 +16,8 @@ Each error names the input it is about and says what to do next::
     ├── ModelError              a model package
     │   ├── ModelNotFoundError      no package there
     │   ├── ModelIntegrityError     a hash, a missing file, a damaged card
-    │   └── ModelIncompatibleError  a schema, preprocessing or network that this runtime does not match
+    │   ├── ModelIncompatibleError  a schema, preprocessing or network that this runtime does not match
+    │   └── ModelUntrustedError     not signed by anyone whom this station trusts
     ├── InternalError           a fault of edge-all itself, which one image brought out
     └── RuntimeSetupError       what is installed on this machine
         ├── OnnxRuntimeMissingError no ONNX Runtime, or a broken one
@@ -41,6 +42,7 @@ __all__ = [
     "ModelIncompatibleError",
     "ModelIntegrityError",
     "ModelNotFoundError",
+    "ModelUntrustedError",
     "OnnxRuntimeConflictError",
     "OnnxRuntimeMissingError",
     "OutputError",
@@ -127,6 +129,10 @@ class ModelIntegrityError(ModelError):
 
 class ModelIncompatibleError(ModelError):
     """The package's schema, preprocessing or network is not one that this runtime knows."""
+
+
+class ModelUntrustedError(ModelError):
+    """The station accepts signed packages only, and this one is not signed by a key that it trusts."""
 
 
 class InternalError(EdgeAllError):

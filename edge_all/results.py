@@ -211,7 +211,7 @@ class ModelIdentity:
     version: str
     variant: str
     sha256: str
-    card_sha256: str = ""
+    card_sha256: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from edge_all.classification.decision_rule import DecisionRule, read_rule
 from edge_all.errors import ModelIntegrityError, UsageError
 from edge_all.model.card import VARIANTS, ModelCard, Thresholds, VariantName
-from edge_all.model.package import ModelPackage, card_sha256
+from edge_all.model.package import ModelPackage
 from edge_all.model.store import find_package
+from edge_all.model.trust import require_accepted
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import CellLabel, ModelIdentity, ProviderReport
 from edge_all.selection import select_network
@@ -86,9 +87,7 @@ class Classifier:
         self.rule: DecisionRule = read_rule(package, name)
         _check_features(session, package, self.rule)
         self.card: ModelCard = package.card
-        self.identity = ModelIdentity(
-            package.card.name, package.card.version, name, block.sha256, card_sha256(package.card)
-        )
+        self.identity = ModelIdentity(package.card.name, package.card.version, name, block.sha256, package.card_sha256)
         self.provider: ProviderReport = session.provider
         self.spec: PreprocessingSpec = package.card.preprocessing
         self.variant: VariantName = name
@@ -163,12 +162,14 @@ def load_classifier(
 
     Raises:
         UsageError: no such variant or device.
-        ModelError: no such package, or one that is not what its card says.
+        ModelError: no such package, one that is not what its card says, or one that this station does not accept.
         RuntimeSetupError: what is installed cannot do what was asked.
     """
     if variant is not None and variant not in VARIANTS:
         raise UsageError(f"There is no variant {variant!r}.", f"Choose one of: {', '.join(VARIANTS)}.")
-    return Classifier(find_package(model), variant=variant, device=device, threads=threads, remember=remember)
+    package = find_package(model)
+    require_accepted(package)
+    return Classifier(package, variant=variant, device=device, threads=threads, remember=remember)
 
 
 def _check_features(session: InferenceSession, package: ModelPackage, rule: DecisionRule) -> None:

@@ -11,6 +11,7 @@ import typer
 
 if TYPE_CHECKING:
     from edge_all.model.package import ModelPackage
+    from edge_all.model.store import StoredPackage
 
 __all__ = ["register"]
 
@@ -26,18 +27,25 @@ _JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of
 
 def register(app: typer.Typer) -> None:
     """Add the verb and its verbs."""
-    group = typer.Typer(name="model", help="List, describe, verify, install and pack model packages.")
+    group = typer.Typer(name="model", help="List, describe, verify, install, pack and sign model packages.")
     group.command("list")(list_)
     group.command("show")(show)
     group.command("verify")(verify)
     group.command("install")(install)
     group.command("pack")(pack)
+    group.command("key")(key)
+    group.command("sign")(sign)
+    group.command("trust")(trust)
     app.add_typer(group, no_args_is_help=True)
 
 
 def list_(as_json: _JsonOption = False) -> None:
     """Which models there are. Exit status 1 where one of them cannot be used."""
     from edge_all.model.store import list_packages
+    from edge_all.model.trust import signature_state, signed_only
+
+    def state_of(one: StoredPackage) -> str:
+        return "" if one.package is None else signature_state(one.package).words
 
     stored = list_packages()
     if as_json:
@@ -48,6 +56,7 @@ def list_(as_json: _JsonOption = False) -> None:
                 "variants": [] if one.package is None else list(one.package.card.variants),
                 "embedded": one.embedded,
                 "path": str(one.path),
+                "signature": None if one.package is None else signature_state(one.package).status,
                 "problem": one.problem,
             }
             for one in stored
@@ -60,11 +69,14 @@ def list_(as_json: _JsonOption = False) -> None:
                 one.version or "?",
                 "" if one.package is None else ", ".join(one.package.card.variants),
                 "embedded" if one.embedded else str(one.path),
+                state_of(one),
                 one.problem or "ok",
             )
             for one in stored
         ]
-        _print_table(("name", "version", "variants", "where", "state"), rows)
+        _print_table(("name", "version", "variants", "where", "signature", "state"), rows)
+        if signed_only():
+            typer.echo("This station accepts signed packages only.")
     raise typer.Exit(0 if all(one.problem is None for one in stored) else 1)
 
 
@@ -97,16 +109,20 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Check every hash, open every network, and compare each with its golden answers on this machine's processor."""
+    """Check every hash and the signature, open every network, and compare each with its golden answers on this machine.
+
+    Exit status 1 where one of them is wrong, or where this station does not accept the package.
+    """
     from edge_all.model.package import sha256_of
     from edge_all.model.store import find_package, unpacked_package
 
     if model is not None and Path(model).is_file():
         with unpacked_package(Path(model)) as package:
-            passed = _verify(package)
+            passed = _verify(package) and _say_signature(package)
         typer.echo(f"{sha256_of(Path(model))}  {model}")
     else:
-        passed = _verify(find_package(model))
+        package = find_package(model)
+        passed = _verify(package) and _say_signature(package)
     raise typer.Exit(0 if passed else 1)
 
 
@@ -127,6 +143,18 @@ def _verify(package: ModelPackage) -> bool:
         rows.append((variant, block.file, block.sha256, golden))
     _print_table(("variant", "file", "SHA-256, verified", "golden answers"), rows)
     return passed
+
+
+def _say_signature(package: ModelPackage) -> bool:
+    """Print what this station makes of the signature; false where it does not take the package."""
+    from edge_all.model.trust import signature_state, signed_only
+
+    state = signature_state(package)
+    typer.echo(f"Signature: {state.words}")
+    refused = signed_only() and not state.accepted
+    if refused:
+        typer.echo("This station accepts signed packages only: this one is NOT accepted.")
+    return not refused and state.status != "changed"
 
 
 def install(
@@ -162,6 +190,44 @@ def pack(
 
     digest = archives.pack(find_package(model), archive)
     typer.echo(f"{digest}  {archive}")
+
+
+def key(
+    new: Annotated[Path, typer.Argument(metavar="NEW.pem", help="File for the private key; must not exist.")],
+) -> None:
+    """Make a key pair to sign packages with. The private key stays with you; NEW.pub.pem is for the stations."""
+    from edge_all.model.signing import new_key
+
+    public, fingerprint = new_key(new)
+    typer.echo(f"{new} is the private key: keep it to yourself, away from the stations.")
+    typer.echo(f"{public} is the public key, {fingerprint}")
+
+
+def sign(
+    model: Annotated[str, typer.Argument(metavar="PACKAGE", help="Folder of a package, or an installed one's name.")],
+    key_file: Annotated[Path, typer.Option("--key", metavar="FILE", help="The private key.")],
+) -> None:
+    """Sign a verified model package: its card, which names every other file with its hash. Changes none of them."""
+    from edge_all.model.signing import SIGNATURE_FILE
+    from edge_all.model.signing import sign as sign_package
+    from edge_all.model.store import find_package
+
+    package = find_package(model)
+    fingerprint = sign_package(package, key_file)
+    typer.echo(f"{package.path / SIGNATURE_FILE}: signed by key {fingerprint}")
+
+
+def trust(
+    key_file: Annotated[Path, typer.Argument(metavar="KEY.pub.pem", help="A public key, as its maker published it.")],
+) -> None:
+    """Trust packages signed with this key. Compare the fingerprint with the one that its maker told you."""
+    from edge_all.model.trust import SIGNED_ONLY_VARIABLE, signed_only, trusted_keys_folder
+    from edge_all.model.trust import trust as trust_key
+
+    name, fingerprint = trust_key(key_file)
+    typer.echo(f"Trusted as {name}: key {fingerprint}, in {trusted_keys_folder()}")
+    if not signed_only():
+        typer.echo(f"Unsigned packages are used as well, until {SIGNED_ONLY_VARIABLE}=1 is set.")
 
 
 def _print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -14,6 +14,7 @@ from edge_all.model.card import ModelCard, Variant
 from edge_all.model.figures import CardFigures, package_figures
 from edge_all.model.gate_limits import other_limits
 from edge_all.model.package import ModelPackage
+from edge_all.model.trust import signature_state
 
 __all__ = ["print_summary"]
 
@@ -31,6 +32,7 @@ def print_summary(package: ModelPackage) -> None:
         ("for", f"telling {card.positive_class} cells from {others} in images of stained blood smears"),
         ("not for", f"diagnosis. {card.intended_use}"),
         ("network", f"{card.architecture}, of {card.created}"),
+        ("signature", signature_state(package).words),
         ("input", f"{side} x {side} pixels, a square {factor:g} times as wide as the nucleus"),
     ):
         facts.add_row(Text(name, style="cyan"), Text(words))

@@ -18,7 +18,7 @@ from edge_all.doctor.probe import Probe, probe
 from edge_all.doctor.report import Check, DoctorReport
 from edge_all.errors import ModelError
 from edge_all.session import DEVICES, import_onnxruntime
-from edge_all.session.extras import install_words
+from edge_all.wording.extras import install_words
 
 if TYPE_CHECKING:
     from edge_all.model.package import ModelPackage
@@ -49,9 +49,10 @@ def _checks(model: str | None, folder: Path, camera_folder: Path | None) -> Iter
     int8 = not isinstance(package, Check) and "int8" in package.card.variants
     yield check_instruction_sets(instruction_sets(), int8=int8)
     if not broken:
-        from edge_all.doctor.packages import check_installed_packages  # needs OpenCV
+        from edge_all.doctor.packages import check_installed_packages, check_signatures  # need OpenCV
 
         yield check_installed_packages()
+        yield check_signatures()
     if isinstance(package, Check):
         yield package
     else:
@@ -70,9 +71,11 @@ def _find_package(model: str | None) -> ModelPackage | Check:
     # Both need OpenCV, which may be what is broken.
     from edge_all.classification.verification import check_networks
     from edge_all.model.store import find_package
+    from edge_all.model.trust import require_accepted
 
     try:
         package = find_package(model)
+        require_accepted(package)
         check_networks(package)
     except ModelError as error:
         return Check("model package", "problem", error.problem, error.remedy)

@@ -7,7 +7,8 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -18,12 +19,14 @@ __all__ = [
     "atomic_file",
     "atomic_folder",
     "atomic_path",
+    "clear_old_parts",
     "clear_parts",
     "is_part",
     "output_error",
     "write_atomically",
 ]
 
+_OLD_SECONDS = 24 * 3600
 _REMEDIES = {
     errno.ENOSPC: "Free space on that disk, or choose another output folder.",
     errno.EDQUOT: "Your quota on that disk is used up: free space, or choose another output folder.",
@@ -179,9 +182,23 @@ def clear_parts(folder: Path) -> None:
         folder: nobody else may be writing there.
     """
     for pattern in (".*.part*", "*/.*.part*"):
-        for part in folder.glob(pattern):
-            if is_part(part.name) and part.is_file() and not part.is_symlink():
-                with suppress(OSError):
+        _clear(folder.glob(pattern), unwritten_for=-float("inf"))
+
+
+def clear_old_parts(folder: Path) -> None:
+    """Remove from a folder, where others may be writing, what killed processes had begun there.
+
+    What nobody has written to for a day is no longer being written.
+    """
+    with suppress(OSError):
+        _clear(folder.glob(".*.part*"), unwritten_for=_OLD_SECONDS)
+
+
+def _clear(parts: Iterable[Path], *, unwritten_for: float) -> None:
+    for part in parts:
+        if is_part(part.name) and part.is_file() and not part.is_symlink():
+            with suppress(OSError):
+                if time.time() - part.stat().st_mtime >= unwritten_for:
                     part.unlink()
 
 

@@ -12,7 +12,7 @@ from typing import IO
 from edge_all.errors import OutputError
 from edge_all.files.atomic import clear_parts
 
-__all__ = ["claimed_folder", "hold", "refuse_folder_of_images"]
+__all__ = ["claimed_folder", "held_file", "hold", "refuse_folder_of_images"]
 
 LOCK_NAME = ".edge-all.lock"
 
@@ -34,7 +34,7 @@ def claimed_folder(folder: Path, *, marker: str, resume: bool) -> Iterator[Path]
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = _locked(folder / LOCK_NAME)
+        lock = held_file(folder / LOCK_NAME)
     except OSError as error:
         raise OutputError(
             f"The output folder {folder} cannot be written ({error.strerror or error}).",
@@ -62,8 +62,8 @@ def claimed_folder(folder: Path, *, marker: str, resume: bool) -> Iterator[Path]
                 (folder / LOCK_NAME).unlink()
 
 
-def _locked(path: Path) -> IO[str] | None:
-    """The lock file, open and held; None where another process holds it.
+def held_file(path: Path) -> IO[str] | None:
+    """A lock file, made if need be, open and held as long as it is open; None where another process holds it.
 
     Raises:
         OSError: it cannot be made.

@@ -23,8 +23,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from edge_all.errors import ModelIntegrityError, ModelNotFoundError, OutputError, UsageError
-from edge_all.files.atomic import atomic_path
+from edge_all.files.atomic import atomic_path, clear_old_parts
 from edge_all.model.package import CARD_FILE, ModelPackage, card_files, sha256_of
+from edge_all.model.signing import SIGNATURE_FILE
 
 __all__ = ["CHECKSUM_FILE", "download", "pack", "require_https", "unpack"]
 
@@ -61,7 +62,10 @@ def pack(package: ModelPackage, archive: Path) -> str:
         raise OutputError(f"{archive} exists already.", "Give another name, or remove it first.")
     files = {CARD_FILE: sha256_of(package.path / CARD_FILE)}
     files |= card_files(package.card)
+    if (package.path / SIGNATURE_FILE).is_file():
+        files[SIGNATURE_FILE] = sha256_of(package.path / SIGNATURE_FILE)
     sums = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
+    clear_old_parts(archive.parent)
     with atomic_path(archive) as unfinished:
         with zipfile.ZipFile(unfinished, "w") as packed:
             packed.writestr(_entry(CHECKSUM_FILE), sums)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, ModelNotFoundError
-from edge_all.files.atomic import write_atomically
+from edge_all.files.atomic import clear_old_parts, write_atomically
 from edge_all.model.card import ModelCard, Variant, VariantName
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "CARD_LIMIT",
     "ModelPackage",
     "card_files",
-    "card_sha256",
     "default_package_path",
     "load_package",
     "read_card",
@@ -45,10 +44,12 @@ class ModelPackage:
     Attributes:
         path: its folder.
         card: what it says about itself.
+        card_sha256: of what the card's file says, by which results name it and makers sign it.
     """
 
     path: Path
     card: ModelCard
+    card_sha256: str
 
     def variant(self, name: VariantName) -> Variant:
         """The card's block on one precision.
@@ -100,7 +101,7 @@ def load_package(path: Path) -> ModelPackage:
         ModelIntegrityError: the card is damaged, or a file is missing or changed.
         ModelIncompatibleError: a newer schema, or preprocessing that this runtime does not do.
     """
-    package = ModelPackage(Path(path), read_card(Path(path)))
+    package = ModelPackage(Path(path), *_read_card(Path(path)))
     verify_files(package)
     return package
 
@@ -116,6 +117,11 @@ def read_card(path: Path) -> ModelCard:
         ModelIntegrityError: the card is damaged.
         ModelIncompatibleError: a newer schema, or preprocessing that this runtime does not do.
     """
+    return _read_card(path)[0]
+
+
+def _read_card(path: Path) -> tuple[ModelCard, str]:
+    """The card, and its checksum of itself, which was found right."""
     card_file = path / CARD_FILE
     if not card_file.is_file() and path == default_package_path():
         raise ModelNotFoundError(
@@ -152,18 +158,13 @@ def read_card(path: Path) -> ModelCard:
     card = ModelCard.from_json(record)
     if _CHECKSUM not in record:
         raise changed
-    return card
+    return card, record[_CHECKSUM]
 
 
 def _card_checksum(record: dict[str, Any]) -> str:
     """SHA-256 of what a card says, whatever its line ends and indents."""
     content = {key: value for key, value in record.items() if key != _CHECKSUM}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def card_sha256(card: ModelCard) -> str:
-    """SHA-256 of what a card says, by which results name it: the one that its file carries."""
-    return _card_checksum(json.loads(json.dumps(card.to_json())))
 
 
 def card_files(card: ModelCard) -> dict[str, str]:
@@ -251,6 +252,6 @@ def write_card(folder: Path, card: ModelCard) -> Path:
     target = folder / CARD_FILE
     record = json.loads(json.dumps(card.to_json(), allow_nan=False))
     record[_CHECKSUM] = _card_checksum(record)
-    text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(target, text.encode("utf-8"))
+    clear_old_parts(folder)
+    write_atomically(target, (json.dumps(record, indent=2, ensure_ascii=False) + "\n").encode())
     return target

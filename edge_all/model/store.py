@@ -2,7 +2,8 @@
 
 The embedded package is part of edge-all. Others are installed from a folder, an archive or, only when the user names
 one, an https address; each is verified in a staging folder first and then moved to its final name in one step, so that
-no half package is ever found there. Nothing that is installed is overwritten, unless it fails verification: such a copy
+no half package is ever found there, nor none where there was one: a replacement that was killed is finished by
+whoever looks next. Nothing that is installed is overwritten, unless it fails verification: such a copy
 is of no use to anyone, and is removed once its successor is complete and verified; if anything lies in it that is no
 file of the package, it goes aside whole.
 
@@ -17,7 +18,6 @@ import itertools
 import os
 import re
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -31,6 +31,7 @@ from edge_all.errors import (
     OutputError,
     UsageError,
 )
+from edge_all.files.atomic import write_atomically
 from edge_all.model.card import ModelCard
 from edge_all.model.package import (
     CARD_FILE,
@@ -41,6 +42,10 @@ from edge_all.model.package import (
     read_card,
     sha256_of,
 )
+from edge_all.model.replacing import finish_replacements, replace, staging_folder, store_alone
+from edge_all.model.signing import SIGNATURE_FILE
+from edge_all.model.trust import require_accepted, signature_state
+from edge_all.model.user_folder import user_folder
 
 __all__ = [
     "StoredPackage",
@@ -80,26 +85,13 @@ class StoredPackage:
 
 
 def store_path() -> Path:
-    """The folder of the user's own packages, by the custom of the operating system; it need not exist.
-
-    A user without a home, such as a service, has one in which nothing is and nothing can be.
-    """
-    try:
-        return _data_folder() / "edge-all" / "models"
-    except RuntimeError:
-        return Path(os.devnull) / "edge-all" / "models"
-
-
-def _data_folder() -> Path:
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    """The folder of the user's own packages; it need not exist."""
+    return user_folder() / "models"
 
 
 def list_packages() -> tuple[StoredPackage, ...]:
     """The embedded package and the user's own, each verified."""
+    finish_replacements(store_path())
     folders = [(default_package_path(), True)]
     # Also a folder that has lost its card: else nobody would learn that a package is gone.
     folders += [(folder, False) for folder in sorted(store_path().glob("[!.]*/[!.]*")) if folder.is_dir()]
@@ -137,6 +129,7 @@ def find_package(model: str | None = None) -> ModelPackage:
     embedded = _embedded_card()
     if embedded is not None and name == embedded.name and version in ("", embedded.version):
         return load_package(default_package_path())
+    finish_replacements(store_path())
     if _SAFE_NAME.fullmatch(name):
         versions = sorted(
             (card.parent for card in (store_path() / name).glob(f"[!.]*/{CARD_FILE}")),
@@ -167,8 +160,8 @@ def unpacked_package(archive: Path) -> Iterator[ModelPackage]:
         ModelIntegrityError, ModelIncompatibleError, ModelNotFoundError: as `install` raises them.
         OutputError: there is no room to unpack it.
     """
-    with _staging(Path(tempfile.gettempdir())) as staging:
-        yield load_package(_unpacked(archive, staging, None))
+    with _written(Path(tempfile.gettempdir())), staging_folder(Path(tempfile.gettempdir())) as staging:
+        yield load_package(_unpacked(archive, Path(staging), None))
 
 
 def _embedded_card() -> ModelCard | None:
@@ -209,11 +202,13 @@ def install(
         ModelIntegrityError: a changed byte, a missing file, a damaged archive or one whose paths climb out of it.
         ModelIncompatibleError: a newer schema, other preprocessing, a foreign network, or the embedded package's name.
         ModelNotFoundError: nothing there, or the download failed.
-        OutputError: the store cannot be written, or holds another package of the same name and version, or one that
-            this runtime cannot read because it is newer.
+        ModelUntrustedError: this station accepts signed packages only.
+        OutputError: another install is under way, or the store cannot be written, or holds another package of the same
+            name and version, or one that this runtime cannot read because it is newer.
         UsageError: an address that is not https or has no hash.
     """
-    with _staging(store_path()) as staging:
+    with _written(store_path()), store_alone(store_path()), staging_folder(store_path()) as folder_of_staging:
+        staging = Path(folder_of_staging)
         if "://" in source:
             # Here, because Python's HTTP and TLS take 7 ms to load, and a screening never asks for them.
             from edge_all.model.archive import download, require_https
@@ -242,23 +237,40 @@ def install(
         name, version = package.card.name, package.card.version
         require_installable_name(name, version)
         require_free_name(name)
+        _require_signature(package)
         target = store_path() / name / version
         if target.exists() and (installed := _already_there(package, target)) is not None:
             return installed
         copy = staging / "package"
         _copy(package, copy)
         staged = load_package(copy)
+        _require_signature(staged)  # again: the files may have been swapped while they were copied
         check(staged)
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists():
             copy.rename(target)
         elif _holds_only(target, {file.name for file in copy.iterdir()}):
-            _replace(copy, target, staging / "damaged")
+            replace(copy, target, staging / "damaged", staging)
         else:
             aside = _free_place(name, version)
-            _replace(copy, target, aside)
+            replace(copy, target, aside, staging)
             on_aside(aside)
-    return ModelPackage(target, staged.card)
+    return ModelPackage(target, staged.card, staged.card_sha256)
+
+
+def _require_signature(package: ModelPackage) -> None:
+    """Refuse a card that is not the one that was signed, and what a station that asks for signatures does not accept.
+
+    Raises:
+        ModelIntegrityError: it is not the one that was signed, whether the station asks for signatures or not.
+        ModelUntrustedError: it is not accepted.
+    """
+    require_accepted(package)
+    state = signature_state(package)
+    if state.status == "changed":
+        raise ModelIntegrityError(
+            f"Model package {package.path} is {state.words}.", "Do not use it; fetch it again from its maker."
+        )
 
 
 def require_installable_name(name: str, version: str) -> None:
@@ -293,16 +305,10 @@ def require_free_name(name: str) -> None:
 
 
 @contextlib.contextmanager
-def _staging(place: Path) -> Iterator[Path]:
-    """A folder that nobody looks into, removed at the end; failures to write become OutputError.
-
-    Args:
-        place: the folder to make it in: the store, for what moves there in one step.
-    """
+def _written(place: Path) -> Iterator[None]:
+    """Failures to write into a folder become OutputError."""
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".staging-", dir=place) as folder:
-            yield Path(folder)
+        yield
     except OSError as error:
         what = "the model store " if place == store_path() else ""
         raise OutputError(
@@ -331,6 +337,8 @@ def _copy(package: ModelPackage, target: Path) -> None:
     target.mkdir()
     for name in (CARD_FILE, *card_files(package.card)):
         shutil.copyfile(package.path / name, target / name)
+    if (package.path / SIGNATURE_FILE).is_file():
+        shutil.copyfile(package.path / SIGNATURE_FILE, target / SIGNATURE_FILE)
 
 
 def _holds_only(folder: Path, names: Collection[str]) -> bool:
@@ -344,16 +352,6 @@ def _free_place(name: str, version: str) -> Path:
     damaged.mkdir(parents=True, exist_ok=True)
     numbers = itertools.chain([""], (f"-{number}" for number in itertools.count(2)))
     return next(place for number in numbers if not (place := damaged / f"{name}-{version}{number}").exists())
-
-
-def _replace(copy: Path, target: Path, aside: Path) -> None:
-    """Give a verified copy its final name; the damaged one that has it goes aside, and comes back where that fails."""
-    target.rename(aside)
-    try:
-        copy.rename(target)
-    except OSError:
-        aside.rename(target)
-        raise
 
 
 def _already_there(package: ModelPackage, target: Path) -> ModelPackage | None:
@@ -377,4 +375,12 @@ def _already_there(package: ModelPackage, target: Path) -> ModelPackage | None:
             f"{package.card.name} {package.card.version} is installed already at {target}, and is another package.",
             "Give the new package another version, or remove that folder first.",
         )
+    _take_signature(package, target)
     return installed
+
+
+def _take_signature(package: ModelPackage, target: Path) -> None:
+    """Bring the signature of the same package along, which it may have got since it was installed."""
+    source = package.path / SIGNATURE_FILE
+    if source.is_file():
+        write_atomically(target / SIGNATURE_FILE, source.read_bytes())

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edge_all.errors import OutputError
-from edge_all.files.atomic import write_atomically
+from edge_all.files.atomic import clear_old_parts, write_atomically
 
 __all__ = ["CACHE_VARIABLE", "read_timings", "timings_can_be_kept", "timings_file", "write_timings"]
 
@@ -89,7 +89,8 @@ def write_timings(machine: Mapping[str, str], timings: Mapping[str, float]) -> b
     kept = dict(list(timings.items())[-MOST_TIMINGS:])
     text = json.dumps({"schema": SCHEMA, "machine": dict(machine), "ms_per_cell": kept}, indent=1)
     try:
-        write_atomically(file, text.encode("utf-8"), durable=False)
+        clear_old_parts(file.parent)
+        write_atomically(file, text.encode(), durable=False)
     except OutputError:
         return False
     return True

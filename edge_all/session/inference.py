@@ -36,10 +36,10 @@ from edge_all.errors import (
 )
 from edge_all.results import ProviderReport
 from edge_all.session.cores import available_cores
-from edge_all.session.extras import install_words
 from edge_all.session.installation import import_onnxruntime
 from edge_all.session.network_structure import structure_problem
 from edge_all.session.providers import CPU, ProviderPlan, choose_provider, split_batches
+from edge_all.wording.extras import install_words
 
 __all__ = ["InferenceSession", "failure_reason", "open_session", "try_provider"]
 

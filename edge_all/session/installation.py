@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from edge_all.errors import OnnxRuntimeConflictError, OnnxRuntimeMissingError
-from edge_all.session.extras import install_words
+from edge_all.wording.extras import install_words
 
 __all__ = ["ONNXRUNTIME_DISTRIBUTIONS", "InstalledDistribution", "import_onnxruntime", "installed_onnxruntimes"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_all.errors import DeviceError, UsageError
-from edge_all.session.extras import install_words
+from edge_all.wording.extras import install_words
 
 __all__ = ["DEVICES", "ProviderPlan", "auto_plans", "choose_provider", "split_batches"]
 

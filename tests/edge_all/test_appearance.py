@@ -114,7 +114,7 @@ def test_a_changed_appearance_is_refused(tiny_package: Path) -> None:
 def load_package_unverified(folder: Path):  # type: ignore[no-untyped-def]  # noqa: ANN201
     from edge_all.model.package import ModelPackage, read_card
 
-    return ModelPackage(folder, read_card(folder))
+    return ModelPackage(folder, read_card(folder), "")
 
 
 def field(labels: list[str], unlike: list[float | None]) -> FieldResult:

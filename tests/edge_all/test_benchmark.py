@@ -120,7 +120,7 @@ def figures(
     """Of two fields; whole and bare are milliseconds for both together."""
     once = Samples((1.0,))
     return ConfigurationFigures(
-        model=ModelIdentity("example", "2.1", variant, variant),
+        model=ModelIdentity("example", "2.1", variant, variant, "c4"),
         provider=ProviderReport("auto", "CPUExecutionProvider", "because", 2),
         processes=ProcessFigures({"import": once}, {"help": once, "one image": once}, None),
         stages=stages

@@ -45,7 +45,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_one_row_a_cell(tmp_path: Path) -> None:
-    model = ModelIdentity("tiny", "1", "int8", "00")
+    model = ModelIdentity("tiny", "1", "int8", "00", "c4")
     fields = [
         FieldResult("a.jpg", "Präparat, 1", "ok", cells=(CANDIDATE, REJECTED), model=model),
         FieldResult("b.jpg", "Präparat, 1", "error", error="why"),

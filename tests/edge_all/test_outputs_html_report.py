@@ -36,7 +36,7 @@ from edge_all.slides.verdict import judge_slide
 
 SPEC = PreprocessingSpec(64, 2.0)
 THRESHOLDS = Thresholds(0.3, 0.7, 9.0, 0.02)
-MODEL = ModelIdentity("tiny", "1.2.3", "int8", "5eba5710")
+MODEL = ModelIdentity("tiny", "1.2.3", "int8", "5eba5710", "c4")
 PROVIDER = ProviderReport("auto", "CPUExecutionProvider", "no accelerator was found", 2)
 CARD = ModelCard(
     "tiny",
@@ -296,7 +296,7 @@ def test_nothing_from_outside_becomes_markup(tmp_path: Path) -> None:
         bad,
         quality=Quality(usable=True, warnings=(EVIL,), metrics={EVIL: 1.0}),
         timings_ms={EVIL: 1.0},
-        model=ModelIdentity(EVIL, EVIL, EVIL, EVIL),
+        model=ModelIdentity(EVIL, EVIL, EVIL, EVIL, EVIL),
         provider=ProviderReport(EVIL, EVIL, EVIL, 1),
         cells=(*bad.cells, dataclasses.replace(cell(2, 0.0, "ALL"), kind="rejected", reason=EVIL, label=None)),
     )

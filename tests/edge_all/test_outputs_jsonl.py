@@ -39,7 +39,7 @@ FIELD = FieldResult(
     quality=Quality(usable=True, warnings=("dark",), metrics={"focus": 3.5}),
     cells=(CELL,),
     timings_ms={"decode": 1.5},
-    model=ModelIdentity("tiny", "1", "fp32", "00"),
+    model=ModelIdentity("tiny", "1", "fp32", "00", "c4"),
     provider=ProviderReport("auto", "CPUExecutionProvider", "the only one", 2),
 )
 

@@ -7,7 +7,7 @@ from edge_all import __version__
 from edge_all.outputs.slides_json import slides_document, write_slides
 from edge_all.results import INTENDED_USE, FieldResult, ModelIdentity, ProviderReport, SlideResult
 
-MODEL = ModelIdentity("tiny", "1", "int8", "00")
+MODEL = ModelIdentity("tiny", "1", "int8", "00", "c4")
 PROVIDER = ProviderReport("auto", "CPUExecutionProvider", "the only one", 2)
 SLIDE = SlideResult(
     "s",
@@ -42,6 +42,6 @@ def test_says_what_judged_and_for_what_use(tmp_path: Path) -> None:
 
 
 def test_two_models_are_both_named() -> None:
-    other = ModelIdentity("tiny", "2", "int8", "01")
+    other = ModelIdentity("tiny", "2", "int8", "01", "c4")
     fields = [FieldResult("a.jpg", "s", "ok", model=MODEL), FieldResult("b.jpg", "s", "ok", model=other)]
     assert [model["version"] for model in slides_document([], fields)["models"]] == ["1", "2"]

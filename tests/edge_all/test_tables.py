@@ -126,7 +126,7 @@ def test_the_figures_of_a_benchmark_are_whole(capsys: pytest.CaptureFixture[str]
     few, many = Samples.of([123456.0, 198765.0]), Samples.of([1234.56] * 250)
     names = ("aggregation (run)", "tables and report (run)")
     figures = ConfigurationFigures(
-        ModelIdentity("m", "1", "int8", "0" * 64),
+        ModelIdentity("m", "1", "int8", "0" * 64, "c4"),
         ProviderReport("auto", "CPUExecutionProvider", "asked", 2),
         ProcessFigures({"first inference": few}, {"one image": few, "all images": few}, 1234.5),
         {

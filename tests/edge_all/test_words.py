@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from edge_all.cli.main import build_app
 from edge_all.errors import MissingPackageError
 from edge_all.imaging.header import COPY_AGAIN
-from edge_all.session.extras import install_words
+from edge_all.wording.extras import install_words
 from edge_all.wording.percentages import percent, percent_range
 
 ROOT = Path(__file__).parents[2]

@@ -124,7 +124,7 @@ def test_a_model_on_normal_cells_reports_its_false_positives(
     (data / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n no")
     answers = iter([0.1, 0.9, 0.2, 0.3])
     classifier = SimpleNamespace(
-        identity=ModelIdentity("tiny", "1.0", "fp32", "0" * 64),
+        identity=ModelIdentity("tiny", "1.0", "fp32", "0" * 64, "c4"),
         provider=ProviderReport("auto", "CPUExecutionProvider", "asked", 1),
         spec=PreprocessingSpec(32, 2.0),
         thresholds=Thresholds(0.25, 0.6, None, 0.02),

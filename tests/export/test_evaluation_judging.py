@@ -50,7 +50,7 @@ def samples(tmp_path: Path) -> list[Sample]:
 class Darkness:
     """Stands in for the runtime's classifier: the darker the crop, the likelier ALL."""
 
-    identity = ModelIdentity("tiny", "1.0", "int8", "0" * 64)
+    identity = ModelIdentity("tiny", "1.0", "int8", "0" * 64, "c4")
     provider = ProviderReport("auto", "CPUExecutionProvider", "no other is installed", 1)
     spec = PreprocessingSpec(32, 2.0)
     thresholds = Thresholds(0.3, 0.7, 50.0, 0.04)
