@@ -17,6 +17,7 @@ from edge_all.classification.verification import check_golden
 from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, UsageError
 from edge_all.model.card import ModelCard
 from edge_all.model.package import load_package
+from edge_all_calibration.cli.reporting import print_release
 from edge_all_calibration.gating.decisions import fit_reference
 from edge_all_calibration.gating.gate import GateLimits
 from edge_all_calibration.gating.metrics import auc
@@ -248,3 +249,20 @@ def test_a_rule_by_which_a_label_can_never_be_given_is_refused(label: str, end: 
         fit_reference(outputs, labels, OperatingPolicy(), None)
     # Who fixes the threshold by hand has decided that already.
     fit_reference(outputs, labels, OperatingPolicy("fixed", 0.5), None)
+
+
+def test_a_weak_classifier_is_published_with_a_warning(
+    tmp_path: Path, network: Path, card: ModelCard, parts: CellParts, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def confused(cells: LabelledCells) -> LabelledCells:
+        return dataclasses.replace(cells, labels=cells.labels ^ (np.arange(len(cells)) % 5 == 0))
+
+    weak = dataclasses.replace(parts, calibration=confused(parts.calibration), test=confused(parts.test))
+    for name, given, expected in (("good", parts, 0), ("weak", weak, 1)):
+        folder = tmp_path / name
+        folder.mkdir()
+        release = build_release(folder, network, card, given, ReleasePlan(("fp32",)))
+        said = [one for one in release.card.limitations if "A weak classifier: AUC 0." in one]
+        assert len(said) == expected
+        print_release(folder, release)
+        assert ("Note: A weak classifier" in capsys.readouterr().out) == bool(expected)

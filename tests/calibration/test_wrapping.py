@@ -14,7 +14,7 @@ from edge_all.model.package import load_package
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.quantizing.inference import run_network
 from edge_all_calibration.releasing.release import CellParts, ReleasePlan
-from edge_all_calibration.releasing.wrapping import Wrapping, wrap_network, wrap_package
+from edge_all_calibration.releasing.wrapping import UNKNOWN_TRAINING, Wrapping, wrap_network, wrap_package
 
 SIDE = 32
 KERNEL = np.zeros((4, 3, 3, 3), np.float32)
@@ -119,6 +119,7 @@ def test_a_wrapped_network_becomes_a_package(
         progress=said.append,
     )
     package = load_package(tmp_path / "package")
+    assert package.card.limitations == (UNKNOWN_TRAINING,)
     assert (package.card.name, package.card.version) == ("theirs", "2.0")
     unseen = draw(range(50, 54))
     judged = Classifier(package, variant="fp32", device="cpu").judge(unseen.crops)

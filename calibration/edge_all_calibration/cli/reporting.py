@@ -166,6 +166,8 @@ def print_release(package: Path, release: Release) -> None:
     console = Console()
     console.print(table)
     console.print(f"{release.card.name} {release.card.version}: {package}", markup=False)
+    for limitation in release.card.limitations:
+        console.print(f"Note: {limitation}", style="yellow", markup=False)
     for report in release.rejected:
         console.print(
             f"{report.variant} was rejected ({'; '.join(report.reasons)}); it lies in {package / 'rejected'}",

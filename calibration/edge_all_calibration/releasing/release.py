@@ -62,6 +62,9 @@ REJECTED = "rejected"
 """Folder inside the package for variants that the gate refused; the card does not name them, so nothing runs them."""
 STATISTICS_FILE = "features.npz"
 APPEARANCE_FILE = "appearance.npz"
+WEAK_AUC = 0.9
+"""Below it at least every tenth pair of an ALL and a non-ALL cell is in the wrong order; the card and whoever publishes
+such a network are told."""
 TOOLS = (
     "edge-all",
     "edge-all-calibration",
@@ -230,13 +233,15 @@ def build_release(
     draw_reliability(
         folder / "reliability.png", {name: found.probability for name, found in outputs.items()}, parts.test.labels
     )
+    evaluation = _evaluation(parts, plan.policy, outputs["fp32"])
     finished = dataclasses.replace(
         card,
         created=card.created or datetime.now(UTC).date().isoformat(),
         variants=blocks,
         feature_statistics=references.get(STATISTICS_FILE),
         appearance=references.get(APPEARANCE_FILE),
-        evaluation={**card.evaluation, **_evaluation(parts, plan.policy, outputs["fp32"])},
+        evaluation={**card.evaluation, **evaluation},
+        limitations=(*card.limitations, *_weakness(evaluation["test_figures_fp32"], len(parts.test))),
         tools={**_tool_versions(), **card.tools},
     )
     write_card(folder, finished)
@@ -365,6 +370,19 @@ def _evaluation(parts: CellParts, policy: OperatingPolicy, found: Decisions) -> 
         "test_cells": parts.test.counts(),
         "test_figures_fp32": figures_json(figures_of(found, parts.test)),
     }
+
+
+def _weakness(figures: dict[str, dict[str, float | None]], cells: int) -> tuple[str, ...]:
+    """What a card must say of a network that tells the classes apart badly; nothing of a good one."""
+    value, low, high = (figures["auc"][name] for name in ("value", "low", "high"))
+    if value is None or value >= WEAK_AUC:
+        return ()
+    interval = "" if low is None or high is None else f", 95 % interval {low:.2f} to {high:.2f}"
+    words = (
+        f"A weak classifier: AUC {value:.2f} on {cells} test cells{interval}, where {WEAK_AUC:g} is the least to be "
+        "expected. Many of its labels will be wrong or indeterminate."
+    )
+    return (words,)
 
 
 def _shown(score: Score) -> dict[str, float]:

@@ -26,6 +26,10 @@ from edge_all_calibration.releasing.release import CellParts, Release, ReleasePl
 __all__ = ["Wrapping", "wrap_network", "wrap_package"]
 
 PREFIX = "edge_all_wrap_"
+UNKNOWN_TRAINING = (
+    "What this network was trained on is not known to edge-all. If the cells given here, or others of their patients, "
+    "were among it, all figures flatter and the thresholds are too sharp."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +171,7 @@ def wrap_package(
             preprocessing=spec,
             variants={},
             training={"source": "a foreign network; see its author"},
-            limitations=("What this network was trained on is not known to edge-all.",),
+            limitations=(UNKNOWN_TRAINING,),
         )
         return build_release(
             stage,
