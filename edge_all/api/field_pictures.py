@@ -16,6 +16,7 @@ from edge_all.outputs.result_words import STATUS_WORDS, named, reason_words, tex
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
 from edge_all.results import INTENDED_USE, Cell, FieldResult, LabelImage, RgbImage, Segmentation
 from edge_all.segmentation import segment
+from edge_all.segmentation.cut_out import put_on_glass
 
 __all__ = ["PicturesFromImage"]
 
@@ -78,7 +79,7 @@ class PicturesFromImage:
         return png_bytes(self.overlay(field))
 
     def _pixels(self) -> RgbImage:
-        """The pixels that were judged.
+        """The pixels that were judged, on glass as they were then.
 
         Raises:
             ImageError: they cannot be read, or are others now.
@@ -87,7 +88,7 @@ class PicturesFromImage:
             raise UnreadableImageError(
                 f"{self.image.image} is gone, or has changed since it was judged.", "Screen the image again."
             )
-        return self.image.read()
+        return put_on_glass(self.image.read()).pixels
 
     def _segmentation(self, field: FieldResult, pixels: RgbImage) -> Segmentation:
         if field.status != "ok":

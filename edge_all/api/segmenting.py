@@ -1,14 +1,31 @@
-"""`segment`: the cells of one image, without a model."""
+"""`segment`: the cells of one image, without a model; and the same with all that a run writes of it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from edge_all.api.screener import Source
 from edge_all.errors import UsageError
-from edge_all.imaging.sources import hold_image, is_one_image
-from edge_all.results import Segmentation
-from edge_all.segmentation import segment as segment_pixels
+from edge_all.imaging.sources import ReadableImage, hold_image, is_one_image
+from edge_all.results import FieldResult, RgbImage, Segmentation
+from edge_all.screening.seen_field import see_field
 
-__all__ = ["segment"]
+__all__ = ["SegmentedField", "segment", "segment_field"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SegmentedField:
+    """A field whose cells were found.
+
+    Attributes:
+        result: the cells, none of them classified; also where the quality is poor, which it says.
+        segmentation: the same cells with their masks.
+        pixels: ``uint8 [height, width, 3]`` RGB that they were found in.
+    """
+
+    result: FieldResult
+    segmentation: Segmentation
+    pixels: RgbImage
 
 
 def segment(image: Source, *, microns_per_pixel: float | None = None) -> Segmentation:
@@ -17,7 +34,8 @@ def segment(image: Source, *, microns_per_pixel: float | None = None) -> Segment
     Args:
         image: as for `edge_all.Screener.screen`: a path, bytes, an open file, a PIL image, or an array ``uint8 [height,
             width, 3]`` in RGB order (BGR **cannot be detected**).
-        microns_per_pixel: where known, sets the size of a red cell; otherwise the field's own red cells do.
+        microns_per_pixel: where known, sets the size of a red cell; otherwise what the file says of it does where that
+            can be right, or the field's own red cells.
 
     Returns:
         Candidates and rejected objects with their ``outlines``, ``cell_masks`` and ``nucleus_masks``, and the label
@@ -29,4 +47,19 @@ def segment(image: Source, *, microns_per_pixel: float | None = None) -> Segment
     """
     if not is_one_image(image):
         raise UsageError(f"This is a {type(image).__name__}, and one image was expected.", "Segment them one by one.")
-    return segment_pixels(hold_image(image).read(), microns_per_pixel=microns_per_pixel)
+    return segment_field(hold_image(image), microns_per_pixel=microns_per_pixel).segmentation
+
+
+def segment_field(source: ReadableImage, *, microns_per_pixel: float | None = None) -> SegmentedField:
+    """`segment` for those who write or show the field: with its result and its pixels.
+
+    Args:
+        source: an image that can be read, such as those of `edge_all.inputs.find_images`.
+        microns_per_pixel: as for `segment`.
+
+    Raises:
+        ImageError, InputNotFoundError: as for `segment`.
+    """
+    seen = see_field(source.image, source.slide, source.opened().decode(), microns_per_pixel)
+    segmentation, result = seen.segment()
+    return SegmentedField(result, segmentation, seen.pixels)

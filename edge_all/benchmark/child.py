@@ -37,12 +37,12 @@ def main(begun: float) -> None:
     import numpy as np
 
     import edge_all.runs.screening_run  # noqa: F401 - only for what it loads
-    from edge_all.classification.classifier import load_classifier
+    from edge_all.api.screener import Screener
     from edge_all.session import import_onnxruntime
 
     import_onnxruntime()
     lap("import")
-    classifier = load_classifier(model, variant=variant, device=device, threads=int(threads))
+    classifier = Screener(model, variant=variant, device=device, threads=int(threads)).classifier
     lap("model load")
     size = classifier.spec.input_size
     crop = np.full((1, size, size, 3), 128, np.uint8)

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from edge_all.api.segmenting import segment_field
 from edge_all.errors import InputError
 from edge_all.files.folder_claim import claimed_folder, refuse_folder_of_images
 from edge_all.files.run_folder import FIELDS_FILE, RunFolder
-from edge_all.imaging.shrinking import Shrinking
 from edge_all.inputs import ImageSource
 from edge_all.outputs.jsonl import FieldsWriter
 from edge_all.outputs.label_images import write_label_images
 from edge_all.outputs.pictures import write_png
 from edge_all.preprocessing import crop_window
-from edge_all.quality import assess_quality
 from edge_all.results import FieldResult
-from edge_all.screening.pixel_scale import pixel_scale, segment_at_scale
-from edge_all.segmentation.cut_out import put_on_glass
-from edge_all.specimen import find_specimen
 
 __all__ = ["CROP_FACTOR", "segment_to_folder"]
 
@@ -55,32 +50,12 @@ def segment_to_folder(
 
 
 def _segment_one(source: ImageSource, folder: RunFolder, microns_per_pixel: float | None) -> FieldResult:
-    result = FieldResult(source.image, source.slide, "ok")
     try:
-        image = source.opened().decode()
+        field = segment_field(source, microns_per_pixel=microns_per_pixel)
     except InputError as error:
-        return dataclasses.replace(result, status="error", error=str(error))
-    pixels = put_on_glass(image.pixels).pixels
-    sizes = Shrinking(pixels)
-    height, width = pixels.shape[:2]
-    scale = pixel_scale(image, microns_per_pixel)
-    specimen = find_specimen(sizes, width, height)
-    quality = assess_quality(pixels, sizes=sizes, specimen=specimen)
-    segmentation, result = segment_at_scale(
-        pixels,
-        sizes,
-        specimen,
-        dataclasses.replace(
-            result,
-            width=width,
-            height=height,
-            quality=dataclasses.replace(quality, warnings=(*image.notes, *scale.notes, *quality.warnings)),
-            microns_per_pixel=scale.microns,
-            microns_per_pixel_from=scale.origin,
-        ),
-    )
-    write_label_images(folder, source.image, segmentation)
-    for cell in result.candidates:
-        window = crop_window(pixels, cell.nucleus_bbox, CROP_FACTOR)
+        return FieldResult(source.image, source.slide, "error", error=str(error))
+    write_label_images(folder, source.image, field.segmentation)
+    for cell in field.result.candidates:
+        window = crop_window(field.pixels, cell.nucleus_bbox, CROP_FACTOR)
         write_png(folder.lossless_crop(source.image, cell.id), window)
-    return result
+    return field.result

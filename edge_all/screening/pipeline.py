@@ -20,18 +20,13 @@ from numpy.typing import NDArray
 from edge_all.classification.classifier import Classifier, Judgement
 from edge_all.errors import EdgeAllError, internal_error
 from edge_all.imaging import DecodedImage
-from edge_all.imaging.display import CELL_SIDE, whole_reduction
-from edge_all.imaging.fingerprints import fingerprint, to_text
-from edge_all.imaging.shrinking import Shrinking
+from edge_all.imaging.display import CELL_SIDE
 from edge_all.imaging.sources import ReadableImage
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
-from edge_all.quality import assess_quality
 from edge_all.results import Cell, FieldResult, RgbImage
-from edge_all.screening.pixel_scale import pixel_scale, segment_at_scale
 from edge_all.screening.rounds import prepared_in_rounds
-from edge_all.segmentation.cut_out import put_on_glass
+from edge_all.screening.seen_field import see_field
 from edge_all.session import available_cores
-from edge_all.specimen import find_specimen
 
 __all__ = ["PreparedField", "ScreenedField", "judge_prepared", "prepare_field", "screen_fields"]
 
@@ -157,45 +152,25 @@ def _prepare_decoded(
     no_crops: RgbImage,
     microns_per_pixel: float | None,
 ) -> PreparedField:
-    laid = put_on_glass(image.pixels)
-    pixels = laid.pixels
-    sizes = Shrinking(pixels)
-    # Segmentation looks at the same size of a 5-megapixel field, and until its turn to be drawn it takes 4 MB, not 15.
-    picture = sizes.by(whole_reduction(pixels.shape[1], pixels.shape[0]))
-    specimen = find_specimen(sizes, pixels.shape[1], pixels.shape[0])
-    if laid.note is None:
-        quality = assess_quality(pixels, sizes=sizes, specimen=specimen)
-    else:
-        quality = assess_quality(laid.smear)
-    scale = pixel_scale(image, microns_per_pixel)
-    on_glass = () if laid.note is None else (laid.note,)
-    quality = dataclasses.replace(quality, warnings=(*image.notes, *scale.notes, *quality.warnings, *on_glass))
+    seen = see_field(source.image, source.slide, image, microns_per_pixel)
     watch.lap("quality")
-    height, width = pixels.shape[:2]
-    result = FieldResult(
-        source.image,
-        source.slide,
-        "ok",
-        width=width,
-        height=height,
-        quality=quality,
-        timings_ms=watch.laps,
-        microns_per_pixel=scale.microns,
-        microns_per_pixel_from=scale.origin,
-        fingerprint=to_text(fingerprint(picture)),
-    )
-    if not quality.usable:
-        result = dataclasses.replace(result, status="unusable", error=" ".join((*quality.reasons, *image.notes)))
-        return PreparedField(result, picture, no_crops, no_crops)
-    segmentation, result = segment_at_scale(pixels, sizes, specimen, result)
+    result = dataclasses.replace(seen.result, timings_ms=watch.laps)
+    if result.quality is not None and not result.quality.usable:
+        reasons = " ".join((*result.quality.reasons, *image.notes))
+        return PreparedField(
+            dataclasses.replace(result, status="unusable", error=reasons), seen.picture, no_crops, no_crops
+        )
+    segmentation, result = seen.segment()
+    result = dataclasses.replace(result, timings_ms=watch.laps)
     watch.lap("segmentation")
+    pixels = seen.pixels
     labels = segmentation.cell_labels if spec.background == "blank" else None
     crops = crop_cells(pixels, result.candidates, labels, spec)
     watch.lap("preprocessing")
     squares = crops
     if spec.background == "blank" or spec.input_size < CELL_SIDE:
         squares = crop_cells(pixels, result.candidates, None, PreprocessingSpec(CELL_SIDE, spec.factor))
-    return PreparedField(result, picture, crops, squares)
+    return PreparedField(result, seen.picture, crops, squares)
 
 
 def judge_prepared(

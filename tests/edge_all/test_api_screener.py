@@ -30,6 +30,7 @@ from edge_all.inputs import find_images
 from edge_all.outputs.jsonl import FieldsWriter, read_fields
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import FieldResult
+from edge_all.runs.segmentation_run import segment_to_folder
 
 SIZE = 400
 FIELDS = 5
@@ -393,6 +394,31 @@ def test_segment_needs_no_model(arrays: list[np.ndarray], screener: Screener) ->
     assert [cell.contour for cell in field.cells] == list(segmentation.outlines)
     assert np.array_equal(segmentation.cell_labels, field.label_image())
     assert [int(mask.sum()) for mask in segmentation.cell_masks] == [cell.area for cell in field.cells]
+
+
+def test_segment_run_and_screening_find_the_same_in_a_cell_cut_out_on_black(
+    arrays: list[np.ndarray], screener: Screener, tmp_path: Path
+) -> None:
+    whole = edge_all.segment(arrays[0])
+    cell = max(whole.cells, key=lambda one: (one.kind == "candidate", one.area))
+    x, y, width, height = cell.bbox
+    canvas = np.zeros((height + 60, width + 60, 3), np.uint8)
+    inside = arrays[0][y : y + height, x : x + width]
+    np.copyto(canvas[30:-30, 30:-30], inside, where=whole.cell_masks[cell.id - 1][..., None] > 0)
+    file = tmp_path / "in" / "cell.png"
+    file.parent.mkdir()
+    cv2.imwrite(str(file), canvas[..., ::-1])
+
+    segmentation, field = edge_all.segment(file), screener.screen(file)
+    (of_run,) = segment_to_folder(find_images([str(file)]), tmp_path / "out")
+    assert len(segmentation.cells) == 1
+    assert of_run.cells[0].contour == field.cells[0].contour
+    assert segmentation.outlines == tuple(one.contour for one in field.cells)
+    assert np.array_equal(segmentation.cell_labels, field.label_image())
+    assert of_run.quality == field.quality
+    # What was painted over is glass in its pictures, too: the network was given it so.
+    assert field.crop(field.cells[0])[0, 0].min() > 100
+    assert field.overlay()[5, 5].min() > 100
 
 
 def test_all_names_are_there_and_no_others() -> None:
