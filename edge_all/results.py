@@ -326,6 +326,7 @@ class FieldSummary:
             "model": None if model is None else model.name,
             "model_version": None if model is None else model.version,
             "model_variant": None if model is None else model.variant,
+            "card_sha256": None if model is None else model.card_sha256,
             "provider": None if provider is None else provider.obtained,
         }
 

@@ -40,6 +40,7 @@ COLUMNS = (
     "model",
     "model_version",
     "model_variant",
+    "card_sha256",
     "provider",
 )
 """The columns, left to right. Positions and sizes are in pixels of the image; what is not known is left empty."""

@@ -42,6 +42,7 @@ def _write_report(folder: RunFolder, run: RunSummary) -> None:
         thumbnails={cell: folder.crop(*cell) for cell in cells},
         activations=maps if maps or run.with_maps else None,
         card=run.card,
+        passed_over=run.passed_over,
     )
 
 
@@ -55,7 +56,7 @@ FIELD_FORMATS: tuple[FieldWriter, ...] = (
 )
 RUN_FORMATS: tuple[RunWriter, ...] = (
     lambda folder, run: write_cells(folder.cells, run.fields),
-    lambda folder, run: write_slides(folder.slides, run.slides, run.fields),
+    lambda folder, run: write_slides(folder.slides, run.slides, run.fields, run.passed_over),
     _write_report,
 )
 

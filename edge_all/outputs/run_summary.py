@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from edge_all.model.card import ModelCard
 from edge_all.results import FieldSummary, SlideResult
@@ -18,6 +19,7 @@ class RunSummary:
         fields: every field, in the order in which they were judged.
         slides: every slide, in the order of its first field.
         card: of the model that judged; None where it is not known.
+        passed_over: files among the images that are pictures in formats that are not read.
         with_maps: whether activation maps were asked for; where there is none, the report then says so.
     """
 
@@ -25,6 +27,7 @@ class RunSummary:
     slides: tuple[SlideResult, ...]
     card: ModelCard | None = None
     with_maps: bool = False
+    passed_over: tuple[Path, ...] = ()
 
     @property
     def all_judged(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,20 @@ from edge_all.results import INTENDED_USE, FieldSummary, SlideResult
 __all__ = ["slides_document", "write_slides"]
 
 
-def slides_document(slides: Sequence[SlideResult], fields: Iterable[FieldSummary]) -> dict[str, Any]:
+def slides_document(
+    slides: Sequence[SlideResult], fields: Iterable[FieldSummary], passed_over: Sequence[Path] = ()
+) -> dict[str, Any]:
     """The slides and what judged them, as JSON-ready values.
 
     Args:
         slides: the slides, in the order in which they are to appear.
-        fields: their fields; only the models and execution providers are taken from them.
+        fields: their fields; the models, execution providers, sizes of a pixel and notes are taken from them.
+        passed_over: files among the images in formats that are not read.
 
     Returns:
         ``intended_use``, ``edge_all_version``, ``models`` and ``providers`` (one each, unless a run was resumed with
-        another model or device), and ``slides``.
+        another model or device), ``passed_over``, and ``slides``, each with ``pixel_sizes`` (``microns_per_pixel``, where
+            it is ``from``, and of how many ``fields``) and ``field_warnings`` (what is said of how many ``fields``).
     """
     fields = tuple(fields)
     models = dict.fromkeys(field.model for field in fields if field.model is not None)
@@ -34,14 +39,32 @@ def slides_document(slides: Sequence[SlideResult], fields: Iterable[FieldSummary
         "edge_all_version": __version__,
         "models": [dataclasses.asdict(model) for model in models],
         "providers": [dataclasses.asdict(provider) for provider in providers],
-        "slides": [slide.to_json() for slide in slides],
+        "passed_over": [str(path) for path in passed_over],
+        "slides": [
+            slide.to_json() | _of_fields([one for one in fields if one.slide == slide.slide]) for slide in slides
+        ],
     }
 
 
-def write_slides(path: Path, slides: Sequence[SlideResult], fields: Iterable[FieldSummary]) -> None:
+def _of_fields(fields: Sequence[FieldSummary]) -> dict[str, Any]:
+    """What is said of a slide's fields, counted."""
+    sizes = Counter((one.microns_per_pixel, one.microns_per_pixel_from) for one in fields if one.status == "ok")
+    warnings = Counter(words for one in fields if one.quality is not None for words in one.quality.warnings)
+    return {
+        "pixel_sizes": [
+            {"microns_per_pixel": microns, "from": origin, "fields": count}
+            for (microns, origin), count in sizes.most_common()
+        ],
+        "field_warnings": [{"warning": words, "fields": count} for words, count in warnings.most_common()],
+    }
+
+
+def write_slides(
+    path: Path, slides: Sequence[SlideResult], fields: Iterable[FieldSummary], passed_over: Sequence[Path] = ()
+) -> None:
     """Write `slides_document` to a file.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    write_atomically(path, (json_text(slides_document(slides, fields), indent=2) + "\n").encode("ascii"))
+    write_atomically(path, (json_text(slides_document(slides, fields, passed_over), indent=2) + "\n").encode("ascii"))

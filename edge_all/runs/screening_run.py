@@ -22,7 +22,7 @@ from edge_all.api.screener import Screener
 from edge_all.errors import OutputError, UsageError
 from edge_all.files.folder_claim import claimed_folder, refuse_folder_of_images
 from edge_all.files.run_folder import FIELDS_FILE, RunFolder
-from edge_all.inputs import ImageSource
+from edge_all.inputs import FoundImages, ImageSource
 from edge_all.outputs.formats import write_field, write_run
 from edge_all.outputs.jsonl import FieldsWriter, each_field, keep_fields
 from edge_all.outputs.overlay import load_font
@@ -135,6 +135,8 @@ def screen_to_folder(
             fields_file.require_place()
         not_looked_at = Counter(source.slide for source in remaining if source.image not in results)
         summary = summarise(list(results.values()), screener, not_looked_at, with_maps=activations)
+        if isinstance(sources, FoundImages):
+            summary = dataclasses.replace(summary, passed_over=sources.in_other_formats)
         write_run(folder, summary)
     return summary
 

@@ -390,3 +390,35 @@ def test_an_unwritable_place_is_an_output_error(tmp_path: Path) -> None:
 def test_rounding_makes_no_certainty(probability: float | None, words: str) -> None:
     one = dataclasses.replace(cell(1, 0.5, "ALL"), probability=probability)
     assert probability_words(one) == words
+
+
+def test_rejected_objects_have_a_gallery_with_their_reasons_largest_nucleus_first(tmp_path: Path) -> None:
+    small = dataclasses.replace(cell(2, 0.5, "ALL"), kind="rejected", reason="<platelet>", label=None, nucleus_area=9)
+    large = dataclasses.replace(cell(3, 0.5, "ALL"), kind="rejected", reason="cut by the border", label=None)
+    field = judged("a.jpg", "s", cell(1, 0.9, "ALL"), small, large)
+    written = report(tmp_path, [field, judged("b.jpg", "t", cell(1, 0.9, "ALL"))])
+    page = Page(written)
+    pieces = [image["alt"] for image in page.images() if "rejected object" in image["alt"]]
+    assert pieces == ["Picture of rejected object 3 of a.jpg", "Picture of rejected object 2 of a.jpg"]
+    assert all(image["src"].startswith("data:image/jpeg") for image in page.images())
+    assert page.text.count("Rejected, not classified (2)") == 1
+    assert {link.removeprefix("#") for link in page.links()} <= set(page.ids())
+    assert "&lt;platelet&gt;" in written
+
+
+def test_the_size_of_a_pixel_the_card_and_what_was_passed_over_are_shown(tmp_path: Path) -> None:
+    field = dataclasses.replace(
+        judged("a.jpg", "s", cell(1, 0.9, "ALL")), microns_per_pixel=0.12, microns_per_pixel_from="ImageJ"
+    )
+    passed_over = [Path("patient Jane") / f"<{number}>.czi" for number in range(25)]
+    page = Page(report(tmp_path, [field], passed_over=passed_over))
+    for words in (
+        "0.12 \u00b5m (ImageJ)",
+        "with the thresholds",
+        "c4",
+        "25 files passed over",
+        "<0>.czi",
+        "and 5 more",
+    ):
+        assert words in page.text
+    assert "Jane" not in page.text

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edge_all import __version__
 from edge_all.outputs.slides_json import slides_document, write_slides
-from edge_all.results import INTENDED_USE, FieldResult, ModelIdentity, ProviderReport, SlideResult
+from edge_all.results import INTENDED_USE, FieldResult, ModelIdentity, ProviderReport, Quality, SlideResult
 
 MODEL = ModelIdentity("tiny", "1", "int8", "00", "c4")
 PROVIDER = ProviderReport("auto", "CPUExecutionProvider", "the only one", 2)
@@ -22,22 +22,28 @@ SLIDE = SlideResult(
 
 
 def test_says_what_judged_and_for_what_use(tmp_path: Path) -> None:
+    size = {"microns_per_pixel": 0.12, "microns_per_pixel_from": "ImageJ"}
+    known = {"model": MODEL, "provider": PROVIDER, "quality": Quality(True, warnings=("a little dark",)), **size}
     fields = [
-        FieldResult("a.jpg", "s", "ok", model=MODEL, provider=PROVIDER),
-        FieldResult("b.jpg", "s", "error", error="why"),
-        FieldResult("c.jpg", "s", "ok", model=MODEL, provider=PROVIDER),
+        FieldResult("a.jpg", SLIDE.slide, "ok", **known),
+        FieldResult("b.jpg", SLIDE.slide, "error", error="why"),
+        FieldResult("c.jpg", SLIDE.slide, "ok", **known),
+        FieldResult("d.jpg", "another", "ok", model=MODEL, provider=PROVIDER, quality=Quality(True, warnings=("x",))),
     ]
-    write_slides(tmp_path / "slides.json", [SLIDE], fields)
+    write_slides(tmp_path / "slides.json", [SLIDE], fields, [Path("S-1/old.czi")])
     document = json.loads((tmp_path / "slides.json").read_text())
-    assert document == slides_document([SLIDE], fields)
+    assert document == slides_document([SLIDE], fields, [Path("S-1/old.czi")])
     assert document["intended_use"] == INTENDED_USE
     assert document["edge_all_version"] == __version__
     assert document["models"] == [
-        {"name": "tiny", "version": "1", "variant": "int8", "sha256": "00", "card_sha256": ""}
+        {"name": "tiny", "version": "1", "variant": "int8", "sha256": "00", "card_sha256": "c4"}
     ]
     assert [provider["obtained"] for provider in document["providers"]] == ["CPUExecutionProvider"]
     (slide,) = document["slides"]
-    assert slide == SLIDE.to_json()
+    said = [{"warning": "a little dark", "fields": 2}]
+    sizes = [{"microns_per_pixel": 0.12, "from": "ImageJ", "fields": 2}]
+    assert slide == SLIDE.to_json() | {"field_warnings": said, "pixel_sizes": sizes}
+    assert document["passed_over"] == ["S-1/old.czi"]
     assert slide["all_fraction_interval"] == [0.0615, 0.7923]
 
 

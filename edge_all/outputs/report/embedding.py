@@ -19,7 +19,7 @@ from edge_all.imaging.header import examine
 from edge_all.outputs.pictures import jpeg_bytes
 from edge_all.results import CellSummary, FieldSummary
 
-__all__ = ["cells_per_gallery", "chosen_fields", "embedded_file", "embedded_overlay"]
+__all__ = ["cells_per_gallery", "chosen_fields", "embedded_file", "embedded_overlay", "embedded_pieces"]
 
 OVERLAYS_PER_REPORT = 60
 """Measured on 75 fields of ALL-IDB1: 60 overlays and 240 cells make a file of 14 MB."""
@@ -29,8 +29,11 @@ CELLS_PER_REPORT = 1500
 CELLS_PER_GALLERY = 120
 """More than anybody looks through on one page."""
 FEWEST_CELLS = 12
+PIECE_SIDE = 112
 OVERLAY_WIDTH = 1400
 OVERLAY_QUALITY = 80
+OUTSIDE = (225, 225, 225)
+"""Grey where the field ends."""
 
 
 def chosen_fields(fields: Sequence[FieldSummary], slides: int) -> frozenset[str]:
@@ -82,6 +85,37 @@ def embedded_overlay(overlays: Mapping[str, Path], image: str) -> tuple[str, int
         width = OVERLAY_WIDTH
         pixels = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     return _address(jpeg_bytes(pixels, OVERLAY_QUALITY)), width, height
+
+
+def embedded_pieces(overlays: Mapping[str, Path], field: FieldSummary, cells: Sequence[CellSummary]) -> dict[int, str]:
+    """Objects of which no picture was written, cut out of their field's overlay, where they are outlined.
+
+    Args:
+        overlays: from the name of an image to its overlay.
+        field: the field.
+        cells: the objects.
+
+    Returns:
+        ``data:`` addresses of square JPEGs by the id of the object; empty where there is no overlay.
+    """
+    path = overlays.get(field.image)
+    try:
+        pixels = None if path is None else read_image(path.read_bytes())
+    except (InputError, OSError):
+        pixels = None
+    if pixels is None or not field.width:
+        return {}
+    scale = pixels.shape[1] / field.width
+    pieces = {}
+    for cell in cells:
+        x, y, width, height = (value * scale for value in cell.bbox)
+        side = max(width, height, PIECE_SIDE / 4) * 1.6
+        step = side / PIECE_SIDE
+        place = np.array([[step, 0, x + (width - side) / 2], [0, step, y + (height - side) / 2]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        piece = cv2.warpAffine(pixels, place, (PIECE_SIDE, PIECE_SIDE), flags=flags, borderValue=OUTSIDE)
+        pieces[cell.id] = _address(jpeg_bytes(np.asarray(piece, np.uint8), OVERLAY_QUALITY))
+    return pieces
 
 
 def embedded_file(paths: Mapping[tuple[str, int], Path], image: str, cell: CellSummary) -> str | None:

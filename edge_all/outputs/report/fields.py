@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_all.files.naming import image_file_name
 from edge_all.imaging.display import display_scale
 from edge_all.outputs.palette import PALETTE, cell_class
-from edge_all.outputs.report.embedding import embedded_file, embedded_overlay
+from edge_all.outputs.report.embedding import embedded_file, embedded_overlay, embedded_pieces
 from edge_all.outputs.result_words import (
     CSS_NAMES,
     STATUS_WORDS,
@@ -24,7 +24,7 @@ from edge_all.outputs.result_words import (
 )
 from edge_all.results import CellLabel, CellSummary, FieldSummary
 
-__all__ = ["GALLERIES", "Gallery", "NumberedField", "Pictures", "field_article", "gallery"]
+__all__ = ["GALLERIES", "Gallery", "NumberedField", "Pictures", "field_article", "gallery", "rejected_gallery"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,46 @@ def _tile(field: NumberedField, cell: CellSummary, pictures: Pictures) -> str:
     )
 
 
+def rejected_gallery(fields: Iterable[NumberedField], pictures: Pictures, limit: int) -> Iterator[str]:
+    """The objects of a slide that were not classified, each with its reason: a blast among them would be missed.
+
+    Args:
+        fields: of one slide.
+        pictures: of the run.
+        limit: how many objects are shown; how many are left out is said.
+
+    Yields:
+        HTML, nothing where there is no such object.
+    """
+    objects = [(field, cell) for field in fields for cell in field.result.cells if cell.kind == "rejected"]
+    if not objects:
+        return
+    # The larger a nucleus, the sooner the object is a white cell after all.
+    objects.sort(key=lambda pair: -pair[1].nucleus_area)
+    left_out = len(objects) - limit
+    yield f'<details class="gallery rejected"><summary><h3>Rejected, not classified ({len(objects)})</h3></summary>'
+    yield "<p>Largest nucleus first, cut out of the overlays. A whole white cell among them is not in any count.</p>"
+    if left_out > 0:
+        yield (
+            f'<p class="left-out">The first {limit} are shown; {left_out} more are left out here. '
+            "All are in cells.csv and in the overlays.</p>"
+        )
+    by_field: dict[int, list[CellSummary]] = {}
+    for field, cell in objects[:limit]:
+        by_field.setdefault(field.number, []).append(cell)
+    results = {field.number: field.result for field, _ in objects[:limit]}
+    pieces = {number: embedded_pieces(pictures.overlays, results[number], cells) for number, cells in by_field.items()}
+    yield '<ul class="tiles">'
+    for field, cell in objects[:limit]:
+        words = f"Picture of rejected object {cell.id} of {image_file_name(field.result.image)}"
+        image = _thumbnail(pieces[field.number].get(cell.id), words, "no picture")
+        yield (
+            f'<li><a href="#{field.anchor(cell)}">{image}<span class="reason">{text(cell.reason or "no reason given")}'
+            f'</span><span class="where">{field.name} <span class="id">#{cell.id}</span></span></a></li>'
+        )
+    yield "</ul></details>"
+
+
 def _thumbnail(address: str | None, description: str, missing: str) -> str:
     if address is None:
         return f'<span class="no-picture">{missing}</span>'
@@ -205,13 +245,18 @@ def _frame(field: NumberedField, cell: CellSummary) -> str:
 
 def _anchors(field: NumberedField) -> str:
     """Where there is no picture, the links from the galleries still need somewhere to go."""
-    return "".join(f'<span id="{field.anchor(cell)}"></span>' for cell in field.result.candidates)
+    return "".join(f'<span id="{field.anchor(cell)}"></span>' for cell in field.result.cells)
 
 
 def _field_facts(result: FieldSummary) -> str:
     facts = []
     if result.width:
         facts.append(("size", f"{result.width} x {result.height} px"))
+    if result.microns_per_pixel is not None:
+        size = (
+            f"{number_words(result.microns_per_pixel)} \u00b5m ({result.microns_per_pixel_from or 'origin not known'})"
+        )
+        facts.append(("size of a pixel", size))
     if result.quality is not None:
         facts += [(name.replace("_", " "), number_words(value)) for name, value in result.quality.metrics.items()]
     if result.timings_ms:

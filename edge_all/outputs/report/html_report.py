@@ -17,7 +17,7 @@ from edge_all.files.atomic import atomic_file
 from edge_all.model.card import ModelCard
 from edge_all.outputs.palette import PALETTE, CellClass
 from edge_all.outputs.report.embedding import cells_per_gallery, chosen_fields
-from edge_all.outputs.report.fields import GALLERIES, NumberedField, Pictures, field_article, gallery
+from edge_all.outputs.report.fields import GALLERIES, NumberedField, Pictures, field_article, gallery, rejected_gallery
 from edge_all.outputs.report.interval_bar import interval_bar
 from edge_all.outputs.report.method import how_to_read, method, model_words, models_of
 from edge_all.outputs.result_words import (
@@ -35,6 +35,9 @@ from edge_all.wording.percentages import percent, percent_range
 
 __all__ = ["write_report"]
 
+MOST_NAMES = 20
+MOST_REJECTED = 48
+"""Objects without a cell are many; the largest nuclei come first. Each may take decoding an overlay."""
 _VERDICT_CSS = {"suspicious": "suspicious", "not detected": "clear", "indeterminate": "unclear"}
 
 
@@ -48,6 +51,7 @@ def write_report(
     activations: Mapping[tuple[str, int], Path] | None = None,
     card: ModelCard | None = None,
     created: datetime | None = None,
+    passed_over: Sequence[Path] = (),
 ) -> None:
     """Write the report of a run as one self-contained HTML file.
 
@@ -62,6 +66,7 @@ def write_report(
             for theirs, which may say that there is none.
         card: of the model package; its figures and limitations are shown.
         created: date of the report; now, where none is given.
+        passed_over: files among the images in formats that are not read.
 
     Raises:
         OutputError: the file cannot be written.
@@ -70,7 +75,7 @@ def write_report(
     numbered = [NumberedField(number, field) for number, field in enumerate(fields, start=1)]
     with atomic_file(path) as file:
         # Piece by piece: a run of a thousand fields never has all its pictures in memory.
-        for piece in _document(slides, numbered, pictures, card, created or datetime.now().astimezone()):
+        for piece in _document(slides, numbered, pictures, card, created or datetime.now().astimezone(), passed_over):
             file.write(piece.encode("utf-8", "backslashreplace"))
             file.write(b"\n")
 
@@ -81,6 +86,7 @@ def _document(
     pictures: Pictures,
     card: ModelCard | None,
     created: datetime,
+    passed_over: Sequence[Path],
 ) -> Iterator[str]:
     style = files("edge_all.outputs.report").joinpath("report.css").read_text("utf-8")
     colours = "".join(f"--{CSS_NAMES[name]}:rgb{rgb};" for name, rgb in PALETTE.items())
@@ -101,6 +107,7 @@ def _document(
     yield "<main>"
     yield _heading(slides, fields, created)
     yield _not_judged(fields)
+    yield _passed_over(passed_over)
     yield _overview(slides)
     yield '<div id="slides">'
     for number, slide in enumerate(slides, start=1):
@@ -148,6 +155,20 @@ def _not_judged(fields: Sequence[NumberedField]) -> str:
     )
 
 
+def _passed_over(files_passed_over: Sequence[Path]) -> str:
+    """Pictures that lay among the images and are in formats that are not read."""
+    if not files_passed_over:
+        return ""
+    shown = "".join(f"<li>{named(path.name)}</li>" for path in files_passed_over[:MOST_NAMES])
+    more = len(files_passed_over) - MOST_NAMES
+    rest = f"<li>and {more} more, in slides.json</li>" if more > 0 else ""
+    return (
+        f'<section class="alert"><h2>{counted(len(files_passed_over), "file")} passed over</h2>'
+        "<p>In formats that are not read; nothing is known about the cells in them.</p>"
+        f"<ul>{shown}{rest}</ul></section>"
+    )
+
+
 def _overview(slides: Sequence[SlideResult]) -> str:
     """One line per slide, where there are several."""
     if len(slides) < 2:
@@ -191,6 +212,7 @@ def _slide(
     limit = cells_per_gallery(slides)
     for kind in GALLERIES:
         yield from gallery(kind, fields, pictures, limit)
+    yield from rejected_gallery(fields, pictures, min(limit, MOST_REJECTED))
     yield "<h3>Fields</h3>"
     chosen = chosen_fields([field.result for field in fields], slides)
     for field in fields:

@@ -88,6 +88,7 @@ def _model_facts(model: ModelIdentity) -> dict[str, Any]:
         "model": f"{model.name} {model.version}",
         "precision": model.variant,
         "SHA-256 of the network": model.sha256,
+        "SHA-256 of the card, with the thresholds": model.card_sha256,
     }
 
 
