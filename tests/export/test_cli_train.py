@@ -99,7 +99,9 @@ def test_the_help_names_the_defaults_that_hold() -> None:
     defaults = dataclasses.asdict(TrainingConfig())
     shown = {
         name: hint.__metadata__[0].show_default
-        for name, hint in get_type_hints(train_command.train, include_extras=True).items()
+        for name, hint in get_type_hints(
+            train_command.recipe_of, localns={"TrainingConfig": TrainingConfig}, include_extras=True
+        ).items()
         if name != "return" and isinstance(hint.__metadata__[0].show_default, str)
     }
     assert {"input_size", "factor", "epochs", "learning_rate"} <= shown.keys()

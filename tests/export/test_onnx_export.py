@@ -310,10 +310,10 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pyt
     from edge_all.classification.classifier import Classifier
     from edge_all.model.package import load_package
     from edge_all.preprocessing import PreprocessingSpec
-    from edge_all_calibration import quantization
     from edge_all_calibration.gating.decisions import OutOfFold
     from edge_all_calibration.gating.gate import GateLimits
     from edge_all_calibration.labelled_cells.cells import LabelledCells
+    from edge_all_calibration.quantizing import quantization
     from edge_all_calibration.releasing.release import CellParts, ReleasePlan
     from edge_all_export.converting.trained import open_trained
     from edge_all_export.network import build_network

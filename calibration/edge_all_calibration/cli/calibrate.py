@@ -12,7 +12,8 @@ from edge_all_calibration.cli.options import (
     PackageArgument,
     SensitivityOption,
     ThresholdOption,
-    takes_gate_limits,
+    gate_limits,
+    takes,
 )
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("calibrate", rich_help_panel="Training side")(takes_gate_limits(calibrate))
+    app.command("calibrate", rich_help_panel="Training side")(takes(limits=gate_limits)(calibrate))
 
 
 def calibrate(

@@ -11,7 +11,8 @@ import typer
 from edge_all_calibration.cli.options import (
     CellsOption,
     PackageArgument,
-    takes_gate_limits,
+    gate_limits,
+    takes,
 )
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("gate", rich_help_panel="Training side")(takes_gate_limits(gate))
+    app.command("gate", rich_help_panel="Training side")(takes(limits=gate_limits)(gate))
 
 
 def gate(

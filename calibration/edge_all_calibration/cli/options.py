@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from edge_all.model.gate_limits import USUAL_LIMITS
+
+if TYPE_CHECKING:
+    from edge_all_calibration.gating.gate import GateLimits
 
 __all__ = [
     "CellsOption",
     "PackageArgument",
     "SensitivityOption",
     "ThresholdOption",
-    "takes_gate_limits",
+    "gate_limits",
+    "takes",
 ]
 
 PackageArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Installed model's name, or a package folder.")]
@@ -53,38 +58,67 @@ _GATE_OPTIONS: dict[str, tuple[str, str, str]] = {
 """By the name that the limit has in `GateLimits`: option, name among the usual limits, help."""
 
 
-def takes_gate_limits(verb: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb an option for each limit of the gate, in the place of its argument ``limits``.
+def takes(**groups: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a verb options that belong together, as one value.
 
-    Typer knows no options that belong together; so that they are declared once, the verb is shown to it with the
-    options, and called with one `GateLimits`.
+    Typer knows no such options. So that they are declared once and a verb has few arguments, it is shown to Typer with
+    the options of each group in the place of one argument, and called with what the group makes of them.
 
     Args:
-        verb: with a keyword argument ``limits``.
+        groups: by the name of the verb's argument: a function that declares the options as Typer reads them.
     """
-    written = inspect.signature(verb)
-    own = [one for one in written.parameters.values() if one.name != "limits"]
-    # What a limit is holds no meaning for Typer, and importing it would slow down every --help.
-    hints = get_type_hints(verb, localns={"GateLimits": object}, include_extras=True)
-    shown = [one.replace(annotation=hints[one.name]) for one in own]
+
+    def decorated(verb: Callable[..., None]) -> Callable[..., None]:
+        shown: list[inspect.Parameter] = []
+        for one in _parameters(verb, without=groups):
+            shown.extend(_parameters(groups[one.name]) if one.name in groups else [one])
+
+        @functools.wraps(verb)
+        def called(**values: Any) -> None:  # noqa: ANN401 - whatever the verb's options hold
+            made = {
+                name: group(**{one.name: values.pop(one.name) for one in _parameters(group)})
+                for name, group in groups.items()
+            }
+            verb(**values, **made)
+
+        called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in shown], return_annotation=None
+        )
+        called.__annotations__ = {one.name: one.annotation for one in shown}
+        return called
+
+    return decorated
+
+
+def _parameters(function: Callable[..., Any], without: Collection[str] = ()) -> list[inspect.Parameter]:
+    """A function's parameters with their annotations read, but of those that a group takes the place of.
+
+    What the values of groups are holds no meaning for Typer, and importing it would slow down every --help.
+    """
+    signature = inspect.signature(function)
+    named = {name: Any if name in without else hint for name, hint in function.__annotations__.items()}
+    named.pop("return", None)
+    hints = get_type_hints(SimpleNamespace(__annotations__=named), globalns=function.__globals__, include_extras=True)
+    return [one.replace(annotation=hints[one.name]) for one in signature.parameters.values()]
+
+
+def gate_limits(**limits: Any) -> GateLimits:  # noqa: ANN401 - as many and of such types as its signature says
+    """The limits of the gate, an option each; a group for `takes`."""
+    from edge_all_calibration.gating.gate import GateLimits
+
+    return GateLimits(**limits)
+
+
+def _gate_options() -> list[inspect.Parameter]:
+    """An option for each limit of the gate."""
+    shown = []
     for name, (option, figure, words) in _GATE_OPTIONS.items():
         usual = USUAL_LIMITS[figure]
         declared = typer.Option(option, rich_help_panel="Limits of the gate", help=words)
-        shown.append(
-            inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=usual, annotation=Annotated[type(usual), declared]
-            )
-        )
+        hint: Any = Annotated[type(usual), declared]  # computed: a form that mypy reads as no type
+        shown.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=usual, annotation=hint))
+    return shown
 
-    @functools.wraps(verb)
-    def called(**values: Any) -> None:  # noqa: ANN401 - whatever the verb's options hold
-        from edge_all_calibration.gating.gate import GateLimits
 
-        limits = GateLimits(**{name: values.pop(name) for name in _GATE_OPTIONS})
-        verb(**values, limits=limits)
-
-    called.__signature__ = written.replace(  # type: ignore[attr-defined]
-        parameters=[one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in shown], return_annotation=None
-    )
-    called.__annotations__ = {one.name: one.annotation for one in shown}
-    return called
+gate_limits.__signature__ = inspect.Signature(_gate_options())  # type: ignore[attr-defined]
+gate_limits.__annotations__ = {one.name: one.annotation for one in _gate_options()}

@@ -11,7 +11,8 @@ from edge_all_calibration.cli.options import (
     CellsOption,
     SensitivityOption,
     ThresholdOption,
-    takes_gate_limits,
+    gate_limits,
+    takes,
 )
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("wrap", rich_help_panel="Training side")(takes_gate_limits(wrap))
+    app.command("wrap", rich_help_panel="Training side")(takes(limits=gate_limits)(wrap))
 
 
 def wrap(

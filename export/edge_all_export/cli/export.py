@@ -12,7 +12,8 @@ import typer
 from edge_all_calibration.cli.options import (
     SensitivityOption,
     ThresholdOption,
-    takes_gate_limits,
+    gate_limits,
+    takes,
 )
 
 if TYPE_CHECKING:
@@ -28,14 +29,22 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("export", rich_help_panel="Training side")(takes_gate_limits(export))
+    app.command("export", rich_help_panel="Training side")(takes(given=given_cells, limits=gate_limits)(export))
 
 
-def export(
-    source: Annotated[
-        Path, typer.Argument(metavar="RUN|MODEL", help="Run folder of `edge-all train`, .keras model, or .weights.h5.")
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="New folder of the package.", show_default=False)],
+@dataclasses.dataclass(frozen=True, slots=True)
+class GivenCells:
+    """Where the cells come from that calibrate and prove a network; each as the option of its name says."""
+
+    data: Path | None
+    layout: str
+    cells: Path | None
+    test_cells: Path | None
+    training_cells: Path | None
+    out_of_fold: Path | None
+
+
+def given_cells(
     data: Annotated[
         Path | None,
         typer.Option(
@@ -65,6 +74,18 @@ def export(
             help="predictions.csv of a cross-validation with the same recipe: fixes temperature and thresholds.",
         ),
     ] = None,
+) -> GivenCells:
+    """What was given of them."""
+    return GivenCells(data, layout, cells, test_cells, training_cells, out_of_fold)
+
+
+def export(
+    source: Annotated[
+        Path, typer.Argument(metavar="RUN|MODEL", help="Run folder of `edge-all train`, .keras model, or .weights.h5.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="New folder of the package.", show_default=False)],
+    *,
+    given: GivenCells,
     laboratories: Annotated[
         Path | None,
         typer.Option(
@@ -94,7 +115,6 @@ def export(
     ] = "0..255",
     factor: Annotated[float, typer.Option("--factor", help="Without a run: crop as a multiple of the nucleus.")] = 2.5,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
-    *,
     limits: GateLimits,
 ) -> None:
     """Make a model package: ONNX in FP32, FP16 and INT8, calibrated, each proven by the decisions it takes.
@@ -124,9 +144,7 @@ def export(
         trained = open_trained(source, input_size=input_size, input_range=input_range)
         spec = _spec_of(source, trained.input_size, factor)
         progress("Cutting the cells")
-        parts, notes = _parts(source, spec, data, layout, cells, test_cells, training_cells)
-        if out_of_fold is not None:
-            parts = _with_out_of_fold(parts, out_of_fold)
+        parts, notes = _parts(source, spec, given)
         rate = None
         if laboratories is not None:
             matrix, rate = read_matrix(laboratories)
@@ -172,42 +190,39 @@ def _spec_of(source: Path, input_size: int, factor: float) -> PreprocessingSpec:
     return PreprocessingSpec(input_size, factor)
 
 
-def _parts(
-    source: Path,
-    spec: PreprocessingSpec,
-    data: Path | None,
-    layout: str,
-    cells: Path | None,
-    test: Path | None,
-    training: Path | None,
-) -> tuple[CellParts, tuple[str, ...]]:
+def _parts(source: Path, spec: PreprocessingSpec, given: GivenCells) -> tuple[CellParts, tuple[str, ...]]:
+    parts, notes = _cut(source, spec, given)
+    return (parts if given.out_of_fold is None else _with_out_of_fold(parts, given.out_of_fold)), notes
+
+
+def _cut(source: Path, spec: PreprocessingSpec, given: GivenCells) -> tuple[CellParts, tuple[str, ...]]:
     from edge_all.errors import UsageError
     from edge_all_calibration.cli.reporting import print_skipped
     from edge_all_calibration.labelled_cells.cell_folder import read_cells
     from edge_all_calibration.releasing.release import CellParts
 
-    if data is not None and (cells is not None or training is not None):
+    if given.data is not None and (given.cells is not None or given.training_cells is not None):
         raise UsageError(
             "--data excludes --cells and --training-cells: the run says which of the data calibrate and which trained.",
             "Give --data alone or with --test-cells, or --cells and --test-cells without --data.",
         )
-    if data is not None:
+    if given.data is not None:
         from edge_all_export.datasets import read_layout
         from edge_all_export.packaging.release_cells import parts_of_run
         from edge_all_export.run_folder import TrainingRunFolder
 
-        testing = None if test is None else read_cells(test, spec, print_skipped)
-        found = read_layout(layout, data)
+        testing = None if given.test_cells is None else read_cells(given.test_cells, spec, print_skipped)
+        found = read_layout(given.layout, given.data)
         for skipped in found.skipped:
             print_skipped(skipped.image, skipped.reason)
         return parts_of_run(TrainingRunFolder.around(source), found.samples, spec, testing)
-    if cells is None or test is None:
+    if given.cells is None or given.test_cells is None:
         raise UsageError(
             "A package needs labelled cells that the network was not trained on.",
             "Give --data DATA (for a run with a held-out part), or both --cells and --test-cells.",
         )
-    calibrating, testing = (read_cells(part, spec, print_skipped) for part in (cells, test))
-    trained_on = None if training is None else read_cells(training, spec, print_skipped)
+    calibrating, testing = (read_cells(part, spec, print_skipped) for part in (given.cells, given.test_cells))
+    trained_on = None if given.training_cells is None else read_cells(given.training_cells, spec, print_skipped)
     return CellParts(calibrating, testing, trained_on), ()
 
 

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from edge_all_calibration.cli.options import takes
+
+if TYPE_CHECKING:
+    from edge_all_export.training import TrainingConfig
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("train", rich_help_panel="Training side")(train)
+    app.command("train", rich_help_panel="Training side")(takes(recipe=recipe_of)(train))
 
 
-def train(
-    data: Annotated[Path, typer.Option("--data", help="Folder of the data set.", show_default=False)],
-    out: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder of the run; new, unless resuming.", show_default=False)
-    ],
-    layout: Annotated[
-        str,
-        typer.Option(
-            help="How the folder is laid out: reference, folders, allidb1, allidb2, segmentation_wbc, bccd, taleqani, "
-            "munich, raabin or cnmc."
-        ),
-    ] = "reference",
+def recipe_of(
     config: Annotated[
         Path | None, typer.Option(help="config.json of another run; the options below override it.")
     ] = None,
@@ -59,6 +53,51 @@ def train(
         str | None, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.", show_default="float32")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.", show_default="0")] = None,
+    leave_out: Annotated[
+        str | None,
+        typer.Option("--leave-out", help="Laboratory whose cells take no part, so that it can judge the network."),
+    ] = None,
+) -> TrainingConfig:
+    """The recipe: that of the file or the usual one, changed by the options."""
+    from rich.console import Console
+
+    from edge_all_export.cli.backend import quiet_backend
+
+    with Console(stderr=True).status("Loading Keras"), quiet_backend():
+        from edge_all_export.training import TrainingConfig
+
+    base = TrainingConfig.read(config) if config is not None else TrainingConfig()
+    return base.changed(
+        weights=weights,
+        input_size=input_size,
+        factor=factor,
+        head_epochs=head_epochs,
+        epochs=epochs,
+        samples_per_epoch=samples_per_epoch,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        train_batch_norm=False if freeze_batch_norm else None,
+        early_stopping=early_stopping,
+        precision=precision,
+        seed=seed,
+        left_out=leave_out,
+    )
+
+
+def train(
+    data: Annotated[Path, typer.Option("--data", help="Folder of the data set.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the run; new, unless resuming.", show_default=False)
+    ],
+    layout: Annotated[
+        str,
+        typer.Option(
+            help="How the folder is laid out: reference, folders, allidb1, allidb2, segmentation_wbc, bccd, taleqani, "
+            "munich, raabin or cnmc."
+        ),
+    ] = "reference",
+    *,
+    recipe: TrainingConfig,
     folds: Annotated[int, typer.Option(min=2, help="The data are divided into so many folds of whole blocks.")] = 5,
     hold_out: Annotated[int, typer.Option(min=0, help="The fold that is held out, from 0.")] = 0,
     cross_validation: Annotated[
@@ -67,10 +106,6 @@ def train(
     all_data: Annotated[
         bool, typer.Option("--all-data", help="Hold nothing out: the final network, after the recipe is chosen.")
     ] = False,
-    leave_out: Annotated[
-        str | None,
-        typer.Option("--leave-out", help="Laboratory whose cells take no part, so that it can judge the network."),
-    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the killed run in the folder.")] = False,
     allow_leaks: Annotated[
         bool, typer.Option("--allow-leaks", help="Train although the leak report refuses the split.")
@@ -88,28 +123,12 @@ def train(
     if cross_validation and all_data:
         raise UsageError("--cross-validate and --all-data exclude one another.", "Choose one of them.")
     console = Console(stderr=True)
-    with console.status("Loading Keras"), quiet_backend():
+    with quiet_backend():
         from edge_all_export.cli.training_display import TrainingDisplay
         from edge_all_export.datasets import read_layout
         from edge_all_export.datasets.laboratories import without_laboratory
-        from edge_all_export.training import TrainingConfig, train_on_data
+        from edge_all_export.training import train_on_data
 
-    base = TrainingConfig.read(config) if config is not None else TrainingConfig()
-    recipe = base.changed(
-        weights=weights,
-        input_size=input_size,
-        factor=factor,
-        head_epochs=head_epochs,
-        epochs=epochs,
-        samples_per_epoch=samples_per_epoch,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        train_batch_norm=False if freeze_batch_norm else None,
-        early_stopping=early_stopping,
-        precision=precision,
-        seed=seed,
-        left_out=leave_out,
-    )
     with console.status("Reading and segmenting the images"):
         cells = read_layout(layout, data)
     for skipped in cells.skipped:
