@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -10,17 +9,14 @@ from typing import Any, Literal
 from edge_all.errors import UnreadableImageError
 from edge_all.imaging.sources import HeldImage
 from edge_all.outputs.overlay import draw_overlay
-from edge_all.outputs.palette import PALETTE, cell_class
-from edge_all.outputs.pictures import jpeg_bytes, png_bytes
-from edge_all.outputs.result_words import STATUS_WORDS, named, reason_words, text
+from edge_all.outputs.pictures import png_bytes
+from edge_all.outputs.report.notebook import field_html
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
-from edge_all.results import INTENDED_USE, Cell, FieldResult, LabelImage, RgbImage, Segmentation
+from edge_all.results import Cell, FieldResult, LabelImage, RgbImage, Segmentation
 from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
 
 __all__ = ["PicturesFromImage"]
-
-JPEG_QUALITY = 85
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +56,8 @@ class PicturesFromImage:
         return segmentation.cell_labels if of == "cells" else segmentation.nucleus_labels
 
     def html(self, field: FieldResult) -> str:
-        """The overlay, and in words what was found; a notebook holds it without a file beside it."""
-        classes = [cell_class(cell) for cell in field.cells]
-        found = ", ".join(f"{classes.count(name)} {name}" for name in PALETTE if name in classes)
-        if field.status != "ok":
-            found = f"{STATUS_WORDS[field.status]}: {reason_words(field)}"
-        words = f"<p><strong>{named(field.image)}</strong>: {text(found or 'no white cell found')}</p>"
-        if field.status == "error":
-            return f"<div>{words}<p>{text(INTENDED_USE)}</p></div>"
-        picture = base64.b64encode(jpeg_bytes(self.overlay(field), JPEG_QUALITY)).decode("ascii")
-        return (
-            f'<figure>{words}<img style="max-width: 100%" alt="The field with its cells drawn in" '
-            f'src="data:image/jpeg;base64,{picture}"></figure>'
-        )
+        """See `edge_all.outputs.report.notebook.field_html`."""
+        return field_html(field, None if field.status == "error" else self.overlay(field))
 
     def png(self, field: FieldResult) -> bytes:
         """The overlay as a PNG file."""

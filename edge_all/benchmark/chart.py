@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
-from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport
+from edge_all.benchmark.run_figures import BARE, WHOLE, BenchmarkReport
 from edge_all.files.atomic import write_atomically
 from edge_all.results import INTENDED_USE
 

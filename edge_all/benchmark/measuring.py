@@ -11,7 +11,7 @@ from pathlib import Path
 from edge_all.api.screener import Screener
 from edge_all.benchmark.planning import Plan, PreparedBenchmark
 from edge_all.benchmark.processes import measure_processes
-from edge_all.benchmark.report import BARE, OF_THE_RUN, WHOLE, BenchmarkReport, ConfigurationFigures
+from edge_all.benchmark.run_figures import BARE, OF_THE_RUN, WHOLE, BenchmarkReport, ConfigurationFigures
 from edge_all.benchmark.timing import Samples, timed
 from edge_all.benchmark.workload import Workload
 from edge_all.benchmark.yardsticks import BareNetwork, other_yardsticks

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_all.benchmark.machine import describe_machine
+from edge_all.benchmark.machine_description import describe_machine
 from edge_all.benchmark.recorded import Configuration, Subject
 from edge_all.benchmark.workload import BenchmarkImages, Workload, prepare_workload
 from edge_all.classification.classifier import Classifier
@@ -46,7 +46,7 @@ class PreparedBenchmark:
 
     Attributes:
         plan: what was asked for.
-        machine: from `edge_all.benchmark.machine.describe_machine`.
+        machine: from `edge_all.benchmark.machine_description.describe_machine`.
         package: the model package.
         workload: the images and their cells.
         classifiers: one for each configuration, no two of them alike.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edge_all.benchmark.report import BENCHMARK_SCHEMA, WHOLE
+from edge_all.benchmark.run_figures import BENCHMARK_SCHEMA, WHOLE
 from edge_all.errors import InputError, InputNotFoundError
 
 __all__ = ["Configuration", "Recorded", "Subject", "read_recorded"]
@@ -42,7 +42,7 @@ class Subject:
     """What a benchmark is about, all of which is known before anything is measured.
 
     Attributes:
-        hardware: from `edge_all.benchmark.machine.describe_machine`.
+        hardware: from `edge_all.benchmark.machine_description.describe_machine`.
         images: SHA-256 of their contents.
         configurations: in the order of the measurement.
     """

@@ -16,7 +16,7 @@ from edge_all.cli.process import lean_process
 
 if TYPE_CHECKING:
     from edge_all.benchmark.planning import Plan, PreparedBenchmark
-    from edge_all.benchmark.report import BenchmarkReport
+    from edge_all.benchmark.run_figures import BenchmarkReport
 
 __all__ = ["register"]
 
@@ -137,7 +137,7 @@ def _prepared(paths: list[str] | None, plan: Plan) -> Iterator[tuple[PreparedBen
 
 def _write(out: Path, report: BenchmarkReport, record: dict[str, Any]) -> None:
     from edge_all.benchmark.chart import write_chart
-    from edge_all.benchmark.report import write_report_json
+    from edge_all.benchmark.run_figures import write_report_json
 
     write_chart(out / CHART_FILE, report)
     write_report_json(out / JSON_FILE, record)

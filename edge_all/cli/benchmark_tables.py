@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from edge_all.benchmark.compare import Comparison
-from edge_all.benchmark.report import BARE, OF_THE_RUN, WHOLE, BenchmarkReport, ConfigurationFigures, VariantRatio
+from edge_all.benchmark.run_figures import BARE, OF_THE_RUN, WHOLE, BenchmarkReport, ConfigurationFigures, VariantRatio
 from edge_all.benchmark.timing import Samples
 from edge_all.cli.tables import readable_table
 from edge_all.results import INTENDED_USE

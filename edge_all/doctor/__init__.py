@@ -6,6 +6,6 @@ Every check stands alone: whatever is broken, the others still answer.
 from __future__ import annotations
 
 from edge_all.doctor.examination import examine
-from edge_all.doctor.report import Check, DoctorReport, Status
+from edge_all.doctor.findings import Check, DoctorReport, Status
 
 __all__ = ["Check", "DoctorReport", "Status", "examine"]

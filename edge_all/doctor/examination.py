@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_all.doctor.installation import check_edge_all, check_onnxruntime, check_opencv, check_python, check_telemetry
-from edge_all.doctor.machine import (
+from edge_all.doctor.findings import Check, DoctorReport
+from edge_all.doctor.hardware import (
     check_camera_folder,
     check_cores,
     check_instruction_sets,
     check_working_folder,
     instruction_sets,
 )
+from edge_all.doctor.installation import check_edge_all, check_onnxruntime, check_opencv, check_python, check_telemetry
 from edge_all.doctor.probe import Probe, probe
-from edge_all.doctor.report import Check, DoctorReport
 from edge_all.errors import ModelError
 from edge_all.session import DEVICES, import_onnxruntime
 from edge_all.wording.extras import install_words
@@ -84,7 +84,7 @@ def _find_package(model: str | None) -> ModelPackage | Check:
 
 def _model_checks(package: ModelPackage) -> Iterator[Check]:
     # It needs OpenCV, too.
-    from edge_all.doctor.choice import check_choice
+    from edge_all.doctor.remembered_times import check_choice
 
     yield Check("model package", "ok", _describe(package))
     available = import_onnxruntime().get_available_providers()

@@ -9,7 +9,7 @@ import platform
 import sys
 
 from edge_all import __version__
-from edge_all.doctor.report import Check
+from edge_all.doctor.findings import Check
 from edge_all.errors import RuntimeSetupError
 from edge_all.session.installation import (
     colliding,

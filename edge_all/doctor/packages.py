@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_all.doctor.report import Check
+from edge_all.doctor.findings import Check
 from edge_all.errors import EdgeAllError
 from edge_all.model.signing import can_check_signatures
 from edge_all.model.store import list_packages

@@ -1,42 +1,30 @@
-"""Values as the words of the report, safe to put into HTML."""
+"""Values as words, the same in the report, on the overlay and in a notebook."""
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from edge_all.classification.decision_rule import is_out_of_distribution
 from edge_all.files.naming import image_file_name
-from edge_all.outputs.palette import CellClass
 from edge_all.results import CellSummary, FieldSummary
 
 __all__ = [
-    "CSS_NAMES",
     "STATUS_WORDS",
     "counted",
     "is_unlike",
-    "named",
     "number_words",
     "probability_words",
     "reason_words",
     "rejection_words",
-    "text",
 ]
 
-CSS_NAMES: dict[CellClass, str] = {
-    "ALL": "all",
-    "indeterminate": "indeterminate",
-    "non-ALL": "non-all",
-    "candidate": "candidate",
-    "rejected": "rejected",
-}
 STATUS_WORDS = {"ok": "judged", "error": "failed", "unusable": "unusable"}
 
 
 def number_words(value: Any) -> str:  # noqa: ANN401 - a card holds whatever JSON can hold
-    """A value of a card or of the measurements, not escaped."""
+    """A value of a card or of the measurements."""
     if value is None:
         return "not known"
     if isinstance(value, bool):
@@ -68,7 +56,7 @@ def is_unlike(cell: CellSummary) -> bool:
 
 
 def rejection_words(cells: Iterable[CellSummary]) -> str:
-    """Why objects were rejected, the commonest reason first, not escaped; empty where none was."""
+    """Why objects were rejected, the commonest reason first; empty where none was."""
     reasons = Counter(cell.reason or "no reason given" for cell in cells if cell.kind == "rejected")
     return "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
 
@@ -76,13 +64,3 @@ def rejection_words(cells: Iterable[CellSummary]) -> str:
 def counted(number: int, noun: str) -> str:
     """A number of things."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def named(name: str) -> str:
-    """A name from outside: escaped, and kept from turning the text around it right to left."""
-    return f"<bdi>{text(name)}</bdi>"
-
-
-def text(words: str) -> str:
-    """Words from anywhere, safe between tags and inside quoted attributes."""
-    return html.escape(words, quote=True)

@@ -23,7 +23,7 @@ from edge_all.segmentation.colour_clustering import (
 )
 from edge_all.segmentation.illumination import light_of
 from edge_all.segmentation.nuclei import refine_nuclei
-from edge_all.segmentation.painting import Found, assemble, enlarge
+from edge_all.segmentation.numbered_cells import Found, assemble, enlarge
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, Scale, red_cell_scale
 from edge_all.segmentation.separation import separate
 from edge_all.segmentation.shapes import around, depth_inside, disc, extents_of, fill_holes

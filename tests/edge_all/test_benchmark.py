@@ -18,12 +18,12 @@ from typer.testing import CliRunner, Result
 from edge_all.benchmark import measuring, processes, yardsticks
 from edge_all.benchmark.chart import benchmark_svg
 from edge_all.benchmark.compare import Change, compare_benchmarks, share_of
-from edge_all.benchmark.machine import processor_name
+from edge_all.benchmark.machine_description import processor_name
 from edge_all.benchmark.memory import peak_memory_mb
 from edge_all.benchmark.planning import Plan, prepare_benchmark
 from edge_all.benchmark.processes import ProcessFigures
 from edge_all.benchmark.recorded import Recorded, read_recorded
-from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
+from edge_all.benchmark.run_figures import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
 from edge_all.benchmark.timing import Samples, timed
 from edge_all.benchmark.workload import Workload, own_images, prepare_workload
 from edge_all.benchmark.yardsticks import BareNetwork, other_yardsticks

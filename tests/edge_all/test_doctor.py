@@ -17,17 +17,17 @@ from edge_all.classification.verification import check_networks
 from edge_all.cli import doctor as verb
 from edge_all.doctor import examine
 from edge_all.doctor import probe as probing
-from edge_all.doctor.choice import check_choice
 from edge_all.doctor.examination import _golden_check, _provider_check
-from edge_all.doctor.installation import check_edge_all, check_onnxruntime, check_opencv, check_python
-from edge_all.doctor.machine import (
+from edge_all.doctor.hardware import (
     check_camera_folder,
     check_instruction_sets,
     check_working_folder,
     instruction_sets,
 )
+from edge_all.doctor.installation import check_edge_all, check_onnxruntime, check_opencv, check_python
 from edge_all.doctor.packages import check_installed_packages
 from edge_all.doctor.probe import Probe, probe
+from edge_all.doctor.remembered_times import check_choice
 from edge_all.model.package import load_package
 from edge_all.model.store import install, store_path
 from edge_all.selection import select_network
@@ -187,7 +187,7 @@ def test_folders_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_nearly_full_disk_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge_all.doctor.machine.ENOUGH_DISK", 2**62)
+    monkeypatch.setattr("edge_all.doctor.hardware.ENOUGH_DISK", 2**62)
     assert check_working_folder(tmp_path).status == "warning"
 
 
@@ -281,7 +281,7 @@ def test_a_user_without_a_home_keeps_no_times(
     tiny_package_factory: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edge_all.selection.timings.timings_file", lambda: None)
-    monkeypatch.setattr("edge_all.doctor.choice.timings_file", lambda: None)
+    monkeypatch.setattr("edge_all.doctor.remembered_times.timings_file", lambda: None)
     check = check_choice(load_package(tiny_package_factory(variants=("fp32", "int8"))))
     assert check.status == "warning"
     assert "this user's, who has none" in check.finding

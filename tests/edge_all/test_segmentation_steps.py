@@ -21,7 +21,7 @@ from edge_all.segmentation.colour_clustering import (
     weighted_kmeans,
 )
 from edge_all.segmentation.illumination import light_of
-from edge_all.segmentation.painting import Found, assemble
+from edge_all.segmentation.numbered_cells import Found, assemble
 from edge_all.segmentation.scale import red_cell_scale
 from edge_all.segmentation.separation import separate
 from edge_all.segmentation.shapes import extents_of, fill_holes

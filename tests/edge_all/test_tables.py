@@ -15,7 +15,7 @@ import pytest
 from edge_all.benchmark.compare import Change, Comparison
 from edge_all.benchmark.processes import ProcessFigures
 from edge_all.benchmark.recorded import Configuration
-from edge_all.benchmark.report import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
+from edge_all.benchmark.run_figures import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
 from edge_all.benchmark.timing import Samples
 from edge_all.cli.benchmark_tables import print_report
 from edge_all.cli.slide_table import print_slides

@@ -11,16 +11,14 @@ from edge_all.files.naming import image_file_name
 from edge_all.imaging.display import display_scale
 from edge_all.outputs.palette import PALETTE, cell_class
 from edge_all.outputs.report.embedding import embedded_file, embedded_overlay, embedded_pieces
+from edge_all.outputs.report.markup import CSS_NAMES, named, text
 from edge_all.outputs.result_words import (
-    CSS_NAMES,
     STATUS_WORDS,
     is_unlike,
-    named,
     number_words,
     probability_words,
     reason_words,
     rejection_words,
-    text,
 )
 from edge_all.results import CellLabel, CellSummary, FieldSummary
 

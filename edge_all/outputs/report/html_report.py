@@ -19,16 +19,9 @@ from edge_all.outputs.palette import PALETTE, CellClass
 from edge_all.outputs.report.embedding import cells_per_gallery, chosen_fields
 from edge_all.outputs.report.fields import GALLERIES, NumberedField, Pictures, field_article, gallery, rejected_gallery
 from edge_all.outputs.report.interval_bar import interval_bar
+from edge_all.outputs.report.markup import CSS_NAMES, named, text
 from edge_all.outputs.report.method import how_to_read, method, model_words, models_of
-from edge_all.outputs.result_words import (
-    CSS_NAMES,
-    STATUS_WORDS,
-    counted,
-    named,
-    reason_words,
-    rejection_words,
-    text,
-)
+from edge_all.outputs.result_words import STATUS_WORDS, counted, reason_words, rejection_words
 from edge_all.results import INTENDED_USE, FieldSummary, SlideResult
 from edge_all.slides.verdict import DEFINING_BLAST_SHARE
 from edge_all.wording.percentages import percent, percent_range

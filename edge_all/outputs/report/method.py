@@ -13,7 +13,8 @@ import numpy as np
 from edge_all import __version__
 from edge_all.model.card import ModelCard
 from edge_all.model.figures import with_interval
-from edge_all.outputs.result_words import number_words, text
+from edge_all.outputs.report.markup import text
+from edge_all.outputs.result_words import number_words
 from edge_all.results import FieldSummary, ModelIdentity, ProviderReport
 
 __all__ = ["how_to_read", "method", "model_words", "models_of"]

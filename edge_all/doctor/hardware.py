@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from edge_all.doctor.report import Check
+from edge_all.doctor.findings import Check
 from edge_all.session import available_cores
 
 __all__ = ["check_camera_folder", "check_cores", "check_instruction_sets", "check_working_folder", "instruction_sets"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_all import __version__
-from edge_all.doctor.machine import instruction_sets
+from edge_all.doctor.hardware import instruction_sets
 from edge_all.session import available_cores, import_onnxruntime
 
 __all__ = ["describe_machine", "processor_name"]

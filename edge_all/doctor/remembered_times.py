@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_all.doctor.report import Check
+from edge_all.doctor.findings import Check
 from edge_all.model.package import ModelPackage
 from edge_all.selection import remembered_timings
 from edge_all.selection.timings import CACHE_VARIABLE, timings_can_be_kept, timings_file

@@ -176,7 +176,7 @@ class BenchmarkReport:
     """A whole run.
 
     Attributes:
-        machine: from `edge_all.benchmark.machine.describe_machine`.
+        machine: from `edge_all.benchmark.machine_description.describe_machine`.
         images: what was measured, from `Workload.to_json`.
         rounds: how often each whole run was repeated.
         configurations: one for each combination asked for.
