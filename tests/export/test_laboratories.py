@@ -18,7 +18,7 @@ from edge_all_export.datasets.laboratories import laboratories_of, without_labor
 from edge_all_export.datasets.samples import CellSet, Label, Sample
 from edge_all_export.evaluation.predictions import Predictions
 
-CELL = Cell(1, (0, 0, 9, 9), (4.0, 4.0), 60, (0, 0, 9, 9), (4.0, 4.0), 50, ((0, 0), (8, 0), (8, 8)), "candidate")
+CELL = Cell(1, (0, 0, 9, 9), (4.0, 4.0), 60, (0, 0, 9, 9), (4.0, 4.0), 50, "candidate", contour=())
 
 
 def sample(source: str, number: int, label: Label) -> Sample:
