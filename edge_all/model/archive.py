@@ -26,6 +26,7 @@ from edge_all.errors import ModelIntegrityError, ModelNotFoundError, OutputError
 from edge_all.files.atomic import atomic_path, clear_old_parts
 from edge_all.model.package import CARD_FILE, ModelPackage, card_files, sha256_of
 from edge_all.model.signing import SIGNATURE_FILE
+from edge_all.time_limit import within_time
 
 __all__ = ["CHECKSUM_FILE", "download", "pack", "require_https", "unpack"]
 
@@ -234,6 +235,21 @@ def _require_time(ends: float) -> None:
         raise TimeoutError(f"it took longer than {_LONGEST_DOWNLOAD_SECONDS // 60} minutes")
 
 
+def _fetch(address: str, target: Path, ends: float) -> None:
+    written = 0
+    opener = urllib.request.build_opener(_HttpsOnly())
+    with opener.open(address, timeout=_TIMEOUT_SECONDS) as response, target.open("wb") as stream:
+        # read1: what has come, and not until a whole chunk has come together.
+        while chunk := response.read1(_CHUNK):
+            _require_time(ends)
+            written += len(chunk)
+            if written > SIZE_LIMIT:
+                raise ModelIntegrityError(
+                    f"{address} is larger than {SIZE_LIMIT // 1024**2} MB.", "It is no model package."
+                )
+            stream.write(chunk)
+
+
 def download(address: str, target: Path) -> None:
     """Fetch an archive; the only place where edge-all ever opens a connection, and only for an address typed by a user.
 
@@ -243,20 +259,10 @@ def download(address: str, target: Path) -> None:
         ModelIntegrityError: it is larger than `SIZE_LIMIT`.
     """
     require_https(address)
-    opener = urllib.request.build_opener(_HttpsOnly())
-    written = 0
     ends = time.monotonic() + _LONGEST_DOWNLOAD_SECONDS
     try:
-        with opener.open(address, timeout=_TIMEOUT_SECONDS) as response, target.open("wb") as stream:
-            # read1: what has come, and not until a whole chunk has come together.
-            while chunk := response.read1(_CHUNK):
-                _require_time(ends)
-                written += len(chunk)
-                if written > SIZE_LIMIT:
-                    raise ModelIntegrityError(
-                        f"{address} is larger than {SIZE_LIMIT // 1024**2} MB.", "It is no model package."
-                    )
-                stream.write(chunk)
+        # Around the whole, because a server can drip the lines before the content, too.
+        within_time(_LONGEST_DOWNLOAD_SECONDS + 1, lambda: _fetch(address, target, ends))
     except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError, ssl.SSLError, ValueError) as error:
         raise ModelNotFoundError(
             f"Cannot fetch {address} ({error}).", "Check the address and the connection, or copy the file by hand."

@@ -39,12 +39,17 @@ from edge_all.session.cores import available_cores
 from edge_all.session.installation import import_onnxruntime
 from edge_all.session.network_structure import structure_problem
 from edge_all.session.providers import CPU, ProviderPlan, choose_provider, split_batches
+from edge_all.time_limit import within_time
 from edge_all.wording.extras import install_words
 
 __all__ = ["InferenceSession", "failure_reason", "open_session", "try_provider"]
 
 _OUTPUT_RANKS = {"probability": 1, "features": 2, "activation": 3}
 _LOG_ERRORS_ONLY = 3
+OPENING_SECONDS = 600
+"""For ONNX Runtime to open a network: TensorRT builds an engine of it, minutes long; the CPU takes 0.1 s for INT8."""
+FIRST_ANSWER_SECONDS = 120
+"""For the first crop: 6 ms on two cores with INT8, 3 s on an old one with FP32."""
 _LIBRARY_MARK = " with error: "
 _REMEDIES = {
     "cuda": f"Check the driver with nvidia-smi, and install the CUDA libraries, {install_words('gpu')}; ",
@@ -95,6 +100,22 @@ class InferenceSession:
     def output_shape(self, name: str) -> tuple[int, ...]:
         """Shape of an output without its batch axis; 0 where the file leaves a size open."""
         return self._tails[name]
+
+    def require_answer(self, model_file: Path) -> None:
+        """See to it, before a run, that the network comes to an end: no cell's pixels change how much it computes.
+
+        Raises:
+            ModelIncompatibleError: it did not answer for one crop in `FIRST_ANSWER_SECONDS`.
+        """
+        crop = np.zeros((1, self.input_size, self.input_size, 3), np.uint8)
+        stop = import_onnxruntime().RunOptions()
+        try:
+            within_time(FIRST_ANSWER_SECONDS, lambda: self._session.run(None, {"image": crop}, stop))
+        except TimeoutError as error:
+            stop.terminate = True  # after the operation that it is in
+            raise _too_slow(model_file, f"gave no answer for one cell within {FIRST_ANSWER_SECONDS:g} s") from error
+        except self._errors:
+            return  # said, with what to do, when cells are judged
 
     def run(self, images: NDArray[np.uint8], outputs: Sequence[str] | None = None) -> dict[str, NDArray[np.float32]]:
         """Run the network over any number of crops, in batches of fixed sizes.
@@ -226,7 +247,17 @@ def try_provider(
     if session is None:
         return None, failure
     report = ProviderReport(plan.requested, plan.provider, plan.reason, threads)
-    return _checked(session, plan, report, model_file, errors), ""
+    checked = _checked(session, plan, report, model_file, errors)
+    checked.require_answer(model_file)
+    return checked, ""
+
+
+def _too_slow(model_file: Path, what: str) -> ModelIncompatibleError:
+    return ModelIncompatibleError(
+        f"The network {model_file} {what}.",
+        "Do not use this package, or try a variant of fewer bits or another device.",
+        settings=("variant", "device"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +327,12 @@ def _create(
     options.enable_mem_pattern = False
     try:
         # enable_fallback: no second attempt on the CPU behind our back, and nothing printed.
-        return onnxruntime.InferenceSession(network.content, options, providers=plan.providers, enable_fallback=0)
+        return within_time(
+            OPENING_SECONDS,
+            lambda: onnxruntime.InferenceSession(network.content, options, providers=plan.providers, enable_fallback=0),
+        )
+    except TimeoutError as error:
+        raise _too_slow(network.path, f"could not be opened within {OPENING_SECONDS:g} s") from error
     except errors as error:
         raise ModelIncompatibleError(
             f"ONNX Runtime {onnxruntime.__version__} cannot open {network.path} ({_without_source(str(error))}).",

@@ -19,6 +19,7 @@ RUNTIME = (
     "errors",
     "results",
     "wording",
+    "time_limit",
     "files",
     "imaging",
     "inputs",

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from edge_all.classification.classifier import Classifier
 from edge_all.cli.main import build_app
 from edge_all.errors import EdgeAllError, ModelError, ModelIncompatibleError, ModelIntegrityError
 from edge_all.model.package import load_package
-from edge_all.session import open_session
+from edge_all.session import inference, open_session
 
 ILL_TYPED: tuple[Any, ...] = (
     None,
@@ -155,6 +156,53 @@ def test_an_endless_network_is_refused_before_it_is_opened(tmp_path: Path, where
     (tmp_path / "endless.onnx").write_bytes(helper.make_model(graph).SerializeToString())
     with pytest.raises(ModelIncompatibleError, match="a Loop, which need not end"):
         open_session(tmp_path / "endless.onnx", device="cpu")
+
+
+def heavy_network(folder: Path, *, of_the_image: bool) -> None:
+    """Put products of large matrices into a package's network, without making its file large."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    file = folder / "model.fp32.onnx"
+    model = onnx.load(file)
+    graph = model.graph
+    graph.initializer.append(numpy_helper.from_array(np.array([1500, 1500], np.int64), "many"))
+    tiny = helper.make_tensor("tiny", TensorProto.FLOAT, [1], [1e-9])
+    nodes = [helper.make_node("ConstantOfShape", ["many"], ["product0"], value=tiny)]
+    if of_the_image:
+        # Depends on the input, so that nothing of it is computed while the file is opened.
+        nodes += [
+            helper.make_node("Cast", ["image"], ["as_float"], to=TensorProto.FLOAT),
+            helper.make_node("ReduceMean", ["as_float"], ["mean"], keepdims=0),
+            helper.make_node("Add", ["product0", "mean"], ["start"]),
+        ]
+    last = "start" if of_the_image else "product0"
+    for step in range(1, 60):
+        nodes.append(helper.make_node("MatMul", [last, "product0"], [f"product{step}"]))
+        last = f"product{step}"
+    (answer,) = (node for node in graph.node if node.output[0] == "probability")
+    answer.output[0] = "light"
+    nodes += [
+        helper.make_node("ReduceMean", [last], ["small"], keepdims=0),
+        helper.make_node("Mul", ["small", "light"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "light"], ["probability"]),
+    ]
+    graph.node.extend(nodes)
+    file.write_bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize("when", ["of_the_image", "while it is opened"])
+def test_a_network_that_computes_for_hours_is_given_up(
+    tiny_package: Path, edit_card: Callable[..., None], monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    heavy_network(tiny_package, of_the_image=when == "of_the_image")
+    edit_card(tiny_package)
+    limit = "FIRST_ANSWER_SECONDS" if when == "of_the_image" else "OPENING_SECONDS"
+    monkeypatch.setattr(inference, limit, 0.2)
+    begun = time.monotonic()
+    with pytest.raises(ModelIncompatibleError, match=r"model\.fp32\.onnx .* within 0\.2 s"):
+        Classifier(load_package(tiny_package), device="cpu")
+    assert time.monotonic() - begun < 5
 
 
 def test_a_network_that_answers_for_no_cell_is_refused(tiny_package: Path, edit_card: Callable[..., None]) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import io
 import json
 import shutil
+import socket
 import stat
 import sys
+import threading
+import time
 import urllib.request
 import zipfile
 from collections.abc import Callable
@@ -433,6 +437,28 @@ def test_a_download_that_never_ends_is_cut_off(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(urllib.request, "build_opener", lambda *_: FakeWeb(b"x" * 5000))
     with pytest.raises(ModelIntegrityError, match="larger than"):
         download("https://models.example/tiny.zip", tmp_path / "x")
+
+
+@pytest.mark.parametrize("drips", ["its content", "its headers"])
+def test_a_server_that_drips_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, drips: str) -> None:
+    def serve(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with contextlib.suppress(OSError), connection:
+            connection.recv(4096)
+            head = b"HTTP/1.1 200 OK\r\n"
+            connection.sendall(head if drips == "its headers" else head + b"\r\n")
+            for _ in range(200):
+                connection.sendall(b"X")
+                time.sleep(0.05)
+
+    monkeypatch.setattr(archives, "require_https", lambda _: None)
+    monkeypatch.setattr(archives, "_LONGEST_DOWNLOAD_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=[listening], daemon=True).start()
+        begun = time.monotonic()
+        with pytest.raises(ModelNotFoundError, match="Cannot fetch"):
+            download(f"http://127.0.0.1:{listening.getsockname()[1]}/a.zip", tmp_path / "x")
+    assert time.monotonic() - begun < 4
 
 
 def test_an_address_that_does_not_answer(tmp_path: Path) -> None:

@@ -237,6 +237,7 @@ def pretend_gpu_build(monkeypatch: pytest.MonkeyPatch, *, starts: bool, raises: 
     fake = SimpleNamespace(
         InferenceSession=session,
         SessionOptions=real.SessionOptions,
+        RunOptions=real.RunOptions,
         capi=real.capi,
         get_available_providers=lambda: list(GPU_BUILD),
         preload_dlls=lambda: print("Failed to load libcublas"),  # noqa: T201  as the real one does
