@@ -142,7 +142,8 @@ def rejected_gallery(fields: Iterable[NumberedField], pictures: Pictures, limit:
     # The larger a nucleus, the sooner the object is a white cell after all.
     objects.sort(key=lambda pair: -pair[1].nucleus_area)
     left_out = len(objects) - limit
-    yield f'<details class="gallery rejected" open><summary><h3>Rejected, not classified ({len(objects)})</h3></summary>'
+    yield '<details class="gallery rejected" open>'
+    yield f"<summary><h3>Rejected, not classified ({len(objects)})</h3></summary>"
     yield "<p>Largest nucleus first, cut out of the overlays. A whole white cell among them is not in any count.</p>"
     if left_out > 0:
         yield (
