@@ -86,7 +86,7 @@ def share_of(text: str) -> float:
     except ValueError:
         percent = -1.0
     if not 0 <= percent < 1000:
-        raise UsageError(f"{text!r} is no share to compare by.", "Give for example --fail-over 10%.")
+        raise UsageError(f"{text!r} is no share to compare by.", "Give for example 10%.", settings=("fail_over",))
     return percent / 100
 
 

@@ -86,7 +86,7 @@ def read_recorded(path: Path) -> Recorded:
         InputNotFoundError: there is no such file.
         InputError: it is no benchmark, a damaged one, or one of another schema.
     """
-    remedy = "Name the benchmark.json that an earlier `edge-all benchmark -o` wrote."
+    remedy = "Name the benchmark.json that an earlier `edge-all benchmark` wrote."
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -95,7 +95,8 @@ def read_recorded(path: Path) -> Recorded:
         raise InputError(f"{path} cannot be read as a benchmark ({error}).", remedy) from error
     if not isinstance(record, dict) or record.get("schema") != BENCHMARK_SCHEMA:
         raise InputError(
-            f"{path} is no benchmark of schema {BENCHMARK_SCHEMA}.", "Run `edge-all benchmark -o` with this version."
+            f"{path} is no benchmark of schema {BENCHMARK_SCHEMA}.",
+            "Write one with this version of `edge-all benchmark`.",
         )
     try:
         return Recorded.of(record)

@@ -26,9 +26,11 @@ ThreadsOption = Annotated[
 OPTION_NAMES = {
     "activations": "--activation-maps",
     "device": "--device",
+    "fail_over": "--fail-over",
     "model": "--model",
     "out": "-o",
     "resume": "--resume",
+    "sha256": "--sha256",
     "variant": "--variant",
 }
 """The options by the names of the arguments that they stand for, for `edge_all.errors.EdgeAllError.settings`."""

@@ -217,14 +217,19 @@ def install(
             if sha256 is None:
                 raise UsageError(
                     f"{source} is fetched from a network, and no hash was given to know it by.",
-                    "Give --sha256 with the hash that its maker published (`edge-all model pack` prints it).",
+                    "Give the hash that its maker published (`edge-all model pack` prints it).",
+                    settings=("sha256",),
                 )
             archive = staging / "download.zip"
             download(source, archive)
             folder = _unpacked(archive, staging, sha256)
         elif Path(source).is_dir():
             if sha256 is not None:
-                raise UsageError("--sha256 is the hash of an archive, and a folder was given.", "Leave it out.")
+                raise UsageError(
+                    f"The hash is that of an archive, and a folder was given: {source}.",
+                    "Leave it out.",
+                    settings=("sha256",),
+                )
             folder = Path(source)
         elif Path(source).is_file():
             folder = _unpacked(Path(source), staging, sha256)
@@ -284,7 +289,7 @@ def require_installable_name(name: str, version: str) -> None:
     if not (_SAFE_NAME.fullmatch(name) and _SAFE_NAME.fullmatch(version)) or name == EMBEDDED:
         raise ModelIncompatibleError(
             f"No package can be installed as {name!r}, version {version!r}.",
-            "`edge-all export`, `calibrate` and `wrap` have --name and --model-version: letters, digits and . _ + - "
+            "Make it under another (`edge-all export`, `calibrate` and `wrap` take both): letters, digits and . _ + - "
             "only, a letter or digit first, 64 at most; 'default' is the embedded package.",
         )
 
@@ -300,7 +305,7 @@ def require_free_name(name: str) -> None:
         raise ModelIncompatibleError(
             f"{name!r} is the name of the package embedded in edge-all; no other can be installed under it: results "
             "could be of either.",
-            "Give it another name: `edge-all export`, `calibrate` and `wrap` have --name NAME.",
+            "Make it under another name: `edge-all export`, `calibrate` and `wrap` take one.",
         )
 
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
 import edge_all
 from edge_all.cli import main
@@ -16,14 +17,18 @@ from edge_all.errors import OutputError
 PACKAGE = Path(edge_all.__file__).parent
 ROOMS_OF_PROGRAMS = (
     "api",
+    "benchmark",
     "classification",
     "files",
     "imaging",
+    "model",
     "outputs",
     "runs",
     "screening",
     "segmentation",
+    "selection",
     "session",
+    "slides",
 )
 FILES = sorted(file for room in ROOMS_OF_PROGRAMS for file in (PACKAGE / room).rglob("*.py"))
 
@@ -60,13 +65,14 @@ def test_the_options_that_an_error_is_about_exist() -> None:
 
 
 def test_the_command_line_adds_its_options(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def app() -> object:
-        def run(**_: object) -> None:
-            raise OutputError("It is full.", "Choose another folder, or go on.", settings=("out", "resume"))
+    app = typer.Typer()
 
-        return run
+    @app.command()
+    def run() -> None:
+        raise OutputError("It is full.", "Choose another folder, or go on.", settings=("out", "resume"))
 
-    monkeypatch.setattr(main, "build_app", app)
+    monkeypatch.setattr(main, "build_app", lambda: app)
+    monkeypatch.setattr("sys.argv", ["edge-all"])
     with pytest.raises(SystemExit) as ended:
         main.main()
     assert ended.value.code == 2

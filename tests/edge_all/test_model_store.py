@@ -119,7 +119,7 @@ def test_the_embedded_package_answers_to_its_own_name_and_no_other_may_have_it(
         assert find_package(name).path == embedded
     with pytest.raises(ModelNotFoundError, match=r"house@1\.0"):
         find_package("house@1.0")
-    with pytest.raises(ModelIncompatibleError, match="--name NAME"):
+    with pytest.raises(ModelIncompatibleError, match="under another name"):
         install(str(tiny_package_factory(name="house", version="1.0")), check_networks)
     assert nothing_is_left(own_store)
 
