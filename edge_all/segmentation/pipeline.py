@@ -107,11 +107,58 @@ def segment(
             red_radius = RED_CELL_RADIUS_MICRONS / (microns_per_pixel * factor * step)
         if red_radius >= FINE_ENOUGH:
             work, factor, step = coarse, factor * step, 1
-        red_radius *= step
-        found = find_cells(work, nuclei, step, model, red_cells, red_radius, grain=factor == 1)
-    red_radius *= factor
+        measures = WorkScale(factor, step, red_radius * step)
+        found = find_cells(work, nuclei, measures, model, red_cells)
+        red_radius = measures.in_field(1.0)
     segmentation = assemble(found, factor, red_radius, (height, width))
     return dataclasses.replace(segmentation, red_cell_radius=red_radius, red_cell_error=error)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkScale:
+    """Lengths in red-cell radii, as pixels of the three sizes at which a field is looked at.
+
+    Attributes:
+        factor: how much smaller than the field the working image is, on which cells are outlined.
+        step: how much smaller than the working image the coarse one is, on which nuclei are found.
+        red_radius: radius of a red cell in pixels of the working image.
+    """
+
+    factor: int
+    step: int
+    red_radius: float
+
+    @property
+    def grain(self) -> bool:
+        """Whether the grain of the camera is still in the working image; shrinking takes it out."""
+        return self.factor == 1
+
+    def in_field(self, red_cells: float) -> float:
+        """So many red-cell radii in pixels of the field."""
+        return red_cells * self.red_radius * self.factor
+
+    def in_work(self, red_cells: float) -> float:
+        """So many red-cell radii in pixels of the working image."""
+        return red_cells * self.red_radius
+
+    def in_coarse(self, red_cells: float) -> float:
+        """So many red-cell radii in pixels of the coarse image."""
+        return red_cells * self.red_radius / self.step
+
+    def disc_in_coarse(self, red_cells: float) -> float:
+        """Area in pixels of the coarse image of a disc with a radius of so many red-cell radii."""
+        return math.pi * self.in_coarse(red_cells) ** 2
+
+    def window(self, work: RgbImage, place: tuple[slice, slice], coarse_shape: tuple[int, int]) -> RgbImage:
+        """What of the working image lies at a place of the coarse one.
+
+        The last rows and columns of the working image may not fill a coarse pixel; they belong to the last that is.
+        """
+        rows, columns = (
+            slice(at.start * self.step, at.stop * self.step if at.stop < coarse else whole)
+            for at, coarse, whole in zip(place, coarse_shape, work.shape[:2], strict=True)
+        )
+        return work[rows, columns]
 
 
 def on_glass(image: RgbImage, specimen: Specimen, glass: FloatArray) -> RgbImage:
@@ -155,60 +202,52 @@ def largest_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:
 def find_cells(
     work: RgbImage,
     nuclei: NDArray[np.uint8],
-    step: int,
+    measures: WorkScale,
     model: ColourModel,
     red_cells: RedCells | None,
-    red_radius: float,
-    *,
-    grain: bool,
 ) -> list[Found]:
     """Outline each cell; nuclei that could belong together are looked at together.
 
     Args:
         work: ``uint8 [height, width, 3]`` RGB, the working image.
-        nuclei: ``uint8``, 1 on nuclei, ``step`` times smaller.
-        step: how much smaller.
+        nuclei: ``uint8``, 1 on nuclei, of the coarse image.
+        measures: how large both are, and a red cell in them.
         model: colours of the field.
         red_cells: colour of the red cells.
-        red_radius: radius of a red cell in pixels of the working image.
-        grain: whether the grain of the camera is still in the working image; shrinking takes it out.
     """
-    gap = disc(LOBE_GAP * red_radius / step)
+    gap = disc(measures.in_coarse(LOBE_GAP))
     joined = cv2.dilate(nuclei, gap)
     # Numbers of 16 bits are enough for `COARSE_PIXELS`.
     count, numbered = cv2.connectedComponents(joined, ltype=cv2.CV_16U)
     group_of = np.asarray(numbered, np.uint16)
     nucleus_area, extents = extents_of(group_of, nuclei > 0, count)
-    least = math.pi * (SMALLEST_RADIUS * red_radius / step) ** 2
+    least = measures.disc_in_coarse(SMALLEST_RADIUS)
     rows, columns = nuclei.shape
-    rival = nucleus_area > math.pi * (RIVAL_RADIUS * red_radius / step) ** 2
+    rival = nucleus_area > measures.disc_in_coarse(RIVAL_RADIUS)
     rival[0] = False
     found: list[Found] = []
     groups: list[Group] = []
     for index in range(1, count):
         if nucleus_area[index] < max(4.0, least):
             continue
-        radius = min(math.sqrt(nucleus_area[index] / math.pi), LARGEST_NUCLEUS * red_radius / step)
+        radius = min(math.sqrt(nucleus_area[index] / math.pi), measures.in_coarse(LARGEST_NUCLEUS))
         margin = math.ceil(REACH * radius + 2) + gap.shape[0] // 2
         first_row, last_row, first_column, last_column = extents[:, index].tolist()
         left, top = max(0, first_column - margin), max(0, first_row - margin)
         right, bottom = min(columns, last_column + 1 + margin), min(rows, last_row + 1 + margin)
-        here = group_of[top:bottom, left:right]
-        seed = nuclei[top:bottom, left:right]
+        place = (slice(top, bottom), slice(left, right))
+        here, seed = group_of[place], nuclei[place]
         own = seed & (here == index).view(np.uint8)
         other = (seed ^ own) & rival.take(here).view(np.uint8)
-        if nucleus_area[index] < math.pi * (SPECK_RADIUS * red_radius / step) ** 2:
-            found.append(speck(own, left, top, step))
+        if nucleus_area[index] < measures.disc_in_coarse(SPECK_RADIUS):
+            found.append(speck(own, left, top, measures.step))
             continue
-        # The last rows and columns of the working image may not fill a coarse pixel.
-        window = work[
-            top * step : bottom * step if bottom < rows else work.shape[0],
-            left * step : right * step if right < columns else work.shape[1],
-        ]
-        groups.append(group_in(window, left * step, top * step, own, other, model, grain=grain))
-    refined = refine_nuclei([(group.lab, group.own) for group in groups], LARGEST_NUCLEUS * red_radius)
+        window = measures.window(work, place, (rows, columns))
+        corner = (left * measures.step, top * measures.step)
+        groups.append(group_in(window, *corner, own, other, model, grain=measures.grain))
+    refined = refine_nuclei([(group.lab, group.own) for group in groups], measures.in_work(LARGEST_NUCLEUS))
     for group, outlined in zip(groups, refined, strict=True):
-        found.extend(cells_of_group(group, outlined, red_cells, red_radius))
+        found.extend(cells_of_group(group, outlined, red_cells, measures.red_radius))
     return found
 
 
