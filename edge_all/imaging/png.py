@@ -20,6 +20,9 @@ _MAKE_PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"tRNS")
 _DESCRIBE = (b"tRNS", b"eXIf", b"gAMA", b"sRGB", b"iCCP", b"pHYs")
 _LARGEST_PROFILE = 4_000_000
 """Bytes of an ICC profile; larger ones are made to fill memory."""
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""By colour type."""
+_LAST_FILTER = 4
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
@@ -70,6 +73,7 @@ def decode_png(data: bytes, header: ImageHeader, name: str) -> Raster:
         CorruptImageError: the data cannot be decoded.
     """
     bare = _with_what_makes_pixels(data)
+    _check_rows(bare, name)
     if not header.alpha:
         return Raster(decode_rgb(bare, name, keep_depth=True))
     stored = decode_as_stored(bare, name)
@@ -92,6 +96,36 @@ def _with_what_makes_pixels(data: bytes) -> bytes:
             parts.append(view[position : position + 12 + length])
         position += 12 + length
     return b"".join([*parts, _END])
+
+
+def _check_rows(bare: bytes, name: str) -> None:
+    """See to it that libpng has nothing to say of the rows: its lines go to the terminal, past everybody.
+
+    Args:
+        bare: from `_with_what_makes_pixels`.
+        name: of the image.
+
+    Raises:
+        CorruptImageError: the rows do not inflate, are too few, or name a filter that there is not.
+    """
+    width, height, bits, colour_type, _, _, interlaced = struct.unpack_from(">IIBBBBB", bare, 16)
+    row_bytes = 1 + (width * bits * _CHANNELS.get(colour_type, 4) + 7) // 8
+    parts, position = [], 8
+    while position < len(bare) - 12:
+        (length,) = struct.unpack_from(">I", bare, position)
+        if bare[position + 4 : position + 8] == b"IDAT":
+            parts.append(memoryview(bare)[position + 8 : position + 8 + length])
+        position += 12 + length
+    # Of an interlaced picture the seven passes have a few rows more, and rounding a few bytes.
+    most = row_bytes * height if not interlaced else 2 * row_bytes * height + 64
+    stream = zlib.decompressobj()
+    try:
+        rows = np.frombuffer(stream.decompress(b"".join(parts), most + 1), np.uint8)
+    except zlib.error:
+        fail_corrupt(name, "is a damaged PNG: its image data cannot be inflated")
+    whole = stream.eof and (len(rows) == most or interlaced)
+    if not whole or (not interlaced and rows[::row_bytes].max(initial=0) > _LAST_FILTER):
+        fail_corrupt(name, "is a damaged PNG: its image data has not the rows that its header names")
 
 
 def _colour_of(chunks: dict[bytes, bytes]) -> ColourSpace:

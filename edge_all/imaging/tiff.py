@@ -108,7 +108,10 @@ def decode_page(data: bytes, ifd: Ifd, name: str) -> Raster:
         CorruptImageError: the data cannot be decoded.
     """
     layout = _layout_of(ifd, name)
-    raster = _plain_pixels(data, layout, ifd.order) if layout.plain else _by_libtiff(data, ifd, layout, name)
+    try:
+        raster = _plain_pixels(data, layout, ifd.order) if layout.plain else _by_libtiff(data, ifd, layout, name)
+    except struct.error:  # such as tables of its JPEGs that lie beyond the end
+        fail_corrupt(name, "is a damaged TIFF: a part that it names lies beyond its end")
     if raster.colours.dtype == np.uint16 and (bits := _significant_bits(ifd)) < 16:
         # The file says itself how much of the 16 bits its camera fills.
         scale = 65535 / ((1 << bits) - 1)

@@ -60,7 +60,7 @@ def lies_in(home: Path) -> set[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the folders of Linux")
-@pytest.mark.parametrize("verb", ["screen", "classify", "segment", "doctor", "verify"])
+@pytest.mark.parametrize("verb", ["screen", "classify", "segment", "demo", "doctor", "verify"])
 def test_a_command_reaches_for_no_network_and_leaves_nothing_undocumented(
     home: Path, field: Path, tiny_package: Path, verb: str
 ) -> None:
@@ -69,11 +69,12 @@ def test_a_command_reaches_for_no_network_and_leaves_nothing_undocumented(
         "screen": ["screen", str(field), "-o", out, "--model", str(tiny_package)],
         "classify": ["classify", str(field), "--model", str(tiny_package)],
         "segment": ["segment", str(field), "-o", out],
+        "demo": ["demo", "-o", out, "--model", str(tiny_package)],
         "doctor": ["doctor", "--model", str(tiny_package)],
         "verify": ["model", "verify", str(tiny_package)],
     }[verb]
     run_at_home(home, ["-c", "from edge_all.cli.main import main; main()", *arguments])
-    assert verb in {"classify", "doctor", "verify"} or Path(out, "fields.jsonl").exists()
+    assert verb in {"classify", "doctor", "verify"} or [*Path(out).rglob("fields.jsonl")]
     assert lies_in(home) <= DOCUMENTED
 
 
