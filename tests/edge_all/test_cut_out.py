@@ -54,7 +54,6 @@ def test_a_cell_on_paint_lies_on_glass_afterwards(field: RgbImage, paint: int) -
     inside = cv2.erode((~painted).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     np.testing.assert_array_equal(laid.pixels[inside], image[inside])
     assert assess_quality(laid.smear).usable
-    assert not assess_quality(image).usable or paint == 255
 
 
 def test_black_of_a_jpeg_is_black_all_the_same(field: RgbImage) -> None:
