@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -127,3 +129,33 @@ def test_loading_keras_says_nothing_unless_it_fails(oneself: str) -> None:
         assert "broken" in done.stderr
     else:
         assert done.stderr == "afterwards"
+
+
+TRAINS_WITH_A_TINY_NETWORK = """
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("tiny", sys.argv.pop(1))
+tiny = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tiny)
+import edge_all, keras
+keras.applications.InceptionV3 = tiny.tiny_inception
+from edge_all.cli.main import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or shutil.which("strace") is None, reason="traces by strace")
+def test_training_connects_to_nothing_and_leaves_what_is_documented(smears: Path, tmp_path: Path) -> None:
+    home, trace = tmp_path / "home", tmp_path / "trace.txt"
+    home.mkdir()
+    arguments = ["train", "--data", str(smears), "--layout", "folders", "-o", str(tmp_path / "run"), *BRIEF]
+    tracer = ["strace", "-f", "-qq", "-e", "trace=connect,sendto,sendmsg", "-o", str(trace)]
+    tiny = str(Path(__file__).with_name("conftest.py"))
+    done = subprocess.run(
+        [*tracer, sys.executable, "-c", TRAINS_WITH_A_TINY_NETWORK, tiny, *arguments],
+        env={"PATH": os.environ["PATH"], "HOME": str(home)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert [line for line in trace.read_text().splitlines() if "AF_INET" in line or "AF_NETLINK" in line] == []
+    left = {path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file()}
+    documented = (".keras/keras.json", ".cache/matplotlib/fontlist-", ".cache/edge-all/timings.json")
+    assert [path for path in left if not path.startswith(documented)] == []
