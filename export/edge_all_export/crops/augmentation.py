@@ -37,7 +37,7 @@ _HIGHEST_DENSITY = float(_OPTICAL_DENSITY[0])
 
 @dataclass(frozen=True, slots=True)
 class AugmentationConfig:
-    """How strong each change is; 0 leaves it out.
+    """How strong each change is; 0 leaves it out. The defaults are those of the embedded model.
 
     Attributes:
         scale: largest relative change of size.
@@ -55,15 +55,15 @@ class AugmentationConfig:
 
     scale: float = 0.15
     shift: float = 0.06
-    stain: float = 0.2
+    stain: float = 0.35
     stain_shift: float = 0.05
-    illumination: float = 0.12
-    borrow_colour: float = 0.3
+    illumination: float = 0.35
+    borrow_colour: float = 0.4
     grey: float = 0.05
-    blur: float = 0.25
+    blur: float = 0.5
     jpeg: float = 0.2
     noise: float = 4.0
-    cut_out: float = 0.0
+    cut_out: float = 0.1
 
 
 def colour_statistics(crops: RgbImage) -> NDArray[np.float32]:
