@@ -14,7 +14,17 @@ from edge_all_export.crops.augmentation import MARGIN, AugmentationConfig, augme
 
 SIZE = 40
 OFF = AugmentationConfig(
-    scale=0, shift=0, stain=0, stain_shift=0, illumination=0, borrow_colour=0, grey=0, blur=0, jpeg=0, noise=0
+    scale=0,
+    shift=0,
+    stain=0,
+    stain_shift=0,
+    illumination=0,
+    borrow_colour=0,
+    grey=0,
+    blur=0,
+    jpeg=0,
+    noise=0,
+    cut_out=0,
 )
 
 
@@ -30,7 +40,7 @@ def cell() -> np.ndarray:
 def test_every_variation_has_the_networks_size_and_keeps_the_cell_in_the_middle(seed: int) -> None:
     side = round(SIZE * MARGIN)
     crop = np.full((side, side, 3), (225, 215, 220), np.uint8)
-    cv2.circle(crop, (side // 2, side // 2), 14, (90, 40, 130), -1)
+    cv2.circle(crop, (side // 2, side // 2), 8, (90, 40, 130), -1)
     varied = augment(crop, SIZE, AugmentationConfig(), np.random.default_rng(seed), colour_statistics(crop[None]))
     assert varied.shape == (SIZE, SIZE, 3)
     assert varied.dtype == np.uint8
