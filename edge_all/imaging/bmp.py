@@ -11,6 +11,7 @@ from edge_all.imaging.forms import ColourSpace, ImageHeader, Raster
 from edge_all.imaging.pixel_size import per_unit
 from edge_all.imaging.refusals import fail_corrupt, fail_unsupported
 from edge_all.imaging.unwritten import BLACK_END, black_end, broke_off
+from edge_all.wording.percentages import percent
 
 __all__ = ["decode_bmp", "parse_bmp"]
 
@@ -49,7 +50,7 @@ def parse_bmp(data: bytes, name: str) -> ImageHeader:
     elif bits >= 8 and row and height:
         surely, black = broke_off(data, [(offset, row * height)], row)
         if surely:
-            fail_corrupt(name, f"is a half-copied BMP: the last {black:.0%} of its pixels are missing")
+            fail_corrupt(name, f"is a half-copied BMP: the last {percent(black, 0)} of its pixels are missing")
         if black > BLACK_END:
             notes.append(black_end(black))
     # A fourth byte is padding more often than it is alpha, and then it is 0: it is never composited.

@@ -24,6 +24,7 @@ from edge_all.imaging.pixel_size import PixelSize, of_description, per_unit
 from edge_all.imaging.refusals import fail_corrupt, fail_unsupported
 from edge_all.imaging.tiff_structure import Ifd
 from edge_all.imaging.unwritten import BLACK_END, black_end, broke_off
+from edge_all.wording.percentages import percent
 
 __all__ = ["decode_page", "parse_page"]
 
@@ -188,7 +189,7 @@ def _check_segments(data: bytes, layout: _Layout, ifd: Ifd, name: str) -> list[s
             fail_corrupt(name, "is a damaged TIFF: image data are missing")
     surely, black = broke_off(data, sorted(segments[:wanted]), layout.row_bytes)
     if surely:
-        fail_corrupt(name, f"is a half-copied TIFF: the last {black:.0%} of its pixels are missing")
+        fail_corrupt(name, f"is a half-copied TIFF: the last {percent(black, 0)} of its pixels are missing")
     return [black_end(black)] if black > BLACK_END and layout.photometric != _WHITE_IS_ZERO else []
 
 

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edge_all.wording.percentages import percent
+
 __all__ = ["BLACK_END", "Segment", "black_end", "broke_off", "trailing_zeros"]
 
 BLACK_END = 0.02
@@ -25,7 +27,8 @@ _DARK_BEFORE = 0.5
 
 def black_end(share: float) -> str:
     """The sentence on a picture that ends in black, which may be a frame around the field."""
-    return f"The last {share:.0%} of the stored picture are black; if it shows more on the microscope, copy it again."
+    lost = percent(share, 0)
+    return f"The last {lost} of the stored picture are black; if it shows more on the microscope, copy it again."
 
 
 def trailing_zeros(data: bytes, segments: Sequence[Segment]) -> int:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from edge_all.results import BoundingBox, Cell, Mask, Point, Segmentation
-from edge_all.segmentation.candidates import SMUDGE_ROUGHNESS, more_magenta, rejection_reason
+from edge_all.segmentation.candidates import SMUDGE_ROUGHNESS, more_magenta, rejection_reason, too_large_for_platelets
 from edge_all.segmentation.shapes import around
 
 __all__ = ["Found", "assemble", "enlarge"]
@@ -60,8 +60,11 @@ def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[in
         cells.append(cell_of(len(cells) + 1, whole, nucleus, red_radius, shape, factor))
         cell_masks.append(whole.mask)
         nucleus_masks.append(nucleus.mask)
-        hues.append(item.hue if cells[-1].kind == "candidate" else None)
-    for index in more_magenta(hues):
+        hues.append(item.hue)
+    for index in too_large_for_platelets([cell.nucleus_area for cell in cells], [cell.reason for cell in cells]):
+        cells[index] = replace(cells[index], kind="candidate", reason=None)
+    of_candidates = [hue if cell.kind == "candidate" else None for hue, cell in zip(hues, cells, strict=True)]
+    for index in more_magenta(of_candidates):
         if roughness(nucleus_masks[index]) > SMUDGE_ROUGHNESS:
             cells[index] = replace(cells[index], kind="rejected", reason="smudge")
     return Segmentation(shape, tuple(cells), tuple(cell_masks), tuple(nucleus_masks))

@@ -195,7 +195,7 @@ def test_a_folder_of_pictures_is_read_by_class_and_patient(tmp_path: Path) -> No
 
 
 def test_a_folder_of_another_kind_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputNotFoundError, match="ALL and non-ALL"):
+    with pytest.raises(UsageError, match="ALL and non-ALL"):
         read_cells(tmp_path, SPEC, lambda *_: None)
     for name in ("ALL", "non-ALL"):
         (tmp_path / name).mkdir()

@@ -224,7 +224,7 @@ def test_swapped_classes_are_told_from_a_network_that_knows_nothing() -> None:
 
 def test_logits_are_refused_as_what_they_are_before_anything_is_quantised() -> None:
     outputs = NetworkOutputs(np.linspace(-3, 3, 20), None)
-    with pytest.raises(ModelIncompatibleError, match=r"no probabilities.*--logits"):
+    with pytest.raises(ModelIncompatibleError, match=r"no probabilities.*edge-all wrap.*logits"):
         fit_reference(outputs, np.arange(20) > 9, OperatingPolicy(), None)
 
 

@@ -9,7 +9,7 @@ from edge_all.segmentation import doubts
 
 BOX = (10, 10, 30, 30)
 OUTLINE = ((10, 10), (40, 10), (25, 40))
-PLATELET = Cell(1, BOX, (25, 25), 800, BOX, (25, 25), 530, OUTLINE, "rejected")
+PLATELET = Cell(1, BOX, (25, 25), 800, BOX, (25, 25), 530, "rejected", contour=OUTLINE)
 FIELD = Segmentation((800, 1000), (PLATELET,), red_cell_radius=40.0, red_cell_error=0.1)
 
 

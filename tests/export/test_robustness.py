@@ -51,7 +51,7 @@ def test_every_change_changes_something_and_gives_an_image(change: Change) -> No
 def cell(number: int, x: int, y: int, label: CellLabel = "ALL") -> Cell:
     box = (x - 20, y - 20, 40, 40)
     outline = ((x - 20, y - 20), (x + 20, y - 20), (x, y + 20))
-    return Cell(number, box, (x, y), 1200, box, (x, y), 1000, outline, "candidate", label=label)
+    return Cell(number, box, (x, y), 1200, box, (x, y), 1000, "candidate", label=label, contour=outline)
 
 
 def test_cells_lost_new_and_called_otherwise_are_counted() -> None:
