@@ -360,7 +360,7 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pyt
         (["--data", "--test-cells", "--cells"], "--data excludes --cells and --training-cells"),
         (["--data", "--training-cells"], "--data excludes --cells and --training-cells"),
         (["--test-cells"], "needs labelled cells"),
-        (["--data", "--test-cells"], "no cell set, and no folder with ALL"),
+        (["--data", "--test-cells"], "needs one folder for each class"),
     ],
 )
 def test_cells_that_exclude_each_other_or_are_not_given_are_told(tmp_path: Path, given: list[str], words: str) -> None:
