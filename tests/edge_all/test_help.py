@@ -7,6 +7,7 @@ After a change that is meant::
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -25,6 +26,7 @@ from edge_all.cli.manners import polite
 USUAL = 78
 """Columns of the help in a terminal of 80, of which click leaves two free."""
 HELP = Path(__file__).with_name("help")
+TRAINING_SIDE = importlib.util.find_spec("edge_all_export") is not None
 COMMAND = str(Path(sys.executable).with_name("edge-all"))
 
 
@@ -54,6 +56,8 @@ def file_of(name: str) -> Path:
 
 @pytest.mark.parametrize("name", VERBS)
 def test_help_is_as_committed(name: str) -> None:
+    if name == "edge-all" and not TRAINING_SIDE:
+        pytest.skip("its verbs are those of the training side too, and edge-all-export is not installed")
     again = "after a change that is meant: python tests/edge_all/test_help.py"
     assert file_of(name).is_file(), again
     assert help_at(name, USUAL) == file_of(name).read_text(encoding="utf-8"), again
