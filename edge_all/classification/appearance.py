@@ -8,7 +8,6 @@ the crop that the network gets, so that it costs little and is the same for a fi
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.classification.package_arrays import read_arrays
 from edge_all.errors import ModelIntegrityError
 from edge_all.model.package import ModelPackage
 from edge_all.results import RgbImage
@@ -128,14 +128,12 @@ def read_appearance(package: ModelPackage) -> Appearance | None:
     file = package.appearance_file
     if file is None:
         return None
-    try:
-        # Opened here, because NumPy leaves a damaged archive open.
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
-            means, precisions, limits = (
-                np.asarray(arrays[name], np.float64) for name in ("means", "precisions", "limits")
-            )
-            return Appearance(tuple(str(name) for name in arrays["laboratories"]), means, precisions, limits)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelIntegrityError(
-            f"{file} holds no appearance of laboratories ({error}).", "Install the package again."
-        ) from error
+    return read_arrays(
+        package,
+        file,
+        "appearance of laboratories",
+        lambda arrays: Appearance(
+            tuple(str(name) for name in arrays["laboratories"]),
+            *(np.asarray(arrays[name], np.float64) for name in ("means", "precisions", "limits")),
+        ),
+    )

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.classification.package_arrays import read_arrays
 from edge_all.errors import ModelIntegrityError
-from edge_all.model.package import ModelPackage, card_files
+from edge_all.model.package import ModelPackage
 
 __all__ = ["FeatureStatistics", "read_statistics"]
 
@@ -74,26 +71,11 @@ def read_statistics(package: ModelPackage) -> FeatureStatistics | None:
     file = package.feature_statistics_file
     if file is None:
         return None
-    try:
-        with np.load(io.BytesIO(_read_verified(package, file)), allow_pickle=False) as arrays:
-            return FeatureStatistics(
-                np.asarray(arrays["mean"], np.float64), np.asarray(arrays["precision"], np.float64)
-            )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelIntegrityError(
-            f"{file} holds no feature statistics ({error}).", "Install the package again."
-        ) from error
-    except ModelIntegrityError as error:
-        raise ModelIntegrityError(f"{file}: {error.problem}", error.remedy) from error
-
-
-def _read_verified(package: ModelPackage, file: Path) -> bytes:
-    """The content of the file of statistics: what is used is what has the hash.
-
-    Raises:
-        ModelIntegrityError: it has another one by now.
-    """
-    content = file.read_bytes()
-    if hashlib.sha256(content).hexdigest() != card_files(package.card)[file.name]:
-        raise ModelIntegrityError("It was changed since the package was verified.", "Install the package again.")
-    return content
+    return read_arrays(
+        package,
+        file,
+        "feature statistics",
+        lambda arrays: FeatureStatistics(
+            np.asarray(arrays["mean"], np.float64), np.asarray(arrays["precision"], np.float64)
+        ),
+    )

@@ -24,7 +24,7 @@ from edge_all.slides.verdict import (
     SIGNIFICANCE,
     chance_of_at_least,
     decide,
-    is_unlike,
+    is_rather_unlike,
 )
 
 __all__ = ["SettledSlides", "evidence_above", "settled_verdict", "share_to_exclude"]
@@ -130,7 +130,7 @@ class SettledSlides:
             return
         labels = self._labels[field.slide]
         labels.update(cell.label for cell in field.candidates)
-        self._unlike[field.slide] += sum(is_unlike(cell) for cell in field.candidates)
+        self._unlike[field.slide] += sum(is_rather_unlike(cell) for cell in field.candidates)
         blasts, indeterminate = labels["ALL"], labels["indeterminate"]
         judged = blasts + indeterminate + labels["non-ALL"]
         # Not for good: a run that is resumed adds all the fields of the earlier one before it asks.

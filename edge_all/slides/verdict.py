@@ -28,7 +28,7 @@ __all__ = [
     "DEFINING_BLAST_SHARE",
     "SIGNIFICANCE",
     "decide",
-    "is_unlike",
+    "is_rather_unlike",
     "judge_slide",
     "wilson_interval",
 ]
@@ -105,7 +105,7 @@ def judge_slide(
         judged,
         by_label["indeterminate"],
         thresholds.false_positive_rate,
-        sum(is_unlike(cell) for field in counted for cell in field.candidates),
+        sum(is_rather_unlike(cell) for field in counted for cell in field.candidates),
     )
     if not by_status["ok"]:
         reason = "No field of this slide could be judged."
@@ -130,7 +130,7 @@ def judge_slide(
     )
 
 
-def is_unlike(cell: CellSummary) -> bool:
+def is_rather_unlike(cell: CellSummary) -> bool:
     """Whether a cell, by its features or by how it looks, is rather unlike what the model has learned."""
     return cell.out_of_distribution is not None and cell.out_of_distribution > SLIDE_LIMIT
 
@@ -143,7 +143,7 @@ def decide(blasts: int, judged: int, indeterminate: int, rate: float, unlike: in
         judged: all judged cells, the indeterminate included.
         indeterminate: cells that could not be decided.
         rate: the classifier's false-positive rate.
-        unlike: cells rather unlike what the model has learned, see `is_unlike`.
+        unlike: cells rather unlike what the model has learned, see `is_rather_unlike`.
     """
     if judged == 0:
         return "indeterminate", "No white cell was found, which is not the same as finding no disease."

@@ -111,6 +111,16 @@ def test_a_changed_appearance_is_refused(tiny_package: Path) -> None:
         read_appearance(package)
 
 
+def test_an_appearance_that_is_swapped_after_the_hash_is_not_used(tiny_package: Path) -> None:
+    with_appearance(tiny_package)
+    package = load_package(tiny_package)
+    with np.load(tiny_package / "appearance.npz") as arrays:
+        lenient = {**arrays, "limits": arrays["limits"] * 1e9}
+    np.savez(tiny_package / "appearance.npz", **lenient)
+    with pytest.raises(ModelIntegrityError, match="changed since"):
+        read_appearance(package)
+
+
 def load_package_unverified(folder: Path):  # type: ignore[no-untyped-def]  # noqa: ANN201
     from edge_all.model.package import ModelPackage, read_card
 
