@@ -14,7 +14,7 @@ from edge_all.classification.classifier import Classifier, load_classifier
 from edge_all.errors import EdgeAllError, SourcesEndedError, UsageError
 from edge_all.imaging.sources import HeldImage, ImageLike, NamedImage, ReadableImage, hold_image, is_one_image
 from edge_all.results import FieldResult, FieldSummary, ModelIdentity, ProviderReport, SlideResult
-from edge_all.screening.pipeline import ScreenedField, judge_prepared, prepare_field, screen_fields
+from edge_all.screening.field_screening import ScreenedField, judge_prepared, prepare_field, screen_fields
 from edge_all.screening.single_cells import CropResult, classify_crops, judge_crops, prepare_crop
 from edge_all.slides.verdict import judge_slide
 

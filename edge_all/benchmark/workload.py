@@ -16,7 +16,7 @@ from edge_all.outputs.pictures import write_jpeg
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import FieldResult, RgbImage
-from edge_all.screening.pipeline import PreparedField, prepare_field
+from edge_all.screening.field_screening import PreparedField, prepare_field
 
 __all__ = ["BenchmarkImages", "Workload", "own_images", "prepare_workload", "rendered_images"]
 

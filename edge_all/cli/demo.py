@@ -37,7 +37,7 @@ def demo(
     from edge_all.cli.progress import field_progress
     from edge_all.cli.slide_table import print_slides
     from edge_all.files.run_folder import RunFolder
-    from edge_all.rendering.demo import DEMO_NOTICE, demo_files, write_demo_fields
+    from edge_all.rendering.demo_fields import DEMO_NOTICE, demo_files, write_demo_fields
     from edge_all.runs.screening_run import refuse_run_of_other_images, screen_to_folder
 
     refuse_run_of_other_images(out, demo_files(out / FIELDS_FOLDER))

@@ -14,8 +14,8 @@ from edge_all.doctor.hardware import (
     check_working_folder,
     instruction_sets,
 )
-from edge_all.doctor.installation import check_edge_all, check_onnxruntime, check_opencv, check_python, check_telemetry
 from edge_all.doctor.probe import Probe, probe
+from edge_all.doctor.software import check_edge_all, check_onnxruntime, check_opencv, check_python, check_telemetry
 from edge_all.errors import ModelError
 from edge_all.session import DEVICES, import_onnxruntime
 from edge_all.wording.extras import install_words

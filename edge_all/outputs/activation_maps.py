@@ -45,7 +45,7 @@ def save_activation_maps(
     Args:
         folder: of the run.
         field: a judged field.
-        squares: ``uint8 [candidates, side, side, 3]`` RGB, as in `edge_all.screening.pipeline.ScreenedField`.
+        squares: ``uint8 [candidates, side, side, 3]`` RGB, as in `edge_all.screening.field_screening.ScreenedField`.
         activations: map ``float32 [h, w]`` by the id of a candidate, as in `Judgement`.
         factor: by which the model's crops are cut.
 

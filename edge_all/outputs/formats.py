@@ -20,7 +20,7 @@ from edge_all.outputs.run_summary import RunSummary
 from edge_all.outputs.slides_json import write_slides
 from edge_all.outputs.thumbnails import save_thumbnails
 from edge_all.results import RgbImage
-from edge_all.screening.pipeline import ScreenedField
+from edge_all.screening.field_screening import ScreenedField
 
 __all__ = ["FIELD_FORMATS", "RUN_FORMATS", "FieldWriter", "RunWriter", "write_field", "write_run"]
 

@@ -23,7 +23,7 @@ def save_thumbnails(folder: RunFolder, field: FieldResult, squares: RgbImage, fa
     Args:
         folder: of the run.
         field: a judged field.
-        squares: ``uint8 [candidates, side, side, 3]`` RGB, as in `edge_all.screening.pipeline.ScreenedField`.
+        squares: ``uint8 [candidates, side, side, 3]`` RGB, as in `edge_all.screening.field_screening.ScreenedField`.
         factor: by which the model's crops are cut.
 
     Raises:

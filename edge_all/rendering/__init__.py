@@ -6,8 +6,8 @@ tells synthetic cells apart says nothing about real ones.
 
 from __future__ import annotations
 
+from edge_all.rendering.cell_shapes import RenderedKind
 from edge_all.rendering.field import RenderedCell, RenderedField, render_field
-from edge_all.rendering.shapes import RenderedKind
 from edge_all.rendering.spec import SmearSpec
 from edge_all.rendering.stain import STAIN_NAMES, StainName
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.errors import UsageError
+from edge_all.rendering.cell_shapes import RenderedKind, draw_shape
 from edge_all.rendering.layout import Place, WhiteCellPlace, lay_out
 from edge_all.rendering.optics import photograph
 from edge_all.rendering.painting import (
@@ -24,7 +25,6 @@ from edge_all.rendering.painting import (
     white_cell_masks,
 )
 from edge_all.rendering.red_cells import draw_stamps, lay_red_cells
-from edge_all.rendering.shapes import RenderedKind, draw_shape
 from edge_all.rendering.spec import SmearSpec
 from edge_all.rendering.stain import STAINS
 from edge_all.rendering.texture import make_textures

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.errors import UsageError
+from edge_all.rendering.cell_shapes import WhiteKind, draw_radius
 from edge_all.rendering.outlines import Cut, direction
 from edge_all.rendering.red_cells import RED_CELL_RADIUS
-from edge_all.rendering.shapes import WhiteKind, draw_radius
 from edge_all.rendering.spec import SmearSpec
 
 __all__ = ["Layout", "Place", "WhiteCellPlace", "lay_out"]

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.rendering.cell_shapes import Blob, CellShape, WhiteKind
 from edge_all.rendering.outlines import Points, direction, rounded_outline
-from edge_all.rendering.shapes import Blob, CellShape, WhiteKind
 from edge_all.rendering.stain import Rgb, Stain
 from edge_all.rendering.texture import Textures, texture_window
 

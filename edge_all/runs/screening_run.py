@@ -30,7 +30,7 @@ from edge_all.outputs.run_summary import RunSummary
 from edge_all.results import FieldResult, FieldSummary
 from edge_all.runs.run_record import RECORD_FILE, BegunImage, Conditions, RunRecord, RunRecordWriter, read_record
 from edge_all.runs.suspects import images_that_kill
-from edge_all.screening.pipeline import ScreenedField
+from edge_all.screening.field_screening import ScreenedField
 from edge_all.segmentation.colour_clustering import build_lab_tables
 from edge_all.slides.settling import SettledSlides
 

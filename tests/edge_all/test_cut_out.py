@@ -16,7 +16,7 @@ from edge_all.model.package import load_package
 from edge_all.quality import assess_quality
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import RgbImage
-from edge_all.screening.pipeline import screen_fields
+from edge_all.screening.field_screening import screen_fields
 from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import cut_out_ground, glass_colour, put_on_glass
 

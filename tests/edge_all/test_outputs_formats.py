@@ -16,7 +16,7 @@ from edge_all.outputs.run_summary import RunSummary
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import RgbImage
 from edge_all.runs.screening_run import screen_to_folder
-from edge_all.screening.pipeline import ScreenedField
+from edge_all.screening.field_screening import ScreenedField
 
 
 def write_tally(folder: RunFolder, field: ScreenedField, picture: RgbImage, factor: float) -> None:

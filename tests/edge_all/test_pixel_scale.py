@@ -12,7 +12,7 @@ from edge_all.inputs import find_images
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import FieldResult
-from edge_all.screening.pipeline import prepare_field
+from edge_all.screening.field_screening import prepare_field
 
 SMEAR = SmearSpec(blasts=3, lymphocytes=1, platelets=2)
 SPEC = PreprocessingSpec(96, 2.0)

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from edge_all.doctor.installation import check_telemetry
+from edge_all.doctor.software import check_telemetry
 from edge_all.rendering import SmearSpec, render_field
 
 DOCUMENTED = {".cache", ".cache/edge-all", ".cache/edge-all/timings.json"}

@@ -17,8 +17,8 @@ from edge_all.model.package import load_package
 from edge_all.preprocessing import Background, PreprocessingSpec, crop_cells
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import FieldResult
-from edge_all.screening import pipeline, pixel_scale
-from edge_all.screening.pipeline import prepare_field, screen_fields
+from edge_all.screening import field_screening, pixel_scale
+from edge_all.screening.field_screening import prepare_field, screen_fields
 
 SPEC = SmearSpec(blasts=3, lymphocytes=1, platelets=2)
 
@@ -110,8 +110,8 @@ def test_results_do_not_depend_on_how_fields_are_grouped(
     slide: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     together = without_timings(results(slide, classifier))
-    monkeypatch.setattr(pipeline, "CELLS_PER_ROUND", 1)
-    monkeypatch.setattr(pipeline, "available_cores", lambda: 4)
+    monkeypatch.setattr(field_screening, "CELLS_PER_ROUND", 1)
+    monkeypatch.setattr(field_screening, "available_cores", lambda: 4)
     assert without_timings(results(slide, classifier)) == together
 
 

@@ -20,7 +20,7 @@ from edge_all.inputs import FoundImages, ImageSource, find_images
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import Cell, CellLabel, FieldResult
 from edge_all.runs.screening_run import screen_to_folder
-from edge_all.screening.pipeline import ScreenedField
+from edge_all.screening.field_screening import ScreenedField
 from edge_all.slides.settling import settled_verdict
 
 screen_with_pictures = Screener.screen_with_pictures

@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from edge_all.errors import OutputError
-from edge_all.rendering.demo import DEMO_NOTICE, demo_slides, write_demo_fields
+from edge_all.rendering.demo_fields import DEMO_NOTICE, demo_slides, write_demo_fields
 
 
 @pytest.fixture(scope="module")
