@@ -19,8 +19,8 @@ from edge_all.errors import ModelIncompatibleError, OutputError, UsageError
 from edge_all.model.package import default_package_path, load_package
 from edge_all_calibration.cli.reporting import parse_policy, parse_variants, print_figures, print_gate, print_release
 from edge_all_calibration.commands import register
-from edge_all_calibration.gating.gate import GateCheck
-from edge_all_calibration.gating.intervals import Estimate
+from edge_all_calibration.figures.intervals import Estimate
+from edge_all_calibration.gating.release_gate import GateCheck
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.releasing.publishing import embed_package

@@ -11,7 +11,7 @@ from edge_all.classification.decision_rule import DecisionRule, Decisions
 from edge_all.errors import UsageError
 from edge_all.model.card import Thresholds
 from edge_all_calibration.cli.reporting import print_gate
-from edge_all_calibration.gating.gate import GateLimits, examine
+from edge_all_calibration.gating.release_gate import GateLimits, examine
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 
 RULE = DecisionRule(1.0, Thresholds(0.35, 0.65, None, 0.05))

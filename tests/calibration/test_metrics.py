@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from edge_all_calibration.gating.intervals import bootstrap, proportion
-from edge_all_calibration.gating.metrics import auc, better_than_chance, expected_calibration_error
+from edge_all_calibration.figures.intervals import bootstrap, proportion
+from edge_all_calibration.figures.measures import auc, better_than_chance, expected_calibration_error
 from edge_all_calibration.probability.reliability import reliability_bins
 
 scored = st.lists(st.tuples(st.sampled_from([0.0, 0.2, 0.5, 0.7, 1.0]), st.booleans()), min_size=2, max_size=50).filter(

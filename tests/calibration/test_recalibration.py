@@ -15,7 +15,7 @@ from edge_all.errors import InputNotFoundError, UsageError
 from edge_all.model.figures import card_figures
 from edge_all.model.package import load_package
 from edge_all.preprocessing import PreprocessingSpec
-from edge_all_calibration.gating.gate import GateLimits, figures_json
+from edge_all_calibration.gating.release_gate import GateLimits, figures_json
 from edge_all_calibration.labelled_cells.cell_folder import read_cells
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.probability.operating_points import OperatingPolicy

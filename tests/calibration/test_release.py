@@ -18,9 +18,9 @@ from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, UsageEr
 from edge_all.model.card import ModelCard
 from edge_all.model.package import load_package
 from edge_all_calibration.cli.reporting import print_release
+from edge_all_calibration.figures.measures import auc
 from edge_all_calibration.gating.decisions import fit_reference
-from edge_all_calibration.gating.gate import GateLimits
-from edge_all_calibration.gating.metrics import auc
+from edge_all_calibration.gating.release_gate import GateLimits
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.quantizing.inference import NetworkOutputs, run_network

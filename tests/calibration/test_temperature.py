@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge_all.classification.decision_rule import calibrated_probability
-from edge_all_calibration.gating.metrics import expected_calibration_error
+from edge_all_calibration.figures.measures import expected_calibration_error
 from edge_all_calibration.probability.temperature import fit_temperature, lies_at_limit
 
 

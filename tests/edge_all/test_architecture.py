@@ -6,6 +6,7 @@ import ast
 import graphlib
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -44,9 +45,7 @@ RUNTIME = (
 )
 CALIBRATION = (
     "labelled_cells",
-    # What everything is measured by stands above what is fitted by it.
-    "gating.metrics",
-    "gating.intervals",
+    "figures",
     "probability",
     "quantizing",
     "gating",
@@ -217,6 +216,13 @@ def test_no_two_files_import_each_other(one: Distribution) -> None:
         parts = ({name.rsplit(".", cut)[0] for cut in range(name.count("."))} & one.imports.keys() for name in imported)
         graph[module] = {max(found, key=len) for found in parts if found} - {module}
     tuple(graphlib.TopologicalSorter(graph).static_order())
+
+
+@pytest.mark.parametrize("one", DISTRIBUTIONS, ids=lambda one: one.package)
+def test_no_two_files_share_a_name(one: Distribution) -> None:
+    """A file of ``cli`` is called as its verb; elsewhere a name says one thing."""
+    names = Counter(module.rsplit(".", 1)[-1] for module in one.imports if not module.startswith(f"{one.package}.cli."))
+    assert {name for name, count in names.items() if count > 1} == set()
 
 
 @pytest.mark.parametrize(

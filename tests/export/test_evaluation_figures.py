@@ -21,8 +21,8 @@ from sklearn.metrics import (
 from edge_all.errors import InputError, InputNotFoundError, UsageError
 from edge_all.model.card import Band, Thresholds
 from edge_all.slides.verdict import wilson_interval
-from edge_all_calibration.gating import intervals
-from edge_all_calibration.gating.metrics import calibration_bins, expected_calibration_error
+from edge_all_calibration.figures import intervals
+from edge_all_calibration.figures.measures import calibration_bins, expected_calibration_error
 from edge_all_export.evaluation import bootstrap, metrics, slides
 from edge_all_export.evaluation.predictions import Predictions, read_csv, write_csv
 

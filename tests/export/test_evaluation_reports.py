@@ -24,11 +24,11 @@ from edge_all_export.evaluation.comparison_report import (
     verdict_words,
     write_comparison,
 )
+from edge_all_export.evaluation.evaluation_report import claim_evaluation_folder, worst_mistakes, write_evaluation
 from edge_all_export.evaluation.grouping import merged_groups
 from edge_all_export.evaluation.metrics import METRICS
 from edge_all_export.evaluation.plots import evaluation_plots, learning_curves, render
 from edge_all_export.evaluation.predictions import Predictions, read_csv
-from edge_all_export.evaluation.report import claim_evaluation_folder, worst_mistakes, write_evaluation
 from edge_all_export.evaluation.training_log import read_log
 
 RESAMPLES = 60

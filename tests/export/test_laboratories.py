@@ -52,7 +52,7 @@ def test_the_only_laboratory_with_a_class_is_not_left_out() -> None:
 
 @pytest.mark.training
 def test_the_figures_of_a_laboratory(tmp_path: Path) -> None:
-    from edge_all_export.evaluation.laboratories import Matrix, Row, entry_of, markdown, read_matrix, write_matrix
+    from edge_all_export.evaluation.laboratory_matrix import Matrix, Row, entry_of, markdown, read_matrix, write_matrix
 
     label = np.array([1, 1, 0, 0] * 6)
     groups = tuple(f"g{index // 4}" for index in range(24))

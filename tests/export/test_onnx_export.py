@@ -311,7 +311,7 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pyt
     from edge_all.model.package import load_package
     from edge_all.preprocessing import PreprocessingSpec
     from edge_all_calibration.gating.decisions import OutOfFold
-    from edge_all_calibration.gating.gate import GateLimits
+    from edge_all_calibration.gating.release_gate import GateLimits
     from edge_all_calibration.labelled_cells.cells import LabelledCells
     from edge_all_calibration.quantizing import quantization
     from edge_all_calibration.releasing.release import CellParts, ReleasePlan

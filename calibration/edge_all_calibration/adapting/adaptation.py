@@ -24,9 +24,9 @@ from edge_all.model.card import ModelCard, Variant, VariantName
 from edge_all.model.golden import golden_crops
 from edge_all.model.package import ModelPackage, load_package, sha256_of, write_card
 from edge_all_calibration.adapting.head import Head, fit_head, write_head
+from edge_all_calibration.figures.intervals import Estimate
 from edge_all_calibration.gating.decisions import OutOfFold, fit_reference
-from edge_all_calibration.gating.gate import figures_json, figures_of
-from edge_all_calibration.gating.intervals import Estimate
+from edge_all_calibration.gating.release_gate import figures_json, figures_of
 from edge_all_calibration.labelled_cells.cells import LabelledCells, require_both_classes
 from edge_all_calibration.probability.appearance import known_cells, picture_digests, save_appearance, with_laboratory
 from edge_all_calibration.probability.operating_points import OperatingPolicy

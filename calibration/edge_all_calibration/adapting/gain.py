@@ -15,7 +15,7 @@ from edge_all.errors import UsageError
 from edge_all.model.package import ModelPackage, load_package
 from edge_all.results import INTENDED_USE
 from edge_all_calibration.adapting.adaptation import FEWEST, adapt_package
-from edge_all_calibration.gating.gate import figures_of
+from edge_all_calibration.gating.release_gate import figures_of
 from edge_all_calibration.labelled_cells.cells import LabelledCells, balanced_choice
 from edge_all_calibration.quantizing.inference import run_network
 
@@ -34,7 +34,7 @@ class Gain:
 
     Attributes:
         cells: labelled; 0 is the package as it is.
-        figures: see `edge_all_calibration.gating.gate.figures_of`; value, and the least and the greatest of the draws.
+        figures: see `gating.release_gate.figures_of`; value, and the least and the greatest of the draws.
         heads: in how many of the draws a head earned its place.
         refused: draws that nothing could be adapted to, or after which the package did worse on cells kept back; they
             count with the package as it is.

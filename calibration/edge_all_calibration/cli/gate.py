@@ -17,7 +17,7 @@ from edge_all_calibration.cli.options import (
 
 if TYPE_CHECKING:
     from edge_all.model.package import ModelPackage
-    from edge_all_calibration.gating.gate import GateLimits
+    from edge_all_calibration.gating.release_gate import GateLimits
     from edge_all_calibration.labelled_cells.cells import LabelledCells
 
 __all__ = ["register"]
@@ -70,8 +70,8 @@ def _print_figures(
 ) -> None:
     """Say how good each variant is, and that this is no gate."""
     from edge_all_calibration.cli.reporting import print_figures
-    from edge_all_calibration.gating.gate import figures_json
-    from edge_all_calibration.gating.metrics import CALIBRATION_METHOD
+    from edge_all_calibration.figures.measures import CALIBRATION_METHOD
+    from edge_all_calibration.gating.release_gate import figures_json
     from edge_all_calibration.releasing.recalibration import package_figures
 
     reason = (

@@ -14,7 +14,7 @@ import typer
 from edge_all.model.gate_limits import USUAL_LIMITS
 
 if TYPE_CHECKING:
-    from edge_all_calibration.gating.gate import GateLimits
+    from edge_all_calibration.gating.release_gate import GateLimits
 
 __all__ = [
     "CellsOption",
@@ -104,7 +104,7 @@ def _parameters(function: Callable[..., Any], without: Collection[str] = ()) -> 
 
 def gate_limits(**limits: Any) -> GateLimits:  # noqa: ANN401 - as many and of such types as its signature says
     """The limits of the gate, an option each; a group for `takes`."""
-    from edge_all_calibration.gating.gate import GateLimits
+    from edge_all_calibration.gating.release_gate import GateLimits
 
     return GateLimits(**limits)
 

@@ -13,8 +13,8 @@ from edge_all.errors import UsageError
 from edge_all.model.card import VARIANTS, VariantName
 
 if TYPE_CHECKING:
-    from edge_all_calibration.gating.gate import GateReport
-    from edge_all_calibration.gating.intervals import Estimate
+    from edge_all_calibration.figures.intervals import Estimate
+    from edge_all_calibration.gating.release_gate import GateReport
     from edge_all_calibration.probability.operating_points import OperatingPolicy
     from edge_all_calibration.releasing.release import Release
 

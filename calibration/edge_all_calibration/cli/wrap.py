@@ -16,7 +16,7 @@ from edge_all_calibration.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from edge_all_calibration.gating.gate import GateLimits
+    from edge_all_calibration.gating.release_gate import GateLimits
 
 __all__ = ["register"]
 

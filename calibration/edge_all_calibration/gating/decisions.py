@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge_all.classification.decision_rule import DecisionRule, calibrated_probability, is_out_of_distribution
 from edge_all.classification.feature_statistics import FeatureStatistics
 from edge_all.errors import UsageError
-from edge_all_calibration.gating.metrics import auc, better_than_chance
+from edge_all_calibration.figures.measures import auc, better_than_chance
 from edge_all_calibration.probability.operating_points import (
     OperatingPolicy,
     fit_thresholds,

@@ -14,7 +14,7 @@ from edge_all.screening.single_cells import central_cell
 from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
 from edge_all_calibration.labelled_cells.cells import LabelledCells, load_cells
-from edge_all_calibration.labelled_cells.class_folders import find_class_folders
+from edge_all_calibration.labelled_cells.folder_classes import find_class_folders
 
 __all__ = ["read_cells"]
 

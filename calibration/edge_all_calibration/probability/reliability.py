@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from edge_all.results import INTENDED_USE
-from edge_all_calibration.gating.intervals import Estimate, proportion
-from edge_all_calibration.gating.metrics import CALIBRATION_BINS, calibration_bins, expected_calibration_error
+from edge_all_calibration.figures.intervals import Estimate, proportion
+from edge_all_calibration.figures.measures import CALIBRATION_BINS, calibration_bins, expected_calibration_error
 
 __all__ = ["ReliabilityBin", "draw_reliability", "reliability_bins"]
 

@@ -18,9 +18,16 @@ from edge_all.classification.feature_statistics import read_statistics
 from edge_all.errors import UsageError
 from edge_all.model.card import ModelCard, VariantName
 from edge_all.model.package import ModelPackage, load_package, sha256_of, write_card
+from edge_all_calibration.figures.intervals import Estimate
 from edge_all_calibration.gating.decisions import fit_reference, fit_variant
-from edge_all_calibration.gating.gate import GateLimits, GateReport, examine, figures_json, figures_of, require_enough
-from edge_all_calibration.gating.intervals import Estimate
+from edge_all_calibration.gating.release_gate import (
+    GateLimits,
+    GateReport,
+    examine,
+    figures_json,
+    figures_of,
+    require_enough,
+)
 from edge_all_calibration.labelled_cells.cells import LabelledCells, require_both_classes, require_disjoint
 from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.quantizing.inference import run_network
@@ -100,7 +107,7 @@ def gate_package(
 def package_figures(
     package: ModelPackage, cells: LabelledCells, progress: Callable[[str], None] = lambda _: None
 ) -> dict[VariantName, dict[str, Estimate]]:
-    """How good each variant is on cells, held against nothing; see `edge_all_calibration.gating.gate.figures_of`.
+    """How good each variant is on cells, held against nothing; see `gating.release_gate.figures_of`.
 
     Raises:
         UsageError: the cells were cut for another network.

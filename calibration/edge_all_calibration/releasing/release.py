@@ -27,7 +27,14 @@ from edge_all.model.card import ModelCard, Variant, VariantName
 from edge_all.model.golden import golden_crops
 from edge_all.model.package import load_package, sha256_of, write_card
 from edge_all_calibration.gating.decisions import OutOfFold, fit_reference, fit_variant
-from edge_all_calibration.gating.gate import GateLimits, GateReport, examine, figures_json, figures_of, require_enough
+from edge_all_calibration.gating.release_gate import (
+    GateLimits,
+    GateReport,
+    examine,
+    figures_json,
+    figures_of,
+    require_enough,
+)
 from edge_all_calibration.labelled_cells.cells import (
     LabelledCells,
     balanced_choice,

@@ -137,13 +137,13 @@ def evaluate_model(
     Exit status: 0 all images used, 1 some could not be, 2 wrong usage or nothing could run.
     """
     from edge_all_export.evaluation.assessment import evaluate
-    from edge_all_export.evaluation.judging import gallery_images, unseen_samples
-    from edge_all_export.evaluation.report import (
+    from edge_all_export.evaluation.evaluation_report import (
         GALLERY_LENGTH,
         claim_evaluation_folder,
         worst_mistakes,
         write_evaluation,
     )
+    from edge_all_export.evaluation.judging import gallery_images, unseen_samples
     from edge_all_export.evaluation.training_log import read_log
 
     claim_evaluation_folder(output)
@@ -185,8 +185,8 @@ def evaluate_predictions(
     """Evaluate a table of predictions, whatever made them; a log.csv beside it gives the learning curves."""
     from edge_all.model.card import Band
     from edge_all_export.evaluation.assessment import evaluate
+    from edge_all_export.evaluation.evaluation_report import claim_evaluation_folder, write_evaluation
     from edge_all_export.evaluation.predictions import read_csv
-    from edge_all_export.evaluation.report import claim_evaluation_folder, write_evaluation
     from edge_all_export.evaluation.training_log import read_log
     from edge_all_export.run_folder import TrainingRunFolder
 
@@ -248,7 +248,13 @@ def evaluate_laboratories(
     if bool(runs) == (config is not None):
         raise UsageError("Nothing to judge, or too much.", "Give --run RUN once or more, or --config CONFIG to train.")
     with quiet_backend():
-        from edge_all_export.evaluation.laboratories import MATRIX_FILE, TABLE_FILE, Matrix, judge_run, write_matrix
+        from edge_all_export.evaluation.laboratory_matrix import (
+            MATRIX_FILE,
+            TABLE_FILE,
+            Matrix,
+            judge_run,
+            write_matrix,
+        )
 
     from edge_all_export.datasets.laboratories import laboratories_of
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_all.preprocessing import PreprocessingSpec
-    from edge_all_calibration.gating.gate import GateLimits
+    from edge_all_calibration.gating.release_gate import GateLimits
     from edge_all_calibration.releasing.release import CellParts
     from edge_all_export.packaging.network_package import Description
 
@@ -136,7 +136,7 @@ def export(
 
         with quiet_backend():
             from edge_all_export.converting.trained import open_trained
-            from edge_all_export.evaluation.laboratories import read_matrix
+            from edge_all_export.evaluation.laboratory_matrix import read_matrix
             from edge_all_export.packaging.network_package import package_network, read_description
 
         description = read_description(about, name=name, version=version, folder=output)

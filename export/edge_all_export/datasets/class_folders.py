@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge_all.errors import InputNotFoundError, UsageError
-from edge_all_calibration.labelled_cells.class_folders import find_class_folders
+from edge_all_calibration.labelled_cells.folder_classes import find_class_folders
 from edge_all_export.datasets.locating import single_cell
 from edge_all_export.datasets.samples import ALL, NON_ALL, CellSet, Label, Sample, collect, list_images
 from edge_all_export.datasets.tables import read_table

@@ -15,8 +15,8 @@ from edge_all.model.card import Band
 from edge_all.results import INTENDED_USE
 from edge_all.slides.verdict import wilson_interval
 from edge_all.wording.percentages import percent
-from edge_all_calibration.gating.intervals import CONFIDENCE, RESAMPLES
-from edge_all_calibration.gating.metrics import CALIBRATION_METHOD
+from edge_all_calibration.figures.intervals import CONFIDENCE, RESAMPLES
+from edge_all_calibration.figures.measures import CALIBRATION_METHOD
 from edge_all_export.evaluation.bootstrap import FEW_GROUPS, Figure, estimate
 from edge_all_export.evaluation.metrics import (
     CUTOFF,

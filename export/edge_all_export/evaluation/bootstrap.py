@@ -1,7 +1,7 @@
 """Intervals that know that the cells of one patient resemble each other.
 
-Cells are drawn by whole groups, as `gating.intervals` draws them for the gate. Drawing single cells would
-treat the two hundred cells of one smear as two hundred patients and give intervals far too narrow.
+Cells are drawn by whole groups, as `edge_all_calibration.figures.intervals` draws them for the gate. Drawing
+single cells would treat the two hundred cells of one smear as two hundred patients and give intervals far too narrow.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.slides.verdict import wilson_interval
-from edge_all_calibration.gating.intervals import RESAMPLES, percentile_interval, resample_rows
+from edge_all_calibration.figures.intervals import RESAMPLES, percentile_interval, resample_rows
 
 __all__ = ["FEW_GROUPS", "Figure", "estimate", "summarise"]
 

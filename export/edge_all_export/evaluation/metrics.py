@@ -1,7 +1,7 @@
 """The figures by which a classifier of cells is judged.
 
 Confusion matrix, classification report and precision-recall curve are scikit-learn's. AUC and expected calibration
-error are those of the release gate (`edge_all_calibration.gating.metrics`). What is a plain mean or ratio (accuracy,
+error are those of the release gate (`edge_all_calibration.figures.measures`). What is a plain mean or ratio (accuracy,
 sensitivity, specificity, F1, Brier score) is taken as one, because a bootstrap asks for it a thousand times and
 scikit-learn's checks of its input cost far more than the sum. The tests hold each against scikit-learn's own value,
 where it has one.
@@ -21,7 +21,7 @@ from sklearn.metrics import (
     precision_recall_curve,
 )
 
-from edge_all_calibration.gating.metrics import CALIBRATION_METHOD, auc, expected_calibration_error
+from edge_all_calibration.figures.measures import CALIBRATION_METHOD, auc, expected_calibration_error
 
 __all__ = [
     "CLASS_NAMES",

@@ -18,8 +18,8 @@ from edge_all.model.card import Band
 from edge_all.outputs.palette import PALETTE
 from edge_all.slides.verdict import wilson_interval
 from edge_all.wording.percentages import percent
-from edge_all_calibration.gating.intervals import resample_rows
-from edge_all_calibration.gating.metrics import CALIBRATION_BINS, auc, calibration_bins, expected_calibration_error
+from edge_all_calibration.figures.intervals import resample_rows
+from edge_all_calibration.figures.measures import CALIBRATION_BINS, auc, calibration_bins, expected_calibration_error
 from edge_all_export.evaluation.metrics import CLASS_NAMES, confusion
 from edge_all_export.evaluation.predictions import Predictions
 from edge_all_export.evaluation.training_log import TrainingLog

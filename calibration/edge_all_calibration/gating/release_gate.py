@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from edge_all.classification.decision_rule import DecisionRule, Decisions
 from edge_all.errors import UsageError
 from edge_all.model.gate_limits import USUAL_LIMITS
-from edge_all_calibration.gating.intervals import Estimate, bootstrap, proportion
-from edge_all_calibration.gating.metrics import CALIBRATION_METHOD, auc, expected_calibration_error
+from edge_all_calibration.figures.intervals import Estimate, bootstrap, proportion
+from edge_all_calibration.figures.measures import CALIBRATION_METHOD, auc, expected_calibration_error
 from edge_all_calibration.gating.slide_verdicts import slide_verdicts
 from edge_all_calibration.labelled_cells.cells import LabelledCells, require_both_classes
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge_all.results import RgbImage
 from edge_all.wording.percentages import percent, percent_range
-from edge_all_calibration.gating.metrics import CALIBRATION_METHOD
+from edge_all_calibration.figures.measures import CALIBRATION_METHOD
 from edge_all_export.evaluation.assessment import (
     BAND_METRICS,
     BandAssessment,

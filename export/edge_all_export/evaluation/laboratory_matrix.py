@@ -18,8 +18,8 @@ import numpy as np
 from edge_all.errors import InputError, UsageError
 from edge_all.files.atomic import write_atomically
 from edge_all.results import INTENDED_USE
-from edge_all_calibration.gating.intervals import Estimate, bootstrap
-from edge_all_calibration.gating.metrics import auc
+from edge_all_calibration.figures.intervals import Estimate, bootstrap
+from edge_all_calibration.figures.measures import auc
 from edge_all_export.datasets.laboratories import laboratories_of
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.evaluation.bootstrap import summarise
