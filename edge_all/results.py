@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
@@ -39,6 +40,7 @@ __all__ = [
     "Segmentation",
     "SlideResult",
     "Verdict",
+    "roundness_of",
 ]
 
 INTENDED_USE = "For Research Use Only. Not for use in diagnostic procedures."
@@ -96,6 +98,7 @@ class CellSummary:
         label: the decision; None until classified.
         out_of_distribution: how unlike the training cells it is, 1.0 being the limit above which a cell is
             sent to review; None where the model package offers no such score.
+        roundness: of the outline, see `roundness_of`; None in a `Cell`, whose outline says it.
     """
 
     id: int
@@ -110,6 +113,12 @@ class CellSummary:
     probability: float | None = None
     label: CellLabel | None = None
     out_of_distribution: float | None = None
+    roundness: float | None = None
+
+    @property
+    def nucleus_to_cytoplasm(self) -> float | None:
+        """Area of the nucleus over that of the rest of the cell; None where no cytoplasm was found."""
+        return self.nucleus_area / (self.area - self.nucleus_area) if self.area > self.nucleus_area else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +133,13 @@ class Cell(CellSummary):
 
     def summary(self) -> CellSummary:
         """The cell without its outline."""
-        return CellSummary(**{one.name: getattr(self, one.name) for one in dataclasses.fields(CellSummary)})
+        known = {one.name: getattr(self, one.name) for one in dataclasses.fields(CellSummary)}
+        return CellSummary(**known | {"roundness": roundness_of(self.contour)})
 
     def to_json(self) -> dict[str, Any]:
         """The cell as JSON-ready values; floats are rounded to what they are worth."""
         # Field by field: `dataclasses.asdict` copies every point of the outline, seven times as slow.
-        record = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        record = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "roundness"}
         record["bbox"] = list(self.bbox)
         record["centroid"] = [round(value, 2) for value in self.centroid]
         record["nucleus_bbox"] = list(self.nucleus_bbox)
@@ -148,6 +158,21 @@ class Cell(CellSummary):
             known[name] = tuple(known[name])
         known["contour"] = tuple((int(x), int(y)) for x, y in known["contour"])
         return cls(**known)
+
+
+def roundness_of(contour: Sequence[tuple[int, int]]) -> float | None:
+    """4 pi area / perimeter^2 of a closed polygon: 1 for a circle, less the more it is drawn out or frayed.
+
+    Args:
+        contour: x, y of its corners, the first not repeated.
+
+    Returns:
+        0 to 1; None where it encloses nothing.
+    """
+    following = (*contour[1:], *contour[:1])
+    area = abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(contour, following, strict=True))) / 2
+    perimeter = sum(math.dist(one, other) for one, other in zip(contour, following, strict=True))
+    return 4 * math.pi * area / perimeter**2 if area else None
 
 
 @dataclass(frozen=True)
@@ -296,12 +321,14 @@ class FieldSummary:
     def rows(self) -> list[dict[str, Any]]:
         """One flat row for each cell, candidates and rejected, for a data frame: ``pandas.DataFrame(field.rows())``.
 
-        Positions and sizes are in pixels of the image; what is not known is None.
+        Positions and sizes are in pixels of the image, or in the unit that a name ends with, where the size of a pixel
+        is known; what is not known is None.
         """
         return [self._row(cell) for cell in self.cells]
 
     def _row(self, cell: CellSummary) -> dict[str, Any]:
-        model, provider = self.model, self.provider
+        model, provider, micron = self.model, self.provider, self.microns_per_pixel
+        roundness = roundness_of(cell.contour) if isinstance(cell, Cell) else cell.roundness
         boxes = {
             f"{start}bbox_{name}": value
             for start, box in (("", cell.bbox), ("nucleus_", cell.nucleus_bbox))
@@ -319,10 +346,16 @@ class FieldSummary:
             "centroid_x": cell.centroid[0],
             "centroid_y": cell.centroid[1],
             "area": cell.area,
+            "area_um2": None if micron is None else cell.area * micron**2,
+            "diameter_um": None if micron is None else math.sqrt(4 * cell.area / math.pi) * micron,
+            "roundness": roundness,
             "nucleus_centroid_x": cell.nucleus_centroid[0],
             "nucleus_centroid_y": cell.nucleus_centroid[1],
             "nucleus_area": cell.nucleus_area,
+            "nucleus_area_um2": None if micron is None else cell.nucleus_area * micron**2,
+            "nucleus_to_cytoplasm": cell.nucleus_to_cytoplasm,
             **boxes,
+            "microns_per_pixel": micron,
             "model": None if model is None else model.name,
             "model_version": None if model is None else model.version,
             "model_variant": None if model is None else model.variant,

@@ -41,6 +41,9 @@ def screen(
         bool,
         typer.Option("--activation-maps", help="Show beside each cell where the network saw what speaks for ALL."),
     ] = False,
+    parquet: Annotated[
+        bool, typer.Option("--parquet", help="Write the table of cells as cells.parquet, too (needs pyarrow).")
+    ] = False,
     stop_when_settled: Annotated[
         bool,
         typer.Option(
@@ -56,8 +59,8 @@ def screen(
 ) -> None:
     """Find ALL cells in microscope fields, and judge each slide.
 
-    A folder of images is one slide. Writes fields.jsonl, cells.csv, slides.json, report.html, overlays, crops and
-    GeoJSON into the output folder.
+    A folder of images is one slide. Writes fields.jsonl, cells.csv, cells.xlsx, slides.json, report.html, overlays,
+    crops and GeoJSON into the output folder.
     """
     lean_process()
     from edge_all.cli.found import say_what_is_left_out
@@ -83,6 +86,7 @@ def screen(
                 stop_when_settled=stop_when_settled,
                 microns_per_pixel=microns_per_pixel,
                 activations=activation_maps,
+                parquet=parquet,
                 on_field=on_field,
                 on_notice=lambda words: typer.echo(words, err=True),
             )

@@ -53,6 +53,16 @@ class RunFolder:
         return self.path / "cells.csv"
 
     @property
+    def spreadsheet(self) -> Path:
+        """The same rows, for Excel and LibreOffice in any language."""
+        return self.path / "cells.xlsx"
+
+    @property
+    def parquet(self) -> Path:
+        """The same rows with typed columns, where asked for."""
+        return self.path / "cells.parquet"
+
+    @property
     def slides(self) -> Path:
         """The verdict of each slide."""
         return self.path / "slides.json"

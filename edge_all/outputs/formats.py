@@ -12,12 +12,15 @@ from typing import TypeAlias
 
 from edge_all.files.run_folder import RunFolder
 from edge_all.outputs.activation_maps import save_activation_maps
-from edge_all.outputs.csv_table import write_cells
+from edge_all.outputs.cell_table import cell_rows
+from edge_all.outputs.csv_table import write_csv
 from edge_all.outputs.geojson import write_geojson
 from edge_all.outputs.overlay import save_overlay
+from edge_all.outputs.parquet import write_parquet
 from edge_all.outputs.report.html_report import write_report
 from edge_all.outputs.run_summary import RunSummary
 from edge_all.outputs.slides_json import write_slides
+from edge_all.outputs.spreadsheet import write_spreadsheet
 from edge_all.outputs.thumbnails import save_thumbnails
 from edge_all.results import RgbImage
 from edge_all.screening.field_screening import ScreenedField
@@ -55,7 +58,9 @@ FIELD_FORMATS: tuple[FieldWriter, ...] = (
     lambda folder, field, *_: write_geojson(folder.geojson(field.result.image), field.result),
 )
 RUN_FORMATS: tuple[RunWriter, ...] = (
-    lambda folder, run: write_cells(folder.cells, run.fields),
+    lambda folder, run: write_csv(folder.cells, cell_rows(folder, run.fields)),
+    lambda folder, run: write_spreadsheet(folder.spreadsheet, cell_rows(folder, run.fields)),
+    lambda folder, run: write_parquet(folder.parquet, cell_rows(folder, run.fields)) if run.with_parquet else None,
     lambda folder, run: write_slides(folder.slides, run.slides, run.fields, run.passed_over),
     _write_report,
 )

@@ -16,6 +16,7 @@ from edge_all import __version__
 from edge_all.files.atomic import write_atomically
 from edge_all.outputs.json_text import json_text
 from edge_all.outputs.palette import PALETTE, cell_class
+from edge_all.outputs.simple_rings import simple_rings
 from edge_all.results import INTENDED_USE, Cell, FieldResult
 
 __all__ = ["feature_collection", "write_geojson"]
@@ -76,24 +77,22 @@ def _feature(field: FieldResult, cell: Cell) -> dict[str, Any]:
     return {
         "type": "Feature",
         "id": str(identity),
-        "geometry": {"type": "Polygon", "coordinates": [_ring(cell)]},
+        "geometry": _geometry(cell),
         "properties": properties,
     }
 
 
-def _ring(cell: Cell) -> list[list[float]]:
-    """The outline as a closed ring.
+def _geometry(cell: Cell) -> dict[str, Any]:
+    """The outline as closed rings that do not touch themselves.
 
     A contour runs through the centres of its pixels, and QuPath counts from the corner of the first pixel: hence the
     half. Where a contour encloses nothing (one pixel, a line), the box stands for it, for QuPath refuses empty areas.
     """
-    points = [(x + 0.5, y + 0.5) for x, y in cell.contour]
-    if _twice_the_area(points) <= 0:
-        x, y, width, height = cell.bbox
-        points = [(x, y), (x + width, y), (x + width, y + height), (x, y + height)]
-    return [[float(x), float(y)] for x, y in (*points, points[0])]
-
-
-def _twice_the_area(points: list[tuple[float, float]]) -> float:
-    following = points[1:] + points[:1]
-    return abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(points, following, strict=True)))
+    rings = [[(x + 0.5, y + 0.5) for x, y in ring] for ring in simple_rings(cell.contour)]
+    if not rings:
+        x, y, width, height = map(float, cell.bbox)
+        rings = [[(x, y), (x + width, y), (x + width, y + height), (x, y + height)]]
+    closed = [[list(point) for point in (*ring, ring[0])] for ring in rings]
+    if len(closed) == 1:
+        return {"type": "Polygon", "coordinates": closed}
+    return {"type": "MultiPolygon", "coordinates": [[ring] for ring in closed]}

@@ -21,6 +21,7 @@ class RunSummary:
         card: of the model that judged; None where it is not known.
         passed_over: files among the images that are pictures in formats that are not read.
         with_maps: whether activation maps were asked for; where there is none, the report then says so.
+        with_parquet: whether the table of cells is wanted as Parquet, too.
     """
 
     fields: tuple[FieldSummary, ...]
@@ -28,6 +29,7 @@ class RunSummary:
     card: ModelCard | None = None
     with_maps: bool = False
     passed_over: tuple[Path, ...] = ()
+    with_parquet: bool = False
 
     @property
     def all_judged(self) -> bool:

@@ -26,6 +26,7 @@ from edge_all.inputs import FoundImages, ImageSource
 from edge_all.outputs.formats import write_field, write_run
 from edge_all.outputs.jsonl import FieldsWriter, each_field, keep_fields
 from edge_all.outputs.overlay import load_font
+from edge_all.outputs.parquet import require_parquet
 from edge_all.outputs.run_summary import RunSummary
 from edge_all.results import FieldResult, FieldSummary
 from edge_all.runs.run_record import RECORD_FILE, BegunImage, Conditions, RunRecord, RunRecordWriter, read_record
@@ -65,6 +66,7 @@ def screen_to_folder(
     stop_when_settled: bool = False,
     microns_per_pixel: float | None = None,
     activations: bool = False,
+    parquet: bool = False,
     on_field: Callable[[FieldSummary], None] = lambda _: None,
     on_notice: Callable[[str], None] = lambda _: None,
 ) -> RunSummary:
@@ -80,6 +82,7 @@ def screen_to_folder(
         microns_per_pixel: physical size of a pixel, where it is known.
         activations: whether to show, with each cell, where the network saw what speaks for ALL. Fields that a resumed
             run takes from an earlier one keep the maps that they have, or have none.
+        parquet: whether to write the table of cells as Parquet, too.
         on_field: called with each result, those of an earlier run included, as soon as it is on disk.
         on_notice: told, in a sentence, what is judged again although it was judged before.
 
@@ -88,11 +91,14 @@ def screen_to_folder(
             (model, thresholds, pixel size, version, slide names), was moved meanwhile, or cannot be written. What was
             judged before stays.
         ModelError: the network fails.
+        MissingPackageError: Parquet is wanted and pyarrow is not installed.
         UsageError: activation maps are wanted of a package that computes none, or a resumed run is given its images
             under other paths.
     """
     if activations:
         screener.classifier.require_activations()
+    if parquet:
+        require_parquet()
     refuse_folder_of_images(out, (source.path for source in sources))
     # Whether what lies there may be gone on with depends on what it is.
     with claimed_folder(out, marker=FIELDS_FILE, resume=True):
@@ -135,8 +141,8 @@ def screen_to_folder(
             fields_file.require_place()
         not_looked_at = Counter(source.slide for source in remaining if source.image not in results)
         summary = summarise(list(results.values()), screener, not_looked_at, with_maps=activations)
-        if isinstance(sources, FoundImages):
-            summary = dataclasses.replace(summary, passed_over=sources.in_other_formats)
+        passed_over = sources.in_other_formats if isinstance(sources, FoundImages) else ()
+        summary = dataclasses.replace(summary, passed_over=passed_over, with_parquet=parquet)
         write_run(folder, summary)
     return summary
 

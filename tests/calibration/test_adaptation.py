@@ -166,6 +166,17 @@ def test_corrected_cells_of_a_run_are_cut_again(screened: tuple[Path, int], pack
     assert set(cells.slides.tolist()) == {"s"}
 
 
+def test_a_table_that_a_german_excel_saved_is_read_alike(screened: tuple[Path, int], package: ModelPackage) -> None:
+    table, count = screened
+    with table.open(newline="", encoding="utf-8-sig") as stream:
+        rows = list(csv.reader(stream))
+    with table.open("w", newline="", encoding="utf-8-sig") as stream:
+        csv.writer(stream, delimiter=";").writerows(
+            [[value.replace(".", ",") if "field" not in value else value for value in row] for row in rows]
+        )
+    assert len(read_corrected_cells(table, package.card.preprocessing, lambda *_: None)) == count
+
+
 def test_a_cell_with_two_labels_in_a_table_is_refused(screened: tuple[Path, int], package: ModelPackage) -> None:
     table, _ = screened
     lines = table.read_text(encoding="utf-8").splitlines()

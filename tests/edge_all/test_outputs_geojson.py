@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapely.geometry import shape
 
 from edge_all.outputs.geojson import feature_collection, write_geojson
 from edge_all.outputs.palette import PALETTE
@@ -67,6 +68,16 @@ def test_an_outline_without_area_becomes_its_box(contour: tuple[tuple[int, int],
     cell = dataclasses.replace(CELL, contour=contour, bbox=(3, 3, 7, 1))
     (feature,) = feature_collection(field(cell))["features"]
     assert feature["geometry"]["coordinates"] == [[[3.0, 3.0], [10.0, 3.0], [10.0, 4.0], [3.0, 4.0], [3.0, 3.0]]]
+
+
+def test_an_outline_that_touches_itself_is_written_as_valid_polygons() -> None:
+    twice = ((0, 0), (4, 0), (4, 2), (9, 2), (9, 0), (13, 0), (13, 4), (9, 4), (9, 2), (4, 2), (4, 4), (0, 4))
+    spike = ((10, 20), (19, 20), (25, 20), (19, 20), (19, 29), (10, 29))
+    cells = [dataclasses.replace(CELL, contour=contour) for contour in (twice, spike)]
+    shapes = [shape(feature["geometry"]) for feature in feature_collection(field(*cells))["features"]]
+    assert [one.geom_type for one in shapes] == ["MultiPolygon", "Polygon"]
+    assert all(one.is_valid for one in shapes)
+    assert [one.area for one in shapes] == [34, 81.5]
 
 
 def test_ids_tell_cells_and_images_apart_and_stay_the_same() -> None:

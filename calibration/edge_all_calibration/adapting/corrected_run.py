@@ -7,6 +7,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -28,7 +29,8 @@ def read_corrected_cells(table: Path, spec: PreprocessingSpec, skipped: Callable
     """Cut the cells of a table again that are labelled ``ALL`` or ``non-ALL``; ``indeterminate`` ones are left out.
 
     Args:
-        table: ``cells.csv`` of `edge-all screen`; its images are looked for as written, then beside the table.
+        table: ``cells.csv`` of `edge-all screen`, also as a spreadsheet of another country saves it; its
+            images are looked for as written, then beside the table.
         spec: how to cut.
         skipped: told of each image that could not be used, and why.
 
@@ -78,7 +80,7 @@ def _rows(table: Path) -> list[dict[str, str]]:
     try:
         # A spreadsheet may have put a byte-order mark in front.
         with table.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
+            reader = csv.DictReader(stream, delimiter=_delimiter(stream))
             rows = list(reader)
         missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
         if missing:
@@ -86,13 +88,23 @@ def _rows(table: Path) -> list[dict[str, str]]:
         for row in rows:
             # An apostrophe keeps a spreadsheet from running a name as a formula.
             row["image"] = (row["image"] or "").removeprefix("'")
-            if row["label"] in LABELS:
-                float(row["nucleus_centroid_x"]), float(row["nucleus_centroid_y"])
+            for name in ("nucleus_centroid_x", "nucleus_centroid_y"):
+                # A German Excel writes 1234,5.
+                row[name] = (row[name] or "").replace(",", ".")
+                if row["label"] in LABELS:
+                    float(row[name])
     except FileNotFoundError as error:
         raise InputNotFoundError(f"There is no table {table}.", "Check the path.") from error
     except (OSError, ValueError, TypeError, csv.Error) as error:
         raise InputError(f"{table} is no table of cells ({error}).", "Give cells.csv of `edge-all screen`.") from error
     return rows
+
+
+def _delimiter(stream: TextIO) -> str:
+    """Where a comma is the decimal point, a spreadsheet saves a CSV file with semicolons."""
+    heading = stream.readline()
+    stream.seek(0)
+    return ";" if heading.count(";") > heading.count(",") else ","
 
 
 def _nearest(cells: tuple[Cell, ...], x: float, y: float) -> Cell | None:

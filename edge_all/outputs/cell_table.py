@@ -1,0 +1,75 @@
+"""The rows of the tables of cells: the same in ``cells.csv``, ``cells.xlsx`` and ``cells.parquet``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from edge_all.files.run_folder import RunFolder
+from edge_all.results import FieldSummary
+
+__all__ = ["COLUMNS", "cell_rows"]
+
+COLUMNS: dict[str, type] = {
+    "slide": str,
+    "image": str,
+    "id": int,
+    "kind": str,
+    "reason": str,
+    "label": str,
+    "probability": float,
+    "out_of_distribution": float,
+    "centroid_x": float,
+    "centroid_y": float,
+    "bbox_x": int,
+    "bbox_y": int,
+    "bbox_width": int,
+    "bbox_height": int,
+    "area": int,
+    "area_um2": float,
+    "diameter_um": float,
+    "roundness": float,
+    "nucleus_centroid_x": float,
+    "nucleus_centroid_y": float,
+    "nucleus_bbox_x": int,
+    "nucleus_bbox_y": int,
+    "nucleus_bbox_width": int,
+    "nucleus_bbox_height": int,
+    "nucleus_area": int,
+    "nucleus_area_um2": float,
+    "nucleus_to_cytoplasm": float,
+    "microns_per_pixel": float,
+    "crop": str,
+    "model": str,
+    "model_version": str,
+    "model_variant": str,
+    "card_sha256": str,
+    "provider": str,
+}
+"""The columns, left to right, and what they hold. Positions and sizes are in pixels of the image, or in the unit that a
+name ends with, where the size of a pixel is known. ``diameter_um`` is that of a circle of the cell's area; ``crop`` is
+the cell's picture within the folder of the run."""
+
+
+def cell_rows(folder: RunFolder, fields: Iterable[FieldSummary]) -> Iterator[dict[str, Any]]:
+    """One row for each cell of each field, candidates and rejected.
+
+    Fields without a cell have no row; `fields.jsonl` lists every field.
+
+    Args:
+        folder: of the run, which names the pictures of the cells.
+        fields: the results, in the order of the rows.
+
+    Yields:
+        A value for each of `COLUMNS`, floats rounded to what they are worth; None where it is not known.
+    """
+    for field in fields:
+        for row in field.rows():
+            crop = None
+            if row["kind"] == "candidate":
+                crop = folder.crop(field.image, row["id"]).relative_to(folder.path).as_posix()
+            yield {name: _rounded(name, {**row, "crop": crop}[name]) for name in COLUMNS}
+
+
+def _rounded(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a row holds
+    return round(value, 2 if "centroid" in name else 6) if isinstance(value, float) else value
