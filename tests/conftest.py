@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,19 @@ settings.load_profile("edge-all")
 def no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep tests, and the processes that they start, from reading or writing the user's own cache."""
     os.environ["EDGE_ALL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[int], None]:
+    """Makes standard output, which ``capsys`` reads, a terminal of so many columns without colours."""
+    del capsys
+
+    def make(columns: int) -> None:
+        for name, value in (("COLUMNS", str(columns)), ("LINES", "25"), ("TERM", "dumb")):
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    return make
 
 
 @pytest.fixture(scope="session")

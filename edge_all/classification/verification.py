@@ -1,16 +1,20 @@
-"""Proof that a model package does on this machine what it did where it was tested."""
+"""Proof that a model package does on this machine what it did where it was tested, and is what its maker signed."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from edge_all.classification.classifier import Classifier
+from edge_all.model.card import VariantName
 from edge_all.model.golden import GOLDEN_TOLERANCE, golden_crops
 from edge_all.model.package import ModelPackage
+from edge_all.model.trust import SignatureState, signature_state, signed_only
 
-__all__ = ["GoldenCheck", "check_golden", "check_networks"]
+__all__ = ["GoldenCheck", "PackageCheck", "check_golden", "check_networks", "check_package"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,75 @@ class GoldenCheck:
     def passed(self) -> bool:
         """True where nothing contradicts the card."""
         return self.largest_difference is None or self.largest_difference <= self.tolerance
+
+    @property
+    def json_difference(self) -> float | None:
+        """The difference for JSON, which knows no infinity: None also where there are more answers than crops."""
+        found = self.largest_difference
+        return found if found is not None and math.isfinite(found) else None
+
+
+@dataclass(frozen=True, slots=True)
+class PackageCheck:
+    """What this machine makes of a package of which every hash is right.
+
+    Attributes:
+        package: the package.
+        networks: the golden answers of each network.
+        signature: what is known of its signature.
+        accepted: whether this station takes a package with such a signature.
+    """
+
+    package: ModelPackage
+    networks: dict[VariantName, GoldenCheck]
+    signature: SignatureState
+    accepted: bool
+
+    @property
+    def passed(self) -> bool:
+        """True where nothing contradicts the card or the signature, and the station takes the package."""
+        answers = all(check.passed for check in self.networks.values())
+        return answers and self.accepted and self.signature.status != "changed"
+
+    def to_json(self) -> dict[str, Any]:
+        """The check as JSON-ready values."""
+        card = self.package.card
+        return {
+            "name": card.name,
+            "version": card.version,
+            "path": str(self.package.path),
+            "passed": self.passed,
+            "networks": {
+                variant: {
+                    "file": card.variants[variant].file,
+                    "sha256": card.variants[variant].sha256,
+                    "golden_answers": None if check.largest_difference is None else check.passed,
+                    "largest_difference": check.json_difference,
+                    "tolerance": check.tolerance,
+                }
+                for variant, check in self.networks.items()
+            },
+            "signature": {"status": self.signature.status, "key": self.signature.key, "signer": self.signature.signer},
+            "accepted": self.accepted,
+        }
+
+
+def check_package(package: ModelPackage) -> PackageCheck:
+    """Open every network of a package, compare each with its golden answers, and look at the signature.
+
+    Args:
+        package: as loaded, which compares every hash.
+
+    Raises:
+        ModelError: a foreign network, one that the card is not about, or one that fails.
+        RuntimeSetupError: no ONNX Runtime to open it with.
+        UsageError, InputNotFoundError: a file among the trusted keys is none.
+    """
+    networks = {
+        variant: check_golden(Classifier(package, variant=variant, device="cpu")) for variant in package.card.variants
+    }
+    signature = signature_state(package)
+    return PackageCheck(package, networks, signature, signature.accepted or not signed_only())
 
 
 def check_networks(package: ModelPackage) -> None:

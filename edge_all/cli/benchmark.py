@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_all.cli.json_output import JsonOption, print_json
 from edge_all.cli.options import ModelOption
 from edge_all.cli.process import lean_process
 
@@ -56,7 +56,7 @@ def benchmark(
     fail_over: Annotated[
         str | None, typer.Option(help="With --compare: how much slower is too slow; 10% if not given.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Say where the time goes on this machine, beside what ONNX Runtime alone needs.
 
@@ -96,7 +96,7 @@ def benchmark(
         if out is not None:
             _write(out, report, record)
     if as_json:
-        typer.echo(json.dumps(record, indent=2))
+        print_json(record)
     else:
         print_report(report, comparison)
     warning = disturbed_sentence(report)

@@ -10,7 +10,7 @@ from rich.text import Text
 from edge_all.benchmark.compare import Comparison
 from edge_all.benchmark.run_figures import BARE, OF_THE_RUN, WHOLE, BenchmarkReport, ConfigurationFigures, VariantRatio
 from edge_all.benchmark.timing import Samples
-from edge_all.cli.tables import readable_table
+from edge_all.cli.tables import ReadableTable, output_console
 from edge_all.results import INTENDED_USE
 from edge_all.wording.percentages import percent
 
@@ -34,7 +34,7 @@ def print_report(report: BenchmarkReport, comparison: Comparison | None = None) 
         report: the run.
         comparison: with an earlier one, which is printed below.
     """
-    console = Console()
+    console = output_console()
     hardware, software, images = report.machine["hardware"], report.machine["software"], report.images
     vnni = {True: "VNNI", False: "no VNNI", None: "VNNI unknown"}[hardware["vnni"]]
     console.print(Text(f"{hardware['processor']}, {hardware['cores_usable']} usable cores, {vnni}", style="bold"))
@@ -44,24 +44,24 @@ def print_report(report: BenchmarkReport, comparison: Comparison | None = None) 
     )
     for number, figures in enumerate(report.configurations):
         console.print(Text(f"\n{figures.model.name} {figures.model.version}: {figures.name}", style="bold"))
-        _print_runs(console, figures, images["fields"], images["cells"])
+        _print_runs(figures, images["fields"], images["cells"])
         if number == 0:
             _print_legend(console, figures)
-        _print_samples(console, "stages by themselves, ms", figures.stages, images["fields"], images["cells"])
+        _print_samples("stages by themselves, ms", figures.stages, images["fields"], images["cells"])
         of_fields, of_sums = figures.segmentation_over_decoding
         console.print(Text(f"segmentation over decoding: {of_fields:.2f} (median of the fields), {of_sums:.2f} (sums)"))
-        _print_samples(console, "start of a process, ms", figures.processes.startup)
-        _print_samples(console, "commands from process start to exit, ms", figures.processes.commands)
+        _print_samples("start of a process, ms", figures.processes.startup)
+        _print_samples("commands from process start to exit, ms", figures.processes.commands)
         batches = {f"batches of {size}": samples for size, samples in figures.batches.items()}
-        _print_samples(console, "bare ONNX Runtime, ms a cell", batches)
+        _print_samples("bare ONNX Runtime, ms a cell", batches)
         memory = figures.processes.peak_memory_mb
         console.print(Text(f"peak memory over all images: {'unknown' if memory is None else f'{memory:.0f} MB'}"))
     if report.fp32_over_int8:
-        _print_ratios(console, report.fp32_over_int8)
+        _print_ratios(report.fp32_over_int8)
     for name, reason in report.missing.items():
         console.print(Text(f"Not measured: {name} ({reason})"))
     if comparison is not None:
-        _print_comparison(console, comparison)
+        _print_comparison(comparison)
     console.print(Text(INTENDED_USE, style="bold"))
 
 
@@ -93,8 +93,8 @@ def _growth(comparison: Comparison) -> str:
     return f"+{100 * comparison.allowed:g} %"
 
 
-def _print_comparison(console: Console, comparison: Comparison) -> None:
-    table = readable_table(
+def _print_comparison(comparison: Comparison) -> None:
+    table = ReadableTable(
         "configuration",
         "figure",
         "before",
@@ -105,22 +105,20 @@ def _print_comparison(console: Console, comparison: Comparison) -> None:
     )
     for change in comparison.changes:
         words = Text(f"{100 * (change.ratio - 1):+.1f} %", style="bold red" if change.slower else "")
-        table.add_row(
-            Text(str(change.configuration)), Text(change.figure), f"{change.before:.1f}", f"{change.now:.1f}", words
-        )
-    console.print(table)
+        table.add_row(str(change.configuration), change.figure, f"{change.before:.1f}", f"{change.now:.1f}", words)
+    table.print()
 
 
-def _print_ratios(console: Console, ratios: Sequence[VariantRatio]) -> None:
-    table = readable_table("FP32 over INT8, median times", BARE, WHOLE, fold=("FP32 over INT8, median times",))
+def _print_ratios(ratios: Sequence[VariantRatio]) -> None:
+    table = ReadableTable("FP32 over INT8, median times", BARE, WHOLE, fold=("FP32 over INT8, median times",))
     for ratio in ratios:
         place = f"{ratio.provider.removesuffix('ExecutionProvider')}, {ratio.threads} thread{'s' * (ratio.threads > 1)}"
-        table.add_row(Text(place), f"{ratio.bare:.2f}", f"{ratio.whole:.2f}")
-    console.print(table)
+        table.add_row(place, f"{ratio.bare:.2f}", f"{ratio.whole:.2f}")
+    table.print()
 
 
-def _print_runs(console: Console, figures: ConfigurationFigures, fields: int, cells: int) -> None:
-    table = readable_table(
+def _print_runs(figures: ConfigurationFigures, fields: int, cells: int) -> None:
+    table = ReadableTable(
         "all images",
         "median\ns",
         "range\ns",
@@ -142,7 +140,7 @@ def _print_runs(console: Console, figures: ConfigurationFigures, fields: int, ce
             f"{samples.median / floor:.2f}",
             f"{figures.computing[name].median / 1e3:.2f}",
         )
-    console.print(table)
+    table.print()
 
 
 def _print_legend(console: Console, figures: ConfigurationFigures) -> None:
@@ -152,11 +150,9 @@ def _print_legend(console: Console, figures: ConfigurationFigures) -> None:
             console.print(Text(f"{word}: {meaning}"))
 
 
-def _print_samples(
-    console: Console, title: str, rows: dict[str, Samples], fields: int | None = None, cells: int | None = None
-) -> None:
+def _print_samples(title: str, rows: dict[str, Samples], fields: int | None = None, cells: int | None = None) -> None:
     rates = () if fields is None else ("fields\n/s", "cells\n/s")
-    table = readable_table(title, "n", "p50", "p90", "p95", "p99", *rates, fold=(title,))
+    table = ReadableTable(title, "n", "p50", "p90", "p95", "p99", *rates, fold=(title,))
     for name, samples in rows.items():
         n = len(samples.milliseconds)
         # One sample is its own percentiles: saying it once is enough.
@@ -165,7 +161,7 @@ def _print_samples(
             figures += [""] * (4 - len(figures))
             figures += [_short(number / max(samples.total, 1e-6) * 1e3) for number in (fields, cells)]
         table.add_row(name, str(n), *figures)
-    console.print(table)
+    table.print()
 
 
 def _short(value: float) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_all.cli.json_output import JsonOption, print_json
 from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, VariantOption
 from edge_all.cli.process import lean_process
 
@@ -27,7 +27,7 @@ def classify(
     variant: VariantOption = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Judge images that show one cell each; the cell in the middle is the one that is judged."""
     lean_process()
@@ -40,25 +40,18 @@ def classify(
 
     results = tuple(Screener(model, variant, device, threads).classify(sources))
     if as_json:
-        typer.echo(json.dumps([result.to_json() for result in results], indent=2))
+        print_json([result.to_json() for result in results])
     else:
         _print_table(results)
     raise typer.Exit(0 if all(result.status == "ok" for result in results) else 1)
 
 
 def _print_table(results: tuple[CropResult, ...]) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    from edge_all.cli.tables import readable_table
+    from edge_all.cli.tables import ReadableTable
     from edge_all.results import INTENDED_USE
 
-    table = readable_table(
-        "image", "label", "probability\nof ALL", "note", fold=("image", "note"), caption=INTENDED_USE
-    )
+    table = ReadableTable("image", "label", "probability\nof ALL", "note", fold=("image", "note"), caption=INTENDED_USE)
     for result in results:
         probability = "" if result.probability is None else f"{result.probability:.3f}"
-        table.add_row(
-            Text(result.image), result.label or result.status, probability, Text(result.error or result.note or "")
-        )
-    Console().print(table)
+        table.add_row(result.image, result.label or result.status, probability, result.error or result.note or "")
+    table.print()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edge_all.cli.json_output import JsonOption, print_json
 from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, VariantOption
 from edge_all.cli.process import lean_process
 
@@ -28,6 +29,7 @@ def demo(
     variant: VariantOption = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Render sample fields, screen them, and say where the report is.
 
@@ -41,14 +43,17 @@ def demo(
     from edge_all.runs.screening_run import refuse_run_of_other_images, screen_to_folder
 
     refuse_run_of_other_images(out, demo_files(out / FIELDS_FOLDER))
-    typer.echo(DEMO_NOTICE)
+    typer.echo(DEMO_NOTICE, err=as_json)
     paths = write_demo_fields(out / FIELDS_FOLDER)
     from edge_all.api.screener import Screener
     from edge_all.inputs import find_images
 
     screener = Screener(model, variant, device, threads)
-    with field_progress(len(paths), quiet=False) as on_field:
+    with field_progress(len(paths), quiet=as_json) as on_field:
         # Run again in the same folder, it takes the results that are there.
         summary = screen_to_folder(find_images(paths), screener, out, resume=True, on_field=on_field)
+    if as_json:
+        print_json([slide.to_json() for slide in summary.slides])
+        return
     print_slides(summary.slides)
     typer.echo(f"Report: {RunFolder(out, {}).report}")

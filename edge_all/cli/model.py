@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_all.cli.json_output import JsonOption, print_json
+
 if TYPE_CHECKING:
+    from edge_all.classification.verification import PackageCheck
     from edge_all.model.package import ModelPackage
     from edge_all.model.store import StoredPackage
 
@@ -22,7 +24,6 @@ _PackageArgument = Annotated[
         help="Installed model's name (name or name@version), or a package folder; else the embedded one.",
     ),
 ]
-_JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +40,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, no_args_is_help=True)
 
 
-def list_(as_json: _JsonOption = False) -> None:
+def list_(as_json: JsonOption = False) -> None:
     """Which models there are. Exit status 1 where one of them cannot be used."""
     from edge_all.model.store import list_packages
     from edge_all.model.trust import signature_state, signed_only
@@ -61,7 +62,7 @@ def list_(as_json: _JsonOption = False) -> None:
             }
             for one in stored
         ]
-        typer.echo(json.dumps(records, indent=2))
+        print_json(records)
     else:
         rows = [
             (
@@ -83,14 +84,14 @@ def list_(as_json: _JsonOption = False) -> None:
 def show(
     model: _PackageArgument = None,
     full: Annotated[bool, typer.Option("--full", help="Print the whole card: training, folds, gate, tools.")] = False,
-    as_json: _JsonOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """The model card: what the model is and is not for, how good it is, and what not to trust it with."""
     from edge_all.model.store import find_package
 
     package = find_package(model)
     if as_json:
-        typer.echo(json.dumps(package.card.to_json(), indent=2, ensure_ascii=False))
+        print_json(package.card.to_json())
     elif full:
         _print_card(package)
     else:
@@ -108,53 +109,45 @@ def verify(
             "installed; else the embedded one.",
         ),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Check every hash and the signature, open every network, and compare each with its golden answers on this machine.
 
     Exit status 1 where one of them is wrong, or where this station does not accept the package.
     """
+    from edge_all.classification.verification import check_package
     from edge_all.model.package import sha256_of
     from edge_all.model.store import find_package, unpacked_package
 
+    archive: dict[str, str] | None = None
     if model is not None and Path(model).is_file():
         with unpacked_package(Path(model)) as package:
-            passed = _verify(package) and _say_signature(package)
-        typer.echo(f"{sha256_of(Path(model))}  {model}")
+            found = check_package(package)
+        archive = {"path": model, "sha256": sha256_of(Path(model))}
     else:
-        package = find_package(model)
-        passed = _verify(package) and _say_signature(package)
-    raise typer.Exit(0 if passed else 1)
+        found = check_package(find_package(model))
+    if as_json:
+        print_json({**found.to_json(), "archive": archive})
+    else:
+        _print_check(found)
+        if archive is not None:
+            typer.echo(f"{archive['sha256']}  {archive['path']}")
+    raise typer.Exit(0 if found.passed else 1)
 
 
-def _verify(package: ModelPackage) -> bool:
-    """Compare the networks of a package with their golden answers, and print what was found."""
-    from edge_all.classification.classifier import Classifier
-    from edge_all.classification.verification import check_golden
-
+def _print_check(found: PackageCheck) -> None:
     rows = []
-    passed = True
-    for variant, block in package.card.variants.items():
-        check = check_golden(Classifier(package, variant=variant, device="cpu"))
-        passed &= check.passed
+    for variant, check in found.networks.items():
+        block = found.package.card.variants[variant]
         if check.largest_difference is None:
             golden = "the card carries none"
         else:
             golden = f"{'met' if check.passed else 'MISSED'}, difference {check.largest_difference:.2g}"
         rows.append((variant, block.file, block.sha256, golden))
     _print_table(("variant", "file", "SHA-256, verified", "golden answers"), rows)
-    return passed
-
-
-def _say_signature(package: ModelPackage) -> bool:
-    """Print what this station makes of the signature; false where it does not take the package."""
-    from edge_all.model.trust import signature_state, signed_only
-
-    state = signature_state(package)
-    typer.echo(f"Signature: {state.words}")
-    refused = signed_only() and not state.accepted
-    if refused:
+    typer.echo(f"Signature: {found.signature.words}")
+    if not found.accepted:
         typer.echo("This station accepts signed packages only: this one is NOT accepted.")
-    return not refused and state.status != "changed"
 
 
 def install(
@@ -231,22 +224,20 @@ def trust(
 
 
 def _print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.text import Text
-
-    from edge_all.cli.tables import readable_table
+    from edge_all.cli.tables import ReadableTable
     from edge_all.results import INTENDED_USE
 
-    table = readable_table(*columns, fold=columns, caption=INTENDED_USE)
+    table = ReadableTable(*columns, fold=columns, caption=INTENDED_USE)
     for row in rows:
-        table.add_row(*map(Text, row))
-    Console().print(table)
+        table.add_row(*row)
+    table.print()
 
 
 def _print_card(package: ModelPackage) -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.tree import Tree
+
+    from edge_all.cli.tables import output_console
 
     card = package.card
     tree = Tree(f"[bold]{escape(card.name)} {escape(card.version)}[/bold]  {escape(str(package.path))}")
@@ -254,7 +245,7 @@ def _print_card(package: ModelPackage) -> None:
     shown = ("intended_use", "architecture", "created", "limitations", "evaluation", "training", "variants")
     for key in (*shown, "preprocessing", "tools"):
         _grow(tree, key, record[key])
-    Console().print(tree, soft_wrap=False)
+    output_console().print(tree)
 
 
 def _grow(tree: Any, key: str, value: Any) -> None:  # noqa: ANN401  a branch of rich, and whatever JSON holds

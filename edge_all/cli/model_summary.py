@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from edge_all.cli.tables import readable_table
+from edge_all.cli.tables import ReadableTable, output_console
 from edge_all.model.card import ModelCard, Variant
 from edge_all.model.figures import CardFigures, package_figures
 from edge_all.model.gate_limits import other_limits
@@ -24,7 +24,7 @@ def print_summary(package: ModelPackage) -> None:
     card = package.card
     others = ", ".join(name for name in card.classes if name != card.positive_class)
     side, factor = card.preprocessing.input_size, card.preprocessing.factor
-    console = Console()
+    console = output_console()
     console.print(Text(f"{card.name} {card.version}", style="bold"))
     console.print(Text(str(package.path)))
     facts = Table.grid(padding=(0, 2))
@@ -37,22 +37,22 @@ def print_summary(package: ModelPackage) -> None:
     ):
         facts.add_row(Text(name, style="cyan"), Text(words))
     console.print(facts)
-    console.print(_variants(package))
+    _variants(package).print()
     groups = package_figures(card)
     _print_part(console, "Figures, with their 95 % intervals", [_figures(group) for group in groups])
     _print_part(console, "Known limitations", [Text(sentence) for sentence in card.limitations])
     console.print(Text("Training data, folds, checks of the gate and all else: --full; for programs: --json"))
 
 
-def _variants(package: ModelPackage) -> Table:
-    table = readable_table("variant", "MB", "non-ALL below", "ALL from", "gate", fold=("gate",))
+def _variants(package: ModelPackage) -> ReadableTable:
+    table = ReadableTable("variant", "MB", "non-ALL below", "ALL from", "gate", fold=("gate",))
     for name, variant in package.card.variants.items():
         table.add_row(
             name,
             f"{package.variant_file(name).stat().st_size / 1e6:.1f}",
             f"{variant.thresholds.non_all_below:.3f}",
             f"{variant.thresholds.all_from:.3f}",
-            Text(_gate_words(name, variant, package.card)),
+            _gate_words(name, variant, package.card),
         )
     return table
 
@@ -96,5 +96,5 @@ def _print_part(console: Console, title: str, entries: list[Text]) -> None:
     for entry in entries:
         line = Table.grid(padding=(0, 1))
         line.add_row("-", entry)
-        items.append(Padding(line, (0, 0, 0, 2)))
+        items.append(Padding(line, (0, 0, 0, 2), expand=False))
     console.print(*items, sep="")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_all.cli.json_output import JsonOption, print_json
 from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, VariantOption
 from edge_all.cli.process import lean_process
 
@@ -53,9 +53,7 @@ def screen(
         ),
     ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted run in the folder.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the slide results as JSON instead of a table.")
-    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Find ALL cells in microscope fields, and judge each slide.
 
@@ -94,7 +92,7 @@ def screen(
         typer.secho(f"Interrupted. What was judged is in {out}; go on with --resume.", err=True)
         raise typer.Exit(130) from None
     if as_json:
-        typer.echo(json.dumps([slide.to_json() for slide in summary.slides], indent=2))
+        print_json([slide.to_json() for slide in summary.slides])
     else:
         print_slides(summary.slides)
         if stop_when_settled:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edge_all.cli.json_output import JsonOption, print_json
 from edge_all.cli.process import lean_process
 
 if TYPE_CHECKING:
-    from edge_all.results import FieldResult
+    from edge_all.results import FieldSummary
 
 __all__ = ["register"]
 
@@ -26,6 +28,7 @@ def segment(
     microns_per_pixel: Annotated[
         float | None, typer.Option(min=0.01, max=10.0, help="Physical size of a pixel, where it is known.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Find the white cells, and write them as label images and crops; nothing is classified.
 
@@ -37,25 +40,46 @@ def segment(
 
     sources = find_images(paths)
     say_what_is_left_out(sources)
-    from rich.console import Console
-    from rich.text import Text
-
-    from edge_all.cli.tables import readable_table
     from edge_all.files.run_folder import FIELDS_FILE
     from edge_all.runs.segmentation_run import segment_to_folder
 
-    table = readable_table("image", "candidates", "rejected", "note", fold=("image", "note"))
-    failed = False
-    for field in segment_to_folder(sources, out, microns_per_pixel=microns_per_pixel):
-        failed |= field.status != "ok"
+    # Without outlines: those of a thousand fields do not fit into memory.
+    fields = [field.summary() for field in segment_to_folder(sources, out, microns_per_pixel=microns_per_pixel)]
+    if as_json:
+        print_json([_record(field) for field in fields])
+    else:
+        _print_table(fields)
+        typer.echo(f"Label images, crops and {FIELDS_FILE}: {out}")
+    raise typer.Exit(0 if all(field.status == "ok" for field in fields) else 1)
+
+
+def _record(field: FieldSummary) -> dict[str, Any]:
+    """What was found in an image, in numbers; each cell stands in ``fields.jsonl``."""
+    candidates = len(field.candidates)
+    return {
+        "image": field.image,
+        "slide": field.slide,
+        "status": field.status,
+        "error": field.error,
+        "candidates": candidates,
+        "rejected": len(field.cells) - candidates,
+        "microns_per_pixel": field.microns_per_pixel,
+        "microns_per_pixel_from": field.microns_per_pixel_from,
+    }
+
+
+def _print_table(fields: Sequence[FieldSummary]) -> None:
+    from edge_all.cli.tables import ReadableTable
+    from edge_all.results import INTENDED_USE
+
+    table = ReadableTable("image", "candidates", "rejected", "note", fold=("image", "note"), caption=INTENDED_USE)
+    for field in fields:
         candidates = len(field.candidates)
-        table.add_row(Text(field.image), str(candidates), str(len(field.cells) - candidates), Text(_note(field)))
-    Console().print(table)
-    typer.echo(f"Label images, crops and {FIELDS_FILE}: {out}")
-    raise typer.Exit(1 if failed else 0)
+        table.add_row(field.image, str(candidates), str(len(field.cells) - candidates), _note(field))
+    table.print()
 
 
-def _note(field: FieldResult) -> str:
+def _note(field: FieldSummary) -> str:
     """What went wrong, or which size of a pixel was taken from the file."""
     if field.error is not None or field.microns_per_pixel_from in (None, "given"):
         return field.error or ""

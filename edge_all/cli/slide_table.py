@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.text import Text
 
-from edge_all.cli.tables import readable_table
+from edge_all.cli.tables import SPLIT, ReadableTable, output_console
 from edge_all.results import INTENDED_USE, SlideResult
 from edge_all.wording.percentages import percent, percent_range
 
@@ -18,8 +17,8 @@ def print_slides(slides: Sequence[SlideResult]) -> None:
     """Print one row per slide, the reasons in full below, and the intended use."""
     some_stopped = any(slide.stopped_early for slide in slides)
     # As narrow as they can be, for the sake of the slide's name.
-    headings = ("slide", "verdict", "ALL", "non-\nALL", "inde-\ntermi-\nnate", "ALL fraction\n95 % interval")
-    table = readable_table(*headings, *(("images\nlooked\nat",) if some_stopped else ()), fold=("slide",))
+    headings = ("slide", "verdict", "ALL", "non-\nALL", f"inde{SPLIT}termi{SPLIT}nate", "ALL fraction\n95 % interval")
+    table = ReadableTable(*headings, *(("images\nlooked\nat",) if some_stopped else ()), fold=("slide",))
     for slide in slides:
         fraction = "no cell judged"
         if slide.all_fraction is not None and slide.all_fraction_interval is not None:
@@ -27,9 +26,9 @@ def print_slides(slides: Sequence[SlideResult]) -> None:
         counts = (str(slide.cells[label]) for label in ("ALL", "non-ALL", "indeterminate"))
         looked_at = sum(slide.fields.values())
         images = (f"{looked_at} of {looked_at + slide.images_not_looked_at}",) if some_stopped else ()
-        table.add_row(Text(slide.slide), slide.verdict, *counts, fraction, *images)
-    console = Console()
-    console.print(table)
+        table.add_row(slide.slide, slide.verdict, *counts, fraction, *images)
+    table.print()
+    console = output_console()
     for slide in slides:
         console.print(Text(f"{slide.slide}: {' '.join((slide.reason, *slide.warnings))}"))
     console.print(Text(INTENDED_USE, style="bold"))

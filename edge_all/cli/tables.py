@@ -1,28 +1,89 @@
-"""Tables for the terminal of which nothing is cut: 80 columns are usual, and a pipe has no more."""
+"""Tables of which nothing is lost: not a figure on a narrow terminal, not a path in a pipe."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-__all__ = ["readable_table"]
+__all__ = ["SPLIT", "ReadableTable", "output_console"]
+
+SPLIT = "\u00ad\n"
+"""Where a heading breaks within a word: a hyphen that is not there where the word stands whole."""
+PIPE_WIDTH = 100_000
+"""Columns of a pipe or a file: what is written there is as wide as it is, so that a path can be copied out of it."""
+LEAST_FOLDED = 12
+"""Columns below which names and paths stand in scraps that nobody can read."""
 
 
-def readable_table(
-    *headings: str, fold: Collection[str], title: str | None = None, caption: str | None = None
-) -> Table:
+def output_console() -> Console:
+    """Standard output: as wide as the terminal, and where it is none, as wide as what is written."""
+    return Console(width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+
+class ReadableTable:
     """A table that gives way in some columns and keeps the others on one line.
 
-    Args:
-        headings: of the columns; those that would be wider than what stands below them break with a newline.
-        fold: the headings of the columns with names, paths and sentences, which go on in further lines where the
-            terminal is narrow. The others hold figures and fixed words, of which every digit must be seen; they must
-            leave the folding ones room within 80 columns.
-        title: above the table.
-        caption: below it.
+    Where even that does not fit into the terminal, its rows stand one below the other, a line for each column.
     """
-    table = Table(title=title, caption=caption)
-    for heading in headings:
-        table.add_column(heading, overflow="fold" if heading in fold else "ellipsis", no_wrap=heading not in fold)
-    return table
+
+    def __init__(
+        self, *headings: str, fold: Collection[str], title: str | None = None, caption: str | None = None
+    ) -> None:
+        """Begin a table.
+
+        Args:
+            headings: of the columns; those that would be wider than what stands below them break with a newline,
+                within a word with `SPLIT`.
+            fold: the headings of the columns with names, paths and sentences, which go on in further lines where the
+                terminal is narrow. The others hold figures and fixed words, of which every digit must be seen; they
+                should leave the folding ones room within 80 columns.
+            title: above the table.
+            caption: below it.
+        """
+        self._headings, self._fold, self._title, self._caption = headings, fold, title, caption
+        self._rows: list[tuple[Text, ...]] = []
+
+    def add_row(self, *cells: str | Text) -> None:
+        """Add a row, a cell for each heading, of which the last may be left out; text is taken as it is."""
+        missing = ("",) * (len(self._headings) - len(cells))
+        self._rows.append(tuple(Text(cell) if isinstance(cell, str) else cell for cell in (*cells, *missing)))
+
+    def print(self) -> None:
+        """Print the table on standard output."""
+        console = output_console()
+        if self._least_width() <= console.width:
+            console.print(self._as_table())
+            return
+        if self._title is not None:
+            console.print(Text(self._title, style="italic"))
+        for row in self._rows:
+            for heading, cell in zip(self._headings, row, strict=True):
+                if not cell.plain:
+                    continue
+                words = heading.replace(SPLIT, "").replace("-\n", "-").replace("\n", " ")
+                console.print(Text(f"{words}: ", style="bold").append_text(Text(" ").join(cell.split("\n"))))
+            console.print()
+        if self._caption is not None:
+            console.print(Text(self._caption, style="italic"))
+
+    def _least_width(self) -> int:
+        """Columns of the terminal that it takes with nothing cut."""
+        width = 3 * len(self._headings) + 1
+        for number, heading in enumerate(self._headings):
+            cells = (Text(heading.replace(SPLIT, "-\n")), *(row[number] for row in self._rows))
+            widest = max(line.cell_len for cell in cells for line in cell.split("\n"))
+            width += min(widest, LEAST_FOLDED) if heading in self._fold else widest
+        return width
+
+    def _as_table(self) -> Table:
+        table = Table(title=self._title, caption=self._caption)
+        for heading in self._headings:
+            shown = Text(heading.replace(SPLIT, "-\n"))  # not Rich's markup, which brackets would be
+            table.add_column(shown, overflow="fold", no_wrap=heading not in self._fold)
+        for row in self._rows:
+            table.add_row(*row)
+        return table

@@ -191,6 +191,8 @@ def test_calibrating_publishes_a_package(
     assert "ours 1.0, recalibrated" in result.output
     assert load_package(tmp_path / "new").card.name == "ours"
     assert load_package(tmp_path / "new").card.evaluation["recalibrated_on"]["operating_point"]["value"] == 0.5
+    printed = CliRunner().invoke(app, [*command[:-1], str(tmp_path / "printed"), "--name", "ours", "--json"])
+    assert json.loads(printed.stdout)["gate"] == {}
     again = CliRunner().invoke(app, command)
     assert isinstance(again.exception, OutputError)
 

@@ -1,8 +1,9 @@
-"""Nothing that a command prints is cut at 80 columns, the width of a pipe: not a figure, not a name, not a path."""
+"""Nothing that a command prints is cut: a pipe gets every path on one line, and a narrow terminal every figure."""
 
 from __future__ import annotations
 
-import os
+import contextlib
+import json
 import re
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import cv2
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from edge_all.benchmark.compare import Change, Comparison
 from edge_all.benchmark.processes import ProcessFigures
@@ -18,6 +21,7 @@ from edge_all.benchmark.recorded import Configuration
 from edge_all.benchmark.run_figures import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
 from edge_all.benchmark.timing import Samples
 from edge_all.cli.benchmark_tables import print_report
+from edge_all.cli.main import build_app
 from edge_all.cli.slide_table import print_slides
 from edge_all.model.package import load_package
 from edge_all.model.store import store_path
@@ -26,6 +30,9 @@ from edge_all.results import ModelIdentity, ProviderReport, SlideResult
 
 COMMAND = str(Path(sys.executable).with_name("edge-all"))
 SLIDE = "slide-S-1042-of-the-northern-hospital-2026-11-25"
+NAME, VERSION = "a-model-of-the-laboratory-of-the-northern-hospital", "1.0-with-words-1"
+ECHOED = ("Report:", "Label images", "Signature:")
+"""Lines that a terminal folds itself."""
 FIELD = "field-with-a-name-that-leaves-no-room-for-anything-beside-it-in-80-columns"
 MACHINE = {"hardware": {"processor": "p", "cores_usable": 2, "vnni": True}, "software": {}}
 IMAGES = {"fields": 250, "kind": "own", "megapixels": 1250.0, "cells": 6000}
@@ -46,11 +53,6 @@ def unfolded(output: str) -> str:
 
 
 @pytest.fixture
-def eighty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-
-
-@pytest.fixture
 def slide(tmp_path: Path) -> Path:
     folder = tmp_path / SLIDE
     folder.mkdir()
@@ -60,45 +62,118 @@ def slide(tmp_path: Path) -> Path:
     return folder
 
 
-def test_no_command_cuts_what_it_prints(
-    slide: Path, tiny_package_factory: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = "a-model-of-the-laboratory-of-the-northern-hospital"
-    version = "1.0-with-words-1"
+@pytest.fixture
+def installed(tiny_package_factory: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package with a long name in a store of its own."""
     for variable in ("XDG_DATA_HOME", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(variable, str(tmp_path / "data"))
-    store = store_path() / name / version
+    store = store_path() / NAME / VERSION
     store.parent.mkdir(parents=True)
-    tiny_package_factory(name=name, version=version).rename(store)
-    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "80", "TERM": "dumb"}
+    tiny_package_factory(name=NAME, version=VERSION).rename(store)
+    return store
 
-    def shown(*arguments: str | Path) -> str:
-        done = subprocess.run(
-            [COMMAND, *map(str, arguments)],
-            capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120, check=False,
-        )  # fmt: skip
-        assert done.stdout, done.stderr
-        assert "…" not in done.stdout, done.stdout
-        return unfolded(done.stdout)
 
+def outputs_of(run: Callable[..., str], slide: Path, store: Path) -> dict[str, str]:
+    """What each verb that prints a table prints."""
+    return {
+        "screen": run("screen", slide, "--model", store, "-o", "out"),
+        "segment": run("segment", slide, "-o", "segmented"),
+        "classify": run("classify", slide, "--model", store),
+        "list": run("model", "list"),
+        "verify": run("model", "verify", store),
+        "show": run("model", "show", store),
+        "full": run("model", "show", store, "--full"),
+        "doctor": run("doctor", "--model", store),
+    }
+
+
+def whole(words: Callable[[str], str], outputs: dict[str, str], store: Path, tmp_path: Path) -> None:
+    """Every name, path and hash stands there."""
     network = load_package(store).card.variants["fp32"].sha256
-    assert SLIDE in shown("screen", slide, "-o", "out")
-    for verb in (["segment", slide, "-o", "segmented"], ["classify", slide]):
-        output = shown(*verb)
-        assert f"{FIELD}.png" in output
-        assert squeezed("whatever its name says") in output
-    models = shown("model", "list")
-    for words in (name, version, str(store)):
-        assert words in models
-    assert network in shown("model", "verify", store)
-    assert str(store) in shown("model", "show", store)
-    assert network in shown("model", "show", store, "--full")
-    assert str(tmp_path) in shown("doctor")
-    shown("screen", "--help")
+    for verb, expected in {
+        "screen": (SLIDE,),
+        "segment": (f"{FIELD}.png", words("whatever its name says")),
+        "classify": (f"{FIELD}.png", words("whatever its name says")),
+        "list": (NAME, VERSION, str(store)),
+        "verify": (network,),
+        "show": (str(store),),
+        "full": (network,),
+        "doctor": (str(tmp_path),),
+    }.items():
+        for one in expected:
+            assert one in outputs[verb], (verb, one)
+        assert "…" not in outputs[verb], verb
 
 
-@pytest.mark.usefixtures("eighty")
-def test_counts_and_fractions_of_a_slide_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pipe_gets_every_name_and_path_on_one_line(
+    slide: Path, installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")  # as some shells hand it to all that they start
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str | Path) -> str:
+        return CliRunner().invoke(build_app(), list(map(str, arguments))).stdout
+
+    whole(str, outputs_of(run, slide, installed), installed, tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are of Unix")
+def test_a_real_pipe_is_no_terminal(installed: Path) -> None:
+    done = subprocess.run([COMMAND, "model", "list"], capture_output=True, text=True, timeout=60, check=False)
+    assert str(installed) in done.stdout
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_a_terminal_cuts_nothing(
+    columns: int,
+    terminal: Callable[[int], None],
+    slide: Path,
+    installed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    terminal(columns)
+    monkeypatch.chdir(tmp_path)
+    command = typer.main.get_command(build_app())
+
+    def run(*arguments: str | Path) -> str:
+        with contextlib.suppress(SystemExit):
+            command(list(map(str, arguments)), prog_name="edge-all")
+        output = capsys.readouterr().out
+        assert all(len(line) <= columns for line in output.splitlines() if not line.startswith(ECHOED)), output
+        return unfolded(output)
+
+    whole(squeezed, outputs_of(run, slide, installed), installed, tmp_path)
+
+
+@pytest.mark.parametrize("verb", ["screen", "segment", "classify", "list", "verify", "show", "doctor"])
+def test_every_verb_that_prints_a_table_prints_json_instead(
+    verb: str, slide: Path, installed: Path, tmp_path: Path
+) -> None:
+    words = {
+        "screen": ["screen", slide, "--model", installed, "-o", tmp_path / "out"],
+        "segment": ["segment", slide, "-o", tmp_path / "out"],
+        "classify": ["classify", slide, "--model", installed],
+        "list": ["model", "list"],
+        "verify": ["model", "verify", installed],
+        "show": ["model", "show", installed],
+        "doctor": ["doctor", "--model", installed],
+    }[verb]
+    record = json.loads(CliRunner().invoke(build_app(), [*map(str, words), "--json"]).stdout)
+    if verb == "segment":
+        assert [one["status"] for one in record] == ["ok", "error"]
+        assert record[0]["candidates"] >= 1
+    if verb == "verify":
+        assert record["passed"] is True
+        assert record["networks"]["fp32"]["sha256"] == load_package(installed).card.variants["fp32"].sha256
+        assert record["signature"]["status"] == "unsigned"
+
+
+def test_counts_and_fractions_of_a_slide_are_whole(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal(80)
     cells = {"ALL": 10234, "non-ALL": 20345, "indeterminate": 1023, "rejected": 5}
     print_slides([SlideResult(SLIDE, {"ok": 900}, cells, 0.3238, (0.3187, 1.0), "indeterminate", "It is so.")])
     output = capsys.readouterr().out
@@ -108,8 +183,10 @@ def test_counts_and_fractions_of_a_slide_are_whole(capsys: pytest.CaptureFixture
     assert SLIDE in unfolded(output)
 
 
-@pytest.mark.usefixtures("eighty")
-def test_a_short_name_of_a_slide_stays_on_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_short_name_of_a_slide_stays_on_one_line(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal(80)
     cells = {"ALL": 1234, "non-ALL": 2345, "indeterminate": 123, "rejected": 5}
     slide = SlideResult(
         "S-1042", {"ok": 120}, cells, 0.3333, (0.318, 0.349), "indeterminate", "So.", images_not_looked_at=180
@@ -121,8 +198,10 @@ def test_a_short_name_of_a_slide_stays_on_one_line(capsys: pytest.CaptureFixture
     assert "…" not in output
 
 
-@pytest.mark.usefixtures("eighty")
-def test_the_figures_of_a_benchmark_are_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_figures_of_a_benchmark_are_whole(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal(80)
     few, many = Samples.of([123456.0, 198765.0]), Samples.of([1234.56] * 250)
     names = ("aggregation (run)", "tables and report (run)")
     figures = ConfigurationFigures(
@@ -151,8 +230,10 @@ def test_the_figures_of_a_benchmark_are_whole(capsys: pytest.CaptureFixture[str]
         assert f"\n{word}: " in output, "every word of the first table is explained below it"
 
 
-@pytest.mark.usefixtures("eighty")
-def test_what_changed_since_a_benchmark_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_changed_since_a_benchmark_is_whole(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal(80)
     configuration = Configuration("0" * 64, "int8", "CPUExecutionProvider", 16)
     change = Change(configuration, "commands: all images, ms", 123456.7, 234567.8, True)
     report = BenchmarkReport(MACHINE, IMAGES, 2, (), "2026-11-25")
@@ -162,3 +243,14 @@ def test_what_changed_since_a_benchmark_is_whole(capsys: pytest.CaptureFixture[s
     for word in ("123456.7", "234567.8", "+90.0 %", "allowed: +10 %"):
         assert word in output
     assert squeezed(str(configuration)) in unfolded(output)
+
+
+def test_a_terminal_too_narrow_for_the_figures_gets_a_line_for_each(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal(40)
+    cells = {"ALL": 10234, "non-ALL": 20345, "indeterminate": 1023, "rejected": 5}
+    print_slides([SlideResult("S-1", {"ok": 900}, cells, 0.3238, (0.3187, 0.329), "indeterminate", "It is so.")])
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    for line in ("slide: S-1", "verdict: indeterminate", "non-ALL: 20345", "indeterminate: 1023"):
+        assert line in lines

@@ -19,6 +19,8 @@ from edge_all.errors import EdgeAllError, InputError, InputNotFoundError, Output
 from edge_all.model.card import Thresholds
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import INTENDED_USE, ModelIdentity, ProviderReport
+from edge_all_export.evaluation import segmentation_scores
+from edge_all_export.evaluation.segmentation_scores import ScoreRow, SegmentationScores
 
 run = CliRunner()
 
@@ -56,9 +58,8 @@ def test_help_waits_for_nothing_heavy() -> None:
 
 
 def test_predictions_become_a_report_and_two_reports_a_comparison(
-    app: typer.Typer, predictions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: typer.Typer, predictions: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
     first, second = tmp_path / "first", tmp_path / "second"
     result = run.invoke(app, ["evaluate", "predictions", str(predictions), "-o", str(first), "--band", "0.2", "0.8"])
     assert result.exit_code == 0, result.output
@@ -70,16 +71,18 @@ def test_predictions_become_a_report_and_two_reports_a_comparison(
     record = json.loads((first / "evaluation.json").read_text(encoding="utf-8"))
     assert record["band"]["band"]["all_from"] == 0.8
     assert (first / "report.html").is_file()
-
     changed = predictions.with_name("changed.csv")
     changed.write_text(predictions.read_text(encoding="utf-8").replace(",1,0.", ",1,0.0"), encoding="utf-8")
-    assert run.invoke(app, ["evaluate", "predictions", str(changed), "-o", str(second)]).exit_code == 0
+    printed = run.invoke(app, ["evaluate", "predictions", str(changed), "-o", str(second), "--json"])
+    assert json.loads(printed.stdout)["cells"]["figures"].keys() == record["cells"]["figures"].keys()
     both = [str(folder / "evaluation.json") for folder in (first, second)]
     compared = run.invoke(app, ["evaluate", "compare", *both, "-o", str(tmp_path / "compared")])
     assert compared.exit_code == 0, compared.output
     assert "worse" in compared.output
     assert "…" not in compared.output
     assert (tmp_path / "compared" / "report.html").is_file()
+    printed = run.invoke(app, ["evaluate", "compare", *both, "--json"])
+    assert json.loads(printed.stdout) == json.loads((tmp_path / "compared" / "comparison.json").read_text())
 
 
 @pytest.mark.parametrize(
@@ -151,17 +154,16 @@ def test_segmentation_scores_are_shown_and_written(
     app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Path] = []
-    scores = SimpleNamespace(to_json=lambda: {"schema": 1, "dice": 0.97})
-    module = SimpleNamespace(
-        evaluate_segmentation=lambda data: asked.append(data) or scores,
-        render_table=lambda found: f"nucleus Dice {found.to_json()['dice']}",
-    )
-    monkeypatch.setitem(sys.modules, "edge_all_export.evaluation.segmentation_scores", module)
+    scores = SegmentationScores((ScoreRow("nucleus Dice", "ALL-IDB2", 0.97, 0.96, 0.98, 10, 10, 0.95),))
+    monkeypatch.setattr(segmentation_scores, "evaluate_segmentation", lambda data: asked.append(data) or scores)
     arguments = ["evaluate", "segmentation", "--data", str(tmp_path), "-o", str(tmp_path / "out")]
     result = run.invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert asked == [tmp_path]
-    assert "nucleus Dice 0.97" in result.output
+    assert "nucleus Dice" in result.output
+    assert "0.970" in result.output
     record = json.loads((tmp_path / "out" / "segmentation.json").read_text(encoding="utf-8"))
-    assert record == {"kind": "segmentation", "intended_use": INTENDED_USE, "schema": 1, "dice": 0.97}
+    assert record == {"kind": "segmentation", "intended_use": INTENDED_USE, **scores.to_json()}
+    printed = run.invoke(app, ["evaluate", "segmentation", "--data", str(tmp_path), "--json"])
+    assert json.loads(printed.stdout) == record
     assert isinstance(run.invoke(app, arguments).exception, OutputError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,14 @@ class Gain:
     figures: dict[str, tuple[float, float, float]]
     heads: int
     refused: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as JSON-ready values; None for a figure that is not known."""
+        figures = {
+            name: dict(zip(("mean", "least", "greatest"), (_known(value) for value in values), strict=True))
+            for name, values in self.figures.items()
+        }
+        return {"cells": self.cells, "figures": figures, "heads": self.heads, "refused": self.refused}
 
 
 def measure_gains(
@@ -98,6 +107,10 @@ def gain_table(gains: Sequence[Gain]) -> str:
     return "\n".join(
         [*lines, "", f"Means over {DRAWS} draws of half of the groups, least and greatest. {INTENDED_USE}"]
     )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _after(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_all.cli.json_output import JsonOption, print_json
 from edge_all_calibration.cli.options import (
     CellsOption,
     PackageArgument,
@@ -41,6 +42,7 @@ def calibrate(
     sensitivity: SensitivityOption = None,
     threshold: ThresholdOption = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
+    as_json: JsonOption = False,
     *,
     limits: GateLimits,
 ) -> None:
@@ -49,7 +51,7 @@ def calibrate(
     Exit status: 0 done, 1 a variant does not pass the gate, 2 nothing was published.
     """
     from edge_all.model.store import find_package, require_free_name, require_installable_name
-    from edge_all_calibration.cli.reporting import parse_policy, print_gate, print_skipped, step_progress
+    from edge_all_calibration.cli.reporting import gate_json, parse_policy, print_gate, print_skipped, step_progress
     from edge_all_calibration.labelled_cells.cell_folder import read_cells
     from edge_all_calibration.releasing.publishing import published_folder
     from edge_all_calibration.releasing.recalibration import recalibrate
@@ -76,6 +78,9 @@ def calibrate(
             limits=limits,
             progress=progress,
         )
-    print_gate(reports)
-    typer.echo(f"{name} {version}, recalibrated: {output}")
+    if as_json:
+        print_json({"name": name, "version": version, "path": str(output), "gate": gate_json(reports)})
+    else:
+        print_gate(reports)
+        typer.echo(f"{name} {version}, recalibrated: {output}")
     raise typer.Exit(0 if all(report.passed for report in reports) else 1)

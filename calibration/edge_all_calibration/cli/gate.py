@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_all.cli.json_output import JsonOption, print_json
 from edge_all_calibration.cli.options import (
     CellsOption,
     PackageArgument,
@@ -35,7 +35,7 @@ def gate(
         str | None,
         typer.Option("--reference", help="Package with the FP32 of the same model, where MODEL holds none."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+    as_json: JsonOption = False,
     *,
     limits: GateLimits,
 ) -> None:
@@ -46,7 +46,7 @@ def gate(
     Exit status: 0 all passed, 1 one did not or there was no FP32 to judge by, 2 wrong usage or nothing could run.
     """
     from edge_all.model.store import find_package
-    from edge_all_calibration.cli.reporting import print_gate, print_skipped, step_progress
+    from edge_all_calibration.cli.reporting import gate_json, print_gate, print_skipped, step_progress
     from edge_all_calibration.labelled_cells.cell_folder import read_cells
     from edge_all_calibration.releasing.recalibration import gate_package
 
@@ -59,7 +59,7 @@ def gate(
         other = None if reference is None else find_package(reference)
         reports = gate_package(package, labelled, limits, progress, reference=other)
     if as_json:
-        typer.echo(json.dumps({report.variant: report.to_json() for report in reports}, indent=2))
+        print_json(gate_json(reports))
     else:
         print_gate(reports)
     raise typer.Exit(0 if all(report.passed for report in reports) else 1)
@@ -90,6 +90,6 @@ def _print_figures(
             }
             for name, figures in found.items()
         }
-        typer.echo(json.dumps(records, indent=2))
+        print_json(records)
     else:
         print_figures(found, cells.counts(), reason)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_all.errors import UsageError
 from edge_all.model.card import VARIANTS, VariantName
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from edge_all_calibration.releasing.release import Release
 
 __all__ = [
+    "gate_json",
     "parse_policy",
     "parse_variants",
     "print_figures",
     "print_gate",
     "print_release",
     "print_skipped",
+    "release_json",
     "step_progress",
 ]
 
@@ -86,16 +88,14 @@ def step_progress() -> Iterator[Callable[[str], None]]:
 
 def print_gate(reports: Sequence[GateReport]) -> None:
     """Print the gate's reports as one table a variant."""
-    from rich.console import Console
-
-    from edge_all.cli.tables import readable_table
+    from edge_all.cli.tables import ReadableTable, output_console
     from edge_all.results import INTENDED_USE
 
-    console = Console()
+    console = output_console()
     for report in reports:
         outcome = "passed" if report.passed else "REJECTED"
         counts = report.cells
-        table = readable_table(
+        table = ReadableTable(
             "figure",
             "value",
             "95 % interval",
@@ -113,21 +113,46 @@ def print_gate(reports: Sequence[GateReport]) -> None:
                 f"{'±' if check.either_way else ''}{check.limit:g}",
                 "ok" if check.passed else "FAILED",
             )
-        console.print(table)
+        table.print()
         for line in report.differing:
             console.print(f"  verdict differs on {line}", markup=False)
 
 
+def gate_json(reports: Sequence[GateReport]) -> dict[str, Any]:
+    """The gate's reports by variant, JSON-ready."""
+    return {report.variant: report.to_json() for report in reports}
+
+
+def release_json(package: Path, release: Release) -> dict[str, Any]:
+    """What a release made, JSON-ready: what `print_release` prints."""
+    return {
+        "name": release.card.name,
+        "version": release.card.version,
+        "path": str(package),
+        "variants": {
+            name: {
+                "file": variant.file,
+                "bytes": (package / variant.file).stat().st_size,
+                "temperature": variant.temperature,
+                "non_all_below": variant.thresholds.non_all_below,
+                "all_from": variant.thresholds.all_from,
+            }
+            for name, variant in release.card.variants.items()
+        },
+        "gate": gate_json(release.reports),
+        "rejected": [report.variant for report in release.rejected],
+        "limitations": list(release.card.limitations),
+    }
+
+
 def print_figures(figures: Mapping[VariantName, Mapping[str, Estimate]], cells: dict[str, int], reason: str) -> None:
     """Print figures that were held against nothing, and why they were not."""
-    from rich.console import Console
-
-    from edge_all.cli.tables import readable_table
+    from edge_all.cli.tables import ReadableTable, output_console
     from edge_all.results import INTENDED_USE
 
-    console = Console()
+    console = output_console()
     for variant, found in figures.items():
-        table = readable_table(
+        table = ReadableTable(
             "figure",
             "value",
             "95 % interval",
@@ -142,19 +167,17 @@ def print_figures(figures: Mapping[VariantName, Mapping[str, Estimate]], cells: 
                 f"{figure.value:.4f}" if known else "unknown",
                 f"{figure.low:.4f} to {figure.high:.4f}" if known else "",
             )
-        console.print(table)
+        table.print()
     console.print(reason, style="yellow", markup=False)
 
 
 def print_release(package: Path, release: Release) -> None:
     """Print what a release made."""
-    from rich.console import Console
-
-    from edge_all.cli.tables import readable_table
+    from edge_all.cli.tables import ReadableTable, output_console
     from edge_all.results import INTENDED_USE
 
     print_gate(release.reports)
-    table = readable_table("variant", "MB", "temperature", "non-ALL below", "ALL from", fold=(), caption=INTENDED_USE)
+    table = ReadableTable("variant", "MB", "temperature", "non-ALL below", "ALL from", fold=(), caption=INTENDED_USE)
     for name, variant in release.card.variants.items():
         table.add_row(
             name,
@@ -163,8 +186,8 @@ def print_release(package: Path, release: Release) -> None:
             f"{variant.thresholds.non_all_below:.3f}",
             f"{variant.thresholds.all_from:.3f}",
         )
-    console = Console()
-    console.print(table)
+    table.print()
+    console = output_console()
     console.print(f"{release.card.name} {release.card.version}: {package}", markup=False)
     for limitation in release.card.limitations:
         console.print(f"Note: {limitation}", style="yellow", markup=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_all.cli.json_output import JsonOption, print_json
 from edge_all_calibration.cli.options import (
     CellsOption,
     SensitivityOption,
@@ -47,6 +48,7 @@ def wrap(
     sensitivity: SensitivityOption = None,
     threshold: ThresholdOption = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
+    as_json: JsonOption = False,
     *,
     limits: GateLimits,
 ) -> None:
@@ -60,6 +62,7 @@ def wrap(
         parse_variants,
         print_release,
         print_skipped,
+        release_json,
         step_progress,
     )
     from edge_all_calibration.releasing.release import ReleasePlan
@@ -86,7 +89,10 @@ def wrap(
             skipped=print_skipped,
             progress=progress,
         )
-    print_release(output, release)
+    if as_json:
+        print_json(release_json(output, release))
+    else:
+        print_release(output, release)
     raise typer.Exit(1 if release.rejected else 0)
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_all.cli.json_output import JsonOption, print_json
 from edge_all.cli.options import DeviceOption, ThreadsOption, VariantOption
 
 if TYPE_CHECKING:
     from edge_all.preprocessing import PreprocessingSpec
     from edge_all_export.datasets import CellSet, Sample
     from edge_all_export.evaluation.assessment import Evaluation
-    from edge_all_export.evaluation.comparison import Comparison
     from edge_all_export.evaluation.judging import Judged
     from edge_all_export.run_folder import TrainingRunFolder
 
@@ -50,6 +51,7 @@ def register(app: typer.Typer) -> None:
 def evaluate_segmentation(
     data: DataOption,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="New folder for the figures as JSON.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Score the segmentation against the masks, points and boxes of the reference sets under a folder."""
     import json
@@ -58,8 +60,8 @@ def evaluate_segmentation(
 
     from edge_all.files.atomic import write_atomically
     from edge_all.results import INTENDED_USE
+    from edge_all_export.cli.evaluation_tables import print_segmentation
     from edge_all_export.evaluation.segmentation_scores import evaluate_segmentation as score
-    from edge_all_export.evaluation.segmentation_scores import render_table
 
     if output is not None:
         from edge_all_export.evaluation.document import claim_folder
@@ -67,11 +69,13 @@ def evaluate_segmentation(
         claim_folder(output, (SEGMENTATION_FILE,))
     with Console(stderr=True).status("Segmenting the reference sets"):
         scores = score(data)
+    record = {"kind": "segmentation", "intended_use": INTENDED_USE, **scores.to_json()}
     if output is not None:
-        record = {"kind": "segmentation", "intended_use": INTENDED_USE, **scores.to_json()}
         write_atomically(output / SEGMENTATION_FILE, json.dumps(record, indent=1, allow_nan=False).encode())
-    Console().print(render_table(scores))
-    typer.echo(INTENDED_USE)
+    if as_json:
+        print_json(record)
+    else:
+        print_segmentation(scores)
 
 
 def evaluate_robustness(
@@ -80,13 +84,14 @@ def evaluate_robustness(
     model: Annotated[
         str | None, typer.Option(help="Model package (name or folder); the embedded one if left out.")
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Change twelve real fields as cameras, light and software do, and say which cells, labels and verdicts survive."""
     from rich.console import Console
     from rich.progress import Progress
 
     from edge_all.api.screener import Screener
-    from edge_all.cli.tables import readable_table
+    from edge_all.cli.tables import ReadableTable
     from edge_all.files.atomic import write_atomically
     from edge_all.results import INTENDED_USE
     from edge_all_export.robustness.changes import CHANGES
@@ -108,11 +113,13 @@ def evaluate_robustness(
     if output is not None:
         text = f"{INTENDED_USE}\n\n{markdown_table(outcomes)}"
         write_atomically(output / ROBUSTNESS_FILE, text.encode())
-    table = readable_table(*HEADINGS, fold=("change", "patients", "healthy"))
+    if as_json:
+        print_json({"kind": "robustness", "intended_use": INTENDED_USE, "changes": [one.to_json() for one in outcomes]})
+        return
+    table = ReadableTable(*HEADINGS, fold=("change", "patients", "healthy"), caption=INTENDED_USE)
     for outcome in outcomes:
         table.add_row(*row_of(outcome))
-    Console().print(table)
-    typer.echo(INTENDED_USE)
+    table.print()
 
 
 def evaluate_model(
@@ -131,6 +138,7 @@ def evaluate_model(
     variant: VariantOption = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Evaluate a model package or a Keras model on labelled images, at cell and at slide level.
 
@@ -162,7 +170,7 @@ def evaluate_model(
     pictures = gallery_images(samples, [judged.predictions.sample[row] for row in rows], judged.spec)
     log = None if run is None or not run.log.is_file() else read_log(run.log)
     write_evaluation(evaluation, output, image_of=pictures.get, log=log)
-    _print_evaluation(evaluation, output)
+    _say_evaluation(evaluation, output, as_json=as_json)
     for image in cells.skipped:
         typer.echo(f"{image.image}: {image.reason}", err=True)
     raise typer.Exit(1 if cells.skipped else 0)
@@ -181,6 +189,7 @@ def evaluate_predictions(
         tuple[float, float] | None,
         typer.Option("--band", help="Indeterminate band: non-ALL below LOW, ALL from HIGH on.", metavar="LOW HIGH"),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Evaluate a table of predictions, whatever made them; a log.csv beside it gives the learning curves."""
     from edge_all.model.card import Band
@@ -199,13 +208,14 @@ def evaluate_predictions(
     name = predictions.resolve().parent.name if predictions.stem == "predictions" else predictions.stem
     evaluation = evaluate(table, name=name, model={"Predictions": predictions.name}, band=limits)
     write_evaluation(evaluation, output, log=curves)
-    _print_evaluation(evaluation, output)
+    _say_evaluation(evaluation, output, as_json=as_json)
 
 
 def compare_evaluations(
     first: Annotated[Path, typer.Argument(help="evaluation.json of one model.")],
     second: Annotated[Path, typer.Argument(help="evaluation.json of the other, on the same data.")],
     output: Annotated[Path | None, typer.Option("-o", "--output", help="New folder for a report.")] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare two evaluations, paired: the difference second minus first, with its own interval."""
     from edge_all_export.evaluation.comparison import compare, read_contestant
@@ -217,7 +227,12 @@ def compare_evaluations(
     comparison = compare(*sides)
     if output is not None:
         write_comparison(comparison, output)
-    _print_comparison(comparison)
+    if as_json:
+        print_json(comparison.to_json())
+    else:
+        from edge_all_export.cli.evaluation_tables import print_comparison
+
+        print_comparison(comparison)
 
 
 def evaluate_laboratories(
@@ -236,6 +251,7 @@ def evaluate_laboratories(
             help="config.json of a run: without --run, one run is trained by it for each laboratory left out."
         ),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """One matrix of what is learned in some laboratories and judged in each: trained on (rows), judged on (columns)."""
     from rich.console import Console
@@ -270,7 +286,15 @@ def evaluate_laboratories(
             rows.append(judge_run(run, samples))
     matrix = Matrix(laboratories_of(samples), tuple(rows), notes)
     write_matrix(matrix, output)
-    Console().print(Markdown((output / TABLE_FILE).read_text(encoding="utf-8")))
+    if as_json:
+        print_json(matrix.to_json())
+        return
+    text = (output / TABLE_FILE).read_text(encoding="utf-8")
+    # A pipe gets what the file holds: Markdown that is laid out has as many columns as a terminal.
+    if sys.stdout.isatty():
+        Console().print(Markdown(text))
+    else:
+        typer.echo(text)
 
 
 def evaluate_adaptation(
@@ -280,6 +304,7 @@ def evaluate_adaptation(
     layout: Annotated[
         str, typer.Option(help="How the folder is laid out, as for `edge-all train`.")
     ] = REFERENCE_LAYOUT,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what 25, 50, 100 and 200 labelled cells of a laboratory buy by `edge-all adapt`, on groups kept apart."""
     import numpy as np
@@ -287,6 +312,7 @@ def evaluate_adaptation(
 
     from edge_all.errors import UsageError
     from edge_all.model.store import find_package
+    from edge_all.results import INTENDED_USE
     from edge_all_calibration.adapting.gain import gain_table, measure_gains
     from edge_all_calibration.labelled_cells.cells import LabelledCells
     from edge_all_export.crops.cutting import extract_crops
@@ -303,7 +329,10 @@ def evaluate_adaptation(
     crops = extract_crops(chosen, package.card.preprocessing)
     with Console(stderr=True).status("Adapting") as status:
         gains = measure_gains(package, LabelledCells(crops, labels, groups, groups), progress=status.update)
-    typer.echo(gain_table(gains))
+    if as_json:
+        print_json({"kind": "adaptation", "intended_use": INTENDED_USE, "gains": [gain.to_json() for gain in gains]})
+    else:
+        typer.echo(gain_table(gains))
 
 
 def _train_left_out(config: Path, samples: Sequence[Sample], folder: Path) -> tuple[list[Path], tuple[str, ...]]:
@@ -391,73 +420,12 @@ def _judge(
         return judge_with_classifier(classifier, samples, on_cells)
 
 
-def _print_evaluation(evaluation: Evaluation, output: Path) -> None:
-    from rich.console import Console
+def _say_evaluation(evaluation: Evaluation, output: Path, *, as_json: bool) -> None:
+    """The figures; the predictions that they come from stand in the folder."""
+    if as_json:
+        print_json({name: value for name, value in evaluation.to_json().items() if name != "predictions"})
+        return
+    from edge_all_export.cli.evaluation_tables import print_evaluation
 
-    from edge_all.cli.tables import readable_table
-    from edge_all.results import INTENDED_USE
-    from edge_all.wording.percentages import percent, percent_range
-    from edge_all_export.evaluation.bootstrap import GROUPS
-    from edge_all_export.evaluation.document import figure_words, interval_words
-    from edge_all_export.evaluation.metrics import METRICS
-
-    levels = {"cells": evaluation.cells} | ({} if evaluation.slides is None else {"slides": evaluation.slides})
-    headings = ("figure", *(f"{level.samples} {unit}, {level.groups} groups" for unit, level in levels.items()))
-    table = readable_table(*headings, fold=headings, title=f"Evaluation of {evaluation.name}", caption=INTENDED_USE)
-    for name, metric in METRICS.items():
-        figures = [level.figures[name] for level in levels.values()]
-        table.add_row(
-            metric.title,
-            *(f"{figure_words(name, figure.value)}  {interval_words(name, figure)}".strip() for figure in figures),
-        )
-    console = Console()
-    console.print(table)
-    console.print(f"Groups: {GROUPS}.", highlight=False, markup=False)
-    for row in evaluation.all_normal:
-        console.print(
-            f"{row.source}: {row.called_all} of {row.samples} normal cells called ALL "
-            f"({percent(row.called_all / row.samples)}, 95 % Wilson interval {percent_range(*row.interval)})",
-            highlight=False,
-        )
-    for note in evaluation.notes:
-        console.print(f"Note: {note}", highlight=False, markup=False)
+    print_evaluation(evaluation)
     typer.echo(f"Report: {output / 'report.html'}")
-
-
-def _print_comparison(comparison: Comparison) -> None:
-    from rich.console import Console
-
-    from edge_all.cli.tables import readable_table
-    from edge_all.results import INTENDED_USE
-    from edge_all_export.evaluation.comparison_report import difference_words, verdict_words
-    from edge_all_export.evaluation.document import figure_words
-    from edge_all_export.evaluation.metrics import METRICS
-
-    console = Console()
-    for side, contestant in (("First", comparison.first), ("Second", comparison.second)):
-        console.print(f"{side}: {contestant.name}", highlight=False, markup=False)
-    for unit, level in (("cells", comparison.cells), ("slides", comparison.slides)):
-        if level is None:
-            continue
-        table = readable_table(
-            "figure",
-            "first",
-            "second",
-            "difference (95 % interval)",
-            "the second is",
-            fold=("figure", "difference (95 % interval)", "the second is"),
-            title=f"{level.samples} {unit}, {level.groups} groups, {level.flips} changed decisions",
-            caption=INTENDED_USE,
-        )
-        for name, metric in METRICS.items():
-            paired = level.figures[name]
-            table.add_row(
-                metric.title,
-                figure_words(name, paired.first.value),
-                figure_words(name, paired.second.value),
-                difference_words(name, paired),
-                verdict_words(name, paired),
-            )
-        console.print(table)
-    for note in comparison.notes:
-        console.print(f"Note: {note}", highlight=False, markup=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_all.cli.json_output import JsonOption, print_json
 from edge_all_calibration.cli.options import (
     SensitivityOption,
     ThresholdOption,
@@ -115,6 +116,7 @@ def export(
     ] = "0..255",
     factor: Annotated[float, typer.Option("--factor", help="Without a run: crop as a multiple of the nucleus.")] = 2.5,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
+    as_json: JsonOption = False,
     limits: GateLimits,
 ) -> None:
     """Make a model package: ONNX in FP32, FP16 and INT8, calibrated, each proven by the decisions it takes.
@@ -122,7 +124,13 @@ def export(
     Exit status: 0 all variants passed the gate, 1 one was rejected (it lies under rejected/), 2 nothing was published.
     """
     from edge_all.errors import OutputError
-    from edge_all_calibration.cli.reporting import parse_policy, parse_variants, print_release, step_progress
+    from edge_all_calibration.cli.reporting import (
+        parse_policy,
+        parse_variants,
+        print_release,
+        release_json,
+        step_progress,
+    )
     from edge_all_export.cli.backend import quiet_backend
 
     chosen, policy = parse_variants(variants, int8), parse_policy(sensitivity, threshold)
@@ -162,7 +170,10 @@ def export(
             replace=replace,
             progress=progress,
         )
-    print_release(output, release)
+    if as_json:
+        print_json(release_json(output, release))
+    else:
+        print_release(output, release)
     raise typer.Exit(1 if release.rejected else 0)
 
 

@@ -25,9 +25,9 @@ from edge_all.results import BoundingBox, Cell, Segmentation
 from edge_all.segmentation import segment
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    pass
 
-__all__ = ["ScoreRow", "SegmentationScores", "dice", "evaluate_segmentation", "match_boxes", "render_table"]
+__all__ = ["ScoreRow", "SegmentationScores", "dice", "evaluate_segmentation", "match_boxes"]
 
 Result = TypeVar("Result")
 
@@ -108,22 +108,6 @@ def evaluate_segmentation(data_root: Path) -> SegmentationScores:
             f"{data_root} holds none of {', '.join(parts)}.", "Point --data at the folder above the data sets."
         )
     return SegmentationScores(tuple(row for name in present for row in parts[name](data_root / name)))
-
-
-def render_table(scores: SegmentationScores) -> Table:
-    """The lines as a table for the terminal."""
-    from rich.text import Text
-
-    from edge_all.cli.tables import readable_table
-
-    table = readable_table("measure\nset", "value\n95 % interval", "n", "goal", fold=("measure\nset",))
-    for row in scores.rows:
-        sign = "<=" if row.at_most else ">="
-        goal = "" if row.goal is None else f"{sign} {row.goal:g}\n{'reached' if row.reached else 'missed'}"
-        count = f"{row.objects} in {row.images}" if row.objects != row.images else str(row.images)
-        interval = f"{row.low:.3f} to {row.high:.3f}"
-        table.add_row(Text(f"{row.measure}\n{row.dataset}"), f"{row.value:.3f}\n{interval}", count, goal)
-    return table
 
 
 def dice(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,17 @@ class ChangeOutcome:
     all_cells: int
     verdicts: dict[str, Verdict]
     said: tuple[bool, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as JSON-ready values."""
+        return {
+            "kind": self.change.kind,
+            "change": self.change.name,
+            "fields": [asdict(one) for one in self.survivals],
+            "all_cells": self.all_cells,
+            "verdicts": dict(self.verdicts),
+            "said": list(self.said),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,85 @@
+"""The tables of ``edge-all evaluate`` in the terminal."""
+
+from __future__ import annotations
+
+from edge_all.cli.tables import ReadableTable, output_console
+from edge_all.results import INTENDED_USE
+from edge_all.wording.percentages import percent, percent_range
+from edge_all_export.evaluation.assessment import Evaluation
+from edge_all_export.evaluation.bootstrap import GROUPS
+from edge_all_export.evaluation.comparison import Comparison
+from edge_all_export.evaluation.comparison_report import difference_words, verdict_words
+from edge_all_export.evaluation.document import figure_words, interval_words
+from edge_all_export.evaluation.metrics import METRICS
+from edge_all_export.evaluation.segmentation_scores import SegmentationScores
+
+__all__ = ["print_comparison", "print_evaluation", "print_segmentation"]
+
+
+def print_segmentation(scores: SegmentationScores) -> None:
+    """Print each measure of each reference set beside its goal."""
+    headings = ("measure\nset", "value\n95 % interval", "n", "goal")
+    table = ReadableTable(*headings, fold=("measure\nset",), caption=INTENDED_USE)
+    for row in scores.rows:
+        sign = "<=" if row.at_most else ">="
+        goal = "" if row.goal is None else f"{sign} {row.goal:g}\n{'reached' if row.reached else 'missed'}"
+        count = f"{row.objects} in {row.images}" if row.objects != row.images else str(row.images)
+        interval = f"{row.low:.3f} to {row.high:.3f}"
+        table.add_row(f"{row.measure}\n{row.dataset}", f"{row.value:.3f}\n{interval}", count, goal)
+    table.print()
+
+
+def print_evaluation(evaluation: Evaluation) -> None:
+    """Print the figures of each level, and what to know before believing them."""
+    levels = {"cells": evaluation.cells} | ({} if evaluation.slides is None else {"slides": evaluation.slides})
+    headings = ("figure", *(f"{level.samples} {unit}, {level.groups} groups" for unit, level in levels.items()))
+    table = ReadableTable(*headings, fold=headings, title=f"Evaluation of {evaluation.name}", caption=INTENDED_USE)
+    for name, metric in METRICS.items():
+        figures = [level.figures[name] for level in levels.values()]
+        table.add_row(
+            metric.title,
+            *(f"{figure_words(name, figure.value)}  {interval_words(name, figure)}".strip() for figure in figures),
+        )
+    console = output_console()
+    table.print()
+    console.print(f"Groups: {GROUPS}.", highlight=False, markup=False)
+    for row in evaluation.all_normal:
+        console.print(
+            f"{row.source}: {row.called_all} of {row.samples} normal cells called ALL "
+            f"({percent(row.called_all / row.samples)}, 95 % Wilson interval {percent_range(*row.interval)})",
+            highlight=False,
+        )
+    for note in evaluation.notes:
+        console.print(f"Note: {note}", highlight=False, markup=False)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """Print both sides and the difference of each figure."""
+    console = output_console()
+    for side, contestant in (("First", comparison.first), ("Second", comparison.second)):
+        console.print(f"{side}: {contestant.name}", highlight=False, markup=False)
+    for unit, level in (("cells", comparison.cells), ("slides", comparison.slides)):
+        if level is None:
+            continue
+        table = ReadableTable(
+            "figure",
+            "first",
+            "second",
+            "difference (95 % interval)",
+            "the second is",
+            fold=("figure", "difference (95 % interval)", "the second is"),
+            title=f"{level.samples} {unit}, {level.groups} groups, {level.flips} changed decisions",
+            caption=INTENDED_USE,
+        )
+        for name, metric in METRICS.items():
+            paired = level.figures[name]
+            table.add_row(
+                metric.title,
+                figure_words(name, paired.first.value),
+                figure_words(name, paired.second.value),
+                difference_words(name, paired),
+                verdict_words(name, paired),
+            )
+        table.print()
+    for note in comparison.notes:
+        console.print(f"Note: {note}", highlight=False, markup=False)
