@@ -21,8 +21,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import overload
+from pathlib import Path, PurePath
+from typing import TypeVar, overload
 
 from edge_all.errors import InputError, InputNotFoundError, UsageError
 from edge_all.files.run_folder import run_that_wrote
@@ -30,7 +30,18 @@ from edge_all.imaging import IMAGE_SUFFIXES, OpenedImage, open_image
 from edge_all.imaging.foreign import EXPORT_REMEDY, kind_by_ending
 from edge_all.imaging.pages import pages_of_file
 
-__all__ = ["FoundImages", "ImageSource", "described", "find_images"]
+__all__ = [
+    "FoundImages",
+    "ImageSource",
+    "described",
+    "find_images",
+    "is_image_name",
+    "natural_order",
+    "pictures_of",
+    "slide_names",
+]
+
+_AnyPath = TypeVar("_AnyPath", bound=PurePath)
 
 _NAMED = 10
 """Files in other formats that a message names; of more it gives the number."""
@@ -130,22 +141,29 @@ def find_images(paths: Iterable[str | Path], *, slide: str | None = None, crops_
     ordered = [file for file in dict.fromkeys(files) if file in kept]
     for file in ordered:
         _refuse_output_of_a_run(file, crops_wanted=crops_of_a_run)
-    slides = _slide_names(dict.fromkeys(_folder_of(file) for file in ordered))
+    slides = slide_names(dict.fromkeys(_folder_of(file) for file in ordered))
     return FoundImages(
-        sources=tuple(source for file in ordered for source in _pictures_of(file, slide or slides[_folder_of(file)])),
+        sources=tuple(source for file in ordered for source in pictures_of(file, slide or slides[_folder_of(file)])),
         passed_over=tuple(passed_over),
         repeated=len(files) - len(ordered),
     )
 
 
-def _pictures_of(file: Path, slide: str) -> Iterator[ImageSource]:
-    """One source, or one for each page of a TIFF that holds several pictures, called ``field.tif#2``."""
+def pictures_of(file: Path, slide: str, *, image: str | None = None) -> Iterator[ImageSource]:
+    """One source, or one for each page of a TIFF that holds several pictures, called ``field.tif#2``.
+
+    Args:
+        file: where it is.
+        slide: that it belongs to.
+        image: the name under which results report it; its path where None.
+    """
+    name = file.as_posix() if image is None else image
     pages = pages_of_file(file) if file.suffix.lower() in (".tif", ".tiff") else None
     if pages is None or len(pages.pictures) == 1:
-        yield ImageSource(file, file.as_posix(), slide)
+        yield ImageSource(file, name, slide)
         return
     for picture in pages.pictures:
-        yield ImageSource(file, f"{file.as_posix()}#{picture.page}", slide, picture.page)
+        yield ImageSource(file, f"{name}#{picture.page}", slide, picture.page)
 
 
 def described(files: Sequence[Path]) -> str:
@@ -173,7 +191,7 @@ def _expand(path: Path, passed_over: list[Path]) -> Iterator[Path]:
 
 def _images_in(folder: Path, passed_over: list[Path]) -> list[Path]:
     try:
-        entries = sorted(folder.iterdir(), key=_natural)
+        entries = sorted(folder.iterdir(), key=natural_order)
     except OSError as error:
         raise InputError(
             f"The folder {folder} cannot be listed: {error.strerror}.", "Check its permissions."
@@ -195,7 +213,7 @@ def _images_in(folder: Path, passed_over: list[Path]) -> list[Path]:
 
 def _images_matching(pattern: Path, passed_over: list[Path]) -> list[Path]:
     images: list[Path] = []
-    for match in sorted(map(Path, glob.glob(str(pattern))), key=_natural):  # noqa: PTH207 - Path.glob refuses absolute ones
+    for match in sorted(map(Path, glob.glob(str(pattern))), key=natural_order):  # noqa: PTH207 - Path.glob refuses absolute ones
         if os.path.isdir(match):
             try:
                 images += _images_in(match, passed_over)
@@ -211,8 +229,13 @@ def _images_matching(pattern: Path, passed_over: list[Path]) -> list[Path]:
 
 
 def _looks_like_an_image(path: Path) -> bool:
+    return is_image_name(path.name) and not os.path.isdir(path)
+
+
+def is_image_name(name: str) -> bool:
+    """Whether a file of a folder is taken for an image."""
     # Of hidden files, "._x.jpg" is common: what macOS leaves beside an image on other people's drives.
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and not os.path.isdir(path)
+    return PurePath(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
 
 
 def _refuse_output_of_a_run(file: Path, *, crops_wanted: bool) -> None:
@@ -224,7 +247,7 @@ def _refuse_output_of_a_run(file: Path, *, crops_wanted: bool) -> None:
         )
 
 
-def _natural(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+def natural_order(path: PurePath) -> tuple[list[tuple[int, int, str]], str]:
     """Sorts by numbers as numbers and by letters without case; the exact name decides between equals."""
     pieces = re.split(r"([0-9]+)", str(path).casefold())
     return [(0, int(piece), "") if piece.isdecimal() and piece.isascii() else (1, 0, piece) for piece in pieces], str(
@@ -238,11 +261,11 @@ def _folder_of(file: Path) -> Path:
     return absolute if os.path.isdir(absolute) else absolute.parent
 
 
-def _slide_names(folders: Iterable[Path]) -> dict[Path, str]:
+def slide_names(folders: Iterable[_AnyPath]) -> dict[_AnyPath, str]:
     """The shortest ends of the folders' paths that tell them apart."""
     depth = dict.fromkeys(folders, 1)
     while True:
-        names = {folder: Path(*folder.parts[-length:]).as_posix() for folder, length in depth.items()}
+        names = {folder: PurePath(*folder.parts[-length:]).as_posix() for folder, length in depth.items()}
         shared = {name for name, count in Counter(names.values()).items() if count > 1}
         if not shared:
             return names

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import PureWindowsPath
 
-__all__ = ["MAX_STEM", "image_file_name", "unique_stems"]
+__all__ = ["MAX_STEM", "image_file_name", "safe_stem", "unique_stems"]
 
 MAX_STEM = 100
 """Characters of a stem. The usual limit of a file name is 255 bytes; a character may take four, and suffixes follow."""
@@ -44,7 +44,7 @@ def unique_stems(images: Iterable[str], *, kept: Mapping[str, str] | None = None
     """
     names = list(dict.fromkeys(images))
     fixed = dict(kept or {})
-    stems = fixed | {name: _safe_stem(name) for name in names if name not in fixed}
+    stems = fixed | {name: safe_stem(name) for name in names if name not in fixed}
     digits = 0
     while True:
         wanted = Counter(_folded(stem) for stem in stems.values())
@@ -55,7 +55,7 @@ def unique_stems(images: Iterable[str], *, kept: Mapping[str, str] | None = None
         digits += 8
         for name in clashing:
             digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()
-            stems[name] = f"{_safe_stem(name)}-{digest[:digits]}"
+            stems[name] = f"{safe_stem(name)}-{digest[:digits]}"
 
 
 def _folded(stem: str) -> str:
@@ -63,7 +63,7 @@ def _folded(stem: str) -> str:
     return unicodedata.normalize("NFC", stem).casefold()
 
 
-def _safe_stem(image: str) -> str:
+def safe_stem(image: str) -> str:
     """The stem of an image's file name, without what some file system forbids."""
     stem = PureWindowsPath(image_file_name(image)).stem
     stem = _NOT_IN_A_NAME.sub("_", stem)[:MAX_STEM].strip(" .")

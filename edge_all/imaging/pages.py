@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge_all.imaging.tiff_structure import FileStore, Ifd, Store, directories
+from edge_all.imaging.tiff_structure import BytesStore, FileStore, Ifd, Store, directories
 
-__all__ = ["Pages", "Picture", "pages_of", "pages_of_file"]
+__all__ = ["Pages", "Picture", "pages_of", "pages_of_bytes", "pages_of_file"]
 
 SMALLER = 0.5
 """A page of which each side is at most this share of the largest page's is no field beside it, but a smaller copy of
@@ -60,10 +60,20 @@ def pages_of_file(path: Path) -> Pages | None:
     """The pages of a TIFF; None where the file cannot be opened or is no TIFF, which reading it will explain."""
     try:
         with path.open("rb") as file:
-            if file.read(4) not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-                return None
-            return pages_of(FileStore(file))
-    except (OSError, ValueError, struct.error):
+            return _pages_of_any(FileStore(file))
+    except (OSError, ValueError):
+        return None
+
+
+def pages_of_bytes(content: bytes) -> Pages | None:
+    """`pages_of_file` of a file in memory."""
+    return _pages_of_any(BytesStore(content))
+
+
+def _pages_of_any(store: Store) -> Pages | None:
+    try:
+        return pages_of(store) if store.read(0, 4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") else None
+    except (ValueError, struct.error):
         return None
 
 

@@ -8,8 +8,10 @@ from typing import Any
 from edge_all.files.run_folder import RunFolder
 from edge_all.results import FieldSummary
 
-__all__ = ["COLUMNS", "cell_rows"]
+__all__ = ["COLUMNS", "CROP", "cell_rows", "field_rows"]
 
+CROP = "crop"
+"""The one column that names a file of the run's folder."""
 COLUMNS: dict[str, type] = {
     "slide": str,
     "image": str,
@@ -39,7 +41,7 @@ COLUMNS: dict[str, type] = {
     "nucleus_area_um2": float,
     "nucleus_to_cytoplasm": float,
     "microns_per_pixel": float,
-    "crop": str,
+    CROP: str,
     "model": str,
     "model_version": str,
     "model_variant": str,
@@ -64,11 +66,17 @@ def cell_rows(folder: RunFolder, fields: Iterable[FieldSummary]) -> Iterator[dic
         A value for each of `COLUMNS`, floats rounded to what they are worth; None where it is not known.
     """
     for field in fields:
-        for row in field.rows():
+        for row in field_rows(field):
             crop = None
             if row["kind"] == "candidate":
                 crop = folder.crop(field.image, row["id"]).relative_to(folder.path).as_posix()
-            yield {name: _rounded(name, {**row, "crop": crop}[name]) for name in COLUMNS}
+            yield {**row, CROP: crop}
+
+
+def field_rows(field: FieldSummary) -> Iterator[dict[str, Any]]:
+    """One row for each cell of a field, as `cell_rows` without the picture, which not every output has."""
+    for row in field.rows():
+        yield {name: _rounded(name, row[name]) for name in COLUMNS if name != CROP}
 
 
 def _rounded(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a row holds

@@ -18,7 +18,7 @@ from edge_all.files.atomic import atomic_file, output_error
 from edge_all.outputs.json_text import json_text
 from edge_all.results import FieldResult
 
-__all__ = ["FieldsWriter", "each_field", "keep_fields", "read_fields"]
+__all__ = ["FieldsWriter", "each_field", "field_line", "keep_fields", "read_fields"]
 
 
 class FieldsWriter:
@@ -65,7 +65,7 @@ class FieldsWriter:
         Raises:
             OutputError: the disk did not take the line; the file then ends with the last whole line.
         """
-        line = _line(result)
+        line = field_line(result)
         self.require_place()
         try:
             rest = memoryview(line)
@@ -124,7 +124,7 @@ def keep_fields(path: Path, images: Collection[str]) -> None:
     with atomic_file(path) as file:
         for result in each_field(path):
             if result.image in images:
-                file.write(_line(result))
+                file.write(field_line(result))
 
 
 def read_fields(path: Path) -> tuple[FieldResult, ...]:
@@ -172,5 +172,6 @@ def _field(line: bytes, number: int, path: Path) -> FieldResult:
         ) from error
 
 
-def _line(result: FieldResult) -> bytes:
+def field_line(result: FieldResult) -> bytes:
+    """A field as it stands in the file, with its line end."""
     return (json_text(result.to_json()) + "\n").encode("ascii")

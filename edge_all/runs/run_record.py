@@ -47,7 +47,7 @@ class Conditions:
     microns_per_pixel: float | None
     edge_all: str = __version__
 
-    def refuse_others(self, earlier: Conditions, out: Path) -> None:
+    def refuse_others(self, earlier: Conditions, out: Path | str) -> None:
         """Hold a run that is gone on with to the conditions under which it was begun.
 
         Args:

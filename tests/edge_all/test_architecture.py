@@ -37,6 +37,7 @@ RUNTIME = (
     "outputs",
     "api",
     "runs",
+    "archive",
     "rendering",
     "doctor",
     "benchmark",
