@@ -15,8 +15,8 @@ from edge_all.errors import UsageError
 from edge_all.results import INTENDED_USE
 
 if TYPE_CHECKING:
-    from edge_all.archive.reconciliation import Reconciliation
-    from edge_all.archive.worker import Outcome
+    from edge_all.slide_archive.reconciliation import Reconciliation
+    from edge_all.slide_archive.worker import Outcome
 
 __all__ = ["register"]
 
@@ -63,9 +63,9 @@ def archive(
     Each slide's results are put in place in one step, so that whatever dies costs a slide; running again goes on with
     what is missing. Writes results, Parquet tables of cells, fields and slides, and reconciliation.json.
     """
-    from edge_all.archive.archive_run import Crew, screen_archive, screen_part
-    from edge_all.archive.manifest import read_manifest
-    from edge_all.archive.worker import Settings
+    from edge_all.slide_archive.archive_run import Crew, screen_archive, screen_part
+    from edge_all.slide_archive.manifest import read_manifest
+    from edge_all.slide_archive.worker import Settings
 
     numbers = None if part is None else _numbers(part)
     wanted = read_manifest(manifest)

@@ -37,7 +37,7 @@ RUNTIME = (
     "outputs",
     "api",
     "runs",
-    "archive",
+    "slide_archive",
     "rendering",
     "doctor",
     "benchmark",

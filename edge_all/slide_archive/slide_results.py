@@ -16,14 +16,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edge_all.archive.addresses import ResultsFolder
-from edge_all.archive.manifest import ArchiveSlide
 from edge_all.errors import OutputError
 from edge_all.files.naming import safe_stem
 from edge_all.outputs.json_text import json_text
 from edge_all.outputs.jsonl import field_line
 from edge_all.results import FieldResult, ModelIdentity, SlideResult
 from edge_all.runs.run_record import Conditions
+from edge_all.slide_archive.addresses import ResultsFolder
+from edge_all.slide_archive.manifest import ArchiveSlide
 
 __all__ = [
     "CONDITIONS_FILE",

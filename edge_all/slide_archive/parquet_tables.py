@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edge_all.archive.addresses import ResultsFolder
-from edge_all.archive.slide_results import JudgedSlide, result_name
 from edge_all.outputs.cell_table import COLUMNS, CROP, field_rows
 from edge_all.outputs.parquet import parquet_content
 from edge_all.results import FieldResult
+from edge_all.slide_archive.addresses import ResultsFolder
+from edge_all.slide_archive.slide_results import JudgedSlide, result_name
 
 __all__ = ["TableParts"]
 

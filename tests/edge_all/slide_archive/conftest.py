@@ -13,14 +13,14 @@ import cv2
 import pytest
 
 from edge_all.api.screener import Screener
-from edge_all.archive import archive_run
-from edge_all.archive.archive_run import Crew, screen_archive
-from edge_all.archive.manifest import ArchiveSlide, read_manifest
-from edge_all.archive.reconciliation import Reconciliation
-from edge_all.archive.worker import Outcome, Settings, SlideWorker
 from edge_all.inputs import find_images
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.runs.screening_run import screen_to_folder
+from edge_all.slide_archive import archive_run
+from edge_all.slide_archive.archive_run import Crew, screen_archive
+from edge_all.slide_archive.manifest import ArchiveSlide, read_manifest
+from edge_all.slide_archive.reconciliation import Reconciliation
+from edge_all.slide_archive.worker import Outcome, Settings, SlideWorker
 
 SLIDES = 4
 

@@ -13,10 +13,10 @@ import os
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from edge_all.archive.manifest import ArchiveSlide
-from edge_all.archive.processes import error_record, raise_recorded
-from edge_all.archive.worker import Outcome, Settings, SlideWorker
 from edge_all.errors import EdgeAllError, MissingPackageError, RuntimeSetupError
+from edge_all.slide_archive.manifest import ArchiveSlide
+from edge_all.slide_archive.worker import Outcome, Settings, SlideWorker
+from edge_all.slide_archive.worker_crew import error_record, raise_recorded
 from edge_all.wording.extras import install_words
 
 __all__ = ["judged_by_ray"]

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
-from edge_all.archive.addresses import fetch, folder_of, is_remote, joined, local_path, object_store
 from edge_all.errors import EdgeAllError, InputError, InputNotFoundError, UsageError
 from edge_all.files.run_folder import FIELDS_FILE
 from edge_all.inputs import is_image_name, natural_order, slide_names
 from edge_all.outputs.parquet import require_parquet
+from edge_all.slide_archive.addresses import fetch, folder_of, is_remote, joined, local_path, object_store
 
 __all__ = ["ArchiveImage", "ArchiveSlide", "BadRow", "Manifest", "read_manifest"]
 

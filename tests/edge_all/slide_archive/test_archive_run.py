@@ -16,16 +16,16 @@ from typing import Any
 
 import pytest
 
-from edge_all.archive import archive_run, processes
-from edge_all.archive.addresses import LocalFolder
-from edge_all.archive.archive_run import Crew, screen_part
-from edge_all.archive.manifest import read_manifest
-from edge_all.archive.reconciliation import Reconciliation
-from edge_all.archive.slide_results import read_conditions, read_slide, result_name
-from edge_all.archive.worker import MOST_ATTEMPTS, Outcome, Settings, SlideWorker
 from edge_all.errors import ModelError, OutputError
 from edge_all.files.folder_claim import held_file
 from edge_all.outputs.jsonl import read_fields
+from edge_all.slide_archive import archive_run, worker_crew
+from edge_all.slide_archive.addresses import LocalFolder
+from edge_all.slide_archive.archive_run import Crew, screen_part
+from edge_all.slide_archive.manifest import read_manifest
+from edge_all.slide_archive.reconciliation import Reconciliation
+from edge_all.slide_archive.slide_results import read_conditions, read_slide, result_name
+from edge_all.slide_archive.worker import MOST_ATTEMPTS, Outcome, Settings, SlideWorker
 
 pytest.importorskip("pyarrow")
 pytestmark = pytest.mark.usefixtures("slides")
@@ -71,7 +71,7 @@ def test_the_tables_say_what_the_results_say(run_archive: Run, lines_of_results:
 
 def test_tables_go_in_parts_and_leave_none_of_an_earlier_run(run_archive: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("edge_all.archive.parquet_tables.ROWS_A_PART", 1)
+        patch.setattr("edge_all.slide_archive.parquet_tables.ROWS_A_PART", 1)
         run_archive()
     assert len(list(Path("out/tables/cells").iterdir())) == 4
     run_archive()
@@ -92,7 +92,7 @@ def test_workers_killed_at_random_lose_and_double_nothing(
         begun.append(real(*words, **options))
         return begun[-1]
 
-    monkeypatch.setattr(processes.subprocess, "Popen", remembered)
+    monkeypatch.setattr(worker_crew.subprocess, "Popen", remembered)
     chance = random.Random(3)  # noqa: S311 - no secret
     killed = 0
     over = threading.Event()
@@ -109,7 +109,7 @@ def test_workers_killed_at_random_lose_and_double_nothing(
     killer.start()
     try:
         outcomes: list[Outcome] = []
-        monkeypatch.setattr("edge_all.archive.processes._MOST_STARTS", 20)
+        monkeypatch.setattr("edge_all.slide_archive.worker_crew._MOST_STARTS", 20)
         account = run_archive(crew=Crew(2), on_slide=outcomes.append)
     finally:
         over.set()

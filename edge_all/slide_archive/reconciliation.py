@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge_all.archive.addresses import ResultsFolder
-from edge_all.archive.manifest import ArchiveSlide, BadRow, Manifest
-from edge_all.archive.parquet_tables import TableParts
-from edge_all.archive.slide_results import RESULTS, JudgedSlide, read_slide, result_name
 from edge_all.results import INTENDED_USE
 from edge_all.runs.run_record import Conditions
+from edge_all.slide_archive.addresses import ResultsFolder
+from edge_all.slide_archive.manifest import ArchiveSlide, BadRow, Manifest
+from edge_all.slide_archive.parquet_tables import TableParts
+from edge_all.slide_archive.slide_results import RESULTS, JudgedSlide, read_slide, result_name
 
 __all__ = ["Reconciliation", "reconcile"]
 

@@ -1,4 +1,4 @@
-"""The process behind `edge_all.archive.processes`: ``python -m edge_all.archive.worker_process``.
+"""The process behind `edge_all.slide_archive.worker_crew`: ``python -m edge_all.slide_archive.worker_process``.
 
 Reads JSON Lines from standard input, first the settings, then slides, and answers each with a line. It ends when its
 input does, which is also when the process that started it dies.
@@ -11,10 +11,10 @@ import os
 import signal
 import sys
 
-from edge_all.archive.manifest import ArchiveSlide
-from edge_all.archive.processes import error_record
-from edge_all.archive.worker import Settings, SlideWorker
 from edge_all.errors import EdgeAllError
+from edge_all.slide_archive.manifest import ArchiveSlide
+from edge_all.slide_archive.worker import Settings, SlideWorker
+from edge_all.slide_archive.worker_crew import error_record
 
 
 def _main() -> None:

@@ -2,7 +2,7 @@
 
 A process per worker speaks JSON Lines over its standard streams: the settings, then slide by slide. One that dies is
 replaced, and the slide that it had is handed out again; the worker itself counts how often that happened to a slide
-(`edge_all.archive.worker.MOST_ATTEMPTS`). When this process dies, the workers end with the slide that they have.
+(`edge_all.slide_archive.worker.MOST_ATTEMPTS`). When this process dies, the workers end with the slide that they have.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 from edge_all import errors
-from edge_all.archive.manifest import ArchiveSlide
-from edge_all.archive.worker import Outcome, Settings
 from edge_all.errors import EdgeAllError, RuntimeSetupError
+from edge_all.slide_archive.manifest import ArchiveSlide
+from edge_all.slide_archive.worker import Outcome, Settings
 
 __all__ = ["error_record", "judged_by_processes", "raise_recorded"]
 
@@ -41,7 +41,7 @@ def judged_by_processes(
         What became of each slide, as soon as it is known, in no order. Stop whenever you like.
 
     Raises:
-        EdgeAllError: a worker could not begin; see `edge_all.archive.worker.SlideWorker`.
+        EdgeAllError: a worker could not begin; see `edge_all.slide_archive.worker.SlideWorker`.
     """
     waiting = iter(slides)
     answers: queue.SimpleQueue[Outcome | EdgeAllError | None] = queue.SimpleQueue()
@@ -141,7 +141,7 @@ class _Worker(threading.Thread):
                     return None
                 # Our own interpreter and module, no shell.
                 self._process = process = subprocess.Popen(
-                    [sys.executable, "-m", "edge_all.archive.worker_process"],
+                    [sys.executable, "-m", "edge_all.slide_archive.worker_process"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                 )

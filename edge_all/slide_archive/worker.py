@@ -16,9 +16,6 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from edge_all.api.screener import Screener
-from edge_all.archive.addresses import ResultsFolder, fetch, is_remote, local_path, results_folder
-from edge_all.archive.manifest import ArchiveImage, ArchiveSlide
-from edge_all.archive.slide_results import JudgedSlide, claim_conditions, read_slide, result_name
 from edge_all.errors import EdgeAllError, InputNotFoundError, UnreadableImageError
 from edge_all.imaging import OpenedImage, open_image
 from edge_all.imaging.pages import pages_of_bytes
@@ -26,6 +23,9 @@ from edge_all.imaging.sources import ReadableImage
 from edge_all.inputs import pictures_of
 from edge_all.results import FieldResult
 from edge_all.runs.run_record import Conditions
+from edge_all.slide_archive.addresses import ResultsFolder, fetch, is_remote, local_path, results_folder
+from edge_all.slide_archive.manifest import ArchiveImage, ArchiveSlide
+from edge_all.slide_archive.slide_results import JudgedSlide, claim_conditions, read_slide, result_name
 
 __all__ = ["MOST_ATTEMPTS", "Outcome", "Settings", "SlideWorker"]
 

@@ -8,19 +8,19 @@ import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
-from edge_all.archive.addresses import LocalFolder, ResultsFolder, results_folder
-from edge_all.archive.manifest import ArchiveSlide, Manifest
-from edge_all.archive.processes import judged_by_processes
-from edge_all.archive.ray_actors import judged_by_ray
-from edge_all.archive.reconciliation import Reconciliation, reconcile
-from edge_all.archive.slide_results import read_conditions
-from edge_all.archive.worker import Outcome, Settings
 from edge_all.errors import OutputError
 from edge_all.files.atomic import output_error
 from edge_all.files.folder_claim import held_file
 from edge_all.outputs.json_text import json_text
 from edge_all.outputs.parquet import require_parquet
 from edge_all.session import available_cores
+from edge_all.slide_archive.addresses import LocalFolder, ResultsFolder, results_folder
+from edge_all.slide_archive.manifest import ArchiveSlide, Manifest
+from edge_all.slide_archive.ray_actors import judged_by_ray
+from edge_all.slide_archive.reconciliation import Reconciliation, reconcile
+from edge_all.slide_archive.slide_results import read_conditions
+from edge_all.slide_archive.worker import Outcome, Settings
+from edge_all.slide_archive.worker_crew import judged_by_processes
 
 __all__ = ["ACCOUNT_FILE", "Crew", "screen_archive", "screen_part"]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_all.archive.manifest import ArchiveImage, ArchiveSlide, Manifest, read_manifest
 from edge_all.errors import InputError, InputNotFoundError, UsageError
 from edge_all.inputs import find_images
+from edge_all.slide_archive.manifest import ArchiveImage, ArchiveSlide, Manifest, read_manifest
 
 
 def written(folder: Path, content: str | bytes, name: str = "manifest.csv") -> str:
