@@ -63,14 +63,14 @@ def cell_rows(folder: RunFolder, fields: Iterable[FieldSummary]) -> Iterator[dic
         fields: the results, in the order of the rows.
 
     Yields:
-        A value for each of `COLUMNS`, floats rounded to what they are worth; None where it is not known.
+        A value for each of `COLUMNS`, in their order, floats rounded to what they are worth; None where it is not known.
     """
     for field in fields:
         for row in field_rows(field):
             crop = None
             if row["kind"] == "candidate":
                 crop = folder.crop(field.image, row["id"]).relative_to(folder.path).as_posix()
-            yield {**row, CROP: crop}
+            yield {name: crop if name == CROP else row[name] for name in COLUMNS}
 
 
 def field_rows(field: FieldSummary) -> Iterator[dict[str, Any]]:
