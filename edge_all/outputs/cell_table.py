@@ -63,7 +63,7 @@ def cell_rows(folder: RunFolder, fields: Iterable[FieldSummary]) -> Iterator[dic
         fields: the results, in the order of the rows.
 
     Yields:
-        A value for each of `COLUMNS`, in their order, floats rounded to what they are worth; None where it is not known.
+        A value for each of `COLUMNS`, in their order; floats rounded to what they are worth, None where not known.
     """
     for field in fields:
         for row in field_rows(field):
