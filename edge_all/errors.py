@@ -19,6 +19,14 @@ Each error names the input it is about and says what to do next::
     │   ├── ModelIncompatibleError  a schema, preprocessing or network that this runtime does not match
     │   └── ModelUntrustedError     not signed by anyone whom this station trusts
     ├── InternalError           a fault of edge-all itself, which one image brought out
+    ├── StoreError              what a station knows: its store cannot be read or written
+    │   ├── StoreInUseError         another station process holds it
+    │   ├── StoreDamagedError       no store, or a damaged one
+    │   └── StoreTooNewError        written by a newer edge-all
+    ├── ReviewError             a decision that cannot be taken as it is meant
+    │   ├── ReviewConflictError     somebody else has decided on the same cell meanwhile
+    │   ├── SlideSignedError        the slide is signed, and so locked
+    │   └── UnreviewedCellsError    cells that must be looked at before signing have not been
     └── RuntimeSetupError       what is installed on this machine
         ├── OnnxRuntimeMissingError no ONNX Runtime, or a broken one
         ├── OnnxRuntimeConflictError two ONNX Runtimes that overwrite each other
@@ -46,9 +54,17 @@ __all__ = [
     "OnnxRuntimeConflictError",
     "OnnxRuntimeMissingError",
     "OutputError",
+    "ReviewConflictError",
+    "ReviewError",
     "RuntimeSetupError",
+    "SlideSignedError",
     "SourcesEndedError",
+    "StoreDamagedError",
+    "StoreError",
+    "StoreInUseError",
+    "StoreTooNewError",
     "UnreadableImageError",
+    "UnreviewedCellsError",
     "UnsupportedImageError",
     "UsageError",
     "internal_error",
@@ -146,6 +162,56 @@ def internal_error(image: str, cause: Exception) -> InternalError:
     )
     error.__cause__ = cause
     return error
+
+
+class StoreError(EdgeAllError):
+    """What a station knows cannot be read or written; nothing was changed."""
+
+
+class StoreInUseError(StoreError):
+    """Another station process holds the store, or watches the same folder."""
+
+
+class StoreDamagedError(StoreError):
+    """The file is no store, or a damaged one."""
+
+
+class StoreTooNewError(StoreError):
+    """A newer edge-all wrote the store; it is left as it is."""
+
+
+class ReviewError(EdgeAllError):
+    """A decision about a slide or its cells that cannot be taken as it is meant."""
+
+
+class ReviewConflictError(ReviewError):
+    """Somebody else has decided on the same cells since the person who decides now looked at them.
+
+    Args:
+        problem, remedy: as of every error.
+        conflicts: of each such cell, who decided what; `edge_all.station.review.decisions.Conflict`.
+    """
+
+    def __init__(self, problem: str, remedy: str, conflicts: tuple[object, ...] = ()) -> None:
+        super().__init__(problem, remedy)
+        self.conflicts = conflicts
+
+
+class SlideSignedError(ReviewError):
+    """The slide is signed, and so locked."""
+
+
+class UnreviewedCellsError(ReviewError):
+    """Cells that must be looked at before signing have not been.
+
+    Args:
+        problem, remedy: as of every error.
+        cells: their names.
+    """
+
+    def __init__(self, problem: str, remedy: str, cells: tuple[str, ...] = ()) -> None:
+        super().__init__(problem, remedy)
+        self.cells = cells
 
 
 class RuntimeSetupError(EdgeAllError):

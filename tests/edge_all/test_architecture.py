@@ -41,6 +41,10 @@ RUNTIME = (
     "rendering",
     "doctor",
     "benchmark",
+    "station.store",
+    "station.review",
+    "station.intake",
+    "station",
     "cli",
     "__main__",
 )

@@ -1,0 +1,1 @@
+"""The station: images arrive, are screened as they come, and a person decides."""

@@ -1,0 +1,1 @@
+"""How images arrive: folders that are watched, the queue in which they wait, and the judging."""

@@ -1,0 +1,76 @@
+"""How a laboratory wants its station; changed by events like everything else, so that each report can say what held."""
+
+from __future__ import annotations
+
+import dataclasses
+import sqlite3
+from dataclasses import dataclass
+from typing import get_args
+
+from edge_all.errors import UsageError
+from edge_all.station.review.kinds import DEFAULT_KINDS, CountsAs, Kind
+from edge_all.station.store.chain import append_event, events_of_kind
+
+__all__ = ["StationSettings", "change_settings", "settings_in_force"]
+
+_CHANGED = "settings.changed"
+
+
+@dataclass(frozen=True, slots=True)
+class StationSettings:
+    """What a laboratory decides about its station.
+
+    Attributes:
+        kinds: what a person may call a cell.
+        second_reader: whether each slide is read by two people, neither of whom sees what the other decides before both
+            have signed.
+        forget_names_after_days: after so many days since it was signed, the name of a slide and the paths of its images
+            are forgotten; None: never, until somebody sets it.
+
+    Raises:
+        UsageError: kinds without which nobody can decide, or that share a name or a key; no number of days.
+    """
+
+    kinds: tuple[Kind, ...] = DEFAULT_KINDS
+    second_reader: bool = False
+    forget_names_after_days: int | None = None
+
+    def __post_init__(self) -> None:
+        names = [kind.name.strip().casefold() for kind in self.kinds]
+        keys = [kind.key.casefold() for kind in self.kinds]
+        missing = {"ALL", "non-ALL", "indeterminate"} - {kind.counts_as for kind in self.kinds}
+        if missing:
+            raise UsageError(f"No kind counts as {min(missing)}.", "Name at least one kind for each label.")
+        if not all(names) or len(set(names)) < len(names) or any(len(key) != 1 for key in keys):
+            raise UsageError("The kinds have no names of their own, or no key of one letter.", "Name each differently.")
+        if len(set(keys)) < len(keys):
+            raise UsageError("Two kinds have the same key.", "Give each kind a key of its own.")
+        if any(kind.counts_as not in get_args(CountsAs) for kind in self.kinds):
+            raise UsageError("A kind counts as nothing known.", f"Choose one of: {', '.join(get_args(CountsAs))}.")
+        if self.forget_names_after_days is not None and self.forget_names_after_days < 1:
+            raise UsageError("Names cannot be forgotten after less than a day.", "Give a number of days from 1.")
+
+    def kind(self, name: str) -> Kind:
+        """The kind of a name.
+
+        Raises:
+            UsageError: there is none.
+        """
+        for kind in self.kinds:
+            if kind.name == name:
+                return kind
+        raise UsageError(f"There is no kind {name!r}.", f"Choose one of: {', '.join(one.name for one in self.kinds)}.")
+
+
+def settings_in_force(connection: sqlite3.Connection) -> StationSettings:
+    """What holds now; the usual where nobody has set anything."""
+    events = events_of_kind(connection, _CHANGED)
+    if not events:
+        return StationSettings()
+    record = dict(events[-1].payload)
+    return StationSettings(**{**record, "kinds": tuple(Kind(**kind) for kind in record["kinds"])})
+
+
+def change_settings(connection: sqlite3.Connection, settings: StationSettings, actor: str) -> None:
+    """Let other settings hold from now on."""
+    append_event(connection, _CHANGED, actor, dataclasses.asdict(settings))

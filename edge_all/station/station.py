@@ -1,0 +1,211 @@
+"""`Station`: what a page, an HTTP API and the command line stand on.
+
+::
+
+    with Station(folder) as station:
+        for slide in station.slides("M. Curie"):
+            print(slide.slide.code, slide.verdict, slide.to_look_at)
+        review = station.review("7KQ2M9XA", "M. Curie")
+        view = review.view()
+        done = review.reclassify({cell.id: cell.version for cell in view.cells[:3]}, "lymphocyte")
+        review.sign("reviewed", "routine", done.view.last_seq)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from edge_all.errors import InputNotFoundError, ReviewError, UnreadableImageError
+from edge_all.imaging import open_image
+from edge_all.results import RgbImage, Verdict
+from edge_all.station.review.review import Review, SlideView
+from edge_all.station.review.settings import StationSettings, change_settings, settings_in_force
+from edge_all.station.review.signatures import ReadingState
+from edge_all.station.store.backup import Backup, back_up
+from edge_all.station.store.chain import Event, events_after
+from edge_all.station.store.database import Database
+from edge_all.station.store.findings import CurrentField, outlines
+from edge_all.station.store.found_cache import FoundCache
+from edge_all.station.store.queue import QueueState, queue_state, retry_dead
+from edge_all.station.store.slides import SlideRecord, all_slides, slide_record
+
+__all__ = ["SlideOverview", "Station"]
+
+
+@dataclass(frozen=True, slots=True)
+class SlideOverview:
+    """A slide in the list of slides, as it stands for one reader.
+
+    Attributes:
+        slide: the slide.
+        state: how far the reader's reading is; None where two others read it already, and then nothing below is known.
+        verdict, verdict_reason: as it stands.
+        all_cells, judged_cells: cells that count as ALL, and all that count.
+        to_look_at: cells that must be looked at before signing and have not been.
+        fields: in force.
+        waiting, dead: images that wait for their turn, and that were given up.
+        last_event_at: when something was found or decided last; UTC, ISO 8601.
+    """
+
+    slide: SlideRecord
+    state: ReadingState | None
+    verdict: Verdict
+    verdict_reason: str
+    all_cells: int
+    judged_cells: int
+    to_look_at: int
+    fields: int
+    waiting: int
+    dead: int
+    last_event_at: str
+
+
+class Station:
+    """The store of a station, open; safe to share between threads.
+
+    Attributes:
+        database: the store.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open the station in a folder, or make one.
+
+        Raises:
+            StoreError: it cannot be opened; the subclasses say why.
+        """
+        self.database = Database(folder)
+        self._found = FoundCache()
+        self._overviews: dict[tuple[int, str], tuple[tuple[int, QueueState, StationSettings], SlideOverview]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the store; a second call does nothing."""
+        self.database.close()
+
+    def settings(self) -> StationSettings:
+        """How the laboratory wants its station."""
+        with self.database.read() as connection:
+            return settings_in_force(connection)
+
+    def change_settings(self, settings: StationSettings, actor: str) -> None:
+        """Let other settings hold from now on; what was decided under earlier ones stays as it was decided."""
+        with self.database.write() as connection:
+            change_settings(connection, settings, actor)
+
+    def slides(self, reader: str) -> tuple[SlideOverview, ...]:
+        """All slides as they stand for somebody, suspicious ones first, then indeterminate, the latest first."""
+        with self.database.read() as connection:
+            records = all_slides(connection)
+        rank = {"suspicious": 0, "indeterminate": 1, "not detected": 2}
+        overviews = sorted((self._overview(record, reader) for record in records), key=lambda one: -one.slide.id)
+        return tuple(sorted(overviews, key=lambda one: rank[one.verdict]))
+
+    def review(self, code: str, reader: str) -> Review:
+        """One person at one slide.
+
+        Raises:
+            InputNotFoundError: there is no such slide.
+            UsageError: nobody is named.
+        """
+        with self.database.read() as connection:
+            return Review(self.database, self._found, slide_record(connection, code), reader)
+
+    def outlines(self, field: CurrentField) -> dict[int, tuple[tuple[int, int], ...]]:
+        """The polygons around the cells that the software found in a field, by their numbers."""
+        with self.database.read() as connection:
+            return outlines(connection, field.finding_id)
+
+    def pixels(self, field: CurrentField) -> RgbImage:
+        """The image of a field, as it was judged: ``uint8 [height, width, 3]`` RGB.
+
+        Raises:
+            InputNotFoundError: its path was forgotten.
+            ImageError: it cannot be read, or holds another picture now.
+        """
+        if field.path is None:
+            raise InputNotFoundError(
+                f"Where field {field.place} lies was forgotten.", "Its cells are here all the same."
+            )
+        name = f"The image of field {field.place}"
+        try:
+            content = Path(field.path).read_bytes()
+        except OSError as error:
+            raise UnreadableImageError(
+                f"{name} cannot be read: {error.strerror or error}.", "Put it back where it was when it was judged."
+            ) from error
+        if hashlib.sha256(content).hexdigest() != field.content_sha256:
+            raise UnreadableImageError(f"{name} has changed since it was judged.", "Wait until it is judged again.")
+        return open_image(content, name=name, page=field.page or None).decode().pixels
+
+    def queue(self) -> QueueState:
+        """How many images wait, and which were given up."""
+        with self.database.read() as connection:
+            return queue_state(connection)
+
+    def retry_dead(self, ids: tuple[int, ...] | None = None) -> int:
+        """Have images that were given up tried again: those named, or all. How many that are."""
+        with self.database.write() as connection:
+            return retry_dead(connection, ids)
+
+    def events_after(self, seq: int, *, timeout: float = 0.0, most: int = 500) -> tuple[Event, ...]:
+        """What has happened since, in its order.
+
+        Args:
+            seq: of the last event that is known.
+            timeout: seconds to wait where nothing has happened yet.
+            most: events at once.
+        """
+        commits = self.database.commits
+        with self.database.read() as connection:
+            events = events_after(connection, seq, most)
+        if events or timeout <= 0:
+            return tuple(events)
+        self.database.wait_for_commit(commits, timeout)
+        return self.events_after(seq, most=most)
+
+    def back_up(self, target: Path | None = None) -> Backup:
+        """Copy the store and look the copy through, see `edge_all.station.store.backup.back_up`."""
+        return back_up(self.database.folder, target)
+
+    def _overview(self, record: SlideRecord, reader: str) -> SlideOverview:
+        with self.database.read() as connection:
+            row = connection.execute("SELECT max(seq), at FROM events WHERE slide_id = ?", (record.id,)).fetchone()
+            queue = queue_state(connection, record.id)
+            stand = (row[0] or 0, queue, settings_in_force(connection))
+            kept = self._overviews.get((record.id, reader))
+            if kept is not None and kept[0] == stand:
+                return kept[1]
+            try:
+                view = Review(self.database, self._found, record, reader).view()
+            except ReviewError:
+                overview = SlideOverview(record, None, "indeterminate", "", 0, 0, 0, 0, 0, 0, row[1] or "")
+            else:
+                overview = _overview_of(view, queue, row[1] or "")
+        self._overviews[record.id, reader] = stand, overview
+        return overview
+
+
+def _overview_of(view: SlideView, queue: QueueState, last_event_at: str) -> SlideOverview:
+    result = view.tally.result
+    return SlideOverview(
+        slide=view.slide,
+        state=view.state,
+        verdict=result.verdict,
+        verdict_reason=result.reason,
+        all_cells=result.cells["ALL"],
+        judged_cells=sum(result.cells[label] for label in ("ALL", "non-ALL", "indeterminate")),
+        to_look_at=view.tally.to_look_at,
+        fields=len(view.fields),
+        waiting=view.waiting,
+        dead=len(queue.dead),
+        last_event_at=last_event_at,
+    )

@@ -1,0 +1,241 @@
+"""Images that wait for their turn: leased, with attempts, back-off and an end where it is given up.
+
+An image is known by its path, page, size and time, so that one that was taken again under its name waits again. Who
+takes one holds a lease; what a killed worker held waits again, and only who still holds the lease may write down what
+was found. Clocks are set back: a time further in the future than this module ever plans is taken for past.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Literal
+
+from edge_all.station.store.chain import now
+
+__all__ = [
+    "MOST_ATTEMPTS",
+    "DeadImage",
+    "Outcome",
+    "QueueState",
+    "QueuedImage",
+    "add_to_queue",
+    "finish",
+    "is_known",
+    "lease_next",
+    "postpone",
+    "queue_state",
+    "release_leases",
+    "retry_dead",
+]
+
+MOST_ATTEMPTS = 5
+"""After so many the image is given up, until a person has it tried again."""
+_BACK_OFF = 4.0
+"""Seconds before the second attempt are 1, before each further one so many times as long: 1, 4, 16, 64."""
+_LONGEST_WAIT = _BACK_OFF ** (MOST_ATTEMPTS - 2)
+LEASE_SECONDS = 600.0
+"""The largest image that is read takes some ten seconds; a worker that is silent for so long has died."""
+
+Outcome = Literal["done", "replaced", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedImage:
+    """An image that somebody holds a lease on.
+
+    Attributes:
+        id: in the queue.
+        slide_id: of which slide.
+        path, page: where it lies; page 0 in a file of one picture.
+        size_bytes, modified_ns: of the file that waits; another file under its name waits by itself.
+        attempt: which one this is, from 1.
+    """
+
+    id: int
+    slide_id: int
+    path: str
+    page: int
+    size_bytes: int
+    modified_ns: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadImage:
+    """An image that was given up.
+
+    Attributes:
+        id: in the queue.
+        slide_id: of which slide.
+        path, page: where it lies.
+        attempts: how often it was tried.
+        last_error: what was wrong the last time.
+    """
+
+    id: int
+    slide_id: int
+    path: str
+    page: int
+    attempts: int
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """How many images wait.
+
+    Attributes:
+        waiting: for their turn, or for another attempt.
+        leased: being judged now.
+        done: judged, those that were replaced before their turn not counted.
+        dead: given up.
+    """
+
+    waiting: int
+    leased: int
+    done: int
+    dead: tuple[DeadImage, ...]
+
+
+def is_known(connection: sqlite3.Connection, path: str, size_bytes: int, modified_ns: int) -> bool:
+    """Whether this very file waits, or has had its turn."""
+    row = connection.execute(
+        "SELECT 1 FROM queue WHERE path = ? AND size_bytes = ? AND modified_ns = ?", (path, size_bytes, modified_ns)
+    ).fetchone()
+    return row is not None
+
+
+def add_to_queue(
+    connection: sqlite3.Connection, slide_id: int, path: str, page: int, size_bytes: int, modified_ns: int
+) -> bool:
+    """Let an image wait for its turn.
+
+    Returns:
+        Whether it is new here; one that is known is left as it is.
+    """
+    cursor = connection.execute(
+        "INSERT OR IGNORE INTO queue (slide_id, path, page, size_bytes, modified_ns, found_at, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, 'waiting')",
+        (slide_id, path, page, size_bytes, modified_ns, now()),
+    )
+    return cursor.rowcount == 1
+
+
+def lease_next(connection: sqlite3.Connection, clock: float) -> QueuedImage | None:
+    """Take the next image, slide by slide; None where none is to be tried now.
+
+    Args:
+        connection: of `Database.write`.
+        clock: seconds since 1970.
+    """
+    connection.execute(
+        "UPDATE queue SET state = 'waiting' WHERE state = 'leased' AND (lease_until <= ? OR lease_until > ?)",
+        (clock, clock + LEASE_SECONDS),
+    )
+    row = connection.execute(
+        "SELECT * FROM queue WHERE state = 'waiting' AND (not_before <= ? OR not_before > ?)"
+        " ORDER BY slide_id, id LIMIT 1",
+        (clock, clock + _LONGEST_WAIT),
+    ).fetchone()
+    if row is None:
+        return None
+    connection.execute(
+        "UPDATE queue SET state = 'leased', attempts = attempts + 1, lease_until = ? WHERE id = ?",
+        (clock + LEASE_SECONDS, row["id"]),
+    )
+    return QueuedImage(
+        row["id"], row["slide_id"], row["path"], row["page"], row["size_bytes"], row["modified_ns"], row["attempts"] + 1
+    )
+
+
+def finish(
+    connection: sqlite3.Connection,
+    image: QueuedImage,
+    outcome: Outcome,
+    *,
+    field_id: int | None = None,
+    error: str | None = None,
+) -> bool:
+    """End an image's turn.
+
+    Args:
+        connection: of `Database.write`, in the transaction that writes down what was found.
+        image: as leased.
+        outcome: judged, replaced by another file meanwhile, or given up.
+        field_id: what it has become.
+        error: why it is given up.
+
+    Returns:
+        Whether the lease was still held; if not, somebody else has it, and nothing may be written.
+    """
+    cursor = connection.execute(
+        "UPDATE queue SET state = ?, field_id = ?, last_error = ? WHERE id = ? AND state = 'leased' AND attempts = ?",
+        (outcome, field_id, error, image.id, image.attempt),
+    )
+    return cursor.rowcount == 1
+
+
+def postpone(connection: sqlite3.Connection, image: QueuedImage, error: str, clock: float) -> bool:
+    """Let an image that failed wait for another attempt, later each time.
+
+    Args:
+        connection: of `Database.write`.
+        image: as leased.
+        error: what was wrong.
+        clock: seconds since 1970.
+
+    Returns:
+        Whether there is a further attempt; if not, give it up with `finish`.
+    """
+    if image.attempt >= MOST_ATTEMPTS:
+        return False
+    connection.execute(
+        "UPDATE queue SET state = 'waiting', not_before = ?, last_error = ?"
+        " WHERE id = ? AND state = 'leased' AND attempts = ?",
+        (clock + _BACK_OFF ** (image.attempt - 1), error, image.id, image.attempt),
+    )
+    return True
+
+
+def release_leases(connection: sqlite3.Connection) -> int:
+    """Take back all leases: whoever held one is gone, for only one process opens a store.
+
+    Returns:
+        How many there were.
+    """
+    return connection.execute("UPDATE queue SET state = 'waiting' WHERE state = 'leased'").rowcount
+
+
+def retry_dead(connection: sqlite3.Connection, ids: tuple[int, ...] | None = None) -> int:
+    """Have images that were given up tried again, at once.
+
+    Args:
+        connection: of `Database.write`.
+        ids: which ones; all where None.
+
+    Returns:
+        How many that are.
+    """
+    change = "UPDATE queue SET state = 'waiting', attempts = 0, not_before = 0 WHERE state = 'dead'"
+    if ids is None:
+        return connection.execute(change).rowcount
+    return sum(connection.execute(f"{change} AND id = ?", (one,)).rowcount for one in ids)
+
+
+def queue_state(connection: sqlite3.Connection, slide_id: int | None = None) -> QueueState:
+    """How many images wait: of the station, or of one slide."""
+    chosen = (slide_id, slide_id)
+    counts = dict(
+        connection.execute(
+            "SELECT state, count(*) FROM queue WHERE (? IS NULL OR slide_id = ?) GROUP BY state", chosen
+        ).fetchall()
+    )
+    dead = connection.execute(
+        "SELECT id, slide_id, path, page, attempts, coalesce(last_error, '') FROM queue"
+        " WHERE state = 'dead' AND (? IS NULL OR slide_id = ?) ORDER BY slide_id, id",
+        chosen,
+    )
+    return QueueState(
+        counts.get("waiting", 0), counts.get("leased", 0), counts.get("done", 0), tuple(DeadImage(*row) for row in dead)
+    )

@@ -1,0 +1,384 @@
+"""What a person decides: gestures, conflicts, undo, signatures, two readers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from edge_all.errors import (
+    ReviewConflictError,
+    ReviewError,
+    SlideSignedError,
+    UnreviewedCellsError,
+    UsageError,
+)
+from edge_all.station.review.cells import ReviewedCell, in_order
+from edge_all.station.review.review import Review
+from edge_all.station.review.settings import StationSettings
+from edge_all.station.station import Station
+from edge_all.station.store.slides import SlideRecord
+
+
+def called(review: Review, *counts: str) -> dict[str, int]:
+    """The cells that count as these, with their versions."""
+    return {cell.id: cell.version for cell in review.view().cells if cell.counts_as in counts}
+
+
+def look_at_all(review: Review) -> int:
+    return review.mark_seen({cell.id: cell.version for cell in review.view().cells}).view.last_seq
+
+
+def test_a_slide_stands_as_the_software_found_it(station: Station, slide: SlideRecord) -> None:
+    view = station.review(slide.code, "Curie").view()
+    assert [cell.counts_as for cell in view.cells] == ["ALL"] * 2 + ["non-ALL"] * 6 + ["indeterminate", "left out"]
+    assert view.tally.result.cells == {"ALL": 2, "non-ALL": 6, "indeterminate": 1, "rejected": 1}
+    assert view.state.stage == "pending"
+    assert view.tally.to_look_at == 3
+    assert not view.can_undo
+
+
+def test_the_name_stands_in_no_event(station: Station, slide: SlideRecord) -> None:
+    assert slide.name == "Smith, J."
+    assert not any("Smith" in str(event) or "/images" in str(event) for event in station.events_after(0))
+    assert "Smith" not in slide.code
+
+
+def test_reclassifying_changes_counts_and_verdict_at_once(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    before = review.view().tally.result
+    done = review.reclassify(called(review, "ALL"), "lymphocyte")
+    assert [cell.kind for cell in done.cells] == ["lymphocyte"] * 2
+    assert done.view.tally.result.cells["ALL"] == 0
+    assert done.view.tally.kinds["lymphocyte"] == 2
+    assert done.view.tally.result.reason != before.reason
+    assert done.view.state.stage == "in review"
+    assert done.view.state.reader == "Curie"
+    assert review.view() == done.view
+
+
+def test_one_gesture_is_one_event(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    last = station.events_after(0)[-1].seq
+    review.reclassify(called(review, "ALL", "non-ALL"), "monocyte")
+    (event,) = station.events_after(last)
+    assert len(event.payload["cells"]) == 8
+    assert event.actor == "Curie"
+
+
+def test_a_confirmed_blast_is_no_false_positive(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    assert review.view().tally.result.verdict == "indeterminate"
+    everything = {cell.id: 0 for cell in review.view().cells if cell.counts_as == "non-ALL"}
+    review.reclassify(everything, "lymphocyte")
+    assert review.reclassify(called(review, "ALL"), "ALL").view.tally.result.verdict == "suspicious"
+
+
+def test_what_a_person_decides_no_longer_speaks_for_an_unknown_stain(
+    station: Station, add_field: Callable[..., int]
+) -> None:
+    add_field(station, ["non-ALL"] * 30, unlike=0.9)
+    review = station.review(station.slides("Curie")[0].slide.code, "Curie")
+    assert "stain or camera" in review.view().tally.result.reason
+    done = review.reclassify(called(review, "non-ALL"), "lymphocyte")
+    assert done.view.tally.result.verdict == "not detected"
+
+
+def test_kinds_that_are_left_out_do_not_count(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    done = review.reclassify(called(review, "indeterminate"), "smudge")
+    assert done.view.tally.result.cells == {"ALL": 2, "non-ALL": 6, "indeterminate": 0, "rejected": 2}
+
+
+def test_a_rejected_object_can_be_called_a_cell(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    assert review.reclassify(called(review, "left out"), "ALL").view.tally.result.cells["ALL"] == 3
+
+
+def test_an_excluded_cell_does_not_count_until_it_is_taken_in_again(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    done = review.exclude(called(review, "ALL"))
+    assert done.view.tally.result.cells["ALL"] == 0
+    assert done.view.tally.excluded == 2
+    again = review.exclude({cell.id: cell.version for cell in done.cells}, excluded=False)
+    assert again.view.tally.result.cells["ALL"] == 2
+
+
+def test_undo_and_redo_lead_there_and_back(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    stood = [[cell.counts_as for cell in review.view().cells]]
+    for kind in ("smudge", "ALL", "cannot tell"):
+        cells = called(review, "ALL", "non-ALL", "indeterminate", "left out")
+        stood.append([cell.counts_as for cell in review.reclassify(cells, kind).view.cells])
+    for before in reversed(stood[:-1]):
+        assert [cell.counts_as for cell in review.undo().view.cells] == before
+    with pytest.raises(ReviewError, match="nothing to undo"):
+        review.undo()
+    for after in stood[1:]:
+        assert [cell.counts_as for cell in review.redo().view.cells] == after
+    with pytest.raises(ReviewError, match="nothing to redo"):
+        review.redo()
+
+
+def test_a_new_gesture_ends_redoing(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    review.reclassify(called(review, "ALL"), "smudge")
+    review.undo()
+    review.reclassify(called(review, "indeterminate"), "ALL")
+    with pytest.raises(ReviewError, match="nothing to redo"):
+        review.redo()
+
+
+def test_undoing_leaves_what_others_decided_since(station: Station, slide: SlideRecord) -> None:
+    curie, hess = station.review(slide.code, "Curie"), station.review(slide.code, "Hess")
+    curie.reclassify(called(curie, "ALL"), "smudge")
+    decided = hess.reclassify(dict.fromkeys(called(curie, "left out"), 10**6), "monocyte")
+    assert [cell.kind for cell in curie.undo().cells] == ["monocyte"] * 2
+    assert hess.view().cells == decided.view.cells or all(cell.kind == "monocyte" for cell in hess.view().cells[:2])
+
+
+def test_a_gesture_that_was_overtaken_names_the_other_and_what_they_decided(
+    station: Station, slide: SlideRecord
+) -> None:
+    curie, hess = station.review(slide.code, "Curie"), station.review(slide.code, "Hess")
+    seen = called(curie, "ALL")
+    hess.reclassify(called(hess, "ALL"), "monocyte")
+    with pytest.raises(ReviewConflictError, match=r"Hess decided on cell \S+ meanwhile \(monocyte") as caught:
+        curie.reclassify(seen, "smudge")
+    assert {one.cell for one in caught.value.conflicts} == set(seen)
+    assert curie.view().cells[0].kind == "monocyte"
+    assert curie.reclassify(seen, "smudge", anyway=True).cells[0].kind == "smudge"
+    assert curie.reclassify(called(curie, "left out"), "ALL").cells[0].kind == "ALL"
+
+
+def test_own_gestures_do_not_overtake_each_other(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    seen = called(review, "ALL")
+    review.reclassify(seen, "smudge")
+    assert review.reclassify(seen, "ALL").cells[0].kind == "ALL"
+
+
+def test_a_comment_and_a_look_overtake_nobody(station: Station, slide: SlideRecord) -> None:
+    curie, hess = station.review(slide.code, "Curie"), station.review(slide.code, "Hess")
+    seen = called(curie, "ALL")
+    hess.mark_seen(seen)
+    hess.comment("odd nucleus", next(iter(seen)))
+    done = curie.reclassify(seen, "ALL")
+    assert [comment.text for comment in done.cells[0].comments] == ["odd nucleus"]
+
+
+def test_a_gesture_sent_again_is_done_once(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    cells = called(review, "ALL")
+    first = review.reclassify(cells, "smudge", gesture="g1")
+    second = review.reclassify(cells, "smudge", gesture="g1")
+    assert first == second
+    assert sum(event.kind == "cells.reclassified" for event in station.events_after(0)) == 1
+    with pytest.raises(UsageError, match="g1"):
+        review.exclude(cells, gesture="g1")
+
+
+def test_a_missed_cell_can_be_added_and_taken_back(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    done = review.draw(1, (100.0, 200.0, 20.0), "ALL")
+    (cell,) = done.cells
+    assert (cell.bbox, cell.counts_as, cell.seen, cell.found) == ((80, 180, 40, 40), "ALL", True, None)
+    assert done.view.tally.result.cells["ALL"] == 3
+    assert done.view.tally.drawn == 1
+    undone = review.undo()
+    assert undone.gone == (cell.id,)
+    assert undone.view.tally.result.cells["ALL"] == 2
+    assert review.redo().view.cell[cell.id] == review.view().cell[cell.id]
+
+
+@pytest.mark.parametrize("circle", [(0.0, 0.0, 0.0), (5.0, 5.0, -3.0), (9000.0, 5.0, 10.0), (float("nan"), 1.0, 5.0)])
+def test_a_circle_lies_in_the_image(station: Station, slide: SlideRecord, circle: tuple[float, float, float]) -> None:
+    with pytest.raises(UsageError):
+        station.review(slide.code, "Curie").draw(1, circle, "ALL")
+
+
+def test_a_merged_cell_is_split(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    merged = review.view().cells[0]
+    done = review.split(merged.id, merged.version, ((50.0, 10.0, 9.0), (60.0, 20.0, 9.0)))
+    assert done.gone == (merged.id,)
+    assert [cell.counts_as for cell in done.cells] == ["indeterminate"] * 2
+    assert done.view.tally.result.cells == {"ALL": 1, "non-ALL": 6, "indeterminate": 3, "rejected": 1}
+    with pytest.raises(ReviewError, match="no longer"):
+        review.reclassify({merged.id: merged.version}, "ALL")
+    assert review.reclassify({cell.id: cell.version for cell in done.cells}, "ALL").view.tally.result.cells["ALL"] == 3
+
+
+def test_an_outline_is_replaced_by_a_circle(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    cell = review.view().cells[0]
+    assert review.outline(cell.id, cell.version, (55.0, 15.0, 10.0)).cells[0].bbox == (45, 5, 20, 20)
+    assert review.undo().cells[0].bbox == cell.bbox
+
+
+def test_signing_is_refused_until_what_matters_was_looked_at(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    with pytest.raises(UnreviewedCellsError, match="3 cells") as caught:
+        review.sign("reviewed", "routine", review.view().last_seq)
+    done = review.mark_seen(dict.fromkeys(caught.value.cells, 0))
+    signed = review.sign("reviewed", "routine", done.view.last_seq)
+    signature = signed.view.state.signature
+    assert signature is not None
+    assert (signature.name, signature.meaning, signature.reason) == ("Curie", "reviewed", "routine")
+    assert signature.verdict == signed.view.tally.result.verdict
+    assert signed.view.state.stage == "signed"
+
+
+def test_a_signed_slide_is_locked_until_it_is_amended_for_a_reason(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    review.reclassify(called(review, "ALL"), "ALL")
+    review.sign("reviewed", "routine", look_at_all(review))
+    for gesture in (
+        lambda: review.reclassify(dict.fromkeys(called(review, "ALL"), 9**9), "smudge"),
+        lambda: review.mark_seen(dict.fromkeys(called(review, "ALL"), 0)),
+        lambda: review.comment("late"),
+        review.undo,
+        lambda: review.sign("reviewed", "again", review.view().last_seq),
+    ):
+        with pytest.raises(SlideSignedError, match="signed by Curie"):
+            gesture()
+    with pytest.raises(UsageError):
+        review.amend(" ")
+    view = review.amend("second smear came").view
+    assert (view.state.stage, view.state.amended_because) == ("amended", "second smear came")
+    with pytest.raises(ReviewError, match="nothing to undo"):
+        review.undo()
+    review.reclassify(called(review, "ALL"), "smudge")
+    again = review.sign("reviewed", "second smear", review.view().last_seq).view.state.signature
+    assert again is not None
+    assert again.labels_sha256 != (view.state.signature and view.state.signature.labels_sha256)
+    assert [event.kind for event in review.history()].count("slide.signed") == 2
+
+
+def test_who_signs_has_seen_the_slide_as_it_stands(station: Station, slide: SlideRecord) -> None:
+    curie, hess = station.review(slide.code, "Curie"), station.review(slide.code, "Hess")
+    last = look_at_all(curie)
+    hess.reclassify(called(hess, "ALL"), "smudge")
+    with pytest.raises(ReviewConflictError, match="Hess"):
+        curie.sign("reviewed", "routine", last)
+
+
+def test_a_field_that_comes_after_the_signature_is_not_covered(
+    station: Station, slide: SlideRecord, add_field: Callable[..., int]
+) -> None:
+    review = station.review(slide.code, "Curie")
+    review.sign("reviewed", "routine", look_at_all(review))
+    add_field(station, ["ALL"] * 4, path="/images/2.jpg")
+    assert review.view().state.fields_since == 1
+    review.amend("another field")
+    with pytest.raises(UnreviewedCellsError, match="4 cells"):
+        review.sign("reviewed", "routine", review.view().last_seq)
+
+
+def test_a_field_taken_again_takes_the_place_of_the_old_one(
+    station: Station, slide: SlideRecord, add_field: Callable[..., int]
+) -> None:
+    review = station.review(slide.code, "Curie")
+    old = called(review, "ALL")
+    add_field(station, ["non-ALL"] * 5, content="taken again")
+    view = review.view()
+    assert view.tally.result.cells["non-ALL"] == 5
+    assert [(field.place, field.retaken) for field, _ in view.fields] == [(1, 1)]
+    with pytest.raises(ReviewError, match="taken again"):
+        review.reclassify(old, "smudge")
+
+
+def test_the_second_reader_sees_nothing_of_the_first_until_both_have_signed(
+    station: Station, slide: SlideRecord
+) -> None:
+    station.change_settings(StationSettings(second_reader=True), "Administrator")
+    curie, hess = station.review(slide.code, "Curie"), station.review(slide.code, "Hess")
+    curie.reclassify(called(curie, "ALL"), "lymphocyte")
+    curie.comment("looks reactive")
+    assert (hess.view().reading, hess.view().state.stage) == (2, "pending")
+    assert hess.view().tally.result.cells["ALL"] == 2
+    assert not any(event.actor == "Curie" for event in hess.history())
+    hess.reclassify(called(hess, "ALL"), "ALL")
+    curie.sign("reviewed", "first", look_at_all(curie))
+    with pytest.raises(ReviewError, match="two readers"):
+        hess.disagreements()
+    with pytest.raises(ReviewError, match="two others"):
+        station.review(slide.code, "Third").view()
+    hess.sign("reviewed", "second", look_at_all(hess))
+    differing = hess.disagreements()
+    assert [(one.first.counts_as, one.second.counts_as) for one in differing if one.first and one.second] == [
+        ("non-ALL", "ALL")
+    ] * 2
+    agreement = curie.agreement_of_readers()
+    assert (agreement.compared, agreement.same) == (10, 8)
+    assert any(event.actor == "Curie" for event in hess.history())
+
+
+def test_agreement_is_over_what_was_looked_at(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    assert review.view().tally.agreement.compared == 0
+    look_at_all(review)
+    agreement = review.reclassify(called(review, "indeterminate"), "ALL").view.tally.agreement
+    assert (agreement.compared, agreement.same) == (9, 8)
+    # By hand: chance (3 * 2 + 6 * 6) / 81, so kappa = (8/9 - 42/81) / (1 - 42/81).
+    assert agreement.kappa == pytest.approx((72 - 42) / (81 - 42))
+
+
+def test_unsure_cells_come_first(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    cells = in_order(review.view().cells, "attention")
+    assert [cell.counts_as for cell in cells[:3]] == ["indeterminate", "ALL", "ALL"]
+    review.mark_seen({cells[0].id: 0})
+    assert [cell.counts_as for cell in in_order(review.view().cells, "attention")[:3]] == [
+        "ALL",
+        "ALL",
+        "indeterminate",
+    ]
+
+
+def test_kinds_are_the_laboratorys_own(station: Station, slide: SlideRecord) -> None:
+    from edge_all.station.review.kinds import DEFAULT_KINDS, Kind
+
+    review = station.review(slide.code, "Curie")
+    cells = called(review, "ALL")
+    with pytest.raises(UsageError, match="no kind 'prolymphocyte'"):
+        review.reclassify(cells, "prolymphocyte")
+    kinds = (*DEFAULT_KINDS, Kind("prolymphocyte", "non-ALL", "p"))
+    station.change_settings(StationSettings(kinds), "Administrator")
+    review.reclassify(cells, "prolymphocyte")
+    station.change_settings(StationSettings(), "Administrator")
+    assert [cell.kind for cell in review.view().cells[:2]] == ["prolymphocyte"] * 2
+    with pytest.raises(UsageError, match="same key"):
+        StationSettings((*DEFAULT_KINDS, Kind("other", "ALL", "a")))
+
+
+def test_slides_are_listed_suspicious_first(station: Station, add_field: Callable[..., int]) -> None:
+    add_field(station, ["non-ALL"] * 60, slide="healthy", path="/h")
+    add_field(station, ["ALL"] * 20, slide="ill", path="/i")
+    add_field(station, [], slide="empty", path="/e")
+    assert [one.slide.name for one in station.slides("Curie")] == ["ill", "empty", "healthy"]
+
+
+def test_a_cell_that_is_not_on_the_slide_is_refused(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    for name in ("1-99", "d5", "nonsense", "'; DROP TABLE events; --"):
+        with pytest.raises(ReviewError, match="not on slide"):
+            review.reclassify({name: 0}, "ALL")
+    with pytest.raises(UsageError, match="No cell"):
+        review.reclassify({}, "ALL")
+    with pytest.raises(UsageError, match="who you are"):
+        station.review(slide.code, " ")
+
+
+def decided(cells: tuple[ReviewedCell, ...]) -> list[str | None]:
+    return [cell.kind for cell in cells]
+
+
+def test_everything_is_there_after_a_restart(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    review.reclassify(called(review, "ALL"), "smudge")
+    review.exclude(called(review, "indeterminate"))
+    view = review.view()
+    station.close()
+    with Station(station.database.folder) as again:
+        assert again.review(slide.code, "Curie").view() == view
