@@ -41,7 +41,7 @@ RUNTIME = (
     "rendering",
     "doctor",
     "benchmark",
-    "station.store",
+    "station.storage",
     "station.review",
     "station.intake",
     "station",

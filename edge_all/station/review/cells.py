@@ -12,7 +12,7 @@ from edge_all.results import BoundingBox, CellLabel, CellSummary
 from edge_all.slides.verdict import is_rather_unlike
 from edge_all.station.review.decisions import Decision
 from edge_all.station.review.kinds import CountsAs
-from edge_all.station.store.findings import CurrentField, FoundField
+from edge_all.station.storage.found_fields import CurrentField, FoundField
 
 __all__ = [
     "Circle",

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from edge_all.station.store.chain import Event, canonical_json
+from edge_all.station.storage.chain import Event, canonical_json
 
 __all__ = [
     "AMENDED",

@@ -9,7 +9,7 @@ from typing import get_args
 
 from edge_all.errors import UsageError
 from edge_all.station.review.kinds import DEFAULT_KINDS, CountsAs, Kind
-from edge_all.station.store.chain import append_event, events_of_kind
+from edge_all.station.storage.chain import append_event, events_of_kind
 
 __all__ = ["StationSettings", "change_settings", "settings_in_force"]
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from edge_all.station.review.cells import ReviewedCell
 from edge_all.station.review.decisions import AMENDED, SIGNED
-from edge_all.station.store.chain import FIELD_JUDGED, Event, canonical_json
+from edge_all.station.storage.chain import FIELD_JUDGED, Event, canonical_json
 
 __all__ = ["READINGS", "ReadingState", "Signature", "labels_hash", "reader_of", "reading_state", "signature_of"]
 

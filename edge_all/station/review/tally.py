@@ -12,7 +12,7 @@ from edge_all.results import BoundingBox, CellKind, CellSummary, SlideResult
 from edge_all.slides.verdict import judge_slide
 from edge_all.station.review.cells import ReviewedCell
 from edge_all.station.review.kinds import CountsAs
-from edge_all.station.store.findings import FoundField, JudgingModel
+from edge_all.station.storage.found_fields import FoundField, JudgingModel
 
 __all__ = ["Agreement", "Tally", "agreement_of", "tally"]
 

@@ -10,9 +10,9 @@ import pytest
 
 from edge_all.model.card import Thresholds
 from edge_all.results import Cell, CellLabel, FieldResult, ModelIdentity, ProviderReport
-from edge_all.station.station import Station
-from edge_all.station.store.findings import ImageFile, JudgingModel, record_finding
-from edge_all.station.store.slides import SlideRecord, find_or_add_slide
+from edge_all.station.desk import Station
+from edge_all.station.storage.found_fields import ImageFile, JudgingModel, record_finding
+from edge_all.station.storage.slide_records import SlideRecord, find_or_add_slide
 
 MODEL = JudgingModel(
     ModelIdentity("made-up", "1.0", "fp32", "a" * 64, "b" * 64),

@@ -13,11 +13,11 @@ from edge_all.errors import (
     UnreviewedCellsError,
     UsageError,
 )
+from edge_all.station.desk import Station
 from edge_all.station.review.cells import ReviewedCell, in_order
-from edge_all.station.review.review import Review
 from edge_all.station.review.settings import StationSettings
-from edge_all.station.station import Station
-from edge_all.station.store.slides import SlideRecord
+from edge_all.station.review.slide_review import Review
+from edge_all.station.storage.slide_records import SlideRecord
 
 
 def called(review: Review, *counts: str) -> dict[str, int]:

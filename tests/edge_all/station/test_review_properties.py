@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from edge_all.errors import ReviewConflictError, ReviewError
+from edge_all.station.desk import Station
 from edge_all.station.review.decisions import UNDOABLE, decisions_of_slide, replayed
 from edge_all.station.review.kinds import DEFAULT_KINDS
-from edge_all.station.review.review import Done, Review
-from edge_all.station.station import Station
-from edge_all.station.store.backup import examine_store
-from edge_all.station.store.chain import events_of_slide
-from edge_all.station.store.findings import ImageFile, JudgingModel, record_finding
-from edge_all.station.store.slides import find_or_add_slide
+from edge_all.station.review.slide_review import Done, Review
+from edge_all.station.storage.backup import examine_store
+from edge_all.station.storage.chain import events_of_slide
+from edge_all.station.storage.found_fields import ImageFile, JudgingModel, record_finding
+from edge_all.station.storage.slide_records import find_or_add_slide
 
 PEOPLE = st.sampled_from(["Curie", "Hess", "Virchow"])
 KINDS = st.sampled_from([kind.name for kind in DEFAULT_KINDS])

@@ -19,12 +19,12 @@ from edge_all.errors import (
     StoreTooNewError,
 )
 from edge_all.results import FieldResult
-from edge_all.station.station import Station
-from edge_all.station.store import chain
-from edge_all.station.store.backup import back_up, examine_store, restore
-from edge_all.station.store.database import STORE_FILE, Database, store_version
-from edge_all.station.store.findings import ImageFile, JudgingModel, record_finding
-from edge_all.station.store.slides import SlideRecord, find_or_add_slide, forget_name
+from edge_all.station.desk import Station
+from edge_all.station.storage import chain
+from edge_all.station.storage.backup import back_up, examine_store, restore
+from edge_all.station.storage.database import STORE_FILE, Database, store_version
+from edge_all.station.storage.found_fields import ImageFile, JudgingModel, record_finding
+from edge_all.station.storage.slide_records import SlideRecord, find_or_add_slide, forget_name
 
 UNTRIGGERED = ("events_stay", "events_are_kept", "findings_stay", "findings_are_kept", "cells_stay", "cells_are_kept")
 

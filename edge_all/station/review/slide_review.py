@@ -20,12 +20,12 @@ from edge_all.station.review.kinds import CountsAs
 from edge_all.station.review.settings import settings_in_force
 from edge_all.station.review.signatures import READINGS, ReadingState, labels_hash, reader_of, reading_state
 from edge_all.station.review.tally import Agreement, Tally, agreement_of, tally
-from edge_all.station.store.chain import Event, append_event, event_of_gesture, events_of_slide
-from edge_all.station.store.database import Database
-from edge_all.station.store.findings import CurrentField, FoundField, JudgingModel, current_fields, judging_model
-from edge_all.station.store.found_cache import FoundCache
-from edge_all.station.store.queue import queue_state
-from edge_all.station.store.slides import SlideRecord
+from edge_all.station.storage.chain import Event, append_event, event_of_gesture, events_of_slide
+from edge_all.station.storage.database import Database
+from edge_all.station.storage.found_cache import FoundCache
+from edge_all.station.storage.found_fields import CurrentField, FoundField, JudgingModel, current_fields, judging_model
+from edge_all.station.storage.image_queue import queue_state
+from edge_all.station.storage.slide_records import SlideRecord
 
 __all__ = ["Disagreement", "Done", "Review", "SlideView"]
 
@@ -110,7 +110,7 @@ class Disagreement:
 
 
 class Review:
-    """One person at one slide; made by `edge_all.station.station.Station.review`. Holds nothing but who and what."""
+    """One person at one slide; made by `edge_all.station.desk.Station.review`. Holds nothing but who and what."""
 
     def __init__(self, database: Database, found: FoundCache, slide: SlideRecord, actor: str) -> None:
         if not actor.strip():

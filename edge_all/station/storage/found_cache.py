@@ -6,7 +6,7 @@ import sqlite3
 import threading
 from collections import OrderedDict
 
-from edge_all.station.store.findings import FoundField, found_field
+from edge_all.station.storage.found_fields import FoundField, found_field
 
 __all__ = ["FoundCache"]
 

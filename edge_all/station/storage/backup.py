@@ -14,8 +14,8 @@ from pathlib import Path
 from edge_all.errors import OutputError, StoreDamagedError, StoreInUseError
 from edge_all.files.atomic import atomic_path, output_error
 from edge_all.files.folder_claim import held_file
-from edge_all.station.store.chain import ChainReport, verify_chain
-from edge_all.station.store.database import BACKUPS_FOLDER, LOCK_FILE, STORE_FILE, reading
+from edge_all.station.storage.chain import ChainReport, verify_chain
+from edge_all.station.storage.database import BACKUPS_FOLDER, LOCK_FILE, STORE_FILE, reading
 
 __all__ = ["Backup", "back_up", "examine_store", "restore"]
 

@@ -223,7 +223,7 @@ def _migrate(connection: sqlite3.Connection, file: Path) -> None:
 
 
 def _migrations() -> list[tuple[int, str]]:
-    folder = files("edge_all.station.store").joinpath("migrations")
+    folder = files("edge_all.station.storage").joinpath("migrations")
     scripts = [entry for entry in folder.iterdir() if entry.name.endswith(".sql")]
     return sorted((int(re.split(r"\D", entry.name)[0]), entry.read_text("utf-8")) for entry in scripts)
 

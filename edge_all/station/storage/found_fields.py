@@ -14,7 +14,7 @@ from typing import Any
 
 from edge_all.model.card import Thresholds
 from edge_all.results import Cell, CellSummary, FieldResult, FieldSummary, ModelIdentity
-from edge_all.station.store.chain import FIELD_JUDGED, append_event, canonical_json, finding_hash, now
+from edge_all.station.storage.chain import FIELD_JUDGED, append_event, canonical_json, finding_hash, now
 
 __all__ = [
     "CurrentField",

@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from edge_all.errors import InputNotFoundError
-from edge_all.station.store.chain import append_event, now
+from edge_all.station.storage.chain import append_event, now
 
 __all__ = ["SlideRecord", "all_slides", "find_or_add_slide", "forget_name", "slide_record"]
 

@@ -11,7 +11,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
-from edge_all.station.store.chain import now
+from edge_all.station.storage.chain import now
 
 __all__ = [
     "MOST_ATTEMPTS",

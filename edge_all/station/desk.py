@@ -22,16 +22,16 @@ from typing import Self
 from edge_all.errors import InputNotFoundError, ReviewError, UnreadableImageError
 from edge_all.imaging import open_image
 from edge_all.results import RgbImage, Verdict
-from edge_all.station.review.review import Review, SlideView
 from edge_all.station.review.settings import StationSettings, change_settings, settings_in_force
 from edge_all.station.review.signatures import ReadingState
-from edge_all.station.store.backup import Backup, back_up
-from edge_all.station.store.chain import Event, events_after
-from edge_all.station.store.database import Database
-from edge_all.station.store.findings import CurrentField, outlines
-from edge_all.station.store.found_cache import FoundCache
-from edge_all.station.store.queue import QueueState, queue_state, retry_dead
-from edge_all.station.store.slides import SlideRecord, all_slides, slide_record
+from edge_all.station.review.slide_review import Review, SlideView
+from edge_all.station.storage.backup import Backup, back_up
+from edge_all.station.storage.chain import Event, events_after
+from edge_all.station.storage.database import Database
+from edge_all.station.storage.found_cache import FoundCache
+from edge_all.station.storage.found_fields import CurrentField, outlines
+from edge_all.station.storage.image_queue import QueueState, queue_state, retry_dead
+from edge_all.station.storage.slide_records import SlideRecord, all_slides, slide_record
 
 __all__ = ["SlideOverview", "Station"]
 
@@ -173,7 +173,7 @@ class Station:
         return self.events_after(seq, most=most)
 
     def back_up(self, target: Path | None = None) -> Backup:
-        """Copy the store and look the copy through, see `edge_all.station.store.backup.back_up`."""
+        """Copy the store and look the copy through, see `edge_all.station.storage.backup.back_up`."""
         return back_up(self.database.folder, target)
 
     def _overview(self, record: SlideRecord, reader: str) -> SlideOverview:
