@@ -5,8 +5,11 @@ anywhere: the commonest fault of deployed models is one that differs slightly.
 
 The crop is a square around the centre of the nucleus's box, ``factor`` times as wide as the longer side of that box,
 so that a cell fills the input alike at every magnification. Where the square leaves the image, the border pixels are
-repeated. Shrinking uses area interpolation, enlarging linear. Nothing is normalised by the image's own content;
-scaling of the values happens inside the network.
+repeated. Shrinking uses area interpolation, enlarging linear. Scaling of the values happens inside the network.
+
+A model may ask for one white point: then the glass on which the cell lies (`Cell.glass`, found by the segmentation for
+the whole field) has the same grey in every crop, whatever lamp, stain bath or white balance coloured it. Nothing else
+is normalised by the image's own content.
 """
 
 from __future__ import annotations
@@ -21,13 +24,15 @@ from numpy.typing import NDArray
 
 from edge_all.errors import ModelIncompatibleError
 from edge_all.results import BoundingBox, Cell, LabelImage, RgbImage
+from edge_all.segmentation.colour_clustering import balance_table
 
-__all__ = ["PREPROCESSING_VERSION", "PreprocessingSpec", "crop_cell", "crop_cells", "crop_square", "crop_window"]
-
-PREPROCESSING_VERSION = 1
-"""Raised whenever the same image would give another network input."""
+__all__ = ["PreprocessingSpec", "WhitePoint", "crop_cell", "crop_cells", "crop_square", "crop_window", "put_on_white"]
 
 Background = Literal["keep", "blank"]
+WhitePoint = Literal["camera", "glass"]
+
+VERSIONS: dict[WhitePoint, int] = {"camera": 1, "glass": 2}
+"""Version of the preprocessing by its white point; a new one whenever the same image would give another input."""
 BLANK = 255
 """Value of blanked pixels: white, as empty glass."""
 
@@ -40,16 +45,21 @@ class PreprocessingSpec:
         input_size: side of the network's input in pixels.
         factor: side of the crop as a multiple of the longer side of the nucleus's box.
         background: ``keep`` leaves the neighbours in, ``blank`` whitens all that is not this cell.
+        white_point: ``camera`` leaves the colours as the camera gave them, ``glass`` puts the glass at one grey.
     """
 
     input_size: int
     factor: float
     background: Background = "keep"
+    white_point: WhitePoint = "camera"
 
     def to_json(self) -> dict[str, Any]:
         """The block ``preprocessing`` of the card."""
+        # Version 1 knew no white point, and its cards hold none.
+        white_point = {} if self.white_point == "camera" else {"white_point": self.white_point}
         return {
-            "version": PREPROCESSING_VERSION,
+            "version": VERSIONS[self.white_point],
+            **white_point,
             "input_size": self.input_size,
             "crop": "square around the nucleus box",
             "factor": self.factor,
@@ -67,12 +77,14 @@ class PreprocessingSpec:
             ModelIncompatibleError: the block asks for something that this runtime does not do.
         """
         try:
-            spec = cls(int(record["input_size"]), float(record["factor"]), record["background"])
+            size, factor = int(record["input_size"]), float(record["factor"])
+            spec = cls(size, factor, record["background"], record.get("white_point", "camera"))
         except (KeyError, TypeError, ValueError) as error:
             raise ModelIncompatibleError(
                 f"The card's preprocessing block is incomplete ({error}).", "Export the model again."
             ) from error
-        if record != spec.to_json() or spec.background not in ("keep", "blank"):
+        known = spec.background in ("keep", "blank") and spec.white_point in VERSIONS
+        if not known or record != spec.to_json():
             raise ModelIncompatibleError(
                 f"The model wants preprocessing {record}, which this version does not do.",
                 "Install the edge-all version named in the model card, or export the model again.",
@@ -127,6 +139,9 @@ def crop_cell(pixels: RgbImage, cell: Cell, cell_labels: LabelImage | None, spec
 
     Returns:
         ``uint8 [input_size, input_size, 3]`` RGB.
+
+    Raises:
+        ModelIncompatibleError: the spec asks for the white point of the glass, and the cell's is not known.
     """
     window = crop_window(pixels, cell.nucleus_bbox, spec.factor)
     if spec.background == "blank":
@@ -137,7 +152,24 @@ def crop_cell(pixels: RgbImage, cell: Cell, cell_labels: LabelImage | None, spec
     size = spec.input_size
     interpolation = cv2.INTER_AREA if len(window) > size else cv2.INTER_LINEAR
     resized: RgbImage = cv2.resize(window, (size, size), interpolation=interpolation).astype(np.uint8, copy=False)
-    return resized
+    if spec.white_point == "camera":
+        return resized
+    if cell.glass is None:
+        raise ModelIncompatibleError(
+            f"Cell {cell.id} does not know the colour of its glass, which the model asks for.",
+            "Screen the image again with this version.",
+        )
+    return put_on_white(resized, np.array(cell.glass, np.float32))
+
+
+def put_on_white(crop: RgbImage, glass: NDArray[Any]) -> RgbImage:
+    """Put the glass at the white point.
+
+    Args:
+        crop: ``uint8 [height, width, 3]`` RGB.
+        glass: ``[3]``, red, green and blue of its glass.
+    """
+    return np.asarray(cv2.LUT(crop, balance_table(glass.astype(np.float32))), np.uint8)
 
 
 def crop_cells(

@@ -127,9 +127,12 @@ class Cell(CellSummary):
 
     Attributes:
         contour: outline of the whole cell, a closed polygon whose first point is not repeated.
+        glass: red, green and blue of the empty glass where the cell lies, which tell the light and the camera's white
+            balance; None in a cell that was not segmented by this version.
     """
 
     contour: tuple[tuple[int, int], ...] = field(kw_only=True)
+    glass: tuple[float, float, float] | None = field(default=None, kw_only=True)
 
     def summary(self) -> CellSummary:
         """The cell without its outline."""
@@ -145,6 +148,7 @@ class Cell(CellSummary):
         record["nucleus_bbox"] = list(self.nucleus_bbox)
         record["nucleus_centroid"] = [round(value, 2) for value in self.nucleus_centroid]
         record["contour"] = [list(point) for point in self.contour]
+        record["glass"] = None if self.glass is None else list(self.glass)
         for name in ("probability", "out_of_distribution"):
             if record[name] is not None:
                 record[name] = round(record[name], 6)
@@ -157,6 +161,8 @@ class Cell(CellSummary):
         for name in ("bbox", "centroid", "nucleus_bbox", "nucleus_centroid"):
             known[name] = tuple(known[name])
         known["contour"] = tuple((int(x), int(y)) for x, y in known["contour"])
+        if known.get("glass") is not None:
+            known["glass"] = tuple(known["glass"])
         return cls(**known)
 
 

@@ -167,9 +167,9 @@ def _prepare_decoded(
     labels = segmentation.cell_labels if spec.background == "blank" else None
     crops = crop_cells(pixels, result.candidates, labels, spec)
     watch.lap("preprocessing")
-    squares = crops
-    if spec.background == "blank" or spec.input_size < CELL_SIDE:
-        squares = crop_cells(pixels, result.candidates, None, PreprocessingSpec(CELL_SIDE, spec.factor))
+    # People see cells beside their field: in its colours, with their neighbours, and not too small.
+    shown = PreprocessingSpec(max(CELL_SIDE, spec.input_size), spec.factor)
+    squares = crops if spec == shown else crop_cells(pixels, result.candidates, None, shown)
     return PreparedField(result, seen.picture, crops, squares)
 
 

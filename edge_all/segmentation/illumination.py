@@ -7,12 +7,14 @@ channels are treated alike: a vignette is grey.
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.imaging.shrinking import shrink
-from edge_all.results import RgbImage
+from edge_all.results import Point, RgbImage
 
 __all__ = ["EvenLight", "light_of"]
 
@@ -33,6 +35,8 @@ GLASSY = 0.7
 SHADE, SOFTNESS, LEAST_WEIGHT = 0.02, 0.03, 0.05
 """A tile so much below the surface (natural logarithm) has no glass, and weighs the less the darker it is."""
 ROUNDS = 8
+GRID = 21
+"""Places a side at which the surface is read to find its highest and lowest."""
 
 FloatArray = NDArray[np.float32]
 
@@ -46,6 +50,19 @@ class EvenLight:
 
     def __init__(self, coefficients: NDArray[np.float64]) -> None:
         self._coefficients = coefficients
+        x, y = np.linspace(-1, 1, GRID), np.linspace(-1, 1, GRID)[:, None]
+        self._highest = float(surface_at(coefficients, x, y).max())
+
+    def at(self, place: Point, shape: tuple[int, int]) -> float:
+        """How bright the light is there, as a share of the brightest.
+
+        Args:
+            place: column and row in pixels of the field.
+            shape: height and width of the field.
+        """
+        height, width = shape
+        x, y = (np.array([2 * value / side - 1]) for value, side in zip(place, (width, height), strict=True))
+        return math.exp(float(surface_at(self._coefficients, x, y)[0]) - self._highest)
 
     def evened(self, pixels: RgbImage) -> RgbImage:
         """The field at any size as if all of it were lit as brightly as its brightest part."""
@@ -77,7 +94,7 @@ def light_of(pixels: RgbImage, specimen: NDArray[np.uint8] | None = None) -> Eve
     coefficients, glass = fit_surface(readings)
     if glass < GLASSY * len(readings):
         return None
-    x, y = np.linspace(-1, 1, 21), np.linspace(-1, 1, 21)[:, None]
+    x, y = np.linspace(-1, 1, GRID), np.linspace(-1, 1, GRID)[:, None]
     surface = surface_at(coefficients, x, y)
     return EvenLight(coefficients) if surface.max() - surface.min() > np.log(UNEVEN) else None
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.imaging.shrinking import Shrinking, shrink
-from edge_all.results import RgbImage, Segmentation
+from edge_all.results import Point, RgbImage, Segmentation
 from edge_all.segmentation.colour_clustering import (
     STAINED,
     ColourModel,
@@ -21,7 +21,7 @@ from edge_all.segmentation.colour_clustering import (
     lab_of,
     median_of,
 )
-from edge_all.segmentation.illumination import light_of
+from edge_all.segmentation.illumination import EvenLight, light_of
 from edge_all.segmentation.nuclei import refine_nuclei
 from edge_all.segmentation.numbered_cells import Found, assemble, enlarge
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, Scale, red_cell_scale
@@ -111,7 +111,27 @@ def segment(
         found = find_cells(work, nuclei, measures, model, red_cells)
         red_radius = measures.in_field(1.0)
     segmentation = assemble(found, factor, red_radius, (height, width))
-    return dataclasses.replace(segmentation, red_cell_radius=red_radius, red_cell_error=error)
+    cells = tuple(
+        dataclasses.replace(cell, glass=glass_at(cell.nucleus_centroid, (height, width), model.ground, light))
+        for cell in segmentation.cells
+    )
+    return dataclasses.replace(segmentation, cells=cells, red_cell_radius=red_radius, red_cell_error=error)
+
+
+def glass_at(
+    place: Point, shape: tuple[int, int], ground: FloatArray, light: EvenLight | None
+) -> tuple[float, float, float]:
+    """Red, green and blue of the glass at a place of the field, to a tenth of a level.
+
+    Args:
+        place: column and row in pixels of the field.
+        shape: height and width of the field.
+        ground: colour of the glass of the evened field.
+        light: what the field was evened by.
+    """
+    share = 1.0 if light is None else light.at(place, shape)
+    red, green, blue = (round(share * level, 1) for level in ground.tolist())
+    return red, green, blue
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from edge_all.preprocessing import PREPROCESSING_VERSION, Background, PreprocessingSpec, crop_cell, crop_window
+from edge_all.preprocessing import Background, PreprocessingSpec, WhitePoint, crop_cell, crop_window
 from edge_all.results import BoundingBox, Cell
 
 FIELD = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
@@ -48,17 +48,21 @@ def pattern() -> tuple[np.ndarray, np.ndarray]:
     return np.clip(np.stack(planes, axis=2), 0, 255).astype(np.uint8), labels.astype(np.uint16)
 
 
-# (version, input size, factor, background, box of the nucleus) -> the crop. Measured with OpenCV 4.11 and 5.0.
-CROPS: dict[tuple[int, int, float, Background, BoundingBox], str] = {
-    (1, 160, 2.5, "keep", (105, 75, 90, 91)): "1b88442e6d9fe493",
-    (1, 160, 2.5, "keep", (140, 110, 31, 28)): "f654974778b4330f",
-    (1, 112, 2.0, "keep", (94, 64, 112, 100)): "e3350395cdd3fbfd",
-    (1, 160, 2.5, "keep", (0, 0, 80, 70)): "267e308a28139389",
-    (1, 160, 2.5, "keep", (280, 200, 40, 40)): "0f6761dd46842268",
-    (1, 160, 2.0, "blank", (105, 75, 90, 91)): "93bd702d1f0432a2",
-    (1, 96, 2.5, "blank", (130, 100, 30, 40)): "da257e5c61d35098",
-    (1, 160, 2.0, "keep", (110, 80, 80, 80)): "03eaf085ecce1e40",
+# (version, size, factor, background, white point, box of the nucleus) -> the crop. Measured with OpenCV 4.11 and 5.0.
+CROPS: dict[tuple[int, int, float, Background, WhitePoint, BoundingBox], str] = {
+    (1, 160, 2.5, "keep", "camera", (105, 75, 90, 91)): "1b88442e6d9fe493",
+    (1, 160, 2.5, "keep", "camera", (140, 110, 31, 28)): "f654974778b4330f",
+    (1, 112, 2.0, "keep", "camera", (94, 64, 112, 100)): "e3350395cdd3fbfd",
+    (1, 160, 2.5, "keep", "camera", (0, 0, 80, 70)): "267e308a28139389",
+    (1, 160, 2.5, "keep", "camera", (280, 200, 40, 40)): "0f6761dd46842268",
+    (1, 160, 2.0, "blank", "camera", (105, 75, 90, 91)): "93bd702d1f0432a2",
+    (1, 96, 2.5, "blank", "camera", (130, 100, 30, 40)): "da257e5c61d35098",
+    (1, 160, 2.0, "keep", "camera", (110, 80, 80, 80)): "03eaf085ecce1e40",
+    (2, 160, 2.5, "keep", "glass", (105, 75, 90, 91)): "26e75248ede821c7",
+    (2, 128, 2.5, "keep", "glass", (0, 0, 80, 70)): "53cdb50f40970385",
+    (2, 160, 2.0, "blank", "glass", (105, 75, 90, 91)): "645364c201242840",
 }
+GLASS = (183.5, 170.0, 201.2)
 FIELD_DIGEST, LABELS_DIGEST = "317a4d68dd97bee1", "ebbcf8bb9fa5a969"
 
 
@@ -68,10 +72,13 @@ def test_the_input_of_the_pinned_crops_is_the_same() -> None:
 
 
 @pytest.mark.parametrize("case", CROPS, ids=str)
-def test_the_crop_is_the_same_to_the_last_bit(case: tuple[int, int, float, Background, BoundingBox]) -> None:
-    """Models were trained on exactly these pixels: another crop is another `PREPROCESSING_VERSION`."""
-    version, size, factor, background, box = case
-    assert version == PREPROCESSING_VERSION, "pin the crops of the new version here"
+def test_the_crop_is_the_same_to_the_last_bit(
+    case: tuple[int, int, float, Background, WhitePoint, BoundingBox],
+) -> None:
+    """Models were trained on exactly these pixels: another crop is another version."""
+    version, size, factor, background, white_point, box = case
+    spec = PreprocessingSpec(size, factor, background, white_point)
+    assert spec.to_json()["version"] == version, "pin the crops of the new version here"
     pixels, labels = pattern()
-    cell = Cell(7, box, (0.0, 0.0), 1, box, (0.0, 0.0), 1, "candidate", contour=())
-    assert digest(crop_cell(pixels, cell, labels, PreprocessingSpec(size, factor, background))) == CROPS[case]
+    cell = Cell(7, box, (0.0, 0.0), 1, box, (0.0, 0.0), 1, "candidate", contour=(), glass=GLASS)
+    assert digest(crop_cell(pixels, cell, labels, spec)) == CROPS[case]

@@ -18,7 +18,9 @@ from edge_all_export.datasets.laboratories import laboratories_of, without_labor
 from edge_all_export.datasets.samples import CellSet, Label, Sample
 from edge_all_export.evaluation.predictions import Predictions
 
-CELL = Cell(1, (0, 0, 9, 9), (4.0, 4.0), 60, (0, 0, 9, 9), (4.0, 4.0), 50, "candidate", contour=())
+CELL = Cell(
+    1, (0, 0, 9, 9), (4.0, 4.0), 60, (0, 0, 9, 9), (4.0, 4.0), 50, "candidate", contour=(), glass=(200.0, 200.0, 200.0)
+)
 
 
 def sample(source: str, number: int, label: Label) -> Sample:

@@ -17,7 +17,18 @@ from edge_all_export.datasets.samples import Sample  # noqa: E402
 from edge_all_export.splitting.splits import Split  # noqa: E402
 from edge_all_export.training import TrainingConfig, run, train  # noqa: E402
 
-CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, "candidate", contour=())
+CELL = Cell(
+    1,
+    (0, 0, 40, 40),
+    (20.0, 20.0),
+    1600,
+    (0, 0, 40, 40),
+    (20.0, 20.0),
+    1600,
+    "candidate",
+    contour=(),
+    glass=(200.0, 200.0, 200.0),
+)
 SIZE = 75
 CELLS = 8
 

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.preprocessing import WhitePoint, put_on_white
 from edge_all.results import RgbImage
 from edge_all.segmentation.cut_out import glass_colour
 
@@ -44,7 +45,8 @@ class AugmentationConfig:
         shift: largest shift, as a share of the side.
         stain: largest relative change of each stain's strength.
         stain_shift: largest addition to each stain, in units of optical density.
-        illumination: largest addition to the optical density of each channel (white balance), and of all together.
+        illumination: largest addition to the optical density of all channels (light), and half of that of each (white
+            balance). With one white point for the glass it stands for an error in finding the glass.
         borrow_colour: probability of taking over the colour statistics of another training cell, of any source.
         grey: probability of losing most of the colour.
         blur: probability of blurring, or of a coarser resolution.
@@ -55,9 +57,9 @@ class AugmentationConfig:
 
     scale: float = 0.15
     shift: float = 0.06
-    stain: float = 0.35
+    stain: float = 0.4
     stain_shift: float = 0.05
-    illumination: float = 0.35
+    illumination: float = 0.12
     borrow_colour: float = 0.4
     grey: float = 0.05
     blur: float = 0.5
@@ -88,6 +90,7 @@ def augment(
     config: AugmentationConfig,
     rng: np.random.Generator,
     colours: NDArray[np.float32] | None = None,
+    white_point: WhitePoint = "camera",
 ) -> RgbImage:
     """One random variation of a cell.
 
@@ -97,6 +100,7 @@ def augment(
         config: how strong.
         rng: source of chance; the same state gives the same picture.
         colours: ``float32 [n, 2, 3]`` of `colour_statistics` to borrow from.
+        white_point: of the preprocessing that cut the crop.
 
     Returns:
         ``uint8 [size, size, 3]``.
@@ -104,7 +108,7 @@ def augment(
     turned = _turn(crop, size, config, rng)
     stained = _stain(turned, config, rng, colours)
     if rng.random() < config.cut_out:
-        stained = _cut_out(stained, rng)
+        stained = _cut_out(stained, rng, white_point)
     return _camera(stained, config, rng)
 
 
@@ -156,16 +160,17 @@ def _from_density(density: NDArray[Any]) -> RgbImage:
     return pixels
 
 
-def _cut_out(crop: RgbImage, rng: np.random.Generator) -> RgbImage:
-    """All but an ellipse in the middle becomes glass of the cell's own palest colour."""
+def _cut_out(crop: RgbImage, rng: np.random.Generator, white_point: WhitePoint) -> RgbImage:
+    """All but an ellipse in the middle becomes glass of the cell's palest colour, brought to the white point."""
     size = crop.shape[0]
     axes = tuple((size * rng.uniform(*CELL_RADIUS, 2)).round().astype(int).tolist())
     cell = cv2.ellipse(
         np.zeros((size, size), np.uint8), (size // 2, size // 2), axes, rng.uniform(0, 180), 0, 360, 1, -1
     )
     cut = crop.copy()
-    cut[cell == 0] = glass_colour(crop[cell == 1])
-    return cut
+    glass = glass_colour(crop[cell == 1])
+    cut[cell == 0] = glass
+    return cut if white_point == "camera" else put_on_white(cut, glass)
 
 
 def _camera(crop: RgbImage, config: AugmentationConfig, rng: np.random.Generator) -> RgbImage:

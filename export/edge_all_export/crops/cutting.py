@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -47,7 +47,7 @@ class CropStore:
         Raises:
             ImageError: an image is no longer readable.
         """
-        wide = PreprocessingSpec(round(spec.input_size * MARGIN), spec.factor * MARGIN, spec.background)
+        wide = replace(spec, input_size=round(spec.input_size * MARGIN), factor=spec.factor * MARGIN)
         count = len(samples)
         return cls(
             extract_crops(samples, spec, lambda done: progress(done, 2 * count)),

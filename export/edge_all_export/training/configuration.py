@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from edge_all.errors import UsageError
-from edge_all.preprocessing import PreprocessingSpec
+from edge_all.preprocessing import PreprocessingSpec, WhitePoint
 from edge_all_export.crops.augmentation import AugmentationConfig
 from edge_all_export.network import MIN_INPUT_SIZE
 
@@ -28,6 +28,7 @@ class TrainingConfig:
         factor: side of the crop as a multiple of the nucleus's box. 2.5 shows red cells, and so the scale: at 2.0 a
             network called 29 % of an unseen hospital's lymphocytes ALL, at 2.5 1 %.
         background: ``keep`` or ``blank`` the neighbours.
+        white_point: ``glass`` brings the glass of every crop to one grey, ``camera`` leaves its colours.
         weights: ``imagenet``, ``none``, a weights file, or the folder or ``model.keras`` of an earlier run to go on
             from, perhaps at another input size; of a cross-validation each fold goes on from its own network.
         head_epochs: epochs with the backbone frozen.
@@ -55,6 +56,7 @@ class TrainingConfig:
     input_size: int = 160
     factor: float = 2.5
     background: Literal["keep", "blank"] = "keep"
+    white_point: WhitePoint = "glass"
     weights: str = "imagenet"
     head_epochs: int = 1
     epochs: int = 20
@@ -95,7 +97,7 @@ class TrainingConfig:
     @property
     def spec(self) -> PreprocessingSpec:
         """How crops are cut for this network."""
-        return PreprocessingSpec(self.input_size, self.factor, self.background)
+        return PreprocessingSpec(self.input_size, self.factor, self.background, self.white_point)
 
     def changed(self, **options: Any) -> TrainingConfig:  # noqa: ANN401 - each option has the type of its field
         """A copy with other values; options that are None stay as they are.
@@ -117,7 +119,8 @@ class TrainingConfig:
             UsageError: a key that this version does not know, or a value that makes no sense.
         """
         try:
-            values = dict(record)
+            # Runs from before there was a choice left the colours as they were.
+            values = {"white_point": "camera", **record}
             values["augmentation"] = AugmentationConfig(**values.get("augmentation", {}))
             return cls(**values)
         except TypeError as error:

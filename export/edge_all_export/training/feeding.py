@@ -82,7 +82,10 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         chosen = rng.choice(len(self._labels), self._config.batch_size, p=self._weights)
         size = self._config.input_size
         images = np.stack(
-            [augment(self._crops[i], size, self._config.augmentation, rng, self._colours) for i in chosen]
+            [
+                augment(self._crops[i], size, self._config.augmentation, rng, self._colours, self._config.white_point)
+                for i in chosen
+            ]
         )
         return images, np.eye(2, dtype=np.float32)[self._labels[chosen]]
 
