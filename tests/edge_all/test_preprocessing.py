@@ -1,12 +1,17 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from edge_all.errors import ModelIncompatibleError
 from edge_all.preprocessing import Background, PreprocessingSpec, WhitePoint, crop_cell, crop_window
+from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import BoundingBox, Cell
+from edge_all.segmentation import segment
 
 FIELD = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
 LABELS = np.random.default_rng(1).integers(0, 2000, (60, 90), dtype=np.uint16)
@@ -82,3 +87,57 @@ def test_the_crop_is_the_same_to_the_last_bit(
     pixels, labels = pattern()
     cell = Cell(7, box, (0.0, 0.0), 1, box, (0.0, 0.0), 1, "candidate", contour=(), glass=GLASS)
     assert digest(crop_cell(pixels, cell, labels, spec)) == CROPS[case]
+
+
+def lit(pixels: np.ndarray, *gains: float) -> np.ndarray:
+    return np.clip(np.rint(pixels * np.array(gains)), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("gains", [(0.5, 0.5, 0.5), (1.1, 1.0, 0.8), (0.7, 0.8, 0.95)])
+def test_with_one_white_point_light_and_white_balance_hardly_change_the_crop(gains: tuple[float, ...]) -> None:
+    pixels = lit(render_field(3, width=640, height=480, spec=SmearSpec(blasts=3)).pixels, 0.85, 0.85, 0.85)
+    changed = lit(pixels, *gains)
+    before, after = segment(pixels).cells, segment(changed).cells
+    cell = next(one for one in before if one.kind == "candidate")
+    again = min(after, key=lambda one: math.dist(one.centroid, cell.centroid))
+    again = replace(again, nucleus_bbox=cell.nucleus_bbox)
+    spec = PreprocessingSpec(128, 2.5, "keep", "glass")
+    one, other = crop_cell(pixels, cell, None, spec), crop_cell(changed, again, None, spec)
+    assert np.abs(one.astype(int) - other).mean() < 2
+    as_it_is = replace(spec, white_point="camera")
+    assert (
+        np.abs(crop_cell(pixels, cell, None, as_it_is).astype(int) - crop_cell(changed, cell, None, as_it_is)).mean()
+        > 9
+    )
+
+
+def test_light_that_falls_off_is_followed_to_the_place_of_the_cell() -> None:
+    row, column = np.mgrid[-1:1:600j, -1:1:800j]
+    falling = (1 - 0.25 * (row**2 + column**2))[..., None]
+    cells = segment(
+        lit(render_field(5, width=800, height=600, spec=SmearSpec(blasts=6)).pixels * falling, 1, 1, 1)
+    ).cells
+    middle = min(cells, key=lambda one: math.dist(one.centroid, (400, 300)))
+    corner = max(cells, key=lambda one: math.dist(one.centroid, (400, 300)))
+    assert middle.glass is not None
+    assert corner.glass is not None
+    assert corner.glass[1] < 0.93 * middle.glass[1]
+
+
+def test_a_cell_that_does_not_know_its_glass_is_refused() -> None:
+    cell = Cell(7, (5, 5, 9, 9), (9.0, 9.0), 60, (5, 5, 9, 9), (9.0, 9.0), 60, "candidate", contour=())
+    with pytest.raises(ModelIncompatibleError, match="Screen the image again"):
+        crop_cell(FIELD, cell, None, PreprocessingSpec(32, 2.5, "keep", "glass"))
+
+
+@pytest.mark.parametrize("white_point", ["camera", "glass"])
+def test_the_block_of_a_card_is_read_back(white_point: WhitePoint) -> None:
+    spec = PreprocessingSpec(128, 2.5, "keep", white_point)
+    assert PreprocessingSpec.from_json(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize("change", [{"white_point": "paper"}, {"version": 3}, {"version": 1}])
+def test_a_block_that_this_version_does_not_do_is_refused(change: dict[str, object]) -> None:
+    record = PreprocessingSpec(128, 2.5, "keep", "glass").to_json()
+    with pytest.raises(ModelIncompatibleError):
+        PreprocessingSpec.from_json(record | change)
