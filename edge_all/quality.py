@@ -11,7 +11,7 @@ differs twentyfold among sharp images of different laboratories, as does one fig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,19 +24,21 @@ from edge_all.results import Quality, RgbImage
 from edge_all.specimen import Specimen, find_specimen
 from edge_all.wording.percentages import percent
 
-__all__ = ["assess_quality"]
+__all__ = ["assess_quality", "quality_words"]
 
 # Where the limits come from. REAL: 75 ALL-IDB1 fields, 167 ALL-IDB2 crops, 242 BCCD fields, 200 crops of
 # segmentation_wbc and 607 PBC lymphocytes, 1291 images, all of which were judged by people; "range" is over them. All
 # 1291 are usable, and 17 are warned of for their focus. WORSENED: about ten to 25 of each set, changed step by step.
 
-_BLURRED, _SOFT = 13.0, 10.0
-"""Edge width: unusable and warned above. Range 3.2 to 12.5, medians of the sets 3.6 to 7.2 (BCCD, the softest).
+_BLURRED, _SOFT, _CRISP = 13.0, 10.0, 7.2
+"""Edge width: unusable and warned above, and called sharp below the last, the median of BCCD. Range 3.2 to 12.5,
+medians of the sets 3.6 to 7.2 (BCCD, the softest).
 Gaussian blur of sigma 4 pixels of the working image, 8 of a 2592 x 1944 field: 77 % warned or unusable; of sigma 6, all
 (84 % unusable); of sigma 8, all unusable, and 97 % with noise of 4 grey levels on top."""
-_DARK, _DIM = 0.20, 0.35
-"""Exposure: unusable and warned below. Range 0.41 (ALL-IDB, grey-green and dim by nature) to 1.0. At half the light all
-ALL-IDB fields but one are warned of and none is unusable, at a quarter all are unusable."""
+_DARK, _DIM, _DULL = 0.20, 0.35, 0.5
+"""Exposure: unusable and warned below, and called a little dark below the last. Range 0.41 (ALL-IDB, grey-green and dim
+by nature) to 1.0. At half the light all ALL-IDB fields but one are warned of and none is unusable, at a quarter all are
+unusable."""
 _WHITE, _BRIGHT = 0.95, 0.85
 """Clipped white: unusable and warned above. Range 0 to 0.77, in crops whose ground is saturated and the cell is not."""
 _BLACK, _SHADED = 0.60, 0.05
@@ -155,6 +157,28 @@ def _warnings(metrics: _Metrics) -> tuple[str, ...]:
         ),
     )
     return tuple(text for found, text in findings if found)
+
+
+def quality_words(metrics: Mapping[str, float]) -> tuple[str, ...]:
+    """Focus, light, stain and what else stands out, in words for people, by the limits of the judgement.
+
+    Args:
+        metrics: of a `Quality`; words are found for those that are there.
+    """
+    scales: tuple[tuple[str, tuple[tuple[float, str], ...], str], ...] = (
+        ("edge_width", ((_CRISP, "sharp"), (_SOFT, "sharp enough"), (_BLURRED, "soft")), "out of focus"),
+        ("exposure", ((_DARK, "too dark"), (_DIM, "dark"), (_DULL, "a little dark")), "bright enough"),
+        ("clipped_white", ((_BRIGHT, ""),), "overexposed"),
+        ("stain", ((_EMPTY, "no stain"), (_PALE, "pale stain")), "well stained"),
+        ("cast", ((_TINTED, ""),), "colour cast"),
+        ("noise", ((_GRAIN, ""),), "noisy"),
+    )
+    words = (
+        next((word for limit, word in steps if metrics[name] <= limit), beyond)
+        for name, steps, beyond in scales
+        if name in metrics
+    )
+    return tuple(word for word in words if word)
 
 
 def _measure(sizes: Shrinking, longer_side: int, specimen: Specimen) -> _Metrics:

@@ -16,8 +16,9 @@ settings.load_profile("edge-all")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_cache_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep tests, and the processes that they start, from reading or writing the user's own cache."""
+def nothing_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep tests, and the processes that they start, from the user's own cache and language."""
+    os.environ["EDGE_ALL_LANGUAGE"] = "en"
     os.environ["EDGE_ALL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 

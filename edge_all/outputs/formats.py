@@ -15,9 +15,11 @@ from edge_all.outputs.activation_maps import save_activation_maps
 from edge_all.outputs.cell_table import cell_rows
 from edge_all.outputs.csv_table import write_csv
 from edge_all.outputs.geojson import write_geojson
+from edge_all.outputs.jsonl import each_field
 from edge_all.outputs.overlay import save_overlay
 from edge_all.outputs.parquet import write_parquet
 from edge_all.outputs.report.html_report import write_report
+from edge_all.outputs.report.tile_outlines import tile_outlines
 from edge_all.outputs.run_summary import RunSummary
 from edge_all.outputs.slides_json import write_slides
 from edge_all.outputs.spreadsheet import write_spreadsheet
@@ -37,12 +39,16 @@ RunWriter: TypeAlias = Callable[[RunFolder, RunSummary], None]
 def _write_report(folder: RunFolder, run: RunSummary) -> None:
     cells = [(field.image, cell.id) for field in run.fields for cell in field.candidates]
     maps = {cell: path for cell in cells if (path := folder.activation_map(*cell)).exists()}
+    outlines = {}
+    if run.card is not None and folder.fields.exists():
+        outlines = tile_outlines(each_field(folder.fields), run.card.preprocessing.factor)
     write_report(
         folder.report,
         run.slides,
         run.fields,
         overlays={field.image: folder.overlay(field.image) for field in run.fields if field.status != "error"},
         thumbnails={cell: folder.crop(*cell) for cell in cells},
+        outlines=outlines,
         activations=maps if maps or run.with_maps else None,
         card=run.card,
         passed_over=run.passed_over,

@@ -8,19 +8,19 @@ from typing import Any
 
 from edge_all.classification.decision_rule import is_out_of_distribution
 from edge_all.files.naming import image_file_name
+from edge_all.outputs.palette import PALETTE, cell_class
 from edge_all.results import CellSummary, FieldSummary
+from edge_all.wording.language import Language
 
 __all__ = [
-    "STATUS_WORDS",
-    "counted",
+    "counts_words",
     "is_unlike",
     "number_words",
     "probability_words",
     "reason_words",
     "rejection_words",
+    "status_words",
 ]
-
-STATUS_WORDS = {"ok": "judged", "error": "failed", "unusable": "unusable"}
 
 
 def number_words(value: Any) -> str:  # noqa: ANN401 - a card holds whatever JSON can hold
@@ -32,11 +32,25 @@ def number_words(value: Any) -> str:  # noqa: ANN401 - a card holds whatever JSO
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def reason_words(result: FieldSummary) -> str:
+def status_words(result: FieldSummary, say: Language) -> str:
+    """What became of a field."""
+    return {"ok": say("judged"), "error": say("failed"), "unusable": say("unusable")}[result.status]
+
+
+def counts_words(cells: Iterable[CellSummary], say: Language) -> str:
+    """How many cells of which class a field has, and why objects were rejected."""
+    cells = tuple(cells)
+    labels = Counter(cell_class(cell) for cell in cells)
+    found = ", ".join(f"{labels[name]} {say(name)}" for name in PALETTE if labels[name])
+    rejected = f": {rejection_words(cells, say)}" if labels["rejected"] else ""
+    return f"{found}{rejected}" or say("no white cell found")
+
+
+def reason_words(result: FieldSummary, say: Language) -> str:
     """Why a field was not judged, without the folder of its image."""
     reasons = result.quality.reasons if result.quality is not None else ()
-    words = result.error or " ".join(reasons) or "no reason was given"
-    return words.replace(result.image, image_file_name(result.image))
+    words = result.error or " ".join(reasons)
+    return say.sentences(words.replace(result.image, image_file_name(result.image))) or say("no reason was given")
 
 
 def probability_words(cell: CellSummary) -> str:
@@ -55,12 +69,10 @@ def is_unlike(cell: CellSummary) -> bool:
     return cell.out_of_distribution is not None and bool(is_out_of_distribution(cell.out_of_distribution))
 
 
-def rejection_words(cells: Iterable[CellSummary]) -> str:
+def rejection_words(cells: Iterable[CellSummary], say: Language) -> str:
     """Why objects were rejected, the commonest reason first; empty where none was."""
-    reasons = Counter(cell.reason or "no reason given" for cell in cells if cell.kind == "rejected")
-    return "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common())
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    reasons = Counter(cell.reason for cell in cells if cell.kind == "rejected")
+    return "; ".join(
+        f"{say.sentence(reason) if reason else say('no reason given')} ({count})"
+        for reason, count in reasons.most_common()
+    )

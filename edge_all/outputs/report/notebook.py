@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 
-from edge_all.outputs.palette import PALETTE, cell_class
 from edge_all.outputs.pictures import jpeg_bytes
 from edge_all.outputs.report.markup import named, text
-from edge_all.outputs.result_words import STATUS_WORDS, reason_words
+from edge_all.outputs.result_words import counts_words, reason_words, status_words
 from edge_all.results import INTENDED_USE, FieldSummary, RgbImage
+from edge_all.wording.language import language_of_environment
 
 __all__ = ["field_html"]
 
@@ -23,11 +23,11 @@ def field_html(field: FieldSummary, overlay: RgbImage | None) -> str:
         overlay: `edge_all.outputs.overlay.draw_overlay` of it, which carries the intended use; None where it could not
             be read.
     """
-    classes = [cell_class(cell) for cell in field.cells]
-    found = ", ".join(f"{classes.count(name)} {name}" for name in PALETTE if name in classes)
+    say = language_of_environment()
+    found = counts_words(field.cells, say)
     if field.status != "ok":
-        found = f"{STATUS_WORDS[field.status]}: {reason_words(field)}"
-    words = f"<p><strong>{named(field.image)}</strong>: {text(found or 'no white cell found')}</p>"
+        found = f"{status_words(field, say)}: {reason_words(field, say)}"
+    words = f"<p><strong>{named(field.image)}</strong>: {text(found)}</p>"
     if overlay is None:
         return f"<div>{words}<p>{text(INTENDED_USE)}</p></div>"
     picture = base64.b64encode(jpeg_bytes(overlay, JPEG_QUALITY)).decode("ascii")

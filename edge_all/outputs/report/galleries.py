@@ -1,0 +1,212 @@
+"""The report's cells: galleries by label, and one of what was rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge_all.files.naming import image_file_name
+from edge_all.outputs.palette import CellClass
+from edge_all.outputs.report.embedding import embedded_file, embedded_pieces
+from edge_all.outputs.report.markup import CSS_NAMES, named, text
+from edge_all.outputs.report.tile_outlines import TileOutline
+from edge_all.outputs.result_words import is_unlike, probability_words
+from edge_all.results import CellLabel, CellSummary, FieldSummary
+from edge_all.wording.language import Language
+
+__all__ = ["GALLERIES", "NumberedField", "Pictures", "cells_shown", "gallery", "rejected_gallery"]
+
+GALLERIES: tuple[CellLabel, ...] = ("ALL", "indeterminate", "non-ALL")
+"""The galleries of a slide, in the order in which they are read."""
+MOST_REJECTED = 48
+"""Objects without a cell are many; the largest nuclei come first. Each may take decoding an overlay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Files by what they show; the activation maps are None where none are to be shown."""
+
+    overlays: Mapping[str, Path]
+    thumbnails: Mapping[tuple[str, int], Path]
+    activations: Mapping[tuple[str, int], Path] | None
+    outlines: Mapping[tuple[str, int], TileOutline]
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedField:
+    """A field and its number in the report, which its anchors are made of."""
+
+    number: int
+    result: FieldSummary
+
+    @property
+    def name(self) -> str:
+        """How the report calls it, escaped."""
+        return named(image_file_name(self.result.image))
+
+    def anchor(self, cell: CellSummary) -> str:
+        """Of one cell in this field's picture."""
+        return f"f{self.number}c{cell.id}"
+
+    def tile(self, cell: CellSummary) -> str:
+        """Of the same cell in a gallery."""
+        return f"t{self.number}c{cell.id}"
+
+
+Placed = tuple[NumberedField, CellSummary]
+
+
+def cells_shown(fields: Iterable[NumberedField], kind: CellClass, limit: int) -> tuple[list[Placed], int]:
+    """The cells of a gallery, what matters most first, and how many there are in all."""
+    cells = [
+        (field, cell)
+        for field in fields
+        for cell in field.result.cells
+        if (cell.kind == "rejected" if kind == "rejected" else cell.kind == "candidate" and cell.label == kind)
+    ]
+    if kind == "rejected":
+        # The larger a nucleus, the sooner the object is a white cell after all.
+        cells.sort(key=lambda pair: -pair[1].nucleus_area)
+        limit = min(limit, MOST_REJECTED)
+    else:
+        cells.sort(key=lambda pair: pair[1].probability or 0.0, reverse=True)
+    return cells[:limit], len(cells)
+
+
+def gallery(
+    kind: CellLabel, fields: Iterable[NumberedField], pictures: Pictures, limit: int, say: Language
+) -> Iterator[str]:
+    """The cells of one label, sorted by probability, each linked to its place in its field.
+
+    Args:
+        kind: which cells.
+        fields: of one slide.
+        pictures: of the run.
+        limit: how many cells are shown; how many are left out is said.
+        say: the reader's language.
+
+    Yields:
+        HTML, nothing where there is no such cell.
+    """
+    cells, count = cells_shown(fields, kind, limit)
+    if not cells:
+        return
+    title, explanation = {
+        "ALL": (say("Called ALL"), say("Highest probability first.")),
+        "indeterminate": (
+            say("Indeterminate: please review"),
+            say("The probability lies between the thresholds, or the cell is unlike those that the model knows."),
+        ),
+        "non-ALL": (say("Called non-ALL"), say("Highest probability of ALL first.")),
+    }[kind]
+    yield _opening(kind, title, count, explanation)
+    if pictures.activations is not None:
+        words = say('Below each cell its <a href="#maps">class activation map</a>.')
+        yield f"<p>{words}</p>"
+    yield _left_out(len(cells), count, say("All are in cells.xlsx and in crops/."), say)
+    yield '<ul class="tiles">'
+    for place, (field, cell) in enumerate(cells):
+        yield _tile(field, cell, place, pictures, say)
+    yield "</ul></details>"
+
+
+def rejected_gallery(fields: Iterable[NumberedField], pictures: Pictures, limit: int, say: Language) -> Iterator[str]:
+    """The objects of a slide that were not classified, each with its reason: a blast among them would be missed.
+
+    Args:
+        fields: of one slide.
+        pictures: of the run.
+        limit: how many objects are shown; how many are left out is said.
+        say: the reader's language.
+
+    Yields:
+        HTML, nothing where there is no such object.
+    """
+    objects, count = cells_shown(fields, "rejected", limit)
+    if not objects:
+        return
+    explanation = say(
+        "Largest nucleus first, cut out of the overlays. A whole white cell among them is not in any count."
+    )
+    yield _opening("rejected", say("Rejected, not classified"), count, explanation)
+    yield _left_out(len(objects), count, say("All are in cells.xlsx and in the overlays."), say)
+    pieces = _pieces(objects, pictures)
+    yield '<ul class="tiles">'
+    for place, (field, cell) in enumerate(objects):
+        words = say("Picture of rejected object {id} of {image}", id=cell.id, image=image_file_name(field.result.image))
+        image = _thumbnail(pieces.get((field.number, cell.id)), words, say("no picture"))
+        reason = say.sentence(cell.reason) if cell.reason else say("no reason given")
+        yield (
+            f'<li {_data(field, cell, place)}><a href="#{field.anchor(cell)}">{image}'
+            f'<span class="reason">{text(reason)}</span>{_where(field, cell)}</a></li>'
+        )
+    yield "</ul></details>"
+
+
+def _opening(kind: CellClass, title: str, count: int, explanation: str) -> str:
+    return (
+        f'<details class="gallery {CSS_NAMES[kind]}" data-label="{CSS_NAMES[kind]}" open>'
+        f'<summary><h3>{title} ({count})</h3> <span class="matching"></span></summary><p>{explanation}</p>'
+    )
+
+
+def _left_out(shown: int, count: int, elsewhere: str, say: Language) -> str:
+    if shown == count:
+        return ""
+    words = say("The first {shown} are shown; {more} more are left out here.", shown=shown, more=count - shown)
+    return f'<p class="left-out">{words} {elsewhere}</p>'
+
+
+def _pieces(objects: Sequence[Placed], pictures: Pictures) -> dict[tuple[int, int], str]:
+    """Pictures of objects by field and id; each overlay is decoded once."""
+    by_field: dict[int, tuple[FieldSummary, list[CellSummary]]] = {}
+    for field, cell in objects:
+        by_field.setdefault(field.number, (field.result, []))[1].append(cell)
+    return {
+        (number, cell): piece
+        for number, (result, cells) in by_field.items()
+        for cell, piece in embedded_pieces(pictures.overlays, result, cells).items()
+    }
+
+
+def _tile(field: NumberedField, cell: CellSummary, place: int, pictures: Pictures, say: Language) -> str:
+    key = (field.result.image, cell.id)
+    values = {"id": cell.id, "image": image_file_name(field.result.image)}
+    thumbnail = embedded_file(pictures.thumbnails, field.result.image, cell)
+    images = _thumbnail(thumbnail, say("Picture of cell {id} of {image}", **values), say("no picture"))
+    outline = pictures.outlines.get(key)
+    if outline is not None and thumbnail is not None:
+        images += f'<svg viewBox="{outline.view_box}" aria-hidden="true"><polygon points="{outline.points}"/></svg>'
+    if pictures.activations is not None:
+        # Said where one is missing: a resumed run may have judged some fields without maps.
+        activation = embedded_file(pictures.activations, field.result.image, cell)
+        images += _thumbnail(activation, say("Class activation map of cell {id} of {image}", **values), say("no map"))
+    unlike = ""
+    if is_unlike(cell):
+        title = say("Unlike the cells that the model was trained on")
+        unlike = f' <em title="{text(title)}">{text(say("unlike training"))}</em>'
+    return (
+        f'<li {_data(field, cell, place)}><a href="#{field.anchor(cell)}">{images}'
+        f'<span class="probability">{text(say.figure(probability_words(cell)))}</span>'
+        f"{_where(field, cell, unlike)}</a></li>"
+    )
+
+
+def _data(field: NumberedField, cell: CellSummary, place: int) -> str:
+    """The tile's anchor, and what it is filtered and sorted by: its place, probability, area and field."""
+    probability = "" if cell.probability is None else f' data-probability="{cell.probability:.4f}"'
+    return (
+        f'id="{field.tile(cell)}" data-place="{place}"{probability} data-area="{cell.area}" '
+        f'data-field="{field.number}" data-cell="{cell.id}"'
+    )
+
+
+def _where(field: NumberedField, cell: CellSummary, more: str = "") -> str:
+    return f'<span class="where">{field.name} <span class="id">#{cell.id}</span>{more}</span>'
+
+
+def _thumbnail(address: str | None, description: str, missing: str) -> str:
+    if address is None:
+        return f'<span class="no-picture">{text(missing)}</span>'
+    return f'<img src="{address}" alt="{text(description)}" width="112" height="112" decoding="async">'
