@@ -15,7 +15,7 @@ from typing import Any
 
 from edge_all.errors import EdgeAllError, MissingPackageError, RuntimeSetupError
 from edge_all.slide_archive.manifest import ArchiveSlide
-from edge_all.slide_archive.worker import Outcome, Settings, SlideWorker
+from edge_all.slide_archive.worker import ENVIRONMENT, Outcome, Settings, SlideWorker
 from edge_all.slide_archive.worker_crew import error_record, raise_recorded
 from edge_all.wording.extras import install_words
 
@@ -42,7 +42,7 @@ class _Actor:
             if self._worker is None:
                 self._worker = SlideWorker(self._settings)
         except EdgeAllError as error:
-            return {"answer": json.dumps({"error": error_record(error)})}
+            return {"answer": json.dumps({"refused": error_record(error)})}
         return {"answer": json.dumps(self._worker.judge(ArchiveSlide.from_json(json.loads(row["slide"]))).to_json())}
 
 
@@ -92,7 +92,11 @@ def judged_by_ray(
 def _connect(address: str, cores: int) -> None:
     import ray
 
-    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    options: dict[str, Any] = {
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "runtime_env": {"env_vars": {name: os.environ.get(name, value) for name, value in ENVIRONMENT.items()}},
+    }
     if address == "local":
         options |= {"num_cpus": cores, "include_dashboard": False, "object_store_memory": _OBJECT_STORE}
     ray.init(address=address, **options)
@@ -101,22 +105,22 @@ def _connect(address: str, cores: int) -> None:
 def _answers(slides: Sequence[ArchiveSlide], settings: Settings, workers: int) -> Generator[Outcome, None, None]:
     import ray.data
 
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = 0  # more would leave slides out without a word
     rows = [{"slide": json.dumps(slide.to_json())} for slide in slides]
+    # An actor that dies is started again, as often as it takes: that is Ray Data's own way, and dying is nothing
+    # unusual. A slide that kills its actors is given up by the worker itself.
     answers = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_BLOCKS)).map(
         _Actor,
         fn_constructor_args=(settings,),
-        concurrency=workers,
+        compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=settings.threads,
         num_gpus=1 if settings.device in _GPU_DEVICES else 0,
-        # Dying is nothing unusual; a slide that kills is given up by the worker itself.
-        max_restarts=-1,
-        max_task_retries=-1,
     )
     for row in answers.iter_rows():
         answer = json.loads(row["answer"])
-        if "error" in answer:
-            raise_recorded(answer["error"])
+        if "refused" in answer:
+            raise_recorded(answer["refused"])
         yield Outcome(**answer)

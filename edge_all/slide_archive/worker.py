@@ -27,11 +27,14 @@ from edge_all.slide_archive.addresses import ResultsFolder, fetch, is_remote, lo
 from edge_all.slide_archive.manifest import ArchiveImage, ArchiveSlide
 from edge_all.slide_archive.slide_results import JudgedSlide, claim_conditions, read_slide, result_name
 
-__all__ = ["MOST_ATTEMPTS", "Outcome", "Settings", "SlideWorker"]
+__all__ = ["ENVIRONMENT", "MOST_ATTEMPTS", "Outcome", "Settings", "SlideWorker"]
 
 MOST_ATTEMPTS = 5
 """Workers that may die over one slide in one run. After that it is the slide that kills them."""
 _BEGUN = "begun"
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
+"""What a worker's process is begun with, where the user has not set it: as every command is (`edge_all.cli.process`).
+With more threads OpenBLAS adds in another order: of 116 cells one had another last digit in ``out_of_distribution``."""
 
 
 @dataclass(frozen=True, slots=True)

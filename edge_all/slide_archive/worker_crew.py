@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from typing import Any
 from edge_all import errors
 from edge_all.errors import EdgeAllError, RuntimeSetupError
 from edge_all.slide_archive.manifest import ArchiveSlide
-from edge_all.slide_archive.worker import Outcome, Settings
+from edge_all.slide_archive.worker import ENVIRONMENT, Outcome, Settings
 
 __all__ = ["error_record", "judged_by_processes", "raise_recorded"]
 
@@ -144,10 +145,11 @@ class _Worker(threading.Thread):
                     [sys.executable, "-m", "edge_all.slide_archive.worker_process"],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
+                    env=ENVIRONMENT | os.environ,
                 )
             answer = _exchange(process, dataclasses.asdict(self._settings))
-            if answer is not None and "error" in answer:
-                raise_recorded(answer["error"])
+            if answer is not None and "refused" in answer:
+                raise_recorded(answer["refused"])
             if answer is not None:
                 return process
             _end(process)

@@ -31,7 +31,7 @@ def _main() -> None:
         try:
             worker = SlideWorker(Settings(**json.loads(sys.stdin.readline())))
         except EdgeAllError as error:
-            answer({"error": error_record(error)})
+            answer({"refused": error_record(error)})
             return
         answer({"ready": True})
         for line in sys.stdin:
