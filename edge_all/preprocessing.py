@@ -14,6 +14,7 @@ is normalised by the image's own content.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -83,7 +84,8 @@ class PreprocessingSpec:
             raise ModelIncompatibleError(
                 f"The card's preprocessing block is incomplete ({error}).", "Export the model again."
             ) from error
-        known = spec.background in ("keep", "blank") and spec.white_point in VERSIONS
+        possible = spec.input_size > 0 and 0 < spec.factor < math.inf  # which no NaN is
+        known = possible and spec.background in ("keep", "blank") and spec.white_point in VERSIONS
         if not known or record != spec.to_json():
             raise ModelIncompatibleError(
                 f"The model wants preprocessing {record}, which this version does not do.",

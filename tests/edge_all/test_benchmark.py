@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 from xml.etree import ElementTree as ET
@@ -51,11 +51,23 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(build_app(), ["benchmark", *map(str, arguments)])
 
 
-@pytest.fixture
-def measured(slide: Path, tiny_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Result, Path]:
-    monkeypatch.setattr(processes, "STARTS", 1)
-    out = tmp_path / "out"
-    options = ("--model", tiny_package, "--threads", 1, "--batch", 1, "--batch", 8, "--rounds", 2, "--json")
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory, make_tiny_package: Callable[..., Path]) -> Path:
+    return make_tiny_package(tmp_path_factory.mktemp("benchmarked") / "package")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_starts() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "STARTS", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def measured(slide: Path, package: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+    """One benchmark, which the tests look at and none changes."""
+    out = tmp_path_factory.mktemp("measured") / "out"
+    options = ("--model", package, "--threads", 1, "--batch", 1, "--batch", 8, "--rounds", 2, "--json")
     return run(slide, "-o", out, *options), out
 
 
@@ -210,21 +222,6 @@ def test_a_busy_machine_is_told_from_a_calm_one() -> None:
     assert not elsewhere.disturbed
 
 
-def test_a_busy_machine_is_said(slide: Path, tiny_package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def halved(work: Callable[[], object]) -> tuple[float, float]:
-        wall, computing = timed(work)
-        return wall, min(computing, wall) / 2
-
-    monkeypatch.setattr(processes, "STARTS", 1)
-    monkeypatch.setattr(measuring, "timed", halved)
-    result = run(slide, "--model", tiny_package, "--threads", 1, "--rounds", 1, "--json")
-    assert result.exit_code == 0, result.output
-    assert "The machine was busy" in result.stderr
-    (one,) = json.loads(result.stdout)["configurations"]
-    assert one["disturbed"] is True
-    assert one["bare_share_of_cores"] < 0.9
-
-
 def test_ratios_are_those_of_the_figures() -> None:
     single = dataclasses.replace(figures("int8", 100.0, 50.0), provider=ProviderReport("cpu", "x", "because", 1))
     report = report_of(figures("fp32", 244.0, 120.0), figures("int8", 122.0, 40.0), single)
@@ -250,10 +247,10 @@ def test_the_tables_say_nothing_twice(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_run_is_compared_and_never_written_over(
-    measured: tuple[Result, Path], slide: Path, tiny_package: Path, tmp_path: Path
+    measured: tuple[Result, Path], slide: Path, package: Path, tmp_path: Path
 ) -> None:
     _, out = measured
-    options = ("--model", tiny_package, "--threads", 1, "--rounds", 1)
+    options = ("--model", package, "--threads", 1, "--rounds", 1)
     kept = (out / "benchmark.json").read_bytes()
     assert run(slide, "-o", out, *options).exception is not None
     assert (out / "benchmark.json").read_bytes() == kept
@@ -271,12 +268,17 @@ def test_a_run_is_compared_and_never_written_over(
     assert INTENDED_USE in result.stdout
 
 
-def test_a_comparison_stands_in_the_json(
-    measured: tuple[Result, Path], slide: Path, tiny_package: Path, tmp_path: Path
+def test_a_comparison_stands_in_the_json_and_a_busy_machine_is_said(
+    measured: tuple[Result, Path], slide: Path, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def halved(work: Callable[[], object]) -> tuple[float, float]:
+        wall, computing = timed(work)
+        return wall, min(computing, wall) / 2
+
+    monkeypatch.setattr(measuring, "timed", halved)
     _, out = measured
     again = tmp_path / "again"
-    options = ("--model", tiny_package, "--threads", 1, "--rounds", 1, "--json", "-o", again)
+    options = ("--model", package, "--threads", 1, "--rounds", 1, "--json", "-o", again)
     result = run(slide, *options, "--compare", out / "benchmark.json", "--fail-over", "900%")
     assert result.exit_code == 0, result.output
     record = json.loads(result.stdout)
@@ -289,6 +291,10 @@ def test_a_comparison_stands_in_the_json(
     assert whole["ratio"] == pytest.approx(whole["now"] / whole["before"], abs=1e-3)
     assert "Slower" not in result.stderr
     assert read_recorded(again / "benchmark.json").created == record["created"]
+    assert "The machine was busy" in result.stderr
+    (one,) = record["configurations"]
+    assert one["disturbed"] is True
+    assert one["bare_share_of_cores"] < 0.9
 
 
 @pytest.mark.parametrize("unlike", [("--threads", 2), ("--variant", "int8"), "images", "machine"])
@@ -296,7 +302,7 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_measured(
     measured: tuple[Result, Path],
     unlike: tuple[object, ...] | str,
     slide: Path,
-    tiny_package: Path,
+    package: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -318,7 +324,7 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_measured(
         raise AssertionError("measured")
 
     monkeypatch.setattr(processes, "_run", too_late)
-    result = run(slide, "--model", tiny_package, *options, "--compare", earlier)
+    result = run(slide, "--model", package, *options, "--compare", earlier)
     assert isinstance(result.exception, UsageError)
     assert "cannot be compared" in str(result.exception)
 

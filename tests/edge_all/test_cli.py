@@ -173,13 +173,17 @@ def test_a_changed_byte_in_the_model_is_refused(slide: Path, tiny_package: Path,
     assert "model.fp32.onnx" in done.stderr
 
 
+MANY = 80
+"""Fields that take some seconds: it is after the third that the run is interrupted."""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 def test_ctrl_c_keeps_what_was_judged_and_resume_goes_on(tiny_package: Path, tmp_path: Path) -> None:
     fields = tmp_path / "many"
     fields.mkdir()
     field = render_field(3, width=400, height=400, spec=SmearSpec(blasts=2))
     _, picture = cv2.imencode(".png", field.pixels[..., ::-1])
-    for number in range(250):
+    for number in range(MANY):
         (fields / f"{number:03d}.png").write_bytes(picture.tobytes())
     out = tmp_path / "out"
     process = subprocess.Popen(
@@ -199,11 +203,11 @@ def test_ctrl_c_keeps_what_was_judged_and_resume_goes_on(tiny_package: Path, tmp
     assert "Traceback" not in stderr
     judged = lines.read_bytes()
     # The third line may have been taken back: a line counts once it is safely on the disk.
-    assert 2 <= judged.count(b"\n") < 250
+    assert 2 <= judged.count(b"\n") < MANY
     done = run("screen", fields, "-o", out, "--model", tiny_package, "--resume")
     assert done.returncode == 0, done.stderr
     assert lines.read_bytes().startswith(judged)
-    assert lines.read_bytes().count(b"\n") == 250
+    assert lines.read_bytes().count(b"\n") == MANY
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")

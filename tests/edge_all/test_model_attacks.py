@@ -24,6 +24,7 @@ from edge_all.errors import EdgeAllError, ModelError, ModelIncompatibleError, Mo
 from edge_all.model.package import load_package
 from edge_all.session import inference, open_session
 
+APP = build_app()
 ILL_TYPED: tuple[Any, ...] = (
     None,
     True,
@@ -59,9 +60,8 @@ def reseal(folder: Path, record: dict[str, Any]) -> None:
 
 def use(folder: Path) -> None:
     """Everything that reads a card, as far as it gets."""
-    app = build_app()
     for arguments in (["model", "show"], ["model", "show", "--full"], ["model", "show", "--json"], ["model", "verify"]):
-        done = CliRunner().invoke(app, [*arguments, str(folder)])
+        done = CliRunner().invoke(APP, [*arguments, str(folder)])
         assert done.exception is None or isinstance(done.exception, EdgeAllError | SystemExit), done.exc_info
 
 

@@ -136,7 +136,15 @@ def test_the_block_of_a_card_is_read_back(white_point: WhitePoint) -> None:
     assert PreprocessingSpec.from_json(spec.to_json()) == spec
 
 
-@pytest.mark.parametrize("change", [{"white_point": "paper"}, {"version": 3}, {"version": 1}])
+IMPOSSIBLE: tuple[dict[str, object], ...] = (
+    {"factor": math.nan},
+    {"factor": math.inf},
+    {"factor": 0.0},
+    {"input_size": 0},
+)
+
+
+@pytest.mark.parametrize("change", [{"white_point": "paper"}, {"version": 3}, {"version": 1}, *IMPOSSIBLE])
 def test_a_block_that_this_version_does_not_do_is_refused(change: dict[str, object]) -> None:
     record = PreprocessingSpec(128, 2.5, "keep", "glass").to_json()
     with pytest.raises(ModelIncompatibleError):

@@ -50,6 +50,19 @@ def slides(rendered: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(rendered, tmp_path / "slides"))
 
 
+@pytest.fixture(scope="module")
+def runs(
+    rendered: Path, make_tiny_package: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Path]:
+    """The folders of a plain run and of one that stopped when settled, over copies of `rendered`; none is changed."""
+    folder = tmp_path_factory.mktemp("runs")
+    screener = Screener(make_tiny_package(folder / "package"))
+    plain, stopped = folder / "plain", folder / "stopped"
+    screen_to_folder(images(rendered), screener, plain)
+    screen_to_folder(images(rendered), screener, stopped, stop_when_settled=True)
+    return plain, stopped
+
+
 def images(slides: Path) -> FoundImages:
     return find_images([slides / "ill", slides / "well"])
 
@@ -82,11 +95,12 @@ def taking_ahead(by: int) -> Callable[..., Iterator[ScreenedField]]:
     return pipeline
 
 
-def test_a_slide_is_taken_up_to_the_field_that_settles_it(slides: Path, screener: Screener, tmp_path: Path) -> None:
-    plain, out = tmp_path / "plain", tmp_path / "out"
-    screen_to_folder(images(slides), screener, plain)
+def test_a_slide_is_taken_up_to_the_field_that_settles_it(
+    runs: tuple[Path, Path], rendered: Path, screener: Screener, tmp_path: Path
+) -> None:
+    plain, out = runs[0], tmp_path / "out"
     seen: list[FieldResult] = []
-    summary = screen_to_folder(images(slides), screener, out, stop_when_settled=True, on_field=seen.append)
+    summary = screen_to_folder(images(rendered), screener, out, stop_when_settled=True, on_field=seen.append)
 
     taken = len(lines(out, "ill"))
     assert 1 < taken < ILL
@@ -105,9 +119,8 @@ def test_a_slide_is_taken_up_to_the_field_that_settles_it(slides: Path, screener
     assert summary.images_not_looked_at == ILL - taken
 
 
-def test_the_results_say_that_it_stopped(slides: Path, screener: Screener, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    screen_to_folder(images(slides), screener, out, stop_when_settled=True)
+def test_the_results_say_that_it_stopped(runs: tuple[Path, Path]) -> None:
+    _, out = runs
     left_out = ILL - len(lines(out, "ill"))
     ill, well = json.loads((out / "slides.json").read_text())["slides"]
     assert (ill["verdict"], ill["stopped_early"], ill["images_not_looked_at"]) == ("suspicious", True, left_out)
@@ -130,14 +143,14 @@ def test_nothing_is_left_out_unasked(slides: Path, screener: Screener, tmp_path:
 
 
 def test_how_far_the_pipeline_runs_ahead_changes_nothing(
-    slides: Path, screener: Screener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runs: tuple[Path, Path], rendered: Path, screener: Screener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = []
     for by in (None, 0, 1, 5, 100):
-        out = tmp_path / f"out{by}"
+        out = runs[1] if by is None else tmp_path / f"out{by}"
         if by is not None:
             monkeypatch.setattr(Screener, "screen_with_pictures", taking_ahead(by))
-        screen_to_folder(images(slides), screener, out, stop_when_settled=True)
+            screen_to_folder(images(rendered), screener, out, stop_when_settled=True)
         pictures = {
             path.relative_to(out): path.read_bytes()
             for folder in ("overlays", "crops", "geojson")
@@ -176,10 +189,9 @@ def test_images_of_a_settled_slide_are_not_begun(
 
 @pytest.mark.parametrize("interrupted_after", [1, 4, 5, 6, 8])
 def test_an_interrupted_run_goes_on_to_the_same_end(
-    slides: Path, screener: Screener, tmp_path: Path, interrupted_after: int
+    runs: tuple[Path, Path], rendered: Path, screener: Screener, tmp_path: Path, interrupted_after: int
 ) -> None:
-    whole, out = tmp_path / "whole", tmp_path / "out"
-    screen_to_folder(images(slides), screener, whole, stop_when_settled=True)
+    whole, out = runs[1], tmp_path / "out"
     countdown = iter(range(interrupted_after - 1, -1, -1))
 
     def interrupt(_: FieldResult) -> None:
@@ -187,18 +199,18 @@ def test_an_interrupted_run_goes_on_to_the_same_end(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        screen_to_folder(images(slides), screener, out, stop_when_settled=True, on_field=interrupt)
+        screen_to_folder(images(rendered), screener, out, stop_when_settled=True, on_field=interrupt)
     assert len(lines(out)) == interrupted_after
-    screen_to_folder(images(slides), screener, out, stop_when_settled=True, resume=True)
+    screen_to_folder(images(rendered), screener, out, stop_when_settled=True, resume=True)
     assert lines(out) == lines(whole)
     assert (out / "slides.json").read_bytes() == (whole / "slides.json").read_bytes()
 
 
-def test_resumed_without_the_wish_to_stop_the_rest_is_judged(slides: Path, screener: Screener, tmp_path: Path) -> None:
-    plain, out = tmp_path / "plain", tmp_path / "out"
-    screen_to_folder(images(slides), screener, plain)
-    screen_to_folder(images(slides), screener, out, stop_when_settled=True)
-    summary = screen_to_folder(images(slides), screener, out, resume=True)
+def test_resumed_without_the_wish_to_stop_the_rest_is_judged(
+    runs: tuple[Path, Path], rendered: Path, screener: Screener, tmp_path: Path
+) -> None:
+    plain, out = runs[0], Path(shutil.copytree(runs[1], tmp_path / "out"))
+    summary = screen_to_folder(images(rendered), screener, out, resume=True)
     assert summary.images_not_looked_at == 0
     assert {line["image"]: line for line in lines(out)} == {line["image"]: line for line in lines(plain)}
     assert (out / "slides.json").read_bytes() == (plain / "slides.json").read_bytes()

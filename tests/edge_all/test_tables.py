@@ -21,6 +21,7 @@ from edge_all.benchmark.recorded import Configuration
 from edge_all.benchmark.run_figures import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
 from edge_all.benchmark.timing import Samples
 from edge_all.cli.benchmark_tables import print_report
+from edge_all.cli.json_output import print_json
 from edge_all.cli.main import build_app
 from edge_all.cli.slide_table import print_slides
 from edge_all.model.package import load_package
@@ -254,3 +255,10 @@ def test_a_terminal_too_narrow_for_the_figures_gets_a_line_for_each(
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     for line in ("slide: S-1", "verdict: indeterminate", "non-ALL: 20345", "indeterminate: 1023"):
         assert line in lines
+
+
+def test_what_is_no_number_is_null_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"figures": [float("nan"), (1.5, float("inf"))], "name": "é"})
+    output = capsys.readouterr().out
+    assert json.loads(output) == {"figures": [None, [1.5, None]], "name": "é"}
+    assert output.isascii()
