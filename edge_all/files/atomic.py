@@ -65,19 +65,11 @@ def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
         OutputError: the file cannot be written.
     """
     part = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        try:
-            with _created(part) as file:
-                yield file
-                file.flush()
-                if durable:
-                    os.fsync(file.fileno())
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise output_error(path, error) from error
+    with _taking_the_place(part, path), _created(part) as file:
+        yield file
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
 
 
 @contextmanager
@@ -94,11 +86,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
         OutputError: the file cannot be written.
     """
     part = path.with_name(f".{secrets.token_hex(8)}.part{path.suffix}")
+    with _taking_the_place(part, path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        _flush(part)
+
+
+@contextmanager
+def _taking_the_place(part: Path, path: Path) -> Iterator[None]:
+    """What the block writes as ``part`` becomes ``path`` at its end; an error leaves nothing but `OutputError`."""
     try:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            yield part
-            _flush(part)
+            yield
             part.replace(path)
         except BaseException:
             part.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from keras import KerasTensor, layers, ops
 
 from edge_all.errors import InputNotFoundError, MissingPackageError, ModelIncompatibleError, UsageError
 from edge_all.results import RgbImage
+from edge_all.wording.foreign_errors import first_line
 
 __all__ = [
     "MIN_INPUT_SIZE",
@@ -240,7 +241,7 @@ def _take_over(network: keras.Model, earlier_run: Path) -> None:
         network.set_weights(keras.models.load_model(earlier_run).get_weights())
     except (ValueError, OSError, TypeError) as error:
         raise ModelIncompatibleError(
-            f"{earlier_run} is not the network of an earlier run ({str(error).splitlines()[0]}).",
+            f"{earlier_run} is not the network of an earlier run ({first_line(error)}).",
             "Name the model.keras that edge-all train wrote.",
         ) from error
 
@@ -256,6 +257,6 @@ def _load(backbone: keras.Model, weights: Path) -> None:
         backbone.load_weights(weights)
     except (ValueError, OSError, KeyError) as error:
         raise ModelIncompatibleError(
-            f"{weights} holds no weights of InceptionV3 without its top ({str(error).splitlines()[0]}).",
+            f"{weights} holds no weights of InceptionV3 without its top ({first_line(error)}).",
             "Save them with Keras: InceptionV3(include_top=False).save_weights('NAME.weights.h5').",
         ) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 import subprocess
 import sys
@@ -17,14 +18,15 @@ from typer.testing import CliRunner
 from edge_all.cli import model
 from edge_all.errors import ModelIncompatibleError, OutputError, UsageError
 from edge_all.model.package import default_package_path, load_package
-from edge_all_calibration.cli.reporting import parse_policy, parse_variants, print_figures, print_gate, print_release
+from edge_all_calibration.cli.options import operating_policy, release_plan
+from edge_all_calibration.cli.reporting import print_figures, print_gate, print_release
 from edge_all_calibration.commands import register
 from edge_all_calibration.figures.intervals import Estimate
 from edge_all_calibration.gating.release_gate import GateCheck
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.releasing.publishing import embed_package
-from edge_all_calibration.releasing.release import CellParts, Release
+from edge_all_calibration.releasing.release import CellParts, Release, ReleasePlan
 
 
 @pytest.fixture
@@ -213,13 +215,17 @@ def test_a_name_that_cannot_be_installed_is_refused_before_anything_else(
     assert not (tmp_path / "new").exists()
 
 
+def planned(variants: str) -> ReleasePlan:
+    usual = {name: one.default for name, one in inspect.signature(release_plan).parameters.items()}
+    plan: ReleasePlan = release_plan(**{**usual, "variants": variants})
+    return plan
+
+
 def test_options_are_read_or_refused() -> None:
-    assert parse_variants("int8") == ("fp32", "int8")
-    with pytest.raises(UsageError, match="four times slower"):
-        parse_variants("int8", "dynamic")
+    assert planned("int8").variants == ("fp32", "int8")
     with pytest.raises(UsageError, match="int4"):
-        parse_variants("fp32,int4")
-    assert parse_policy(0.97, None) == OperatingPolicy("sensitivity", 0.97)
-    assert parse_policy(None, None) == OperatingPolicy()
+        planned("fp32,int4")
+    assert operating_policy(0.97, None) == OperatingPolicy("sensitivity", 0.97)
+    assert operating_policy(None, None) == OperatingPolicy()
     with pytest.raises(UsageError, match="exclude"):
-        parse_policy(0.97, 0.5)
+        operating_policy(0.97, 0.5)

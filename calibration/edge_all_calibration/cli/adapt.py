@@ -45,30 +45,30 @@ def adapt(
     Exit status: 0 done, 1 it would do worse than before on the cells kept back and was not published, 2 wrong usage.
     """
     from edge_all.errors import UsageError
-    from edge_all.model.store import find_package, require_free_name, require_installable_name
+    from edge_all.model.store import find_package
     from edge_all.results import INTENDED_USE
     from edge_all_calibration.adapting.adaptation import adapt_package
     from edge_all_calibration.adapting.corrected_run import read_corrected_cells
     from edge_all_calibration.cli.reporting import print_skipped, step_progress
     from edge_all_calibration.labelled_cells.cell_folder import read_cells
-    from edge_all_calibration.releasing.publishing import published_folder
+    from edge_all_calibration.releasing.publishing import Publication
 
     package = find_package(model)
-    name, version = name or output.resolve().name, version or package.card.version
-    require_installable_name(name, version)
-    require_free_name(name)
+    folder_name = output.resolve().name
+    publication = Publication(output, name or folder_name, version or package.card.version, replace)
+    publication.check_name()
     read = read_corrected_cells if cells.suffix.lower() == ".csv" else read_cells
     with step_progress() as progress:
         progress("Cutting the cells")
         labelled = read(cells, package.card.preprocessing, print_skipped)
-        with published_folder(output, replace=replace) as stage:
+        with publication.folder() as stage:
             found = adapt_package(
                 package,
                 stage,
                 labelled,
-                laboratory=laboratory or output.resolve().name,
-                name=name,
-                version=version,
+                laboratory=laboratory or folder_name,
+                name=publication.name,
+                version=publication.version,
                 progress=progress,
             )
             if not found.passed:
@@ -80,5 +80,7 @@ def adapt(
         typer.echo(f"{figure.replace('_', ' ')}: {found.before[figure]} before, {after} after")
     for note in found.notes:
         typer.echo(f"Note: {note}")
-    typer.echo(f"{name} {version}, {'with' if found.head else 'without'} a head of its own: {output}")
+    typer.echo(
+        f"{publication.name} {publication.version}, {'with' if found.head else 'without'} a head of its own: {output}"
+    )
     typer.echo(INTENDED_USE)

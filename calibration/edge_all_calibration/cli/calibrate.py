@@ -11,21 +11,23 @@ from edge_all.cli.json_output import JsonOption, print_json
 from edge_all_calibration.cli.options import (
     CellsOption,
     PackageArgument,
-    SensitivityOption,
-    ThresholdOption,
     gate_limits,
+    operating_policy,
     takes,
 )
 
 if TYPE_CHECKING:
     from edge_all_calibration.gating.release_gate import GateLimits
+    from edge_all_calibration.probability.operating_points import OperatingPolicy
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("calibrate", rich_help_panel="Training side")(takes(limits=gate_limits)(calibrate))
+    app.command("calibrate", rich_help_panel="Training side")(
+        takes(policy=operating_policy, limits=gate_limits)(calibrate)
+    )
 
 
 def calibrate(
@@ -39,31 +41,27 @@ def calibrate(
     version: Annotated[
         str | None, typer.Option("--model-version", help="Version of the new package; else as it was.")
     ] = None,
-    sensitivity: SensitivityOption = None,
-    threshold: ThresholdOption = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
     as_json: JsonOption = False,
     *,
+    policy: OperatingPolicy,
     limits: GateLimits,
 ) -> None:
     """Fit temperature and thresholds of a model package to labelled cells of your own; the network stays as it is.
 
     Exit status: 0 done, 1 a variant does not pass the gate, 2 nothing was published.
     """
-    from edge_all.model.store import find_package, require_free_name, require_installable_name
-    from edge_all_calibration.cli.reporting import gate_json, parse_policy, print_gate, print_skipped, step_progress
+    from edge_all.model.store import find_package
+    from edge_all_calibration.cli.reporting import gate_json, print_gate, print_skipped, step_progress
     from edge_all_calibration.labelled_cells.cell_folder import read_cells
-    from edge_all_calibration.releasing.publishing import published_folder
+    from edge_all_calibration.releasing.publishing import Publication
     from edge_all_calibration.releasing.recalibration import recalibrate
 
-    policy = parse_policy(sensitivity, threshold)
     package = find_package(model)
-    name, version = name or package.card.name, version or package.card.version
-    # Before the minutes that calibrating takes.
-    require_installable_name(name, version)
-    require_free_name(name)
+    publication = Publication(output, name or package.card.name, version or package.card.version, replace)
+    publication.check_name()
     spec = package.card.preprocessing
-    with step_progress() as progress, published_folder(output, replace=replace) as stage:
+    with step_progress() as progress, publication.folder() as stage:
         progress("Cutting the cells")
         fitting = read_cells(cells, spec, print_skipped)
         test = None if test_cells is None else read_cells(test_cells, spec, print_skipped)
@@ -72,15 +70,16 @@ def calibrate(
             stage,
             fitting,
             policy,
-            name=name,
-            version=version,
+            name=publication.name,
+            version=publication.version,
             test=test,
             limits=limits,
             progress=progress,
         )
     if as_json:
-        print_json({"name": name, "version": version, "path": str(output), "gate": gate_json(reports)})
+        identity = {"name": publication.name, "version": publication.version, "path": str(output)}
+        print_json({**identity, "gate": gate_json(reports)})
     else:
         print_gate(reports)
-        typer.echo(f"{name} {version}, recalibrated: {output}")
+        typer.echo(f"{publication.name} {publication.version}, recalibrated: {output}")
     raise typer.Exit(0 if all(report.passed for report in reports) else 1)

@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from edge_all.errors import UsageError
 from edge_all.model.gate_limits import USUAL_LIMITS
 
 if TYPE_CHECKING:
+    from edge_all.model.card import VariantName
     from edge_all_calibration.gating.release_gate import GateLimits
+    from edge_all_calibration.probability.operating_points import OperatingPolicy
+    from edge_all_calibration.releasing.release import ReleasePlan
 
-__all__ = [
-    "CellsOption",
-    "PackageArgument",
-    "SensitivityOption",
-    "ThresholdOption",
-    "gate_limits",
-    "takes",
-]
+__all__ = ["CellsOption", "PackageArgument", "gate_limits", "operating_policy", "release_plan", "takes"]
 
 PackageArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Installed model's name, or a package folder.")]
 CellsOption = Annotated[
@@ -33,12 +30,6 @@ CellsOption = Annotated[
         help="Labelled cells: npz, or a folder with ALL/ and non-ALL/, a folder a patient.",
         show_default=False,
     ),
-]
-SensitivityOption = Annotated[
-    float | None, typer.Option("--sensitivity", help="Operating point with this sensitivity; else Youden's.")
-]
-ThresholdOption = Annotated[
-    float | None, typer.Option("--threshold", help="Fixed operating point, instead of --sensitivity.")
 ]
 _GATE_OPTIONS: dict[str, tuple[str, str, str]] = {
     "label_agreement": ("--agreement", "label agreement", "Share of cells with the same label, at least."),
@@ -58,8 +49,8 @@ _GATE_OPTIONS: dict[str, tuple[str, str, str]] = {
 """By the name that the limit has in `GateLimits`: option, name among the usual limits, help."""
 
 
-def takes(**groups: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a verb options that belong together, as one value.
+def takes(**groups: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a verb, or a group of options, options that belong together, as one value.
 
     Typer knows no such options. So that they are declared once and a verb has few arguments, it is shown to Typer with
     the options of each group in the place of one argument, and called with what the group makes of them.
@@ -68,18 +59,18 @@ def takes(**groups: Callable[..., Any]) -> Callable[[Callable[..., None]], Calla
         groups: by the name of the verb's argument: a function that declares the options as Typer reads them.
     """
 
-    def decorated(verb: Callable[..., None]) -> Callable[..., None]:
+    def decorated(verb: Callable[..., Any]) -> Callable[..., Any]:
         shown: list[inspect.Parameter] = []
         for one in _parameters(verb, without=groups):
             shown.extend(_parameters(groups[one.name]) if one.name in groups else [one])
 
         @functools.wraps(verb)
-        def called(**values: Any) -> None:  # noqa: ANN401 - whatever the verb's options hold
+        def called(**values: Any) -> Any:  # noqa: ANN401 - whatever the verb's options hold
             made = {
                 name: group(**{one.name: values.pop(one.name) for one in _parameters(group)})
                 for name, group in groups.items()
             }
-            verb(**values, **made)
+            return verb(**values, **made)
 
         called.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
             [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in shown], return_annotation=None
@@ -122,3 +113,55 @@ def _gate_options() -> list[inspect.Parameter]:
 
 gate_limits.__signature__ = inspect.Signature(_gate_options())  # type: ignore[attr-defined]
 gate_limits.__annotations__ = {one.name: one.annotation for one in _gate_options()}
+
+
+def operating_policy(
+    sensitivity: Annotated[
+        float | None, typer.Option("--sensitivity", help="Operating point with this sensitivity; else Youden's.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="Fixed operating point, instead of --sensitivity.")
+    ] = None,
+) -> OperatingPolicy:
+    """How thresholds are chosen; a group for `takes`.
+
+    Raises:
+        UsageError: both are given, or one lies outside 0 to 1.
+    """
+    from edge_all_calibration.probability.operating_points import OperatingPolicy
+
+    if sensitivity is not None and threshold is not None:
+        raise UsageError("A sensitivity and a fixed threshold exclude each other.", "Give one of them.")
+    if sensitivity is not None:
+        return OperatingPolicy("sensitivity", sensitivity)
+    if threshold is not None:
+        return OperatingPolicy("fixed", threshold)
+    return OperatingPolicy()
+
+
+@takes(policy=operating_policy, limits=gate_limits)
+def release_plan(
+    variants: Annotated[str, typer.Option("--variants", help="Precisions, FP32 always among them.")] = "fp32,fp16,int8",
+    *,
+    policy: OperatingPolicy,
+    limits: GateLimits,
+) -> ReleasePlan:
+    """What a release makes, and by which measures; a group for `takes`.
+
+    Raises:
+        UsageError: there is no such precision.
+    """
+    from edge_all_calibration.releasing.release import ReleasePlan
+
+    return ReleasePlan(_precisions(variants), policy, limits)
+
+
+def _precisions(text: str) -> tuple[VariantName, ...]:
+    """The precisions of ``fp32,fp16,int8``."""
+    from edge_all.model.card import VARIANTS
+
+    wanted = [word.strip().lower() for word in text.split(",") if word.strip()]
+    unknown = [word for word in wanted if word not in VARIANTS]
+    if unknown:
+        raise UsageError(f"There is no variant {unknown[0]!r}.", f"Choose from: {', '.join(VARIANTS)}.")
+    return tuple(name for name in VARIANTS if name == "fp32" or name in wanted)

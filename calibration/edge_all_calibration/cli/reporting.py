@@ -1,4 +1,4 @@
-"""What the verbs of this side and ``edge-all export`` share: options read, steps shown, reports printed."""
+"""What the verbs of this side and ``edge-all export`` share: steps shown, reports printed."""
 
 from __future__ import annotations
 
@@ -9,19 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_all.errors import UsageError
-from edge_all.model.card import VARIANTS, VariantName
-
 if TYPE_CHECKING:
+    from edge_all.model.card import VariantName
     from edge_all_calibration.figures.intervals import Estimate
     from edge_all_calibration.gating.release_gate import GateReport
-    from edge_all_calibration.probability.operating_points import OperatingPolicy
     from edge_all_calibration.releasing.release import Release
 
 __all__ = [
     "gate_json",
-    "parse_policy",
-    "parse_variants",
     "print_figures",
     "print_gate",
     "print_release",
@@ -29,44 +24,6 @@ __all__ = [
     "release_json",
     "step_progress",
 ]
-
-
-def parse_variants(text: str, int8: str = "static") -> tuple[VariantName, ...]:
-    """The precisions of ``fp32,fp16,int8``.
-
-    Raises:
-        UsageError: an unknown one, or dynamic INT8.
-    """
-    if int8 == "dynamic":
-        raise UsageError(
-            "Dynamic INT8 is refused: it computes the range of every activation at every run, which on this network is "
-            "four times slower than FP32 and has cost others nearly all their accuracy.",
-            "Leave out --int8; static INT8 is what processors are fast at.",
-        )
-    if int8 != "static":
-        raise UsageError(f"There is no {int8!r} INT8.", "Leave out --int8.")
-    wanted = [word.strip().lower() for word in text.split(",") if word.strip()]
-    unknown = [word for word in wanted if word not in VARIANTS]
-    if unknown:
-        raise UsageError(f"There is no variant {unknown[0]!r}.", f"Choose from: {', '.join(VARIANTS)}.")
-    return tuple(name for name in VARIANTS if name == "fp32" or name in wanted)
-
-
-def parse_policy(sensitivity: float | None, threshold: float | None) -> OperatingPolicy:
-    """How thresholds are chosen.
-
-    Raises:
-        UsageError: both are given, or one lies outside 0 to 1.
-    """
-    from edge_all_calibration.probability.operating_points import OperatingPolicy
-
-    if sensitivity is not None and threshold is not None:
-        raise UsageError("A sensitivity and a fixed threshold exclude each other.", "Give one of them.")
-    if sensitivity is not None:
-        return OperatingPolicy("sensitivity", sensitivity)
-    if threshold is not None:
-        return OperatingPolicy("fixed", threshold)
-    return OperatingPolicy()
 
 
 @contextmanager

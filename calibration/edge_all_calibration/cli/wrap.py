@@ -8,23 +8,51 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
-from edge_all_calibration.cli.options import (
-    CellsOption,
-    SensitivityOption,
-    ThresholdOption,
-    gate_limits,
-    takes,
-)
+from edge_all_calibration.cli.options import CellsOption, release_plan, takes
 
 if TYPE_CHECKING:
-    from edge_all_calibration.gating.release_gate import GateLimits
+    from edge_all_calibration.releasing.release import ReleasePlan
+    from edge_all_calibration.releasing.wrapping import Wrapping
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("wrap", rich_help_panel="Training side")(takes(limits=gate_limits)(wrap))
+    app.command("wrap", rich_help_panel="Training side")(takes(wrapping=wrapping_of, plan=release_plan)(wrap))
+
+
+def wrapping_of(
+    mean: Annotated[str, typer.Option(help="Subtracted after division by 255: R,G,B.")] = "0,0,0",
+    deviation: Annotated[str, typer.Option(help="Divides each channel after that: R,G,B.")] = "1,1,1",
+    logits: Annotated[bool, typer.Option("--logits", help="The network ends in logits, not in probabilities.")] = False,
+    positive: Annotated[
+        int, typer.Option(help="Index of ALL among its classes; 0 too where a single output is about non-ALL.")
+    ] = 1,
+    factor: Annotated[float, typer.Option(help="Side of a crop as a multiple of the nucleus.")] = 2.0,
+    blank: Annotated[bool, typer.Option("--blank", help="Whiten the neighbours of a cell in its crop.")] = False,
+) -> Wrapping:
+    """How the network is to be read; a group for `takes`."""
+    from edge_all_calibration.releasing.wrapping import Wrapping
+
+    return Wrapping(
+        _three(mean),
+        _three(deviation),
+        outputs="logits" if logits else "probabilities",
+        positive=positive,
+        factor=factor,
+        background="blank" if blank else "keep",
+    )
+
+
+def _three(text: str) -> tuple[float, float, float]:
+    from edge_all.errors import UsageError
+
+    try:
+        red, green, blue = (float(word) for word in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not three numbers.", "Write them as R,G,B.") from error
+    return red, green, blue
 
 
 def wrap(
@@ -36,56 +64,29 @@ def wrap(
     output: Annotated[Path, typer.Option("-o", "--output", help="New folder of the package.", show_default=False)],
     name: Annotated[str, typer.Option("--name", help="Name of the package.")] = "wrapped",
     version: Annotated[str, typer.Option("--model-version", help="Version of the package.")] = "1.0.0",
-    mean: Annotated[str, typer.Option(help="Subtracted after division by 255: R,G,B.")] = "0,0,0",
-    deviation: Annotated[str, typer.Option(help="Divides each channel after that: R,G,B.")] = "1,1,1",
-    logits: Annotated[bool, typer.Option("--logits", help="The network ends in logits, not in probabilities.")] = False,
-    positive: Annotated[
-        int, typer.Option(help="Index of ALL among its classes; 0 too where a single output is about non-ALL.")
-    ] = 1,
-    factor: Annotated[float, typer.Option(help="Side of a crop as a multiple of the nucleus.")] = 2.0,
-    blank: Annotated[bool, typer.Option("--blank", help="Whiten the neighbours of a cell in its crop.")] = False,
-    variants: Annotated[str, typer.Option("--variants", help="Precisions, FP32 always among them.")] = "fp32,fp16,int8",
-    sensitivity: SensitivityOption = None,
-    threshold: ThresholdOption = None,
+    *,
+    wrapping: Wrapping,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
     as_json: JsonOption = False,
-    *,
-    limits: GateLimits,
+    plan: ReleasePlan,
 ) -> None:
     """Make a model package of your own ONNX classifier: calibrated, in three precisions, with its card.
 
     Exit status: 0 all variants passed the gate, 1 one was rejected, 2 nothing was published.
     """
-    from edge_all.model.store import require_free_name, require_installable_name
-    from edge_all_calibration.cli.reporting import (
-        parse_policy,
-        parse_variants,
-        print_release,
-        print_skipped,
-        release_json,
-        step_progress,
-    )
-    from edge_all_calibration.releasing.release import ReleasePlan
-    from edge_all_calibration.releasing.wrapping import Wrapping, wrap_package
+    from edge_all_calibration.cli.reporting import print_release, print_skipped, release_json, step_progress
+    from edge_all_calibration.releasing.publishing import Publication
+    from edge_all_calibration.releasing.wrapping import wrap_package
 
-    # Before the minutes that wrapping takes.
-    require_installable_name(name, version)
-    require_free_name(name)
-    wrapping = Wrapping(
-        _three(mean), _three(deviation), outputs="logits" if logits else "probabilities", positive=positive
-    )
+    publication = Publication(output, name, version, replace)
+    publication.check_name()
     with step_progress() as progress:
         release = wrap_package(
             network,
-            output,
             wrapping,
             (cells, test_cells),
-            name=name,
-            version=version,
-            factor=factor,
-            background="blank" if blank else "keep",
-            plan=ReleasePlan(parse_variants(variants), parse_policy(sensitivity, threshold), limits),
-            replace=replace,
+            publication,
+            plan=plan,
             skipped=print_skipped,
             progress=progress,
         )
@@ -94,13 +95,3 @@ def wrap(
     else:
         print_release(output, release)
     raise typer.Exit(1 if release.rejected else 0)
-
-
-def _three(text: str) -> tuple[float, float, float]:
-    from edge_all.errors import UsageError
-
-    try:
-        red, green, blue = (float(word) for word in text.split(","))
-    except ValueError as error:
-        raise UsageError(f"{text!r} is not three numbers.", "Write them as R,G,B.") from error
-    return red, green, blue

@@ -5,18 +5,49 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_all.errors import OutputError
 from edge_all.files.atomic import atomic_folder
 from edge_all.model.card import VariantName
 from edge_all.model.package import load_package, write_card
+from edge_all.model.store import require_free_name, require_installable_name
 
-__all__ = ["EMBEDDED_LIMIT", "embed_package", "published_folder"]
+__all__ = ["EMBEDDED_LIMIT", "Publication", "embed_package", "published_folder"]
 
 EMBEDDED_LIMIT = 25_000_000
 """Bytes of the package inside the installed runtime at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """Where a package goes, and under which name.
+
+    Attributes:
+        target: its folder.
+        name, version: its identity.
+        replace: whether a package at the target may be replaced.
+    """
+
+    target: Path
+    name: str
+    version: str
+    replace: bool = False
+
+    def check_name(self) -> None:
+        """Refuse a name under which it could not be installed, before the minutes that making it takes.
+
+        Raises:
+            ModelIncompatibleError: there is no installing under this name, or it is that of the embedded model.
+        """
+        require_installable_name(self.name, self.version)
+        require_free_name(self.name)
+
+    def folder(self) -> AbstractContextManager[Path]:
+        """`published_folder` of the target."""
+        return published_folder(self.target, replace=self.replace)
 
 
 @contextmanager

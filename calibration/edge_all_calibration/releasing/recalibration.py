@@ -160,52 +160,73 @@ def recalibrate(
             to the network.
     """
     require_both_classes(cells, "calibration")
+    limits = limits or GateLimits()
     if test is not None:
         require_disjoint({"calibration": cells, "test": test})
         if len(package.card.variants) > 1:
-            require_enough(test, limits or GateLimits())
-    statistics = read_statistics(package)
-    names = list(package.card.variants)
-    # FP32 leads where there is one; a package of INT8 alone is calibrated by itself.
-    leader: VariantName = "fp32" if "fp32" in names else names[0]
+            require_enough(test, limits)
+    rules = _refitted(package, cells, policy, progress)
+    named = dataclasses.replace(package.card, name=name or package.card.name, version=version or package.card.version)
+    copy_package(package, folder, named)
+    card = dataclasses.replace(
+        named,
+        variants={
+            one: dataclasses.replace(
+                variant,
+                sha256=sha256_of(folder / variant.file),
+                temperature=rules[one].temperature,
+                thresholds=rules[one].thresholds,
+                gate=None,
+            )
+            for one, variant in package.card.variants.items()
+        },
+        evaluation={
+            **package.card.evaluation,
+            "recalibrated_on": {**cells.counts(), "operating_point": dataclasses.asdict(policy)},
+        },
+    )
+    write_card(folder, card)
+    return () if test is None else _gated(folder, test, limits, progress)
+
+
+def _leader(package: ModelPackage) -> VariantName:
+    """FP32 where there is one; a package of INT8 alone is calibrated by itself."""
+    return "fp32" if "fp32" in package.card.variants else next(iter(package.card.variants))
+
+
+def _refitted(
+    package: ModelPackage, cells: LabelledCells, policy: OperatingPolicy, progress: Callable[[str], None]
+) -> dict[VariantName, DecisionRule]:
+    """The rule of each variant, fitted to the cells."""
+    leader = _leader(package)
     reference = run_network(package.variant_file(leader), cells.crops)
-    rules = {leader: fit_reference(reference, cells.labels, policy, statistics)}
-    for one in names:
+    rules = {leader: fit_reference(reference, cells.labels, policy, read_statistics(package))}
+    for one in package.card.variants:
         progress(f"{one.upper()}: temperature and thresholds")
         if one != leader:
             outputs = run_network(package.variant_file(one), cells.crops)
             rules[one] = fit_variant(outputs, reference, rules[leader])
-    named = dataclasses.replace(package.card, name=name or package.card.name, version=version or package.card.version)
-    copy_package(package, folder, named)
-    blocks = {
-        one: dataclasses.replace(
-            variant,
-            sha256=sha256_of(folder / variant.file),
-            temperature=rules[one].temperature,
-            thresholds=rules[one].thresholds,
-            gate=None,
-        )
+    return rules
+
+
+def _gated(
+    folder: Path, test: LabelledCells, limits: GateLimits, progress: Callable[[str], None]
+) -> tuple[GateReport, ...]:
+    """Hold the variants of a finished folder against its leader, and write into its card what came of it."""
+    package = load_package(folder)
+    leader, judged = _leader(package), judge_package(package, test, progress)
+    reports = {one: examine(one, test, judged[leader], found, limits) for one, found in judged.items() if one != leader}
+    variants = {
+        one: dataclasses.replace(variant, gate=reports[one].to_json()) if one in reports else variant
         for one, variant in package.card.variants.items()
     }
     evaluation = {
         **package.card.evaluation,
-        "recalibrated_on": {**cells.counts(), "operating_point": dataclasses.asdict(policy)},
+        "recalibrated_test_cells": test.counts(),
+        "recalibrated_test_figures": figures_json(figures_of(judged[leader][0], test)),
     }
-    card = dataclasses.replace(named, variants=blocks, evaluation=evaluation)
-    write_card(folder, card)
-    if test is None:
-        return ()
-    judged = judge_package(load_package(folder), test, progress)
-    evaluation["recalibrated_test_cells"] = test.counts()
-    evaluation["recalibrated_test_figures"] = figures_json(figures_of(judged[leader][0], test))
-    reports = tuple(
-        examine(one, test, judged[leader], judged[one], limits or GateLimits()) for one in names if one != leader
-    )
-    for report in reports:
-        one = next(one for one in names if one == report.variant)
-        blocks[one] = dataclasses.replace(blocks[one], gate=report.to_json())
-    write_card(folder, dataclasses.replace(card, variants=blocks, evaluation=evaluation))
-    return reports
+    write_card(folder, dataclasses.replace(package.card, variants=variants, evaluation=evaluation))
+    return tuple(reports.values())
 
 
 def copy_package(package: ModelPackage, folder: Path, card: ModelCard) -> None:

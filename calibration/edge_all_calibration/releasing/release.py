@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from onnx import helper
 from edge_all.classification.decision_rule import DecisionRule, Decisions
 from edge_all.classification.feature_statistics import FeatureStatistics
 from edge_all.errors import ModelIncompatibleError, UsageError
+from edge_all.files.atomic import write_atomically
 from edge_all.model.card import ModelCard, Variant, VariantName
 from edge_all.model.golden import golden_crops
 from edge_all.model.package import load_package, sha256_of, write_card
@@ -358,11 +358,11 @@ def _finish(file: Path, metadata: dict[str, str]) -> None:
 
 
 def _set_aside(folder: Path, file: Path, block: Variant, report: GateReport) -> None:
+    """Move a variant that the gate refused out of the package's way, with what the card would have said of it."""
     rejected = folder / REJECTED
-    rejected.mkdir(exist_ok=True)
-    shutil.move(file, rejected / file.name)
     text = json.dumps({"variant": report.variant, **dataclasses.asdict(block)}, indent=2, allow_nan=False)
-    (rejected / f"{report.variant}.json").write_text(text + "\n", encoding="utf-8")
+    write_atomically(rejected / f"{report.variant}.json", f"{text}\n".encode())
+    file.rename(rejected / file.name)
 
 
 def _evaluation(parts: CellParts, policy: OperatingPolicy, found: Decisions) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge_all.errors import InputNotFoundError, ModelIncompatibleError, UsageError
 from edge_all.model.card import ModelCard
-from edge_all.preprocessing import PreprocessingSpec
+from edge_all.preprocessing import Background, PreprocessingSpec
 from edge_all.session import open_session
+from edge_all.wording.foreign_errors import first_line
 from edge_all_calibration.labelled_cells.cell_folder import read_cells
-from edge_all_calibration.releasing.publishing import published_folder
+from edge_all_calibration.releasing.publishing import Publication
 from edge_all_calibration.releasing.release import CellParts, Release, ReleasePlan, build_release
 
 __all__ = ["Wrapping", "wrap_network", "wrap_package"]
@@ -42,12 +43,16 @@ class Wrapping:
         outputs: whether the network ends in ``probabilities`` or in ``logits``.
         positive: index of ALL among its outputs; with a single output, 1 says that it is about ALL and 0 that it is
             about non-ALL.
+        factor: side of the crops that it was made for, as a multiple of the nucleus.
+        background: whether neighbours are kept in them, or whitened.
     """
 
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
     outputs: Literal["probabilities", "logits"] = "probabilities"
     positive: int = 1
+    factor: float = 2.0
+    background: Background = "keep"
 
     def __post_init__(self) -> None:
         if len(self.mean) != 3 or len(self.deviation) != 3 or min(self.deviation) <= 0:
@@ -109,7 +114,7 @@ def wrap_network(source: Path, target: Path, wrapping: Wrapping) -> int:
         onnx.checker.check_model(target, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ModelIncompatibleError(
-            f"{source} does not take any number of pictures ({_first_line(error)}).",
+            f"{source} does not take any number of pictures ({first_line(error)}).",
             "Export it with a dynamic batch axis.",
         ) from error
     # Two pictures and three: a graph with a fixed batch would run one of them at most.
@@ -123,16 +128,11 @@ def wrap_network(source: Path, target: Path, wrapping: Wrapping) -> int:
 
 def wrap_package(
     source: Path,
-    target: Path,
     wrapping: Wrapping,
     cells: tuple[Path, Path],
+    publication: Publication,
     *,
-    name: str,
-    version: str,
-    factor: float,
-    background: Literal["keep", "blank"],
     plan: ReleasePlan,
-    replace: bool,
     skipped: Callable[[Path, str], None],
     progress: Callable[[str], None],
 ) -> Release:
@@ -140,30 +140,25 @@ def wrap_package(
 
     Args:
         source: its ONNX file.
-        target: folder of the package.
         wrapping: how it is to be read.
         cells: labelled cells for calibration and for the gate, as `cell_folder.read_cells` reads.
-        name: of the package.
-        version: of the package.
-        factor: side of a crop as a multiple of the nucleus.
-        background: ``keep`` or ``blank``.
+        publication: where the package goes, and under which name.
         plan: what to make, and by which measures.
-        replace: whether a package at the target may be replaced.
         skipped: told of each image that could not be used, and why.
         progress: told each step.
 
     Raises:
         EdgeAllError: as `wrap_network`, `read_cells`, `build_release` and `published_folder` do.
     """
-    with published_folder(target, replace=replace) as stage, tempfile.TemporaryDirectory(prefix="edge-all-") as scratch:
+    with publication.folder() as stage, tempfile.TemporaryDirectory(prefix="edge-all-") as scratch:
         progress("Wrapping the network")
         side = wrap_network(source, Path(scratch) / "network.onnx", wrapping)
-        spec = PreprocessingSpec(side, factor, background)
+        spec = PreprocessingSpec(side, wrapping.factor, wrapping.background)
         progress("Cutting the cells")
         calibration, test = (read_cells(one, spec, skipped) for one in cells)
         card = ModelCard(
-            name=name,
-            version=version,
+            name=publication.name,
+            version=publication.version,
             created="",
             architecture=f"foreign network, {source.name}",
             classes=("non-ALL", "ALL"),
@@ -173,14 +168,8 @@ def wrap_package(
             training={"source": "a foreign network; see its author"},
             limitations=(UNKNOWN_TRAINING,),
         )
-        return build_release(
-            stage,
-            Path(scratch) / "network.onnx",
-            card,
-            CellParts(calibration, test),
-            plan,
-            progress=progress,
-        )
+        parts = CellParts(calibration, test)
+        return build_release(stage, Path(scratch) / "network.onnx", card, parts, plan, progress=progress)
 
 
 def _read(source: Path) -> onnx.ModelProto:
@@ -191,7 +180,7 @@ def _read(source: Path) -> onnx.ModelProto:
         onnx.checker.check_model(model)
     except Exception as error:  # protobuf raises kinds that differ from version to version
         raise ModelIncompatibleError(
-            f"{source} is no ONNX network ({_first_line(error)}).", "Give a file that onnx.checker accepts."
+            f"{source} is no ONNX network ({first_line(error)}).", "Give a file that onnx.checker accepts."
         ) from error
     return model
 
@@ -269,8 +258,3 @@ def _chain(
         nodes.append(helper.make_node(operator, [start, *more], [result], f"{name}_node", **attributes))
         start = result
     return nodes
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -10,19 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
-from edge_all_calibration.cli.options import (
-    SensitivityOption,
-    ThresholdOption,
-    gate_limits,
-    takes,
-)
+from edge_all_calibration.cli.options import release_plan, takes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_all.preprocessing import PreprocessingSpec
-    from edge_all_calibration.gating.release_gate import GateLimits
-    from edge_all_calibration.releasing.release import CellParts
+    from edge_all_calibration.releasing.release import CellParts, ReleasePlan
     from edge_all_export.packaging.network_package import Description
 
 __all__ = ["register"]
@@ -30,7 +24,8 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    app.command("export", rich_help_panel="Training side")(takes(given=given_cells, limits=gate_limits)(export))
+    with_groups = takes(given=given_cells, crops=foreign_crops, plan=release_plan)(export)
+    app.command("export", rich_help_panel="Training side")(with_groups)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -80,6 +75,26 @@ def given_cells(
     return GivenCells(data, layout, cells, test_cells, training_cells, out_of_fold)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ForeignCrops:
+    """What a network takes, where no run folder says it; each as the option of its name says."""
+
+    input_size: int | None
+    input_range: str
+    factor: float
+
+
+def foreign_crops(
+    input_size: Annotated[int | None, typer.Option("--input-size", help="For weights: side of the input.")] = None,
+    input_range: Annotated[
+        str, typer.Option("--input-range", help="For foreign models: range of pixel values they expect.")
+    ] = "0..255",
+    factor: Annotated[float, typer.Option("--factor", help="Without a run: crop as a multiple of the nucleus.")] = 2.5,
+) -> ForeignCrops:
+    """What was said of them."""
+    return ForeignCrops(input_size, input_range, factor)
+
+
 def export(
     source: Annotated[
         Path, typer.Argument(metavar="RUN|MODEL", help="Run folder of `edge-all train`, .keras model, or .weights.h5.")
@@ -105,67 +120,47 @@ def export(
     version: Annotated[
         str | None, typer.Option("--model-version", help="Version of the package; else that in --about, else 1.0.0.")
     ] = None,
-    variants: Annotated[str, typer.Option("--variants", help="Precisions, FP32 always among them.")] = "fp32,fp16,int8",
     int8: Annotated[str, typer.Option("--int8", help="static; dynamic is refused, and says why.")] = "static",
-    sensitivity: SensitivityOption = None,
-    threshold: ThresholdOption = None,
     opset: Annotated[int, typer.Option("--opset", help="Version of ONNX's operators.")] = 17,
-    input_size: Annotated[int | None, typer.Option("--input-size", help="For weights: side of the input.")] = None,
-    input_range: Annotated[
-        str, typer.Option("--input-range", help="For foreign models: range of pixel values they expect.")
-    ] = "0..255",
-    factor: Annotated[float, typer.Option("--factor", help="Without a run: crop as a multiple of the nucleus.")] = 2.5,
+    crops: ForeignCrops,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
     as_json: JsonOption = False,
-    limits: GateLimits,
+    plan: ReleasePlan,
 ) -> None:
     """Make a model package: ONNX in FP32, FP16 and INT8, calibrated, each proven by the decisions it takes.
 
     Exit status: 0 all variants passed the gate, 1 one was rejected (it lies under rejected/), 2 nothing was published.
     """
     from edge_all.errors import OutputError
-    from edge_all_calibration.cli.reporting import (
-        parse_policy,
-        parse_variants,
-        print_release,
-        release_json,
-        step_progress,
-    )
+    from edge_all_calibration.cli.reporting import print_release, release_json, step_progress
     from edge_all_export.cli.backend import quiet_backend
 
-    chosen, policy = parse_variants(variants, int8), parse_policy(sensitivity, threshold)
+    _require_static(int8)
     if output.exists() and not replace:
         raise OutputError(f"{output} exists already.", "Name another folder, or pass --replace.")
     # Without oneDNN TensorFlow rounds alike everywhere.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     with step_progress() as progress:
         progress("Opening the network")
-        from edge_all_calibration.releasing.release import ReleasePlan
-
         with quiet_backend():
             from edge_all_export.converting.trained import open_trained
-            from edge_all_export.evaluation.laboratory_matrix import read_matrix
             from edge_all_export.packaging.network_package import package_network, read_description
 
         description = read_description(about, name=name, version=version, folder=output)
         _check_name(description, progress)
-        trained = open_trained(source, input_size=input_size, input_range=input_range)
-        spec = _spec_of(source, trained.input_size, factor)
+        trained = open_trained(source, input_size=crops.input_size, input_range=crops.input_range)
+        spec = _spec_of(source, trained.input_size, crops.factor)
         progress("Cutting the cells")
         parts, notes = _parts(source, spec, given)
-        rate = None
         if laboratories is not None:
-            matrix, rate = read_matrix(laboratories)
-            description = dataclasses.replace(
-                description, evaluation={**description.evaluation, "left_out_laboratories": matrix}
-            )
+            description, plan = _with_laboratories(laboratories, description, plan)
         release = package_network(
             trained,
             output,
             parts,
             spec,
             dataclasses.replace(description, limitations=(*description.limitations, *notes)),
-            ReleasePlan(chosen, policy, limits, rate),
+            plan,
             opset=opset,
             replace=replace,
             progress=progress,
@@ -175,6 +170,31 @@ def export(
     else:
         print_release(output, release)
     raise typer.Exit(1 if release.rejected else 0)
+
+
+def _require_static(int8: str) -> None:
+    from edge_all.errors import UsageError
+
+    if int8 == "dynamic":
+        raise UsageError(
+            "Dynamic INT8 is refused: it computes the range of every activation at every run, which on this network is "
+            "four times slower than FP32 and has cost others nearly all their accuracy.",
+            "Leave out --int8; static INT8 is what processors are fast at.",
+        )
+    if int8 != "static":
+        raise UsageError(f"There is no {int8!r} INT8.", "Leave out --int8.")
+
+
+def _with_laboratories(file: Path, description: Description, plan: ReleasePlan) -> tuple[Description, ReleasePlan]:
+    """What a matrix of laboratories adds to the card, and to how slides are judged."""
+    from edge_all_export.cli.backend import quiet_backend
+
+    with quiet_backend():
+        from edge_all_export.evaluation.laboratory_matrix import read_matrix
+
+    matrix, rate = read_matrix(file)
+    evaluation = {**description.evaluation, "left_out_laboratories": matrix}
+    return dataclasses.replace(description, evaluation=evaluation), dataclasses.replace(plan, false_positive_rate=rate)
 
 
 def _check_name(description: Description, progress: Callable[[str], None]) -> None:

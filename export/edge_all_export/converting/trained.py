@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 
 from edge_all.errors import InputNotFoundError, ModelIncompatibleError, UsageError
+from edge_all.wording.foreign_errors import first_line
 from edge_all_export.converting.onnx_export import contract_network
 from edge_all_export.network import BACKBONE, architecture_of, build_network, inference_network
 from edge_all_export.run_folder import TrainingRunFolder
@@ -69,7 +70,7 @@ def _from_model(file: Path) -> keras.Model:
         return keras.saving.load_model(file, compile=False)
     except (ValueError, OSError, TypeError, KeyError) as error:
         raise ModelIncompatibleError(
-            f"{file} is no Keras model that this version can read ({_first_line(error)}).",
+            f"{file} is no Keras model that this version can read ({first_line(error)}).",
             _UNREADABLE.get(file.suffix, "Save it with Keras 3 as a .keras file."),
         ) from error
 
@@ -82,7 +83,7 @@ def _from_weights(file: Path, input_size: int | None) -> keras.Model:
         network.load_weights(file)
     except (ValueError, OSError, KeyError) as error:
         raise ModelIncompatibleError(
-            f"The weights in {file} do not match the project's InceptionV3 ({_first_line(error)}).",
+            f"The weights in {file} do not match the project's InceptionV3 ({first_line(error)}).",
             "Export the whole model as a .keras file instead.",
         ) from error
     return network
@@ -94,8 +95,3 @@ def _compute_in_float32(network: keras.Model) -> None:
         if isinstance(layer, keras.Model):
             _compute_in_float32(layer)
         layer.dtype_policy = keras.DTypePolicy("float32")
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from edge_all.errors import EdgeAllError, OutputError
+from edge_all.wording.foreign_errors import first_line
 
 __all__ = ["told_failures"]
 
@@ -34,7 +35,7 @@ def told_failures(folder: object) -> Iterator[None]:
     except Exception as error:
         if _is_disk(error):
             raise OutputError(
-                f"The run in {folder} cannot be written ({_first_line(error)}).",
+                f"The run in {folder} cannot be written ({first_line(error)}).",
                 "Free some space and resume: the last checkpoint is whole.",
             ) from error
         if _is_memory(error):
@@ -58,8 +59,3 @@ def _is_memory(error: Exception) -> bool:
     return name in OUT_OF_MEMORY[:2] or (
         (name in OUT_OF_MEMORY or isinstance(error, RuntimeError)) and any(part in words for part in MEMORY_WORDS)
     )
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
