@@ -285,7 +285,7 @@ def test_the_demo_runs_again_in_its_own_folder(tiny_package: Path, tmp_path: Pat
     for _ in range(2):
         done = run("demo", "-o", "demo", "--model", tiny_package, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-        assert (tmp_path / "demo" / "fields.jsonl").read_bytes().count(b"\n") == 7
+        assert (tmp_path / "demo" / "fields.jsonl").read_bytes().count(b"\n") == 11
 
 
 def test_a_verb_of_a_package_that_is_not_installed_says_what_to_install() -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import cv2
 import pytest
 
+from edge_all import Screener
 from edge_all.errors import OutputError
 from edge_all.rendering.demo_fields import DEMO_NOTICE, demo_slides, write_demo_fields
+from edge_all.slides.verdict import DEFINING_BLAST_SHARE, decide, wilson_interval
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +44,36 @@ def test_a_file_of_the_user_is_not_overwritten(tmp_path: Path) -> None:
 
 
 def test_the_slides_hold_what_their_names_say() -> None:
-    healthy, leukaemic, blurred = demo_slides()
-    for field in healthy.fields:
+    healthy, few, leukaemic, blurred = demo_slides()
+    for field in (*healthy.fields, *few.fields):
         assert field.spec.blasts == 0
         assert field.spec.clumps == ()
         assert field.spec.cut_blasts == 0
     assert all(field.spec.blasts + sum(field.spec.clumps) >= 5 for field in leukaemic.fields)
     assert all(field.spec.defocus >= 1.0 for field in blurred.fields)
+
+
+def test_the_slides_earn_one_of_each_verdict_of_the_embedded_model(written: tuple[Path, tuple[Path, ...]]) -> None:
+    screener = Screener(device="cpu")
+    fields = list(screener.screen_many(written[1]))
+    verdicts = {
+        slide.name: screener.judge_slide([field for field in fields if field.slide == slide.name])
+        for slide in demo_slides()
+    }
+    assert {name: slide.verdict for name, slide in verdicts.items()} == {
+        "demo-healthy": "not detected",
+        "demo-too-few-cells": "indeterminate",
+        "demo-leukaemia": "suspicious",
+        "demo-out-of-focus": "indeterminate",
+    }
+    # Not just so: with two more cells that the model is unsure of, or ten fewer that it calls ALL, they are the same.
+    healthy, leukaemic = verdicts["demo-healthy"].cells, verdicts["demo-leukaemia"].cells
+    judged = sum(healthy[label] for label in ("ALL", "non-ALL", "indeterminate"))
+    unsure = healthy["ALL"] + healthy["indeterminate"] + 2
+    assert wilson_interval(unsure, judged)[1] <= DEFINING_BLAST_SHARE
+    judged = sum(leukaemic[label] for label in ("ALL", "non-ALL", "indeterminate"))
+    rate = screener.classifier.thresholds.false_positive_rate
+    assert decide(leukaemic["ALL"] - 10, judged, leukaemic["indeterminate"], rate)[0] == "suspicious"
 
 
 def test_the_notice_says_what_the_demonstration_does_not_show() -> None:
