@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["OPTION_NAMES", "DeviceOption", "ModelOption", "ThreadsOption", "VariantOption"]
+__all__ = ["OPTION_NAMES", "DeviceOption", "ModelOption", "StationOption", "ThreadsOption", "VariantOption"]
 
 ModelOption = Annotated[
     str | None,
@@ -21,6 +22,10 @@ DeviceOption = Annotated[
 ]
 ThreadsOption = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads of the network; all usable cores where left out.")
+]
+StationOption = Annotated[
+    Path | None,
+    typer.Option("--station", help="Folder in which the station keeps what it knows; the user's own where left out."),
 ]
 
 OPTION_NAMES = {

@@ -14,14 +14,18 @@ from typing import Literal
 from edge_all.station.storage.chain import now
 
 __all__ = [
+    "FORGOTTEN",
     "MOST_ATTEMPTS",
+    "MOST_LEASES",
     "DeadImage",
     "Outcome",
     "QueueState",
     "QueuedImage",
     "add_to_queue",
     "finish",
-    "is_known",
+    "forget_paths",
+    "is_due",
+    "known_files",
     "lease_next",
     "postpone",
     "queue_state",
@@ -31,11 +35,16 @@ __all__ = [
 
 MOST_ATTEMPTS = 5
 """After so many the image is given up, until a person has it tried again."""
+MOST_LEASES = 10
+"""An image during which the station ended so often, without a word, is given up too: it may be the reason."""
 _BACK_OFF = 4.0
 """Seconds before the second attempt are 1, before each further one so many times as long: 1, 4, 16, 64."""
 _LONGEST_WAIT = _BACK_OFF ** (MOST_ATTEMPTS - 2)
 LEASE_SECONDS = 600.0
 """The largest image that is read takes some ten seconds; a worker that is silent for so long has died."""
+
+FORGOTTEN = "forgotten "
+"""Stands in the place of a path, with the number of its row."""
 
 Outcome = Literal["done", "replaced", "dead"]
 
@@ -98,12 +107,15 @@ class QueueState:
     dead: tuple[DeadImage, ...]
 
 
-def is_known(connection: sqlite3.Connection, path: str, size_bytes: int, modified_ns: int) -> bool:
-    """Whether this very file waits, or has had its turn."""
-    row = connection.execute(
-        "SELECT 1 FROM queue WHERE path = ? AND size_bytes = ? AND modified_ns = ?", (path, size_bytes, modified_ns)
-    ).fetchone()
-    return row is not None
+def known_files(connection: sqlite3.Connection) -> set[tuple[str, int, int]]:
+    """Path, size and time of every file that waits or has had its turn; `FORGOTTEN` for a path that was forgotten."""
+    rows = connection.execute("SELECT path, size_bytes, modified_ns FROM queue")
+    return {(FORGOTTEN if path.startswith(FORGOTTEN) else path, size, modified) for path, size, modified in rows}
+
+
+def forget_paths(connection: sqlite3.Connection, slide_id: int) -> None:
+    """Forget where the images of a slide lie. By size and time they are known all the same, and not judged again."""
+    connection.execute("UPDATE queue SET path = ? || id WHERE slide_id = ?", (FORGOTTEN, slide_id))
 
 
 def add_to_queue(
@@ -120,6 +132,21 @@ def add_to_queue(
         (slide_id, path, page, size_bytes, modified_ns, now()),
     )
     return cursor.rowcount == 1
+
+
+def is_due(connection: sqlite3.Connection, clock: float) -> bool:
+    """Whether there is an image to be tried now; asked before a lease, which writes.
+
+    Args:
+        connection: to the store.
+        clock: seconds since 1970.
+    """
+    row = connection.execute(
+        "SELECT 1 FROM queue WHERE (state = 'waiting' AND (not_before <= ? OR not_before > ?))"
+        " OR (state = 'leased' AND (lease_until <= ? OR lease_until > ?)) LIMIT 1",
+        (clock, clock + _LONGEST_WAIT, clock, clock + LEASE_SECONDS),
+    ).fetchone()
+    return row is not None
 
 
 def lease_next(connection: sqlite3.Connection, clock: float) -> QueuedImage | None:
@@ -153,8 +180,6 @@ def finish(
     connection: sqlite3.Connection,
     image: QueuedImage,
     outcome: Outcome,
-    *,
-    field_id: int | None = None,
     error: str | None = None,
 ) -> bool:
     """End an image's turn.
@@ -163,15 +188,14 @@ def finish(
         connection: of `Database.write`, in the transaction that writes down what was found.
         image: as leased.
         outcome: judged, replaced by another file meanwhile, or given up.
-        field_id: what it has become.
         error: why it is given up.
 
     Returns:
         Whether the lease was still held; if not, somebody else has it, and nothing may be written.
     """
     cursor = connection.execute(
-        "UPDATE queue SET state = ?, field_id = ?, last_error = ? WHERE id = ? AND state = 'leased' AND attempts = ?",
-        (outcome, field_id, error, image.id, image.attempt),
+        "UPDATE queue SET state = ?, last_error = ? WHERE id = ? AND state = 'leased' AND attempts = ?",
+        (outcome, error, image.id, image.attempt),
     )
     return cursor.rowcount == 1
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from edge_all.errors import InputNotFoundError
 from edge_all.station.storage.chain import append_event, now
+from edge_all.station.storage.image_queue import forget_paths
 
 __all__ = ["SlideRecord", "all_slides", "find_or_add_slide", "forget_name", "slide_record"]
 
@@ -81,5 +82,5 @@ def forget_name(connection: sqlite3.Connection, slide: SlideRecord, actor: str, 
     """
     connection.execute("UPDATE slides SET name = NULL, source = NULL WHERE id = ?", (slide.id,))
     connection.execute("UPDATE fields SET path = NULL WHERE slide_id = ?", (slide.id,))
-    connection.execute("DELETE FROM queue WHERE slide_id = ?", (slide.id,))
+    forget_paths(connection, slide.id)
     append_event(connection, "slide.forgotten", actor, {"reason": reason}, slide_id=slide.id)

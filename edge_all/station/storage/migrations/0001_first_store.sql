@@ -35,7 +35,6 @@ CREATE TABLE queue (
     not_before REAL NOT NULL DEFAULT 0,
     lease_until REAL NOT NULL DEFAULT 0,
     last_error TEXT,
-    field_id INTEGER REFERENCES fields (id),
     UNIQUE (path, page, size_bytes, modified_ns)
 ) STRICT;
 CREATE INDEX queue_by_state ON queue (state, slide_id, id);

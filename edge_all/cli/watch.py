@@ -1,0 +1,80 @@
+"""``edge-all watch``: judge the images that arrive in folders."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edge_all.cli.options import DeviceOption, ModelOption, StationOption, ThreadsOption, VariantOption
+from edge_all.cli.process import lean_process
+from edge_all.cli.station_folder import station_folder
+
+if TYPE_CHECKING:
+    from edge_all.results import FieldResult
+
+__all__ = ["register", "stop_on_signals"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command("watch", rich_help_panel="Station")(watch)
+
+
+def watch(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Into which the camera writes.")],
+    station: StationOption = None,
+    slide_names: Annotated[
+        str | None,
+        typer.Option(
+            "--slide-names",
+            metavar="PATTERN",
+            help="Where in a file name its slide stands, such as '{slide}_*.jpg'; each folder is a slide without.",
+        ),
+    ] = None,
+    model: ModelOption = None,
+    variant: VariantOption = None,
+    device: DeviceOption = "auto",
+    threads: ThreadsOption = None,
+) -> None:
+    """Judge the images that arrive in folders, and those below them, until Ctrl-C.
+
+    An image is taken when it is complete, is judged once, and again when another picture takes its name. What was found
+    stands in the station's store, and what happened in its log (station.jsonl).
+    """
+    lean_process()
+    from edge_all.api.screener import Screener
+    from edge_all.station.desk import Station
+    from edge_all.station.intake.judging import judge_of
+    from edge_all.station.intake.slide_names import SlideNames
+    from edge_all.station.intake.watching import Intake
+
+    stop = stop_on_signals()
+    with Station(station_folder(station)) as opened:
+        judge = judge_of(Screener(model, variant, device, threads))
+        Intake(opened.database, folders, judge, SlideNames(slide_names), _say).run(stop)
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that Ctrl-C and SIGTERM set; the second of them ends the process at once."""
+    stop = threading.Event()
+
+    def asked(number: int, _: object) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, asked)
+    return stop
+
+
+def _say(result: FieldResult) -> None:
+    if result.status == "ok":
+        counts = Counter(cell.label for cell in result.candidates)
+        typer.echo(", ".join([f"{len(result.candidates)} cells", *(f"{counts[label]} {label}" for label in counts)]))
+    else:
+        typer.echo(f"{result.status}: {result.error}")

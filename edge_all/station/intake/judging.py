@@ -1,0 +1,235 @@
+"""Images that wait become fields with findings: taken, read once, judged, written down in one transaction.
+
+An image is read, hashed and judged from the same bytes, so that a file that changes meanwhile is noticed. What was
+found and the end of its turn are one transaction: killed at any moment, an image is either judged or waits, and nothing
+is there twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from edge_all.api.screener import Screener
+from edge_all.errors import StoreError
+from edge_all.imaging import OpenedImage, open_image
+from edge_all.imaging.sources import ReadableImage
+from edge_all.results import FieldResult
+from edge_all.station.intake.station_log import StationLog
+from edge_all.station.storage.database import Database
+from edge_all.station.storage.found_fields import ImageFile, JudgingModel, is_judged, record_finding
+from edge_all.station.storage.image_queue import (
+    MOST_LEASES,
+    Outcome,
+    QueuedImage,
+    finish,
+    is_due,
+    lease_next,
+    postpone,
+)
+
+__all__ = ["Judge", "judge_of", "judge_queue"]
+
+_IDLE_SECONDS = 0.2
+"""Between two looks at an empty queue; a file that arrives is looked at sooner."""
+_STORE_SECONDS = 2.0
+"""Until a store that could not be written, for want of room on its disk, is tried again."""
+_KILLER = "The station ended each time while this image was being judged, perhaps for want of memory."
+_NAME = "The image"
+"""What an image is called in results and messages: its own name may hold a person's."""
+
+
+class ScreensMany(Protocol):
+    """As `Screener.screen_many`."""
+
+    def __call__(self, sources: Iterable[ReadableImage], /) -> Generator[FieldResult, None, None]:
+        """A result for each image, in order; one that cannot be judged has the status ``error``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Who judges.
+
+    Attributes:
+        screen_many: fields in their order, each as soon as it has arrived.
+        model: which judges.
+    """
+
+    screen_many: ScreensMany
+    model: JudgingModel
+
+
+def judge_of(screener: Screener) -> Judge:
+    """A screener as the judge of a station."""
+    classifier = screener.classifier
+    return Judge(screener.screen_many, JudgingModel(screener.model, classifier.thresholds, classifier.card.to_json()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """An image whose turn it is, read and not decoded."""
+
+    queued: QueuedImage
+    file: ImageFile
+    content: bytes
+    image: str = _NAME
+    slide: str = "slide"
+
+    def opened(self) -> OpenedImage:
+        return open_image(self.content, name=_NAME, page=self.queued.page or None)
+
+
+def judge_queue(
+    database: Database,
+    judge: Judge,
+    log: StationLog,
+    stop: threading.Event,
+    on_field: Callable[[FieldResult], None] = lambda _: None,
+) -> None:
+    """Judge the images that wait, and those that come, until it is told to stop; what is under way is finished.
+
+    Args:
+        database: the store.
+        judge: who judges.
+        log: told of each field.
+        stop: set when it is to end.
+        on_field: called with each result that is on disk.
+
+    Raises:
+        ModelError: the network failed.
+    """
+    under_way: deque[_Taken] = deque()
+    with closing(judge.screen_many(_sources(database, judge, log, stop, under_way))) as results:
+        for result in results:
+            taken = under_way.popleft()
+            if _written(database, judge, log, stop, taken, result):
+                on_field(result)
+
+
+def _sources(
+    database: Database, judge: Judge, log: StationLog, stop: threading.Event, under_way: deque[_Taken]
+) -> Iterator[_Taken]:
+    """The images whose turn it is, as long as it goes on; runs on the pipeline's own thread."""
+    while not stop.is_set():
+        commits = database.commits
+        try:
+            taken = _next_to_judge(database, judge, log)
+        except StoreError as error:
+            log.write("store.failed", error=str(error))
+            stop.wait(_STORE_SECONDS)
+            continue
+        if taken is None:
+            database.wait_for_commit(commits, _IDLE_SECONDS)
+            continue
+        under_way.append(taken)
+        yield taken
+
+
+def _next_to_judge(database: Database, judge: Judge, log: StationLog) -> _Taken | None:
+    """Take images until one has to be judged; None where none waits."""
+    while True:
+        with database.read() as connection:
+            if not is_due(connection, time.time()):
+                return None
+        with database.write() as connection:
+            queued = lease_next(connection, time.time())
+        if queued is None:
+            return None
+        if queued.attempt > MOST_LEASES:
+            _failed(database, judge, log, queued, _KILLER, None)
+            continue
+        try:
+            content = _read_unchanged(queued)
+        except OSError as error:
+            _failed(database, judge, log, queued, f"{_NAME} cannot be read: {error.strerror or error}.", None)
+            continue
+        if content is None:
+            # Another file stands under its name, which the next look at the folder finds.
+            _end(database, log, queued, "replaced")
+            continue
+        file = ImageFile(queued.slide_id, queued.path, queued.page, hashlib.sha256(content).hexdigest())
+        with database.read() as connection:
+            known = is_judged(connection, file, judge.model.identity)
+        if known:
+            _end(database, log, queued, "done")
+            continue
+        return _Taken(queued, file, content)
+
+
+def _read_unchanged(queued: QueuedImage) -> bytes | None:
+    """The bytes of an image; None where another file stands under its name, or it is being written.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    version = (queued.size_bytes, queued.modified_ns)
+    with Path(queued.path).open("rb") as file:
+        before = os.fstat(file.fileno())
+        content = file.read() if (before.st_size, before.st_mtime_ns) == version else b""
+        after = os.fstat(file.fileno())
+    if (after.st_size, after.st_mtime_ns) != version or len(content) != queued.size_bytes:
+        return None
+    return content
+
+
+def _written(
+    database: Database, judge: Judge, log: StationLog, stop: threading.Event, taken: _Taken, result: FieldResult
+) -> bool:
+    """Write down what was found; where the store cannot be written, try until it can or all is to end.
+
+    Returns:
+        Whether it is on disk.
+    """
+    while True:
+        try:
+            if result.status == "error":
+                return _failed(database, judge, log, taken.queued, result.error or "", taken.file)
+            with database.write() as connection:
+                held = finish(connection, taken.queued, "done")
+                if held:
+                    record_finding(connection, taken.file, result, judge.model)
+        except StoreError as error:
+            log.write("store.failed", error=str(error))
+            if stop.wait(_STORE_SECONDS):
+                return False  # it waits in the queue, and is judged again at the next start
+            continue
+        _say(log, "field.judged", taken.queued, status=result.status, cells=len(result.cells))
+        return held
+
+
+def _failed(
+    database: Database, judge: Judge, log: StationLog, queued: QueuedImage, error: str, file: ImageFile | None
+) -> bool:
+    """Let an image wait for another attempt, or give it up and say so on its slide.
+
+    Returns:
+        Whether the slide has a field more that says so.
+    """
+    with database.write() as connection:
+        if postpone(connection, queued, error, time.time()):
+            dead = False
+        else:
+            dead = finish(connection, queued, "dead", error)
+            if dead:
+                unread = file or ImageFile(queued.slide_id, queued.path, queued.page, None)
+                record_finding(connection, unread, FieldResult(_NAME, "slide", "error", error), judge.model)
+    _say(log, "image.dead" if dead else "image.postponed", queued, error=error)
+    return dead
+
+
+def _end(database: Database, log: StationLog, queued: QueuedImage, outcome: Outcome) -> None:
+    with database.write() as connection:
+        finish(connection, queued, outcome)
+    _say(log, f"image.{outcome}", queued)
+
+
+def _say(log: StationLog, event: str, queued: QueuedImage, **values: Any) -> None:  # noqa: ANN401
+    log.write(event, image=queued.id, slide=queued.slide_id, page=queued.page, attempt=queued.attempt, **values)
