@@ -29,6 +29,7 @@ __all__ = [
     "record_finding",
 ]
 
+_SUMMARY = frozenset(one.name for one in dataclasses.fields(CellSummary))
 _NAMES = ("image", "slide")
 """Of a result, what names it; kept out of what the chain vouches for."""
 
@@ -257,4 +258,4 @@ def _cell_texts(cell: Cell) -> tuple[str, str]:
 def _cell(record: dict[str, Any]) -> CellSummary:
     for name in ("bbox", "centroid", "nucleus_bbox", "nucleus_centroid"):
         record[name] = tuple(record[name])
-    return CellSummary(**record)
+    return CellSummary(**{name: value for name, value in record.items() if name in _SUMMARY})
