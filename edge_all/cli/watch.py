@@ -33,7 +33,7 @@ def watch(
         typer.Option(
             "--slide-names",
             metavar="PATTERN",
-            help="Where in a file name its slide stands, such as '{slide}_*.jpg'; each folder is a slide without.",
+            help="Where in a file name its slide stands, such as 'SLIDE_*.jpg'; each folder is a slide without.",
         ),
     ] = None,
     model: ModelOption = None,

@@ -10,7 +10,7 @@ from edge_all.errors import UsageError
 
 __all__ = ["SlideNames"]
 
-_SLOT = "{slide}"
+_SLOT = "SLIDE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class SlideNames:
     """From an image in a watched folder to its slide.
 
     Attributes:
-        pattern: for file names, such as ``{slide}_*.jpg``: ``{slide}`` is the slide's name, ``*`` stands for any
+        pattern: for file names, such as ``SLIDE_*.jpg``: ``SLIDE`` is the slide's name, ``*`` stands for any
             letters and ``?`` for one. None: each folder is a slide.
 
     Raises:
@@ -31,7 +31,7 @@ class SlideNames:
         if self.pattern is not None and self.pattern.count(_SLOT) != 1:
             raise UsageError(
                 f"The pattern {self.pattern!r} does not say where in a file name the slide stands.",
-                "Write {slide} in its place, once, for example '{slide}_*.jpg'.",
+                "Write SLIDE in its place, once, for example 'SLIDE_*.jpg'.",
             )
 
     def slide_of(self, watched: Path, image: Path) -> str | None:
@@ -53,5 +53,5 @@ class SlideNames:
 def _expression(pattern: str) -> str:
     wild = {"*": ".*", "?": "."}
     before, after = ("".join(wild.get(sign, re.escape(sign)) for sign in part) for part in pattern.split(_SLOT))
-    # The shortest name that fits: in {slide}_*.jpg, what stands before the first underscore.
+    # The shortest name that fits: in SLIDE_*.jpg, what stands before the first underscore.
     return f"{before}(?P<slide>.+?){after}"
