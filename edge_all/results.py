@@ -192,6 +192,7 @@ class Segmentation:
         nucleus_masks: the same of its nucleus, in its ``nucleus_bbox``.
         red_cell_radius: radius of a red cell in pixels, the yardstick of all sizes; 0 where nothing was measured.
         red_cell_error: standard error of its logarithm (0.1: about a tenth of it); 0 where the pixel size was given.
+        nucleus_hue: median angle of the nuclei's colour from magenta (0) towards blue, in radians; None without nuclei.
     """
 
     shape: tuple[int, int]
@@ -200,6 +201,7 @@ class Segmentation:
     nucleus_masks: tuple[Mask, ...] = ()
     red_cell_radius: float = 0.0
     red_cell_error: float = 0.0
+    nucleus_hue: float | None = None
 
     # Painted when first asked for: at 5 megapixels the two take 20 MB, and screening seldom needs them.
     @functools.cached_property

@@ -163,6 +163,8 @@ def _prepare_decoded(
     segmentation, result = seen.segment()
     result = dataclasses.replace(result, timings_ms=watch.laps)
     watch.lap("segmentation")
+    if result.status != "ok":
+        return PreparedField(result, seen.picture, no_crops, no_crops)
     pixels = seen.pixels
     labels = segmentation.cell_labels if spec.background == "blank" else None
     crops = crop_cells(pixels, result.candidates, labels, spec)

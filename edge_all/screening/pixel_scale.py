@@ -9,6 +9,7 @@ from edge_all.imaging import DecodedImage
 from edge_all.imaging.shrinking import Shrinking
 from edge_all.results import FieldResult, RgbImage, Segmentation
 from edge_all.segmentation import doubts, segment
+from edge_all.segmentation.doubts import CHANNELS_SWAPPED, channels_are_swapped
 from edge_all.specimen import Specimen
 
 __all__ = ["PixelScale", "pixel_scale", "segment_at_scale"]
@@ -82,7 +83,9 @@ def segment_at_scale(
 
 
 def with_doubts(field: FieldResult, found: Segmentation) -> FieldResult:
-    """The field with its cells, and what is doubtful about them among its warnings."""
+    """The field with its cells and the doubts about them among its warnings; unusable if its colours are wrong."""
+    if channels_are_swapped(found):
+        return dataclasses.replace(field, status="unusable", error=CHANNELS_SWAPPED)
     quality = field.quality
     if quality is not None:
         quality = dataclasses.replace(quality, warnings=(*quality.warnings, *doubts(found)))

@@ -23,6 +23,7 @@ from edge_all.results import Cell, CellLabel, RgbImage, Segmentation
 from edge_all.screening.rounds import prepared_in_rounds
 from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
+from edge_all.segmentation.doubts import CHANNELS_SWAPPED, channels_are_swapped
 
 __all__ = [
     "ClassifiedCrop",
@@ -151,6 +152,8 @@ def _prepare(source: ReadableImage, spec: PreprocessingSpec) -> PreparedCrop:
     if not quality.usable:
         return PreparedCrop(CropResult(source.image, "unusable", error=" ".join(quality.reasons)))
     segmentation = segment(pixels)
+    if channels_are_swapped(segmentation):
+        return PreparedCrop(CropResult(source.image, "unusable", error=CHANNELS_SWAPPED))
     cell = central_cell(segmentation)
     if cell is None:
         return PreparedCrop(

@@ -67,7 +67,9 @@ def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[in
     for index in more_magenta(of_candidates):
         if roughness(nucleus_masks[index]) > SMUDGE_ROUGHNESS:
             cells[index] = replace(cells[index], kind="rejected", reason="smudge")
-    return Segmentation(shape, tuple(cells), tuple(cell_masks), tuple(nucleus_masks))
+    known = [hue for hue in hues if hue is not None]
+    nucleus_hue = float(np.median(known)) if known else None
+    return Segmentation(shape, tuple(cells), tuple(cell_masks), tuple(nucleus_masks), nucleus_hue=nucleus_hue)
 
 
 def roughness(nucleus: Mask) -> float:
