@@ -1,0 +1,240 @@
+"""What people read in their language: German words, numbers and dates, and files for programs that stay as they are.
+
+After words were added or changed, bring the catalogues up to date, translate what is empty, and run it again::
+
+    python tests/edge_all/test_language.py
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import re
+import string
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import cv2
+import pytest
+
+babel = pytest.importorskip("babel.messages")
+from babel.messages.catalog import Catalog  # noqa: E402
+from babel.messages.mofile import write_mo  # noqa: E402
+from babel.messages.pofile import read_po, write_po  # noqa: E402
+
+from edge_all import quality  # noqa: E402
+from edge_all.rendering import SmearSpec, render_field  # noqa: E402
+from edge_all.results import INTENDED_USE  # noqa: E402
+from edge_all.slides import verdict  # noqa: E402
+from edge_all.wording.language import LANGUAGE_SETTING, Language, language_of_environment  # noqa: E402
+
+PACKAGE = Path(__file__).parents[2] / "edge_all"
+CATALOGUES = sorted((PACKAGE / "wording" / "languages").glob("*/LC_MESSAGES/edge_all.po"))
+# Words that come out of results or tables, so that no call names them.
+LABELS = ("ALL", "non-ALL", "indeterminate", "rejected", "candidate", "suspicious", "not detected")
+MEASURES = ("edge width", "exposure", "clipped white", "clipped black", "stain", "colour", "cast", "noise", "specimen")
+QUALITIES = (
+    *("sharp", "sharp enough", "soft", "out of focus", "too dark", "dark", "a little dark", "bright enough"),
+    *("overexposed", "no stain", "pale stain", "well stained", "colour cast", "noisy"),
+)
+
+
+def words_in_the_code() -> set[str | tuple[str, str]]:
+    """Every message that a call of ``say`` (of ``self`` in a `Language`) names, and constants that are handed to it."""
+    found: set[str | tuple[str, str]] = {INTENDED_USE, *LABELS, *MEASURES, *QUALITIES}
+    for file in PACKAGE.rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        constants = {
+            target.id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            called, first = node.func, node.args[0]
+            speaker = "self" if file.name == "language.py" else "say"
+            if isinstance(called, ast.Name) and called.id == speaker:
+                if isinstance(first, ast.Constant):
+                    found.add(first.value)
+                elif isinstance(first, ast.Name) and first.id in constants:
+                    found.add(constants[first.id])
+            elif isinstance(called, ast.Attribute) and called.attr == "counted" and ast.unparse(called.value) == "say":
+                found.add((ast.literal_eval(first), ast.literal_eval(node.args[1])))
+    return found
+
+
+def catalogue_of(file: Path) -> Catalog:
+    with file.open("rb") as stream:
+        return read_po(stream, locale=file.parts[-3])
+
+
+def compiled(catalogue: Catalog) -> bytes:
+    stream = io.BytesIO()
+    write_mo(stream, catalogue)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def german() -> Language:
+    return Language("de")
+
+
+def test_german_is_there() -> None:
+    assert "de" in [file.parts[-3] for file in CATALOGUES]
+
+
+@pytest.mark.parametrize("file", CATALOGUES, ids=lambda file: file.parts[-3])
+def test_a_catalogue_translates_every_word_and_no_other(file: Path) -> None:
+    entries = [entry for entry in catalogue_of(file) if entry.id]
+    assert {entry.id for entry in entries if entry.context is None} == words_in_the_code()
+    untranslated = [
+        entry.id for entry in entries if not all(entry.string if isinstance(entry.string, tuple) else (entry.string,))
+    ]
+    assert untranslated == []
+
+
+@pytest.mark.parametrize("file", CATALOGUES, ids=lambda file: file.parts[-3])
+def test_a_translation_has_the_places_of_its_message(file: Path) -> None:
+    for entry in catalogue_of(file):
+        if not entry.id:
+            continue
+        messages = entry.id if isinstance(entry.id, tuple) else (entry.id,)
+        strings = entry.string if isinstance(entry.string, tuple) else (entry.string,)
+        assert {places(text) for text in strings} == {places(messages[-1])}, entry.id
+
+
+def places(text: str) -> frozenset[str]:
+    return frozenset(name for _, name, _, _ in string.Formatter().parse(text) if name)
+
+
+@pytest.mark.parametrize("file", CATALOGUES, ids=lambda file: file.parts[-3])
+def test_what_is_read_is_what_was_translated(file: Path) -> None:
+    assert file.with_suffix(".mo").read_bytes() == compiled(catalogue_of(file)), (
+        "python tests/edge_all/test_language.py"
+    )
+
+
+@pytest.mark.parametrize(
+    ("blasts", "judged", "unsure", "unlike"),
+    [(0, 0, 0, 0), (5, 60, 0, 50), (40, 60, 0, 0), (0, 5, 0, 0), (0, 60, 20, 0), (0, 60, 0, 0)],
+)
+def test_every_verdict_has_its_reason_in_german(
+    german: Language, blasts: int, judged: int, unsure: int, unlike: int
+) -> None:
+    english = verdict.decide(blasts, judged, unsure, 0.103, unlike)[1]
+    said = german.sentence(english)
+    assert said != english
+    assert not re.search(r"\d\.\d|cells|\bto\b", said)
+    assert re.findall(r"\d+", said) == re.findall(r"\d+", english)
+
+
+def test_all_that_quality_says_is_said_in_german(german: Language) -> None:
+    good = dict.fromkeys(quality._Metrics.__dataclass_fields__, 0.0)
+    good |= {"edge_width": 5.0, "exposure": 0.8, "stain": 0.5, "colour": 0.5, "specimen": 1.0}
+    assert quality._reason(quality._Metrics(**good)) is None
+    sentences = set()
+    for name in good:
+        for value in (0.0, 0.025, 0.06, 0.3, 0.5, 0.9, 0.99, 11.0, 14.0):
+            metrics = quality._Metrics(**{**good, name: value})
+            sentences |= {quality._reason(metrics), *quality._warnings(metrics)} - {None}
+    assert len(sentences) > 15
+    assert [sentence for sentence in sentences if german.sentence(sentence) == sentence] == []
+
+
+def test_reasons_of_rejection_and_warnings_of_a_slide_are_said_in_german(german: Language) -> None:
+    for reason in ("too large", "debris", "cut by the border", "platelet", "smudge"):
+        assert german.sentence(reason) != reason
+    warnings = (*verdict._warnings(1, 2, 50, 7), *verdict._on_repeated({"b.jpg": "a.jpg"}))
+    assert len(warnings) == 5
+    assert [warning for warning in warnings if german.sentences(warning) == warning] == []
+    assert "b.jpg = a.jpg" in german.sentences(warnings[-1])
+
+
+def test_numbers_and_dates_are_written_as_germans_write_them(german: Language) -> None:
+    assert german.percent(0.598) == "59,8 %"
+    assert german.percent_range(0.501, 0.689) == "50,1 bis 68,9 %"
+    assert german.minute(datetime(2026, 3, 4, 5, 6, tzinfo=UTC)) == "04.03.2026 05:06"
+    assert german.figure(">0.99") == ">0,99"
+    assert german.figure("edge-all 1.2") == "edge-all 1,2"
+    english = Language("en")
+    assert english.percent_range(0.501, 0.689) == "50.1 to 68.9 %"
+    assert english.minute(datetime(2026, 3, 4, 5, 6, tzinfo=UTC)) == "2026-03-04 05:06"
+
+
+def test_a_sentence_that_no_catalogue_knows_stays_english(german: Language) -> None:
+    assert german.sentences("Something {odd} of 3.5 kinds.") == "Something {odd} of 3.5 kinds."
+    assert Language("en").sentence("The image is dark.") == "The image is dark."
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({LANGUAGE_SETTING: "de"}, "de"),
+        ({"LANG": "de_DE.UTF-8"}, "de"),
+        ({"LANG": "de_CH"}, "de"),
+        ({"LANG": "de_DE.UTF-8", LANGUAGE_SETTING: "en"}, "en"),
+        ({"LC_ALL": "C.UTF-8", "LANG": "de_DE.UTF-8"}, "en"),
+        ({"LANG": "../../etc"}, "en"),
+        ({"LANG": "fr_FR.UTF-8"}, "en"),
+        ({}, "en"),
+    ],
+)
+def test_the_language_is_that_of_the_system_unless_one_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], code: str
+) -> None:
+    for name in (LANGUAGE_SETTING, "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    assert language_of_environment.__wrapped__().code == code
+
+
+def test_a_german_station_has_a_german_report_and_the_same_files_for_programs(
+    tmp_path: Path, tiny_package: Path
+) -> None:
+    (tmp_path / "Klinik").mkdir()
+    pixels = render_field(5, width=500, height=500, spec=SmearSpec(blasts=3, platelets=3)).pixels
+    cv2.imwrite(str(tmp_path / "Klinik" / "a.png"), pixels[..., ::-1])
+    (tmp_path / "Klinik" / "leer.png").write_bytes(b"")
+    for code in ("de", "en"):
+        command = [str(Path(sys.executable).with_name("edge-all")), "screen", "Klinik", "-o", code]
+        done = subprocess.run(
+            [*command, "--model", str(tiny_package)],
+            cwd=tmp_path,
+            env={**os.environ, LANGUAGE_SETTING: code},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 1, done.stderr
+    for name in ("cells.csv", "slides.json"):
+        assert (tmp_path / "de" / name).read_bytes() == (tmp_path / "en" / name).read_bytes()
+    report = (tmp_path / "de" / "report.html").read_text(encoding="utf-8")
+    assert '<html lang="de">' in report
+    shown = re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]*>", " ", report, flags=re.DOTALL)
+    for words in (INTENDED_USE, "Nur für Forschungszwecke", "Präparat Klinik", "Anteil ALL", "ist leer (0 Byte)"):
+        assert words in " ".join(shown.split()), words
+    assert not re.search(
+        r"\b(?:field|fields|cells|slide|judged|probability|interval|Called|rejected)\b", shown.split("Modell und")[0]
+    )
+    assert re.search(r"\d,\d %", shown)
+
+
+if __name__ == "__main__":
+    for file in CATALOGUES:
+        catalogue = catalogue_of(file)
+        known = words_in_the_code()
+        for entry in list(catalogue):
+            if entry.id and entry.context is None and entry.id not in known:
+                catalogue.delete(entry.id)
+        for message in sorted(known, key=str):
+            if catalogue.get(message if isinstance(message, str) else message[0]) is None:
+                catalogue.add(message)
+        with file.open("wb") as stream:
+            write_po(stream, catalogue, width=120)
+        file.with_suffix(".mo").write_bytes(compiled(catalogue))
