@@ -1,7 +1,6 @@
 """How an ONNX Runtime is installed, in words: in one place, so that all messages say the same.
 
-edge-all stands on no package index, where its name could be anybody's: its own name may only be given to pip together
-with ``--no-index``.
+edge-all stands on no package index, where its name could be anybody's: its own name is never given to pip.
 """
 
 from __future__ import annotations
@@ -21,6 +20,6 @@ def install_words(extra: str, *, again: bool = False) -> str:
     """
     pip = "pip install --force-reinstall" if again else "pip install"
     return (
-        f"in the source folder of edge-all: {pip} '.[{extra}]' (from an offline bundle: {pip} --no-index --find-links "
-        f"bundle 'edge-all[{extra}]')"
+        f"in the source folder of edge-all: {pip} '.[{extra}]' (without a network: an offline bundle made with "
+        f"'python3 deploy/bundle {extra}')"
     )

@@ -20,7 +20,7 @@ from edge_all.slide_archive.reconciliation import Reconciliation
 
 pytest.importorskip("s3fs")
 moto_server = pytest.importorskip("moto.server")
-pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.deploy, pytest.mark.filterwarnings("default")]
 Run = Callable[..., Reconciliation]
 Lines = dict[str, dict[str, Any]]
 

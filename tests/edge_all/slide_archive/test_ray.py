@@ -17,7 +17,7 @@ from edge_all.slide_archive.reconciliation import Reconciliation
 pytest.importorskip("ray")
 psutil = pytest.importorskip("psutil")
 pytestmark = [
-    pytest.mark.cluster,
+    pytest.mark.deploy,
     pytest.mark.usefixtures("slides"),
     pytest.mark.filterwarnings("default"),
     pytest.mark.timeout(600),
