@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -23,6 +24,8 @@ _LARGEST_PROFILE = 4_000_000
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """By colour type."""
 _LAST_FILTER = 4
+_STEP = 1 << 16
+"""Bytes that are inflated at a time: in one go it takes a third longer."""
 _END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
@@ -72,8 +75,7 @@ def decode_png(data: bytes, header: ImageHeader, name: str) -> Raster:
     Raises:
         CorruptImageError: the data cannot be decoded.
     """
-    bare = _with_what_makes_pixels(data)
-    _check_rows(bare, name)
+    bare = _with_rows_inflated(_with_what_makes_pixels(data), name)
     if not header.alpha:
         return Raster(decode_rgb(bare, name, keep_depth=True))
     stored = decode_as_stored(bare, name)
@@ -98,8 +100,12 @@ def _with_what_makes_pixels(data: bytes) -> bytes:
     return b"".join([*parts, _END])
 
 
-def _check_rows(bare: bytes, name: str) -> None:
-    """See to it that libpng has nothing to say of the rows: its lines go to the terminal, past everybody.
+def _with_rows_inflated(bare: bytes, name: str) -> bytes:
+    """The file with its rows stored instead of deflated, once it is seen that libpng has nothing to say of them.
+
+    Its lines go to the terminal, past everybody. To inflate the rows for a look takes as long as libpng takes for it,
+    so that they are handed to it inflated: with the look, a field of 2 megapixels takes 35 ms instead of 60, and 32
+    without any look.
 
     Args:
         bare: from `_with_what_makes_pixels`.
@@ -110,22 +116,41 @@ def _check_rows(bare: bytes, name: str) -> None:
     """
     width, height, bits, colour_type, _, _, interlaced = struct.unpack_from(">IIBBBBB", bare, 16)
     row_bytes = 1 + (width * bits * _CHANNELS.get(colour_type, 4) + 7) // 8
-    parts, position = [], 8
-    while position < len(bare) - 12:
+    deflated: list[memoryview] = []
+    others: list[memoryview | bytes] = [bare[:8]]
+    position = 8
+    while position < len(bare) - len(_END):
         (length,) = struct.unpack_from(">I", bare, position)
+        chunk = memoryview(bare)[position : position + 12 + length]
         if bare[position + 4 : position + 8] == b"IDAT":
-            parts.append(memoryview(bare)[position + 8 : position + 8 + length])
+            deflated.append(chunk[8:-4])
+        else:
+            others.append(chunk)
         position += 12 + length
     # Of an interlaced picture the seven passes have a few rows more, and rounding a few bytes.
     most = row_bytes * height if not interlaced else 2 * row_bytes * height + 64
-    stream = zlib.decompressobj()
+    rows = _inflated(deflated, most, name)
+    if rows is None or (not interlaced and (len(rows) < most or max(rows[::row_bytes]) > _LAST_FILTER)):
+        fail_corrupt(name, "is a damaged PNG: its image data has not the rows that its header names")
+    stored = zlib.compress(rows, 0)
+    del rows
+    checksum = zlib.crc32(stored, zlib.crc32(b"IDAT"))
+    return b"".join([*others, struct.pack(">I", len(stored)), b"IDAT", stored, struct.pack(">I", checksum), _END])
+
+
+def _inflated(deflated: Sequence[memoryview], most: int, name: str) -> bytearray | None:
+    """The rows; None where the data hold more than `most` bytes, or end before they are finished."""
+    rows, stream = bytearray(), zlib.decompressobj()
     try:
-        rows = np.frombuffer(stream.decompress(b"".join(parts), most + 1), np.uint8)
+        for part in deflated:
+            for start in range(0, len(part), _STEP):
+                # Bounded, for a small file may inflate to more than the memory holds.
+                rows += stream.decompress(part[start : start + _STEP], most + 1 - len(rows))
+                if len(rows) > most:
+                    return None
     except zlib.error:
         fail_corrupt(name, "is a damaged PNG: its image data cannot be inflated")
-    whole = stream.eof and (len(rows) == most or interlaced)
-    if not whole or (not interlaced and rows[::row_bytes].max(initial=0) > _LAST_FILTER):
-        fail_corrupt(name, "is a damaged PNG: its image data has not the rows that its header names")
+    return rows if stream.eof else None
 
 
 def _colour_of(chunks: dict[bytes, bytes]) -> ColourSpace:
