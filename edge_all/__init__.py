@@ -17,11 +17,13 @@ Importing it also keeps ONNX Runtime, whoever imports that later, from sending t
 
 from __future__ import annotations
 
-import importlib
 import os
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
+"""As in `typing`, which takes as long to load as Python itself; what checks types takes it for true by its name."""
 if TYPE_CHECKING:
+    from typing import Any
+
     from edge_all.api.screener import Screener
     from edge_all.api.segmenting import segment
     from edge_all.errors import EdgeAllError
@@ -67,6 +69,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands fo
     """Fetch a name when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
     value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
