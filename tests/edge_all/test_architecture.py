@@ -243,7 +243,7 @@ def test_starting_up_loads_nothing_heavy(statement: str) -> None:
 
 
 def test_importing_the_package_costs_next_to_nothing() -> None:
-    code = "import sys; before = set(sys.modules); import edge_all; print(sorted(set(sys.modules) - before))"
+    code = "import os, sys; before = set(sys.modules); import edge_all; print(sorted(set(sys.modules) - before))"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"],
         capture_output=True,
