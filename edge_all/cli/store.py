@@ -1,4 +1,4 @@
-"""``edge-all store``: copies of what a station knows, and putting one back."""
+"""``edge-all store``: copies of what a station knows, what goes into it from a run, and what a model learns from it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_all.cli.options import StationOption
+from edge_all.cli.options import ModelOption, StationOption
 from edge_all.cli.station_folder import station_folder
 
 __all__ = ["register"]
@@ -15,9 +15,13 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the verb."""
-    store = typer.Typer(help="Back up what a station knows, and put a backup back.", no_args_is_help=True)
+    store = typer.Typer(
+        help="Back up and restore what a station knows, take runs into it, and cells out of it.", no_args_is_help=True
+    )
     store.command("backup")(backup)
     store.command("restore")(restore)
+    store.command("import")(import_run)
+    store.command("export-cells")(export_cells)
     app.add_typer(store, name="store", rich_help_panel="Station")
 
 
@@ -50,3 +54,37 @@ def restore(
 
     aside = put_back(station_folder(station), backup)
     typer.echo("Restored." if aside is None else f"Restored. What was there before: {aside}")
+
+
+def import_run(
+    run: Annotated[Path, typer.Argument(help="Output folder of `edge-all screen`.")], station: StationOption = None
+) -> None:
+    """Take a finished run into a station that is not running, as if it had judged the images itself."""
+    from edge_all.station.desk import Station
+    from edge_all.station.intake.run_import import import_run as take_in
+
+    with Station(station_folder(station)) as opened:
+        done = take_in(opened.database, run)
+    typer.echo(f"{done.fields} fields are new, {done.known} were known. Slides: {', '.join(done.slides)}")
+
+
+def export_cells(
+    out: Annotated[Path, typer.Option("--output", "-o", help="The new cell set (npz).")],
+    station: StationOption = None,
+    model: ModelOption = None,
+    laboratory: Annotated[str, typer.Option("--laboratory", help="Name of the laboratory that they are from.")] = "",
+) -> None:
+    """Write the confirmed cells of signed slides as labelled cells, for `edge-all adapt` and training.
+
+    They are cut as the model that is named sees them. Groups are slides.
+    """
+    from edge_all.model.store import find_package
+    from edge_all.station.desk import Station
+    from edge_all.station.reports.labelled_cells import write_labelled_cells
+
+    spec = find_package(model).card.preprocessing
+    with Station(station_folder(station)) as opened:
+        written = write_labelled_cells(opened, out, spec, laboratory)
+    typer.echo(f"{written.all_cells} ALL and {written.non_all_cells} non-ALL cells of {written.slides} slides: {out}")
+    for reason, number in written.left_out.items():
+        typer.echo(f"Left out: {number} ({reason})")

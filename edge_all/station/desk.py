@@ -14,7 +14,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -31,9 +33,12 @@ from edge_all.station.storage.database import Database
 from edge_all.station.storage.found_cache import FoundCache
 from edge_all.station.storage.found_fields import CurrentField, outlines
 from edge_all.station.storage.image_queue import QueueState, queue_state, retry_dead
-from edge_all.station.storage.slide_records import SlideRecord, all_slides, slide_record
+from edge_all.station.storage.slide_records import SlideRecord, all_slides, forget_name, slide_record
 
 __all__ = ["SlideOverview", "Station"]
+
+_NOBODY = "edge-all"
+"""Who does what no person does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,38 @@ class Station:
         """
         with self.database.read() as connection:
             return Review(self.database, self._found, slide_record(connection, code), reader)
+
+    def signed_reviews(self) -> Iterator[tuple[Review, SlideView]]:
+        """Each slide that all who have to sign it have signed, as it stands, in the order in which the slides came."""
+        with self.database.read() as connection:
+            records = all_slides(connection)
+        for record in records:
+            review = Review(self.database, self._found, record, _NOBODY)
+            view = review.signed_view()
+            if view is not None:
+                yield review, view
+
+    def forget_old_names(self, at: datetime) -> tuple[str, ...]:
+        """Forget what slides were called and where their images lie, where the laboratory's policy says so.
+
+        Args:
+            at: now.
+
+        Returns:
+            Codes of the slides whose names were forgotten; none as long as nobody has set a policy.
+        """
+        days = self.settings().forget_names_after_days
+        if days is None:
+            return ()
+        before = (at - timedelta(days=days)).astimezone(UTC).isoformat(timespec="milliseconds")
+        forgotten = []
+        for _, view in self.signed_reviews():
+            signature = view.state.signature
+            if signature is not None and signature.at < before and view.slide.name is not None:
+                with self.database.write() as connection:
+                    forget_name(connection, view.slide, _NOBODY, f"{days} days since it was signed")
+                forgotten.append(view.slide.code)
+        return tuple(forgotten)
 
     def outlines(self, field: CurrentField) -> dict[int, tuple[tuple[int, int], ...]]:
         """The polygons around the cells that the software found in a field, by their numbers."""

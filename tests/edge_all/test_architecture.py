@@ -44,6 +44,8 @@ RUNTIME = (
     "station.storage",
     "station.review",
     "station.intake",
+    "station.desk",
+    "station.reports",
     "station",
     "cli",
     "__main__",

@@ -129,6 +129,18 @@ class Review:
         with self._database.read() as connection:
             return self._view(self._moment(connection))
 
+    def signed_view(self) -> SlideView | None:
+        """The slide as all who have to sign it have signed it, whoever asks; None where one of them has not.
+
+        With two readers, as it stands for the first; what the second counts as something else, `disagreements` says.
+        """
+        with self._database.read() as connection:
+            events = events_of_slide(connection, self.slide.id)
+            wanted = READINGS if settings_in_force(connection).second_reader else READINGS[:1]
+            if not all(reading_state(events, reading).locked for reading in wanted):
+                return None
+            return self._view(_Moment(connection, events, READINGS[0]))
+
     def history(self) -> tuple[Event, ...]:
         """All events of the slide that this person may see, in their order.
 
