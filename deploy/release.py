@@ -1,7 +1,7 @@
 """Builds what a release consists of: ``python3 deploy/release.py -o dist``.
 
 Wheels and source distributions of all three, checked, with their SHA-256. Needs the packages ``build`` and ``twine``
-(extra ``release``). The release checklist is in ``docs/release.md``.
+(extra ``deploy-test``). The release checklist is in ``docs/release.md``.
 """
 
 from __future__ import annotations
