@@ -79,7 +79,7 @@ def main() -> None:
             run = simulate(fields // FIELDS_A_SLIDE, cores, between, seed=1)
             hours = f"{run.hours:.2f}" if run.hours < 10 else f"{run.hours:.0f}"
             print(
-                f"| {fields:,} | {cores:,} | {between:g} h | {hours} | {run.waiting:.1%} | {run.lost:.2%} "
+                f"| {fields:,} | {cores:,} | {between:g} h | {hours} | {100 * run.waiting:.1f} % | {100 * run.lost:.2f} % "
                 f"| {run.deaths:,} |"
             )
 
