@@ -79,8 +79,8 @@ def main() -> None:
             run = simulate(fields // FIELDS_A_SLIDE, cores, between, seed=1)
             hours = f"{run.hours:.2f}" if run.hours < 10 else f"{run.hours:.0f}"
             print(
-                f"| {fields:,} | {cores:,} | {between:g} h | {hours} | {100 * run.waiting:.1f} % | {100 * run.lost:.2f} % "
-                f"| {run.deaths:,} |"
+                f"| {fields:,} | {cores:,} | {between:g} h | {hours} | {100 * run.waiting:.1f} % "
+                f"| {100 * run.lost:.2f} % | {run.deaths:,} |"
             )
 
 
