@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     store.command("restore")(restore)
     store.command("import")(import_run)
     store.command("export-cells")(export_cells)
+    store.command("report")(report)
     app.add_typer(store, name="store", rich_help_panel="Station")
 
 
@@ -88,3 +89,20 @@ def export_cells(
     typer.echo(f"{written.all_cells} ALL and {written.non_all_cells} non-ALL cells of {written.slides} slides: {out}")
     for reason, number in written.left_out.items():
         typer.echo(f"Left out: {number} ({reason})")
+
+
+def report(
+    slide: Annotated[str, typer.Argument(help="Code of the slide.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="The new folder.")],
+    station: StationOption = None,
+    reader: Annotated[
+        str, typer.Option("--reader", help="As whom an unsigned slide is reported, where two read it.")
+    ] = "edge-all",
+) -> None:
+    """Write the report of a slide as HTML, PDF, JSON, CSV, GeoJSON and FHIR; preliminary where it is not signed."""
+    from edge_all.station.desk import Station
+    from edge_all.station.reports.report_files import write_reports
+
+    with Station(station_folder(station)) as opened:
+        for file in write_reports(opened, slide, reader, out):
+            typer.echo(file)

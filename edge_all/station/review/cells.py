@@ -27,7 +27,7 @@ __all__ = [
 
 Circle = tuple[float, float, float]
 """Centre x, centre y and radius in pixels of the image."""
-GalleryOrder = Literal["attention", "probability", "size", "field"]
+GalleryOrder = Literal["attention", "label", "probability", "size", "field"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,32 +232,26 @@ def in_order(cells: Iterable[ReviewedCell], order: GalleryOrder) -> list[Reviewe
 
     Args:
         cells: to be ordered.
-        order: ``attention``: those that must be looked at and have not been, then by what they count as
-            (indeterminate, ALL, non-ALL, left out), the likeliest ALL first; ``probability`` of ALL or ``size``, the
-            largest first; ``field`` as they lie on the slide.
+        order: ``label``: by what they count as (indeterminate, ALL, non-ALL, left out), the likeliest ALL first;
+            ``attention``: the same, but first those that must be looked at and have not been; ``probability`` of ALL or
+            ``size``, the largest first; ``field`` as they lie on the slide.
 
     Raises:
         UsageError: there is no such order.
     """
     ranks = {"indeterminate": 0, "ALL": 1, "non-ALL": 2, "left out": 3}
-    if order == "attention":
-        return sorted(
-            cells,
-            key=lambda one: (
-                one.seen or not one.must_be_seen,
-                ranks[one.counts_as],
-                -_likelihood(one),
-                one.field,
-                one.id,
-            ),
-        )
+    if order in ("attention", "label"):
+        by_label = sorted(cells, key=lambda one: (ranks[one.counts_as], -_likelihood(one), one.field, one.id))
+        if order == "label":
+            return by_label
+        return sorted(by_label, key=lambda one: one.seen or not one.must_be_seen)
     if order == "probability":
         return sorted(cells, key=lambda one: (-_likelihood(one), one.field, one.id))
     if order == "size":
         return sorted(cells, key=lambda one: (-one.area, one.field, one.id))
     if order == "field":
         return list(cells)
-    raise UsageError(f"There is no order {order!r}.", "Choose attention, probability, size or field.")
+    raise UsageError(f"There is no order {order!r}.", "Choose attention, label, probability, size or field.")
 
 
 def _likelihood(cell: ReviewedCell) -> float:

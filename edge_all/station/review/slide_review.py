@@ -154,6 +154,17 @@ class Review:
             both = _both_signed(now.events)
             return tuple(one for one in now.events if both or one.payload.get("reading", now.reading) == now.reading)
 
+    def signed_history(self) -> tuple[Event, ...]:
+        """All events of a slide that all who have to sign it have signed, whoever asks.
+
+        Raises:
+            ReviewError: one of them has not.
+        """
+        if self.signed_view() is None:
+            raise ReviewError(f"Slide {self.slide.code} is not signed.", "Sign it first.")
+        with self._database.read() as connection:
+            return tuple(events_of_slide(connection, self.slide.id))
+
     def reclassify(
         self, cells: Mapping[str, int], kind: str, *, anyway: bool = False, gesture: str | None = None
     ) -> Done:

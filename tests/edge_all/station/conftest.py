@@ -80,12 +80,13 @@ def add_field() -> Callable[..., int]:
         *,
         slide: str = "Smith, J.",
         path: str = "/images/1.jpg",
-        content: str = "",
+        content: str | bytes = "",
         unlike: float = 0.1,
     ) -> int:
         with station.database.write() as connection:
             record = find_or_add_slide(connection, "/images", slide)
-            digest = hashlib.sha256((content or path).encode()).hexdigest()
+            known_by = content or path
+            digest = hashlib.sha256(known_by.encode() if isinstance(known_by, str) else known_by).hexdigest()
             return record_finding(
                 connection, ImageFile(record.id, path, 0, digest), a_field(labels, unlike=unlike), MODEL
             )

@@ -1,0 +1,214 @@
+"""What is reported of a slide: the same in every form, and as it was signed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_all.errors import OutputError
+from edge_all.outputs.pictures import png_bytes
+from edge_all.results import INTENDED_USE
+from edge_all.station.desk import Station
+from edge_all.station.reports.cell_pictures import cells_with_pictures
+from edge_all.station.reports.fhir import fhir_bundle
+from edge_all.station.reports.report_files import write_reports
+from edge_all.station.reports.report_tables import cells_csv, cells_geojson
+from edge_all.station.reports.slide_html import slide_html
+from edge_all.station.reports.slide_pdf import slide_pdf
+from edge_all.station.reports.slide_report import report_document, report_of
+from edge_all.station.review.settings import StationSettings
+
+COMMAND = str(Path(sys.executable).with_name("edge-all"))
+
+
+@pytest.fixture
+def code(station: Station, add_field: Callable[..., int], tmp_path: Path) -> str:
+    """A slide with one field whose image is there, and another whose image is gone."""
+    content = png_bytes(np.random.default_rng(0).integers(0, 255, (1200, 1600, 3), np.uint8))
+    (tmp_path / "1.png").write_bytes(content)
+    add_field(station, ["ALL", "ALL", "non-ALL", "indeterminate", None], path=str(tmp_path / "1.png"), content=content)
+    add_field(station, ["non-ALL"] * 40, path="/images/gone.png")
+    return station.slides("Curie")[0].slide.code
+
+
+def reviewed(station: Station, code: str, reader: str = "Curie") -> None:
+    """Decide on some cells, and sign."""
+    review = station.review(code, reader)
+    cells = review.view().cells
+    review.reclassify({cells[0].id: 0}, "lymphocyte")
+    review.exclude({cells[2].id: 0})
+    review.comment("=odd, müller", cells[1].id)
+    review.draw(1, (300.0, 300.0, 20.0), "ALL")
+    done = review.mark_seen({cell.id: 0 for cell in cells})
+    review.sign("reviewed", "routine", done.view.last_seq)
+
+
+def test_a_report_says_what_was_signed_and_what_was_changed_by_whom(station: Station, code: str) -> None:
+    reviewed(station, code)
+    report = report_of(station, code, "anyone")
+    document = report_document(report)
+    assert document["status"] == "final"
+    assert document["result"]["cells"] == {"ALL": 2, "non-ALL": 41, "indeterminate": 1, "rejected": 2}
+    assert document["software"]["cells"] == {"ALL": 2, "non-ALL": 41, "indeterminate": 1, "rejected": 1}
+    assert [(one["software"], one["kind"], one["by"]) for one in document["changes"]] == [
+        ("ALL", "lymphocyte", "Curie"),
+        ("non-ALL", "excluded", ""),
+        (None, "ALL", "Curie"),
+    ]
+    (signature,) = document["signatures"]
+    assert (signature["name"], signature["meaning"], signature["reason"]) == ("Curie", "reviewed", "routine")
+    assert document["models"][0]["sha256"] == "a" * 64
+    assert document["intended_use"] == INTENDED_USE
+    assert document["chain_sha256"] == station.events_after(0)[-1].sha256
+    json.dumps(document, allow_nan=False)
+
+
+def test_a_report_is_preliminary_final_amended(station: Station, code: str) -> None:
+    assert report_of(station, code, "Curie").status == "preliminary"
+    reviewed(station, code)
+    assert report_of(station, code, "Hess").status == "final"
+    review = station.review(code, "Hess")
+    review.amend("another smear")
+    assert report_of(station, code, "Hess").status == "preliminary"
+    review.sign("reviewed", "second look", review.view().last_seq)
+    report = report_of(station, code, "Curie")
+    assert report.status == "amended"
+    assert [(one.name, one.reason) for one in report.amendments] == [("Hess", "another smear")]
+    assert [one.name for one in report.signatures] == ["Hess"]
+
+
+def test_two_readers_are_reported_with_what_they_differ_in(station: Station, code: str) -> None:
+    station.change_settings(StationSettings(second_reader=True), "Administrator")
+    reviewed(station, code, "Curie")
+    assert report_of(station, code, "Hess").signatures == ()
+    second = station.review(code, "Hess")
+    second.sign("reviewed", "second", second.mark_seen({one.id: 0 for one in second.view().cells}).view.last_seq)
+    document = report_document(report_of(station, code, "anyone"))
+    assert [one["name"] for one in document["signatures"]] == ["Curie", "Hess"]
+    assert len(document["disagreements"]) == 3
+
+
+def test_no_form_of_a_report_holds_the_name_or_the_path(station: Station, code: str) -> None:
+    reviewed(station, code)
+    report = report_of(station, code, "Curie")
+    pictures = list(cells_with_pictures(station, report))
+    for content in (
+        json.dumps(report_document(report)),
+        json.dumps(fhir_bundle(report)),
+        json.dumps(cells_geojson(station, report)),
+        cells_csv(report).decode(),
+        slide_html(report, pictures),
+        slide_pdf(report, pictures).decode("latin-1"),
+    ):
+        assert "Smith" not in content
+        assert "gone.png" not in content
+
+
+def test_the_fhir_bundle_is_valid_in_every_status(station: Station, code: str) -> None:
+    bundle = pytest.importorskip("fhir.resources.R4B.bundle")
+    statuses = []
+    for step in (lambda: None, lambda: reviewed(station, code), lambda: amended(station, code)):
+        step()
+        document = fhir_bundle(report_of(station, code, "Curie"))
+        read = bundle.Bundle.model_validate(document)
+        resources = [entry.resource for entry in read.entry]
+        report = next(one for one in resources if one.get_resource_type() == "DiagnosticReport")
+        statuses.append(report.status)
+        assert {one.status for one in resources if one.get_resource_type() == "Observation"} == {report.status}
+        urls = {entry.fullUrl for entry in read.entry}
+        assert set(re.findall(r'"reference": "([^"]+)"', json.dumps(document))) <= urls
+        assert INTENDED_USE in report.conclusion
+    assert statuses == ["preliminary", "final", "amended"]
+    assert sum(one.get_resource_type() == "Provenance" for one in resources) == 3
+
+
+def amended(station: Station, code: str) -> None:
+    review = station.review(code, "Hess")
+    review.amend("another smear")
+    review.sign("reviewed", "second look", review.view().last_seq)
+
+
+def test_a_wrong_bundle_would_be_found(station: Station, code: str) -> None:
+    bundle = pytest.importorskip("fhir.resources.R4B.bundle")
+    document = fhir_bundle(report_of(station, code, "Curie"))
+    del document["entry"][0]["resource"]["code"]
+    with pytest.raises(ValueError, match="code"):
+        bundle.Bundle.model_validate(document)
+
+
+def test_the_table_has_every_cell_and_no_formula(station: Station, code: str) -> None:
+    reviewed(station, code)
+    station.review(code, "Curie").amend("again")
+    station.review(code, "Curie").comment("=1+1")
+    rows = list(csv.DictReader(io.StringIO(cells_csv(report_of(station, code, "Curie")).decode("utf-8-sig"))))
+    assert len(rows) == 46
+    assert rows[0]["kind"] == "lymphocyte"
+    assert rows[1]["comments"] == "Curie: =odd, müller"
+    assert not any(value.startswith(("=", "+", "-", "@")) for row in rows for value in row.values())
+
+
+def test_outlines_are_those_in_force(station: Station, code: str) -> None:
+    reviewed(station, code)
+    document = cells_geojson(station, report_of(station, code, "Curie"))
+    assert len(document["features"]) == 46
+    drawn = next(one for one in document["features"] if one["id"].startswith("d"))
+    ring = np.array(drawn["geometry"]["coordinates"][0][0])
+    assert np.hypot(*(ring - 300).T) == pytest.approx(20, abs=0.02)
+    assert (ring[0] == ring[-1]).all()
+    first = np.array(document["features"][0]["geometry"]["coordinates"][0][0])
+    assert first.min(axis=0).tolist() == [40.5, 0.5]
+
+
+def test_the_page_shows_every_cell_also_without_its_image(station: Station, code: str) -> None:
+    reviewed(station, code)
+    report = report_of(station, code, "Curie")
+    page = slide_html(report, cells_with_pictures(station, report))
+    assert page.count("<figure>") == 46
+    assert page.count("data:image/jpeg") == 6
+    assert page.count("no image") == 40
+    assert page.count(INTENDED_USE) == 2
+    assert "=odd, müller" in page
+    assert not re.search(r"<script|https?://", page)
+    for word in ("Curie", "routine", "lymphocyte", "a" * 64, report.chain_sha256, "made-up 1.0"):
+        assert word in page
+
+
+def test_words_of_people_are_no_markup(station: Station, code: str) -> None:
+    review = station.review(code, "<b>Curie</b>")
+    review.comment("<script>alert(1)</script>", review.view().cells[0].id)
+    review.reclassify({review.view().cells[0].id: 0}, "ALL")
+    page = slide_html(report_of(station, code, "<b>Curie</b>"), [])
+    report = report_of(station, code, "<b>Curie</b>")
+    page += slide_html(report, cells_with_pictures(station, report))
+    assert "<script" not in page
+    assert "<b>Curie" not in page
+
+
+def test_the_pdf_has_one_page_and_then_the_cells(station: Station, code: str) -> None:
+    reviewed(station, code, "Łukasz Müller, 李")
+    report = report_of(station, code, "Curie")
+    content = slide_pdf(report, list(cells_with_pictures(station, report)))
+    assert content.startswith(b"%PDF-")
+    assert content.count(b"/Type /Page\n") == 2
+    assert slide_pdf(report, list(cells_with_pictures(station, report))) == content
+
+
+def test_the_command_writes_all_forms_once(station: Station, code: str, tmp_path: Path) -> None:
+    reviewed(station, code)
+    station.close()
+    arguments = [COMMAND, "store", "report", code, "--station", str(station.database.folder), "-o", str(tmp_path / "r")]
+    printed = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+    files = {path.name for path in (tmp_path / "r").iterdir()}
+    assert files == {f"{code}{ending}" for ending in (".html", ".pdf", ".json", ".csv", ".geojson", ".fhir.json")}
+    assert len(printed.splitlines()) == 6
+    with Station(station.database.folder) as again, pytest.raises(OutputError, match="already exists"):
+        write_reports(again, code, "Curie", tmp_path / "r")
