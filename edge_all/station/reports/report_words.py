@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from edge_all.outputs.result_words import probability_words
 from edge_all.station.reports.slide_report import SlideReport
+from edge_all.station.review.cells import ReviewedCell
 from edge_all.wording.percentages import percent, percent_range
 
-__all__ = ["Section", "sections", "title_words"]
+__all__ = ["Section", "caption", "sections", "title_words"]
 
 _STATUS = {
     "preliminary": "Preliminary: not signed",
@@ -43,6 +45,21 @@ def sections(report: SlideReport) -> tuple[Section, ...]:
     return tuple(one for one in every if one.rows)
 
 
+def caption(cell: ReviewedCell) -> str:
+    """What stands under a cell: where it lies, what it is, and who says so."""
+    where = f"field {cell.field}"
+    if cell.found is not None and cell.found.probability is not None:
+        where = f"{where}, {probability_words(cell.found)}"
+    if cell.excluded:
+        return f"{where}, excluded"
+    return where if cell.kind is None else f"{where}, {cell.kind} by {cell.decided_by}"
+
+
+def _time(at: str) -> str:
+    """A time of an event to the minute."""
+    return f"{at[:16].replace('T', ' ')} UTC"
+
+
 def _result(report: SlideReport) -> tuple[tuple[str, str], ...]:
     result = report.view.tally.result
     fraction = "no cell was judged"
@@ -54,17 +71,20 @@ def _result(report: SlideReport) -> tuple[tuple[str, str], ...]:
         ("Verdict", result.verdict),
         ("Because", result.reason),
         ("ALL cells among those judged", fraction),
-        ("By the software alone", f"{report.software.verdict}. {report.software.reason}"),
+        ("By the software alone", f"{report.software.verdict}: {report.software.reason}"),
         *(("Note", warning) for warning in result.warnings),
     )
 
 
 def _signatures(report: SlideReport) -> tuple[tuple[str, str], ...]:
     signed = tuple(
-        (f"{'First' if one.reading == 1 else 'Second'} reader", f"{one.name}, {one.at}: {one.meaning}. {one.reason}")
+        (
+            f"{'First' if one.reading == 1 else 'Second'} reader",
+            f"{one.name}, {_time(one.at)}: {one.meaning}. {one.reason}",
+        )
         for one in report.signatures
     )
-    opened = tuple(("Opened again", f"{one.name}, {one.at}: {one.reason}") for one in report.amendments)
+    opened = tuple(("Opened again", f"{one.name}, {_time(one.at)}: {one.reason}") for one in report.amendments)
     return (*signed, *opened)
 
 
@@ -110,4 +130,4 @@ def _method(report: SlideReport) -> tuple[tuple[str, str], ...]:
             ("Card's SHA-256", identity.card_sha256),
             ("Thresholds", f"{thresholds}, false positives up to {percent(limits.false_positive_rate)}"),
         ]
-    return (*rows, ("Audit chain", report.chain_sha256), ("Made", report.made_at))
+    return (*rows, ("Audit chain", report.chain_sha256), ("Made", _time(report.made_at)))

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from edge_all.outputs.report.markup import text
 from edge_all.results import INTENDED_USE
-from edge_all.station.reports.report_words import Section, sections, title_words
+from edge_all.station.reports.report_words import Section, caption, sections, title_words
 from edge_all.station.reports.slide_report import SlideReport
 from edge_all.station.review.cells import ReviewedCell
 
@@ -70,12 +70,3 @@ def _figure(cell: ReviewedCell, picture: bytes | None) -> str:
         shown = f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}">'
     comments = "".join(f"<br>{text(one.actor)}: {text(one.text)}" for one in cell.comments)
     return f"<figure>{shown}<figcaption>{words}{comments}</figcaption></figure>"
-
-
-def caption(cell: ReviewedCell) -> str:
-    """What stands under a cell: where it lies, what it is, and who says so."""
-    probability = "" if cell.probability is None else f", {cell.probability:.2f}"
-    where = f"field {cell.field}{probability}"
-    if cell.excluded:
-        return f"{where}, excluded"
-    return where if cell.kind is None else f"{where}, {cell.kind} by {cell.decided_by}"

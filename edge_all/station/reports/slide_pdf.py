@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from edge_all.errors import MissingPackageError
 from edge_all.results import INTENDED_USE
-from edge_all.station.reports.report_words import Section, sections, title_words
-from edge_all.station.reports.slide_html import caption
+from edge_all.station.reports.report_words import Section, caption, sections, title_words
 from edge_all.station.reports.slide_report import SlideReport
 from edge_all.station.review.cells import ReviewedCell
 from edge_all.wording.extras import install_words
@@ -29,9 +28,9 @@ _SIDE = 24.0
 """Millimetres; the width of A4 without its margins takes seven cells."""
 _GAP = 2.0
 _CAPTION_LINE = 2.6
-_CAPTION_LINES = 4
-_CAPTION_LETTERS = 76
-"""So many of the smallest type fit into four lines."""
+_CAPTION_LINES = 3
+_CAPTION_LETTERS = 57
+"""So many of the smallest type fit into three lines."""
 _ACROSS = 7
 _HEIGHT = 297.0
 
