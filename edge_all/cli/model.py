@@ -85,6 +85,9 @@ def show(
     model: _PackageArgument = None,
     full: Annotated[bool, typer.Option("--full", help="Print the whole card: training, folds, gate, tools.")] = False,
     as_json: JsonOption = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print a page of Markdown, as MODEL_CARD.md is.")
+    ] = False,
 ) -> None:
     """The model card: what the model is and is not for, how good it is, and what not to trust it with."""
     from edge_all.model.store import find_package
@@ -92,6 +95,10 @@ def show(
     package = find_package(model)
     if as_json:
         print_json(package.card.to_json())
+    elif markdown:
+        from edge_all.outputs.card_markdown import card_markdown
+
+        typer.echo(card_markdown(package.card), nl=False)
     elif full:
         _print_card(package)
     else:

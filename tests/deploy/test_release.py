@@ -72,3 +72,32 @@ def test_building_twice_gives_the_same_and_passes_twine(tmp_path: Path) -> None:
         sums.append((tmp_path / name / "SHA256SUMS").read_text())
     assert sums[0] == sums[1]
     assert sums[0].count("\n") == 6
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        ("", 0, "Nothing was looked up"),
+        ('{"dependencies": [{"name": "numpy", "skip_reason": "not found"}]}', 0, "Looked up: 0 of 1"),
+        (
+            '{"dependencies": [{"name": "numpy", "version": "2", "vulns": [{"id": "X-1", "fix_versions": ["3"]}]}]}',
+            1,
+            "X-1",
+        ),
+        (
+            '{"dependencies": [{"name": "pytest", "version": "2", "vulns": [{"id": "X-2", "fix_versions": []}]}]}',
+            0,
+            "nowhere",
+        ),
+    ],
+)
+def test_known_weaknesses_fail_for_what_a_station_gets(
+    answer: str, status: int, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "deploy"))
+    import known_weaknesses
+
+    done = subprocess.CompletedProcess([], 1, answer, "no network")
+    monkeypatch.setattr(known_weaknesses.subprocess, "run", lambda *_, **__: done)
+    assert known_weaknesses.main() == status
+    assert words in capsys.readouterr().out
