@@ -1,7 +1,7 @@
 """Are weaknesses known of what is installed here? ``python deploy/known_weaknesses.py``, with ``pip-audit`` installed.
 
-Fails for what a station gets: edge-all's own requirements and theirs. Of the tools beside them it only says so, and where
-no service can be reached, that nothing was looked up.
+Fails for what a station gets: edge-all's own requirements and theirs. Of the tools beside them it only says so; where
+no service can be reached, it says that nothing was looked up.
 """
 
 from __future__ import annotations
