@@ -420,12 +420,13 @@ class FieldResult(FieldSummary):
             UsageError: there is no such cell, or the result has no image at hand.
             ImageError: as for `overlay`.
         """
-        number = cell if isinstance(cell, int) else cell.id
+        # Whatever counts as a number: data frames hold NumPy's.
+        number = cell.id if isinstance(cell, CellSummary) else cell
         for own in self.cells:
             if own.id == number:
                 picture: RgbImage = self._with_image.crops(self, [own])[0]
                 return picture
-        raise UsageError(f"{self.image} has no cell {number}.", f"It has {len(self.cells)}, numbered from 1.")
+        raise UsageError(f"{self.image} has no cell {number!r}.", f"It has {len(self.cells)}, numbered from 1.")
 
     def crops(self) -> dict[int, RgbImage]:
         """`crop` of all candidates by their ``id``, for which the image is read once.
@@ -447,7 +448,10 @@ class FieldResult(FieldSummary):
 
         Raises:
             UsageError, ImageError: as for `overlay`.
+            UsageError: there is no image of such labels.
         """
+        if of not in ("cells", "nuclei"):
+            raise UsageError(f"There is no label image of {of!r}.", "Choose 'cells' or 'nuclei'.")
         return self._with_image.label_image(self, of)
 
     @property

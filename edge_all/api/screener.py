@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Literal, TypeAlias, cast, overload
 
+from edge_all.api.arguments import require_pixel_size, require_screener_arguments
 from edge_all.api.field_pictures import PicturesFromImage
 from edge_all.classification.classifier import Classifier, load_classifier
 from edge_all.errors import EdgeAllError, SourcesEndedError, UsageError
@@ -58,10 +59,11 @@ class Screener:
             threads: that compute the network; as many as the process has cores where None.
 
         Raises:
-            UsageError: no such variant or device.
+            UsageError: no such variant or device, or an argument of another kind.
             ModelError: no such package, or one that is not what its card says.
             RuntimeSetupError: what is installed cannot do what was asked.
         """
+        require_screener_arguments(model, device, threads)
         name = None if model is None else os.fspath(model)
         self.classifier = load_classifier(name, variant=variant, device=device, threads=threads)
 
@@ -99,10 +101,11 @@ class Screener:
 
         Raises:
             ImageError, InputNotFoundError: the image cannot be read, or is not one that can be judged.
-            UsageError: the source is no image, or several.
+            UsageError: the source is no image, or several; there are no pixels of that size.
             InternalError: a fault of ours that the image brought out.
             ModelError: the network failed.
         """
+        require_pixel_size(microns_per_pixel)
         image = _hold_one(source, slide, "screen_many")
         prepared = prepare_field(image, self.classifier.spec, microns_per_pixel=microns_per_pixel)
         if prepared.failure is not None:
@@ -136,12 +139,13 @@ class Screener:
             The result of each image. Stop whenever you like; what is under way is dropped.
 
         Raises:
-            UsageError: this is one image, no iterable of images; or no such `on_error`.
+            UsageError: this is one image, no iterable of images; no such `on_error` or size of a pixel.
             SourcesEndedError: going through the sources raised an error, from which this one is raised; an error of
                 edge-all itself is raised as it is. The fields before it are all handed out first.
             ModelError: the network failed.
         """
         _refuse_unless_many(sources, on_error)
+        require_pixel_size(microns_per_pixel)
         return self._screen_many(sources, on_error, slide, microns_per_pixel)
 
     def _screen_many(
@@ -177,9 +181,10 @@ class Screener:
             judged has a result of status ``error``.
 
         Raises:
-            UsageError: activation maps are wanted of a package that computes none.
+            UsageError: activation maps are wanted of a package that computes none; there are no pixels of that size.
             ModelError: the network failed.
         """
+        require_pixel_size(microns_per_pixel)
         return screen_fields(sources, self.classifier, microns_per_pixel=microns_per_pixel, activations=activations)
 
     @overload
@@ -233,10 +238,16 @@ class Screener:
             Counts, the ALL fraction with its 95 % interval, and a verdict with its reason.
 
         Raises:
-            UsageError: there is no field, the fields belong to several slides and none is named, or another model
-                judged them.
+            UsageError: there is no field, or something else than fields; they belong to several slides and none is
+                named; another model judged them; fewer images than none were left out.
         """
         taken = tuple(fields)
+        strange = next((one for one in taken if not isinstance(one, FieldSummary)), None)
+        if strange is not None or not_looked_at < 0:
+            raise UsageError(
+                f"There was a {type(strange).__name__} among the fields, or {not_looked_at} images were left out.",
+                "Hand over what screen and screen_many return, and the number of images that were left out.",
+            )
         names = dict.fromkeys(field.slide for field in taken)
         if not taken:
             raise UsageError("A slide without fields cannot be judged.", "Hand over the fields of one slide.")

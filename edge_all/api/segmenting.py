@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge_all.api.arguments import require_pixel_size
 from edge_all.api.screener import Source
 from edge_all.errors import UsageError
 from edge_all.imaging.sources import ReadableImage, hold_image, is_one_image
@@ -43,7 +44,7 @@ def segment(image: Source, *, microns_per_pixel: float | None = None) -> Segment
 
     Raises:
         ImageError, InputNotFoundError: the image cannot be read, or is not one that can be segmented.
-        UsageError: this is no image, or several.
+        UsageError: this is no image, or several; there are no pixels of that size.
     """
     if not is_one_image(image):
         raise UsageError(f"This is a {type(image).__name__}, and one image was expected.", "Segment them one by one.")
@@ -58,8 +59,9 @@ def segment_field(source: ReadableImage, *, microns_per_pixel: float | None = No
         microns_per_pixel: as for `segment`.
 
     Raises:
-        ImageError, InputNotFoundError: as for `segment`.
+        ImageError, InputNotFoundError, UsageError: as for `segment`.
     """
+    require_pixel_size(microns_per_pixel)
     seen = see_field(source.image, source.slide, source.opened().decode(), microns_per_pixel)
     segmentation, result = seen.segment()
     return SegmentedField(result, segmentation, seen.pixels)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, VariantOption
+from edge_all.cli.options import DeviceOption, ModelOption, PixelSizeOption, ThreadsOption, VariantOption
 from edge_all.errors import UsageError
 from edge_all.results import INTENDED_USE
 
@@ -40,9 +40,7 @@ def archive(
     variant: VariantOption = None,
     device: DeviceOption = "auto",
     threads: ThreadsOption = None,
-    microns_per_pixel: Annotated[
-        float | None, typer.Option(min=0.01, max=10.0, help="Physical size of a pixel, where it is known.")
-    ] = None,
+    microns_per_pixel: PixelSizeOption = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes that judge slides, or Ray's actors.")] = 1,
     ray: Annotated[
         str | None,

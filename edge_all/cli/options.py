@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["OPTION_NAMES", "DeviceOption", "ModelOption", "StationOption", "ThreadsOption", "VariantOption"]
+from edge_all.api.arguments import LARGEST_PIXEL, SMALLEST_PIXEL
+
+__all__ = [
+    "OPTION_NAMES",
+    "DeviceOption",
+    "ModelOption",
+    "PixelSizeOption",
+    "StationOption",
+    "ThreadsOption",
+    "VariantOption",
+]
 
 ModelOption = Annotated[
     str | None,
@@ -26,6 +36,15 @@ ThreadsOption = Annotated[
 StationOption = Annotated[
     Path | None,
     typer.Option("--station", help="Folder in which the station keeps what it knows; the user's own where left out."),
+]
+PixelSizeOption = Annotated[
+    float | None,
+    typer.Option(
+        "--microns-per-pixel",
+        min=SMALLEST_PIXEL,
+        max=LARGEST_PIXEL,
+        help="Physical size of a pixel, where it is known.",
+    ),
 ]
 
 OPTION_NAMES = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
-from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, VariantOption
+from edge_all.cli.options import DeviceOption, ModelOption, PixelSizeOption, ThreadsOption, VariantOption
 from edge_all.cli.process import lean_process
 
 if TYPE_CHECKING:
@@ -34,9 +34,7 @@ def screen(
     slide: Annotated[
         str | None, typer.Option(help="Take all images as one slide of this name; one slide per folder where left out.")
     ] = None,
-    microns_per_pixel: Annotated[
-        float | None, typer.Option(min=0.01, max=10.0, help="Physical size of a pixel, where it is known.")
-    ] = None,
+    microns_per_pixel: PixelSizeOption = None,
     activation_maps: Annotated[
         bool,
         typer.Option("--activation-maps", help="Show beside each cell where the network saw what speaks for ALL."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
+from edge_all.cli.options import PixelSizeOption
 from edge_all.cli.process import lean_process
 
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ def register(app: typer.Typer) -> None:
 def segment(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Images, folders of images, or globs.")],
     out: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if need be.")],
-    microns_per_pixel: Annotated[
-        float | None, typer.Option(min=0.01, max=10.0, help="Physical size of a pixel, where it is known.")
-    ] = None,
+    microns_per_pixel: PixelSizeOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find the white cells, and write them as label images and crops; nothing is classified.

@@ -427,3 +427,42 @@ def test_all_names_are_there_and_no_others() -> None:
         assert name in dir(edge_all)
     with pytest.raises(AttributeError):
         edge_all.nothing_of_the_kind  # noqa: B018 - that it is not there
+
+
+@pytest.mark.parametrize("microns", [0, -1, float("nan"), float("inf"), 11, "small", []])
+def test_a_size_that_no_pixel_has_is_refused_at_once(
+    screener: Screener, arrays: list[np.ndarray], microns: object
+) -> None:
+    asked: tuple[Callable[[], object], ...] = (
+        lambda: screener.screen(arrays[0], microns_per_pixel=microns),  # type: ignore[arg-type]
+        lambda: screener.screen_many(arrays, microns_per_pixel=microns),  # type: ignore[arg-type]
+        lambda: edge_all.segment(arrays[0], microns_per_pixel=microns),  # type: ignore[arg-type]
+    )
+    for ask in asked:
+        with pytest.raises(UsageError, match="micrometres"):
+            ask()
+
+
+@pytest.mark.parametrize("wrong", [{"model": 3}, {"threads": "two"}, {"device": None}, {"threads": 1.5}])
+def test_an_argument_of_another_kind_is_named(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        Screener(**wrong)
+
+
+def test_a_cell_is_found_by_whatever_counts_as_its_number(screener: Screener, arrays: list[np.ndarray]) -> None:
+    field = screener.screen(arrays[0])
+    first = field.crop(1)
+    assert (field.crop(np.int64(1)) == first).all()  # type: ignore[arg-type]  # as in a column of a data frame
+    for unknown in ("1", None, 1.5):
+        with pytest.raises(UsageError, match="has no cell"):
+            field.crop(unknown)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="no label image"):
+        field.label_image("nucleus")  # type: ignore[arg-type]
+
+
+def test_what_is_no_field_makes_no_slide(screener: Screener, arrays: list[np.ndarray]) -> None:
+    field = screener.screen(arrays[0])
+    with pytest.raises(UsageError, match="int among the fields"):
+        screener.judge_slide([field, 1])  # type: ignore[list-item]
+    with pytest.raises(UsageError, match="left out"):
+        screener.judge_slide([field], not_looked_at=-1)
