@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from edge_all.doctor.findings import Check
+from edge_all.files.cache_folder import CACHE_VARIABLE
 from edge_all.model.package import ModelPackage
 from edge_all.selection import remembered_timings
-from edge_all.selection.timings import CACHE_VARIABLE, timings_can_be_kept, timings_file
+from edge_all.selection.timings import timings_can_be_kept, timings_file
 
 __all__ = ["check_choice"]
 

@@ -10,17 +10,15 @@ import json
 import math
 import os
 import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from edge_all.errors import OutputError
 from edge_all.files.atomic import clear_old_parts, write_atomically
+from edge_all.files.cache_folder import cache_folder
 
-__all__ = ["CACHE_VARIABLE", "read_timings", "timings_can_be_kept", "timings_file", "write_timings"]
+__all__ = ["read_timings", "timings_can_be_kept", "timings_file", "write_timings"]
 
-CACHE_VARIABLE = "EDGE_ALL_CACHE"
-"""The environment variable that names another cache folder."""
 SCHEMA = 1
 MOST_TIMINGS = 64
 """Models come and go; the oldest times are dropped."""
@@ -28,19 +26,8 @@ MOST_TIMINGS = 64
 
 def timings_file() -> Path | None:
     """Where the times are kept, by the custom of the operating system; None where the user has no such place."""
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named) / "timings.json"
-    try:
-        if sys.platform == "win32":
-            folder = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "edge-all" / "cache"
-        elif sys.platform == "darwin":
-            folder = Path.home() / "Library" / "Caches" / "edge-all"
-        else:
-            folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge-all"
-    except RuntimeError:  # a service account without a home
-        return None
-    return folder / "timings.json"
+    folder = cache_folder()
+    return None if folder is None else folder / "timings.json"
 
 
 def timings_can_be_kept() -> bool:

@@ -67,6 +67,11 @@ class TrainingRunFolder:
         return self.path / "features.npz"
 
     @property
+    def picture(self) -> Path:
+        """Learning curves and what is said of the held-out cells, to look at."""
+        return self.path / "summary.png"
+
+    @property
     def figures(self) -> Path:
         """Loss, accuracy and AUC on the held-out cells; written last, so that it tells a finished run."""
         return self.path / "figures.json"

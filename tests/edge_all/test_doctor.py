@@ -28,10 +28,11 @@ from edge_all.doctor.packages import check_installed_packages
 from edge_all.doctor.probe import Probe, probe
 from edge_all.doctor.remembered_times import check_choice
 from edge_all.doctor.software import check_edge_all, check_onnxruntime, check_opencv, check_python
+from edge_all.files.cache_folder import CACHE_VARIABLE
 from edge_all.model.package import load_package
 from edge_all.model.store import install, store_path
 from edge_all.selection import select_network
-from edge_all.selection.timings import CACHE_VARIABLE, write_timings
+from edge_all.selection.timings import write_timings
 
 
 @pytest.fixture(autouse=True)

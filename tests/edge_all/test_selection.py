@@ -11,10 +11,11 @@ from types import SimpleNamespace
 import pytest
 
 from edge_all.errors import ModelError, ModelNotFoundError
+from edge_all.files.cache_folder import CACHE_VARIABLE
 from edge_all.model.package import ModelPackage, load_package
 from edge_all.selection import Selected, choice, select_network
 from edge_all.selection.machine import machine_key
-from edge_all.selection.timings import CACHE_VARIABLE, MOST_TIMINGS, read_timings, timings_file, write_timings
+from edge_all.selection.timings import MOST_TIMINGS, read_timings, timings_file, write_timings
 from edge_all.session import InferenceSession, ProviderPlan
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"

@@ -144,6 +144,7 @@ def evaluate_model(
 
     Exit status: 0 all images used, 1 some could not be, 2 wrong usage or nothing could run.
     """
+    from edge_all_export.cli.left_out import print_left_out
     from edge_all_export.evaluation.assessment import evaluate
     from edge_all_export.evaluation.evaluation_report import (
         GALLERY_LENGTH,
@@ -171,8 +172,7 @@ def evaluate_model(
     log = None if run is None or not run.log.is_file() else read_log(run.log)
     write_evaluation(evaluation, output, image_of=pictures.get, log=log)
     _say_evaluation(evaluation, output, as_json=as_json)
-    for image in cells.skipped:
-        typer.echo(f"{image.image}: {image.reason}", err=True)
+    print_left_out(cells.skipped)
     raise typer.Exit(1 if cells.skipped else 0)
 
 
@@ -365,13 +365,13 @@ def _run_folder(model: str) -> TrainingRunFolder | None:
 
 
 def _read_cells(data: Path, layout: str) -> CellSet:
-    from rich.console import Console
-
     from edge_all.errors import InputNotFoundError
+    from edge_all_export.cli.phase_display import PhaseDisplay
     from edge_all_export.datasets import read_layout, read_pbc_lymphocytes
+    from edge_all_export.datasets.samples import told_of_images
     from edge_all_export.evaluation.judging import normal_cells
 
-    with Console(stderr=True).status("Reading and segmenting the images"):
+    with PhaseDisplay() as display, told_of_images(display.phase("Reading and segmenting images")):
         if layout == NORMAL_LAYOUT:
             cells = normal_cells(data)
         else:
@@ -401,17 +401,18 @@ def _judge(
     device: str,
     threads: int | None,
 ) -> Judged:
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from edge_all_export.cli.phase_display import PhaseDisplay
     from edge_all_export.evaluation.judging import judge_with_classifier, judge_with_keras
 
-    with Progress(transient=True, console=Console(stderr=True)) as progress:
-        task = progress.add_task("Cells", total=len(samples))
+    with PhaseDisplay() as display:
+        judged = 0
 
         def on_cells(count: int) -> None:
-            progress.advance(task, count)
+            nonlocal judged
+            judged += count
+            display.advance("Judging cells", judged, len(samples))
 
+        display.advance("Judging cells", 0, len(samples))
         if run is not None:
             return judge_with_keras(Path(model), _spec_of(run), samples, on_cells)
         from edge_all.classification.classifier import load_classifier

@@ -5,12 +5,13 @@ from __future__ import annotations
 from edge_all.cli.tables import ReadableTable, output_console
 from edge_all.results import INTENDED_USE
 from edge_all.wording.percentages import percent, percent_range
+from edge_all_export.datasets.samples import CLASS_INDICES
 from edge_all_export.evaluation.assessment import Evaluation
 from edge_all_export.evaluation.bootstrap import GROUPS
 from edge_all_export.evaluation.comparison import Comparison
 from edge_all_export.evaluation.comparison_report import difference_words, verdict_words
 from edge_all_export.evaluation.document import figure_words, interval_words
-from edge_all_export.evaluation.metrics import METRICS
+from edge_all_export.evaluation.metrics import CLASS_NAMES, METRICS
 from edge_all_export.evaluation.segmentation_scores import SegmentationScores
 
 __all__ = ["print_comparison", "print_evaluation", "print_segmentation"]
@@ -43,6 +44,9 @@ def print_evaluation(evaluation: Evaluation) -> None:
     console = output_console()
     table.print()
     console.print(f"Groups: {GROUPS}.", highlight=False, markup=False)
+    console.print(_confusion_words(evaluation), highlight=False, markup=False)
+    report = evaluation.cells.classification_report.rstrip()
+    console.print(f"Classification report at {evaluation.cutoff:g}:\n{report}", highlight=False, markup=False)
     for row in evaluation.all_normal:
         console.print(
             f"{row.source}: {row.called_all} of {row.samples} normal cells called ALL "
@@ -51,6 +55,16 @@ def print_evaluation(evaluation: Evaluation) -> None:
         )
     for note in evaluation.notes:
         console.print(f"Note: {note}", highlight=False, markup=False)
+
+
+def _confusion_words(evaluation: Evaluation) -> str:
+    """The confusion matrix of the cells, with the classes in the order of their indices."""
+    table = [(name, *map(str, row)) for name, row in zip(CLASS_NAMES, evaluation.cells.confusion, strict=True)]
+    rows = [("", *CLASS_NAMES), *table]
+    width = max(len(value) for row in rows for value in row)
+    lines = ["  ".join(f"{value:>{width}}" for value in row) for row in rows]
+    heading = f"Confusion matrix at {evaluation.cutoff:g} (rows: truth; class_indices {CLASS_INDICES}):"
+    return "\n".join((heading, *lines))
 
 
 def print_comparison(comparison: Comparison) -> None:

@@ -238,14 +238,17 @@ def _cut(source: Path, spec: PreprocessingSpec, given: GivenCells) -> tuple[Cell
             "Give --data alone or with --test-cells, or --cells and --test-cells without --data.",
         )
     if given.data is not None:
+        from edge_all_export.cli.left_out import print_left_out
+        from edge_all_export.cli.phase_display import PhaseDisplay
         from edge_all_export.datasets import read_layout
+        from edge_all_export.datasets.samples import told_of_images
         from edge_all_export.packaging.release_cells import parts_of_run
         from edge_all_export.run_folder import TrainingRunFolder
 
         testing = None if given.test_cells is None else read_cells(given.test_cells, spec, print_skipped)
-        found = read_layout(given.layout, given.data)
-        for skipped in found.skipped:
-            print_skipped(skipped.image, skipped.reason)
+        with PhaseDisplay() as display, told_of_images(display.phase("Reading and segmenting images")):
+            found = read_layout(given.layout, given.data)
+        print_left_out(found.skipped)
         return parts_of_run(TrainingRunFolder.around(source), found.samples, spec, testing)
     if given.cells is None or given.test_cells is None:
         raise UsageError(

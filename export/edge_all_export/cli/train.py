@@ -122,19 +122,22 @@ def train(
 
     if cross_validation and all_data:
         raise UsageError("--cross-validate and --all-data exclude one another.", "Choose one of them.")
-    console = Console(stderr=True)
-    with quiet_backend():
+    with Console(stderr=True).status("Loading Keras"), quiet_backend():
+        from edge_all_export.cli.left_out import print_left_out
         from edge_all_export.cli.training_display import TrainingDisplay
         from edge_all_export.datasets import read_layout
         from edge_all_export.datasets.laboratories import without_laboratory
+        from edge_all_export.datasets.samples import CLASS_INDICES, told_of_images
+        from edge_all_export.evaluation.run_picture import write_run_picture
         from edge_all_export.training import train_on_data
 
-    with console.status("Reading and segmenting the images"):
+    with TrainingDisplay() as display, told_of_images(display.phase("Reading and segmenting images")):
         cells = read_layout(layout, data)
-    for skipped in cells.skipped:
-        typer.secho(f"Left out {skipped.image}: {skipped.reason}", err=True)
+    print_left_out(cells.skipped)
     samples = cells.samples if recipe.left_out is None else without_laboratory(cells.samples, recipe.left_out)
     typer.echo(f"{len(samples)} cells, {len(cells.skipped)} images left out.", err=True)
+    # The words of Keras's folder readers.
+    typer.echo(f"class_indices: {CLASS_INDICES}", err=True)
     with TrainingDisplay() as display:
         runs = train_on_data(
             recipe,
@@ -151,3 +154,5 @@ def train(
     for run in runs:
         figures = ", ".join(f"{name.removeprefix('held_out_')} {value:.4f}" for name, value in run.figures.items())
         typer.echo(f"{run.folder}: held-out {figures}")
+        if write_run_picture(run.files):
+            typer.echo(f"Summary picture: {run.files.picture}")

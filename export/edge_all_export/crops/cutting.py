@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -10,9 +11,9 @@ import numpy as np
 
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
 from edge_all.results import RgbImage
-from edge_all.segmentation import segment
+from edge_all.session import available_cores
 from edge_all_export.crops.augmentation import MARGIN
-from edge_all_export.datasets.locating import read_field
+from edge_all_export.datasets.locating import read_field, segmented
 from edge_all_export.datasets.samples import Sample
 
 __all__ = ["CropStore", "extract_crops"]
@@ -48,11 +49,8 @@ class CropStore:
             ImageError: an image is no longer readable.
         """
         wide = replace(spec, input_size=round(spec.input_size * MARGIN), factor=spec.factor * MARGIN)
-        count = len(samples)
-        return cls(
-            extract_crops(samples, spec, lambda done: progress(done, 2 * count)),
-            extract_crops(samples, wide, lambda done: progress(count + done, 2 * count)),
-        )
+        exact, surrounded = _cut(samples, (spec, wide), lambda done: progress(done, len(samples)))
+        return cls(exact, surrounded)
 
 
 def extract_crops(
@@ -71,13 +69,30 @@ def extract_crops(
     Raises:
         ImageError: an image is no longer readable.
     """
-    crops = np.empty((len(samples), spec.input_size, spec.input_size, 3), np.uint8)
-    index = 0
-    for (image, field_size), run in groupby(samples, key=lambda sample: (sample.image, sample.field_size)):
+    (crops,) = _cut(samples, (spec,), progress)
+    return crops
+
+
+def _cut(
+    samples: Sequence[Sample], specs: Sequence[PreprocessingSpec], progress: Callable[[int], None]
+) -> list[RgbImage]:
+    """The crops of all samples by each of some specifications; images are read on all cores, each once."""
+    runs = [list(run) for _, run in groupby(samples, key=lambda sample: (sample.image, sample.field_size))]
+    crops = [np.empty((len(samples), spec.input_size, spec.input_size, 3), np.uint8) for spec in specs]
+
+    def cut(run: list[Sample]) -> list[RgbImage]:
+        image, field_size = run[0].image, run[0].field_size
         pixels = read_field(image, field_size)
-        members = list(run)
-        labels = segment(pixels).cell_labels if spec.background == "blank" else None
-        crops[index : index + len(members)] = crop_cells(pixels, [sample.cell for sample in members], labels, spec)
-        index += len(members)
-        progress(index)
+        blank = any(spec.background == "blank" for spec in specs)
+        labels = segmented(image, field_size)[0].cell_labels if blank else None
+        cells = [sample.cell for sample in run]
+        return [crop_cells(pixels, cells, labels if spec.background == "blank" else None, spec) for spec in specs]
+
+    done = 0
+    with ThreadPoolExecutor(available_cores()) as threads:
+        for run, found in zip(runs, threads.map(cut, runs), strict=True):
+            for whole, part in zip(crops, found, strict=True):
+                whole[done : done + len(run)] = part
+            done += len(run)
+            progress(done)
     return crops

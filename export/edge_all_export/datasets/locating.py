@@ -16,6 +16,7 @@ from edge_all.results import Cell, RgbImage, Segmentation
 from edge_all.screening.single_cells import central_cell
 from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
+from edge_all_export.datasets.remembered import remembered
 from edge_all_export.datasets.samples import Label, Sample
 
 __all__ = ["SMALL_OBJECT_SHARE", "read_field", "segmented", "single_cell", "touches_border"]
@@ -45,7 +46,7 @@ def read_field(image: Path, field_size: tuple[int, int] | None = None) -> RgbIma
 
 
 def segmented(image: Path, field_size: tuple[int, int] | None = None) -> tuple[Segmentation, int, int]:
-    """Segmentation, height and width of an image file.
+    """Segmentation, height and width of an image file; it is looked for in the user's cache first.
 
     Args:
         image: file to read.
@@ -54,8 +55,8 @@ def segmented(image: Path, field_size: tuple[int, int] | None = None) -> tuple[S
     Raises:
         ImageError: the file is not a usable image.
     """
-    pixels = read_field(image, field_size)
-    return segment(pixels), pixels.shape[0], pixels.shape[1]
+    found = remembered(image, field_size, lambda: segment(read_field(image, field_size)))
+    return found, *found.shape
 
 
 def touches_border(cell: Cell, height: int, width: int) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,12 +14,27 @@ from typing import Literal
 from edge_all.errors import ImageError, InputNotFoundError
 from edge_all.imaging import IMAGE_SUFFIXES
 from edge_all.results import Cell
+from edge_all.session import available_cores
 
-__all__ = ["ALL", "NON_ALL", "CellSet", "Label", "Sample", "SkippedImage", "contiguous_block", "list_images"]
+__all__ = [
+    "ALL",
+    "CLASS_INDICES",
+    "NON_ALL",
+    "CellSet",
+    "Label",
+    "Sample",
+    "SkippedImage",
+    "contiguous_block",
+    "list_images",
+    "told_of_images",
+]
 
+_progress: ContextVar[Callable[[int, int], None]] = ContextVar("progress", default=lambda _done, _total: None)
 Label = Literal[0, 1]
 NON_ALL: Label = 0
 ALL: Label = 1
+CLASS_INDICES: dict[str, Label] = {"non-ALL": NON_ALL, "ALL": ALL}
+"""The labels by the names of their classes, which is what Keras's folder readers call class_indices."""
 
 CUT_OUT_OF = {"allidb1": "allidb", "allidb2": "allidb"}
 """Laboratory of the sources that share one; any other source is a laboratory of its own."""
@@ -112,17 +130,38 @@ def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
     return images
 
 
+@contextmanager
+def told_of_images(progress: Callable[[int, int], None]) -> Iterator[None]:
+    """Within it, `collect` tells after each image how many of how many are read."""
+    token = _progress.set(progress)
+    try:
+        yield
+    finally:
+        _progress.reset(token)
+
+
 def collect(images: Sequence[Path], read: Callable[[Path], Iterable[Sample]]) -> CellSet:
-    """Read images one after another; those that cannot be read, or hold no cell, are listed instead of stopping all."""
+    """Read images on all cores; those that cannot be read, or hold no cell, are listed instead of stopping all.
+
+    Args:
+        images: the files, in the order of the result.
+        read: yields the samples of an image; called on several threads.
+    """
     samples: list[Sample] = []
     skipped: list[SkippedImage] = []
-    for image in images:
+    progress = _progress.get()
+
+    def attempt(image: Path) -> list[Sample] | str:
         try:
-            found = list(read(image))
+            return list(read(image)) or "no labelled cell was found in it"
         except ImageError as error:
-            skipped.append(SkippedImage(image, str(error)))
-            continue
-        if not found:
-            skipped.append(SkippedImage(image, "no labelled cell was found in it"))
-        samples.extend(found)
+            return str(error)
+
+    with ThreadPoolExecutor(available_cores()) as threads:
+        for done, (image, found) in enumerate(zip(images, threads.map(attempt, images), strict=True), start=1):
+            if isinstance(found, str):
+                skipped.append(SkippedImage(image, found))
+            else:
+                samples.extend(found)
+            progress(done, len(images))
     return CellSet(tuple(samples), tuple(skipped))
