@@ -19,7 +19,20 @@ try:
     import typer
 
     from edge_all import __version__
-    from edge_all.cli import archive, audit, benchmark, classify, demo, doctor, model, screen, segment, store, watch
+    from edge_all.cli import (
+        archive,
+        audit,
+        benchmark,
+        capture,
+        classify,
+        demo,
+        doctor,
+        model,
+        screen,
+        segment,
+        store,
+        watch,
+    )
     from edge_all.cli.manners import polite
     from edge_all.cli.options import OPTION_NAMES
     from edge_all.cli.terminal import end_of_output, guard_standard_streams
@@ -54,7 +67,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    for verb in (screen, segment, classify, archive, demo, model, doctor, benchmark, watch, store, audit):
+    for verb in (screen, segment, classify, archive, demo, model, doctor, benchmark, watch, capture, store, audit):
         verb.register(app)
     for plugin in entry_points(group=PLUGIN_GROUP):
         # A damaged training side must not keep a station from screening: its verbs then say what to install.

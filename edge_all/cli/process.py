@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
 import sys
+import threading
 
-__all__ = ["lean_process"]
+__all__ = ["lean_process", "stop_on_signals"]
 
 _M_ARENA_MAX = -8
 """Of ``mallopt``, in glibc's ``malloc.h``."""
@@ -22,6 +24,19 @@ def lean_process() -> None:
     _no_threads_of_blas()
     _one_heap()
     atexit.register(gc.freeze)
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that Ctrl-C and SIGTERM set; the second of them ends the process at once."""
+    stop = threading.Event()
+
+    def asked(number: int, _: object) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(one, asked)
+    return stop
 
 
 def _no_threads_of_blas() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all.cli.options import DeviceOption, ModelOption, StationOption, ThreadsOption, VariantOption
-from edge_all.cli.process import lean_process
+from edge_all.cli.process import lean_process, stop_on_signals
 from edge_all.cli.station_folder import station_folder
 
 if TYPE_CHECKING:
     from edge_all.results import FieldResult
 
-__all__ = ["register", "stop_on_signals"]
+__all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -57,19 +55,6 @@ def watch(
     with Station(station_folder(station)) as opened:
         judge = judge_of(Screener(model, variant, device, threads))
         Intake(opened.database, folders, judge, SlideNames(slide_names), _say).run(stop)
-
-
-def stop_on_signals() -> threading.Event:
-    """An event that Ctrl-C and SIGTERM set; the second of them ends the process at once."""
-    stop = threading.Event()
-
-    def asked(number: int, _: object) -> None:
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    for one in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(one, asked)
-    return stop
 
 
 def _say(result: FieldResult) -> None:
