@@ -27,6 +27,8 @@ __all__ = [
     "CUSTOMARY_COUNT",
     "DEFINING_BLAST_SHARE",
     "SIGNIFICANCE",
+    "SLIDE_LIMIT",
+    "UNKNOWN_SHARE",
     "decide",
     "is_rather_unlike",
     "judge_slide",

@@ -28,7 +28,7 @@ from edge_all.station.review.settings import StationSettings, change_settings, s
 from edge_all.station.review.signatures import ReadingState
 from edge_all.station.review.slide_review import Review, SlideView
 from edge_all.station.storage.backup import Backup, back_up
-from edge_all.station.storage.chain import Event, events_after
+from edge_all.station.storage.chain import Event, events_after, last_event
 from edge_all.station.storage.database import Database
 from edge_all.station.storage.found_cache import FoundCache
 from edge_all.station.storage.found_fields import CurrentField, outlines
@@ -208,6 +208,11 @@ class Station:
             return tuple(events)
         self.database.wait_for_commit(commits, timeout)
         return self.events_after(seq, most=most)
+
+    def last_event(self) -> Event | None:
+        """What has happened last; None in an empty station."""
+        with self.database.read() as connection:
+            return last_event(connection)
 
     def back_up(self, target: Path | None = None) -> Backup:
         """Copy the store and look the copy through, see `edge_all.station.storage.backup.back_up`."""

@@ -14,7 +14,7 @@ from edge_all.station.review.cells import ReviewedCell
 from edge_all.station.review.kinds import CountsAs
 from edge_all.station.storage.found_fields import FoundField, JudgingModel
 
-__all__ = ["Agreement", "Tally", "agreement_of", "tally"]
+__all__ = ["Agreement", "Tally", "agreement_of", "merged", "tally"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,18 @@ def tally(
 
 def agreement_of(pairs: Iterable[tuple[CountsAs, CountsAs]]) -> Agreement:
     """How two agree, from what the first and the second call each cell."""
-    table = Counter(pairs)
+    return _agreement(Counter(pairs))
+
+
+def merged(agreements: Iterable[Agreement]) -> Agreement:
+    """How two agree over several slides, cell by cell."""
+    table: Counter[tuple[CountsAs, CountsAs]] = Counter()
+    for one in agreements:
+        table.update(one.table)
+    return _agreement(table)
+
+
+def _agreement(table: Counter[tuple[CountsAs, CountsAs]]) -> Agreement:
     compared, same = table.total(), sum(count for (one, other), count in table.items() if one == other)
     kappa = None
     if compared:

@@ -1,0 +1,97 @@
+"""Drift and agreement: said where something has changed, and only there."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import re
+from collections.abc import Callable
+
+import pytest
+
+from edge_all.results import FieldResult, Quality
+from edge_all.station.desk import Station
+from edge_all.station.reports.metrics import metrics_text
+from edge_all.station.reports.monitoring import monitor
+from edge_all.station.storage import found_fields
+from edge_all.station.storage.found_fields import ImageFile, JudgingModel, record_finding
+from edge_all.station.storage.slide_records import SlideRecord, find_or_add_slide
+
+CARD = {"evaluation": {"test_figures_fp32": {"indeterminate": {"value": 0.026, "low": 0.017, "high": 0.039}}}}
+
+
+@pytest.fixture
+def week(
+    station: Station, a_field: Callable[..., FieldResult], judging: JudgingModel, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
+    """Judge thirty fields of ten cells on a day, with so many indeterminate ones, unlikeness and stain."""
+
+    def judge(day: str, *, unsure: float = 0.02, unlike: float = 0.1, stain: float = 0.8, fields: int = 30) -> None:
+        monkeypatch.setattr(found_fields, "now", lambda: f"{day}T10:00:00.000+00:00")
+        chance = random.Random(day)  # noqa: S311 - no secret
+        for number in range(fields):
+            labels = ["indeterminate" if chance.random() < unsure else "non-ALL" for _ in range(10)]
+            quality = Quality(True, metrics={"stain": chance.gauss(stain, 0.02), "cast": chance.gauss(0.01, 0.002)})
+            result = dataclasses.replace(a_field(labels, unlike=unlike), quality=quality)
+            with station.database.write() as connection:
+                slide = find_or_add_slide(connection, "/x", day)
+                file = ImageFile(slide.id, f"/x/{day}/{number}", 0, f"{day}{number}")
+                record_finding(connection, file, result, dataclasses.replace(judging, card=CARD))
+
+    return judge
+
+
+def test_weeks_like_the_first_give_no_notice(station: Station, week: Callable[..., None]) -> None:
+    for day in ("2026-01-05", "2026-01-13", "2026-01-25"):
+        week(day)
+    found = monitor(station)
+    assert [one.begins.isoformat() for one in found.weeks] == ["2026-01-05", "2026-01-12", "2026-01-19"]
+    assert [one.judged for one in found.weeks] == [300] * 3
+    assert found.notices == ()
+
+
+def test_more_indeterminate_cells_than_on_the_card_are_said(station: Station, week: Callable[..., None]) -> None:
+    week("2026-01-05")
+    week("2026-01-12", unsure=0.15)
+    (notice,) = monitor(station).notices
+    assert "More cells are indeterminate" in notice
+    assert "1.7 to 3.9 %" in notice
+
+
+def test_a_stain_unlike_the_models_is_said(station: Station, week: Callable[..., None]) -> None:
+    week("2026-01-05", unlike=0.9)
+    (notice,) = monitor(station).notices
+    assert "unlike" in notice
+
+
+def test_a_changed_stain_is_said_once_there_are_enough_fields(station: Station, week: Callable[..., None]) -> None:
+    week("2026-01-05")
+    week("2026-01-12", stain=0.6, fields=10)
+    assert monitor(station).notices == ()
+    week("2026-01-13", stain=0.6, fields=20)
+    (notice,) = monitor(station).notices
+    assert "stain has changed" in notice
+
+
+def test_an_empty_station_is_no_fault(station: Station) -> None:
+    assert monitor(station).weeks == ()
+    assert b"edge_all_store_bytes" in metrics_text(station)
+
+
+def test_agreement_is_that_of_the_signed_slides(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    cells = review.view().cells
+    review.reclassify({cells[0].id: 0}, "smudge")
+    review.sign("reviewed", "routine", review.mark_seen({cell.id: 0 for cell in cells}).view.last_seq)
+    (week,) = monitor(station).weeks
+    assert week.agreement is not None
+    assert (week.signed, week.agreement.compared, week.agreement.same) == (1, 9, 8)
+
+
+def test_figures_for_prometheus_name_nobody(station: Station, slide: SlideRecord) -> None:
+    text = metrics_text(station).decode()
+    assert 'edge_all_cells{label="ALL"} 2.0' in text
+    assert 'edge_all_slides{stage="pending"} 1.0' in text
+    assert slide.code not in text
+    assert "Smith" not in text
+    assert all(re.match(r"#|[a-z_]+(\{[^}]*\})? [\d.e+-]+$", line) for line in text.splitlines())
