@@ -1,6 +1,6 @@
 """A station in figures for Prometheus; extra ``station``.
 
-The form is https://prometheus.io/docs/instrumenting/exposition_formats/. No name, path or code of a slide is among them.
+The form: https://prometheus.io/docs/instrumenting/exposition_formats/. No name, path or code of a slide is among them.
 """
 
 from __future__ import annotations
