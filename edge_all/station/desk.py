@@ -28,17 +28,21 @@ from edge_all.station.review.settings import StationSettings, change_settings, s
 from edge_all.station.review.signatures import ReadingState
 from edge_all.station.review.slide_review import Review, SlideView
 from edge_all.station.storage.backup import Backup, back_up
-from edge_all.station.storage.chain import Event, events_after, last_event
+from edge_all.station.storage.chain import Event, events_after, last_event, last_events
 from edge_all.station.storage.database import Database
 from edge_all.station.storage.found_cache import FoundCache
 from edge_all.station.storage.found_fields import CurrentField, outlines
-from edge_all.station.storage.image_queue import QueueState, queue_state, retry_dead
+from edge_all.station.storage.image_queue import QueueState, queue_counts, queue_state, retry_dead
 from edge_all.station.storage.slide_records import SlideRecord, all_slides, forget_name, slide_record
 
 __all__ = ["SlideOverview", "Station"]
 
 _NOBODY = "edge-all"
 """Who does what no person does."""
+
+
+_Stand = tuple[tuple[int, str], tuple[int, int], StationSettings]
+"""By what an overview is known to be as it was: the last event, what waits and is dead, and the settings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Station:
         """
         self.database = Database(folder)
         self._found = FoundCache()
-        self._overviews: dict[tuple[int, str], tuple[tuple[int, QueueState, StationSettings], SlideOverview]] = {}
+        self._overviews: dict[tuple[int, str], tuple[_Stand, SlideOverview]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -109,9 +113,15 @@ class Station:
     def slides(self, reader: str) -> tuple[SlideOverview, ...]:
         """All slides as they stand for somebody, suspicious ones first, then indeterminate, the latest first."""
         with self.database.read() as connection:
+            settings = settings_in_force(connection)
             records = all_slides(connection)
+            last = last_events(connection)
+            queues = queue_counts(connection)
+            overviews = [
+                self._overview(record, reader, settings, last[record.id], queues.get(record.id, (0, 0)))
+                for record in reversed(records)
+            ]
         rank = {"suspicious": 0, "indeterminate": 1, "not detected": 2}
-        overviews = sorted((self._overview(record, reader) for record in records), key=lambda one: -one.slide.id)
         return tuple(sorted(overviews, key=lambda one: rank[one.verdict]))
 
     def review(self, code: str, reader: str) -> Review:
@@ -218,25 +228,31 @@ class Station:
         """Copy the store and look the copy through, see `edge_all.station.storage.backup.back_up`."""
         return back_up(self.database.folder, target)
 
-    def _overview(self, record: SlideRecord, reader: str) -> SlideOverview:
-        with self.database.read() as connection:
-            row = connection.execute("SELECT max(seq), at FROM events WHERE slide_id = ?", (record.id,)).fetchone()
-            queue = queue_state(connection, record.id)
-            stand = (row[0] or 0, queue, settings_in_force(connection))
-            kept = self._overviews.get((record.id, reader))
-            if kept is not None and kept[0] == stand:
-                return kept[1]
-            try:
-                view = Review(self.database, self._found, record, reader).view()
-            except ReviewError:
-                overview = SlideOverview(record, None, "indeterminate", "", 0, 0, 0, 0, 0, 0, row[1] or "")
-            else:
-                overview = _overview_of(view, queue, row[1] or "")
-        self._overviews[record.id, reader] = stand, overview
+    def _overview(
+        self,
+        record: SlideRecord,
+        reader: str,
+        settings: StationSettings,
+        last: tuple[int, str],
+        queue: tuple[int, int],
+    ) -> SlideOverview:
+        """One slide, counted anew only where something has happened on it."""
+        key = (record.id, reader if settings.second_reader else "")
+        stand = (last, queue, settings)
+        kept = self._overviews.get(key)
+        if kept is not None and kept[0] == stand:
+            return kept[1]
+        try:
+            view = Review(self.database, self._found, record, reader).view()
+        except ReviewError:
+            overview = SlideOverview(record, None, "indeterminate", "", 0, 0, 0, 0, *queue, last[1])
+        else:
+            overview = _overview_of(view, queue, last[1])
+        self._overviews[key] = stand, overview
         return overview
 
 
-def _overview_of(view: SlideView, queue: QueueState, last_event_at: str) -> SlideOverview:
+def _overview_of(view: SlideView, queue: tuple[int, int], last_event_at: str) -> SlideOverview:
     result = view.tally.result
     return SlideOverview(
         slide=view.slide,
@@ -247,7 +263,7 @@ def _overview_of(view: SlideView, queue: QueueState, last_event_at: str) -> Slid
         judged_cells=sum(result.cells[label] for label in ("ALL", "non-ALL", "indeterminate")),
         to_look_at=view.tally.to_look_at,
         fields=len(view.fields),
-        waiting=view.waiting,
-        dead=len(queue.dead),
+        waiting=queue[0],
+        dead=queue[1],
         last_event_at=last_event_at,
     )

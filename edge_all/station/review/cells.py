@@ -23,6 +23,7 @@ __all__ = [
     "in_order",
     "places_of",
     "reviewed_cells",
+    "slide_comments",
 ]
 
 Circle = tuple[float, float, float]
@@ -108,6 +109,15 @@ class ReviewedCell:
 def found_cell_id(finding_id: int, number: int) -> str:
     """Name of a cell that the software found."""
     return f"{finding_id}-{number}"
+
+
+def slide_comments(decisions: Iterable[Decision]) -> tuple[Comment, ...]:
+    """What people have written about the slide itself, in the order of the decisions."""
+    return tuple(
+        Comment(one.seq, one.actor, one.value)
+        for one in decisions
+        if one.what == "comment" and not one.cell and one.live
+    )
 
 
 def places_of(

@@ -15,7 +15,7 @@ from typing import Any
 
 from edge_all.errors import ReviewConflictError, ReviewError, SlideSignedError, UnreviewedCellsError, UsageError
 from edge_all.station.review import decisions
-from edge_all.station.review.cells import Circle, ReviewedCell, places_of, reviewed_cells
+from edge_all.station.review.cells import Circle, Comment, ReviewedCell, places_of, reviewed_cells, slide_comments
 from edge_all.station.review.kinds import CountsAs
 from edge_all.station.review.settings import settings_in_force
 from edge_all.station.review.signatures import READINGS, ReadingState, labels_hash, reader_of, reading_state
@@ -40,6 +40,7 @@ class SlideView:
         state: how far that reading is.
         fields: in force, with what was found in them.
         cells: field by field.
+        comments: on the slide itself, in their order; those on a cell stand with it.
         tally: counts, verdict and agreement.
         models: that judged its fields.
         waiting: images of the slide that wait for their turn, or for another attempt.
@@ -52,6 +53,7 @@ class SlideView:
     state: ReadingState
     fields: tuple[tuple[CurrentField, FoundField], ...]
     cells: tuple[ReviewedCell, ...]
+    comments: tuple[Comment, ...]
     tally: Tally
     models: tuple[JudgingModel, ...]
     waiting: int
@@ -470,7 +472,8 @@ class Review:
 
     def _view(self, now: _Moment) -> SlideView:
         fields = self._fields(now)
-        cells = reviewed_cells(fields, decisions.decisions_of_slide(now.connection, self.slide.id, now.reading))
+        said = decisions.decisions_of_slide(now.connection, self.slide.id, now.reading)
+        cells = reviewed_cells(fields, said)
         numbers = dict.fromkeys(found.model_id for _, found in fields if found.model_id is not None)
         models = tuple(judging_model(now.connection, number) for number in numbers)
         undo, redo = decisions.undo_stacks(now.events, now.reading, self.actor)
@@ -482,6 +485,7 @@ class Review:
             state=state,
             fields=fields,
             cells=cells,
+            comments=slide_comments(said),
             tally=tally(self.slide.code, [found for _, found in fields], cells, models),
             models=models,
             waiting=queue.waiting + queue.leased,

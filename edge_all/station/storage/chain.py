@@ -29,6 +29,7 @@ __all__ = [
     "events_of_slide",
     "finding_hash",
     "last_event",
+    "last_events",
     "now",
     "verify_chain",
 ]
@@ -141,6 +142,12 @@ def event_of_gesture(connection: sqlite3.Connection, gesture: str) -> Event | No
     """The event that a gesture became; None where it has not arrived."""
     row = connection.execute("SELECT * FROM events WHERE gesture = ?", (gesture,)).fetchone()
     return None if row is None else _event(row)
+
+
+def last_events(connection: sqlite3.Connection) -> dict[int, tuple[int, str]]:
+    """Number and time of the last event of each slide."""
+    rows = connection.execute("SELECT slide_id, max(seq), at FROM events WHERE slide_id IS NOT NULL GROUP BY slide_id")
+    return {slide: (seq, at) for slide, seq, at in rows}
 
 
 def last_event(connection: sqlite3.Connection) -> Event | None:

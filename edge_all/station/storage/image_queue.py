@@ -28,6 +28,7 @@ __all__ = [
     "known_files",
     "lease_next",
     "postpone",
+    "queue_counts",
     "queue_state",
     "release_leases",
     "retry_dead",
@@ -245,6 +246,14 @@ def retry_dead(connection: sqlite3.Connection, ids: tuple[int, ...] | None = Non
     if ids is None:
         return connection.execute(change).rowcount
     return sum(connection.execute(f"{change} AND id = ?", (one,)).rowcount for one in ids)
+
+
+def queue_counts(connection: sqlite3.Connection) -> dict[int, tuple[int, int]]:
+    """By slide, how many of its images wait or are being judged, and how many were given up."""
+    rows = connection.execute(
+        "SELECT slide_id, sum(state IN ('waiting', 'leased')), sum(state = 'dead') FROM queue GROUP BY slide_id"
+    )
+    return {slide: (waiting, dead) for slide, waiting, dead in rows}
 
 
 def queue_state(connection: sqlite3.Connection, slide_id: int | None = None) -> QueueState:

@@ -167,6 +167,14 @@ def test_a_comment_and_a_look_overtake_nobody(station: Station, slide: SlideReco
     assert [comment.text for comment in done.cells[0].comments] == ["odd nucleus"]
 
 
+def test_a_comment_on_the_slide_can_be_taken_back(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    assert [one.text for one in review.comment(" thick smear ").view.comments] == ["thick smear"]
+    assert review.undo().view.comments == ()
+    with pytest.raises(UsageError, match="empty"):
+        review.comment(" ")
+
+
 def test_a_gesture_sent_again_is_done_once(station: Station, slide: SlideRecord) -> None:
     review = station.review(slide.code, "Curie")
     cells = called(review, "ALL")
@@ -357,6 +365,25 @@ def test_slides_are_listed_suspicious_first(station: Station, add_field: Callabl
     add_field(station, ["ALL"] * 20, slide="ill", path="/i")
     add_field(station, [], slide="empty", path="/e")
     assert [one.slide.name for one in station.slides("Curie")] == ["ill", "empty", "healthy"]
+
+
+def test_the_list_of_slides_follows_what_happens(station: Station, slide: SlideRecord) -> None:
+    def listed() -> tuple[int, int, str]:
+        (one,) = station.slides("Curie")
+        assert one.state is not None
+        return one.all_cells, one.to_look_at, one.state.stage
+
+    assert listed() == (2, 3, "pending")
+    review = station.review(slide.code, "Hess")
+    review.reclassify(called(review, "ALL"), "smudge")
+    assert listed() == (0, 1, "in review")
+    review.undo()
+    assert listed() == (2, 1, "in review")
+    station.change_settings(StationSettings(second_reader=True), "Administrator")
+    assert listed() == (2, 3, "pending")
+    station.review(slide.code, "Curie").mark_seen(called(review, "ALL"))
+    (third,) = station.slides("Virchow")
+    assert (third.state, third.all_cells) == (None, 0)
 
 
 def test_a_cell_that_is_not_on_the_slide_is_refused(station: Station, slide: SlideRecord) -> None:
