@@ -74,7 +74,10 @@ def _attempt(device: str, package: Path) -> Probe:
     provider, why = classifier.provider, classifier.variant_reason
     # The same measurement may be the reason for both.
     variant = f"{classifier.variant} variant" + ("" if provider.reason.startswith(why) else f" ({why})")
-    finding = f"{provider.obtained}, {variant}, {provider.threads} threads; {provider.reason}"
+    finding = f"{provider.obtained}, {variant}, {provider.threads} threads"
+    if device == "auto":
+        # Of a device that is named here because each is tried, nobody asked for it.
+        finding += f"; {provider.reason}"
     if check.largest_difference is None:
         return Probe(True, finding)
     return Probe(True, finding, check.passed, check.largest_difference)

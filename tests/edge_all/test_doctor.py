@@ -298,3 +298,10 @@ def test_nothing_is_said_of_int8_where_the_package_has_none(
             check for check in examine(model=str(package), folder=tmp_path).checks if check.name == "instruction sets"
         )
         assert ("INT8" in check.finding) == said
+
+
+def test_a_device_that_the_doctor_tries_was_not_asked_for(tiny_package: Path) -> None:
+    tried = probe("cpu", tiny_package)
+    assert tried.finding.startswith("CPUExecutionProvider, ")
+    assert "asked for" not in tried.finding
+    assert "; " in probe("auto", tiny_package).finding, "why auto chose it is said"

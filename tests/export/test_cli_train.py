@@ -157,5 +157,10 @@ def test_training_connects_to_nothing_and_leaves_what_is_documented(smears: Path
     assert done.returncode == 0, done.stderr
     assert [line for line in trace.read_text().splitlines() if "AF_INET" in line or "AF_NETLINK" in line] == []
     left = {path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file()}
-    documented = (".keras/keras.json", ".cache/matplotlib/fontlist-", ".cache/edge-all/timings.json")
+    documented = (
+        ".keras/keras.json",
+        ".cache/matplotlib/fontlist-",
+        ".cache/edge-all/timings.json",
+        ".cache/edge-all/segmented/",
+    )
     assert [path for path in left if not path.startswith(documented)] == []

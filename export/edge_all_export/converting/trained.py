@@ -17,8 +17,9 @@ __all__ = ["TrainedNetwork", "open_trained"]
 
 WEIGHTS_SUFFIX = ".weights.h5"
 _UNREADABLE = {
-    ".keras": "Copy the file again if it is damaged. If it has layers of your own, or a newer Keras saved it, export "
-    "it to ONNX where it was made, and use `edge-all wrap`."
+    ".keras": "If it has a Lambda layer or layers of your own, take them out (layers.Rescaling scales pixels) and save "
+    "it again, or export it to ONNX where it was made, and use `edge-all wrap`, as for one that a newer Keras saved. "
+    "If it is damaged, copy it again."
 }
 """What to do about a file that Keras cannot read, by its suffix; of any other kind it has to be saved anew."""
 
