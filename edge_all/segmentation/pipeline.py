@@ -18,16 +18,16 @@ from edge_all.segmentation.colour_clustering import (
     FloatArray,
     cluster_colours,
     ground_colour,
-    lab_of,
-    median_of,
 )
+from edge_all.segmentation.groups import LARGEST_NUCLEUS, Group, cells_of_group, group_in, outline_group
 from edge_all.segmentation.illumination import EvenLight, light_of
+from edge_all.segmentation.learned_outlines import OutlineNetwork, learned_cells
 from edge_all.segmentation.nuclei import refine_nuclei
 from edge_all.segmentation.numbered_cells import Found, assemble, enlarge
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, Scale, red_cell_scale
 from edge_all.segmentation.separation import separate
 from edge_all.segmentation.shapes import around, depth_inside, disc, extents_of, fill_holes
-from edge_all.segmentation.whole_cells import REACH, RedCells, grow_cells, red_cell_colour
+from edge_all.segmentation.whole_cells import REACH, RedCells, red_cell_colour
 from edge_all.specimen import Specimen, find_specimen
 
 __all__ = ["segment"]
@@ -50,14 +50,10 @@ RIVAL_RADIUS = 0.6
 """Nuclei below this many red-cell radii, platelets and specks, have no cytoplasm to be kept from their neighbours."""
 LOBE_GAP = 0.35
 """Nuclei nearer than twice this many red-cell radii are looked at together."""
-LARGEST_NUCLEUS = 1.5
-"""Radius that one nucleus hardly exceeds, in red-cell radii."""
 FAR = 1.6
 """Red cells are looked for further than this many red-cell radii from any nucleus."""
 LOBE_SPREAD = 1.0
 """Lobes of one nucleus lie nearer than twice this many lobe radii."""
-SURROUNDINGS = 0.4
-"""Red-cell radii around a cell over which its depths are smoothed (`separation.cut_at_necks`)."""
 LOBED = 2.2
 """Radius of a whole nucleus, at most, over that of the largest disc that fits into it."""
 
@@ -68,6 +64,7 @@ def segment(
     microns_per_pixel: float | None = None,
     sizes: Shrinking | None = None,
     specimen: Specimen | None = None,
+    network: OutlineNetwork | None = None,
 ) -> Segmentation:
     """Find the white cells of one field.
 
@@ -76,6 +73,7 @@ def segment(
         microns_per_pixel: where known, sets the size of a red cell; otherwise the field's own red cells do.
         sizes: of the same pixels, where another stage looks at them, too.
         specimen: what of the picture shows the specimen, where another stage has found it.
+        network: decides where one cell ends and the next, or a red cell, begins; None leaves that to the colours.
 
     Returns:
         Candidates and rejected objects, numbered from top to bottom, and their label images.
@@ -108,7 +106,7 @@ def segment(
         if red_radius >= FINE_ENOUGH:
             work, factor, step = coarse, factor * step, 1
         measures = WorkScale(factor, step, red_radius * step)
-        found = find_cells(work, nuclei, measures, model, red_cells)
+        found = find_cells(work, nuclei, measures, model, red_cells, network)
         red_radius = measures.in_field(1.0)
     segmentation = assemble(found, factor, red_radius, (height, width))
     cells = tuple(
@@ -225,6 +223,7 @@ def find_cells(
     measures: WorkScale,
     model: ColourModel,
     red_cells: RedCells | None,
+    network: OutlineNetwork | None,
 ) -> list[Found]:
     """Outline each cell; nuclei that could belong together are looked at together.
 
@@ -234,6 +233,7 @@ def find_cells(
         measures: how large both are, and a red cell in them.
         model: colours of the field.
         red_cells: colour of the red cells.
+        network: that decides what colour cannot; None where colour decides all.
     """
     gap = disc(measures.in_coarse(LOBE_GAP))
     joined = cv2.dilate(nuclei, gap)
@@ -266,8 +266,18 @@ def find_cells(
         corner = (left * measures.step, top * measures.step)
         groups.append(group_in(window, *corner, own, other, model, grain=measures.grain))
     refined = refine_nuclei([(group.lab, group.own) for group in groups], measures.in_work(LARGEST_NUCLEUS))
-    for group, outlined in zip(groups, refined, strict=True):
-        found.extend(cells_of_group(group, outlined, red_cells, measures.red_radius))
+    grown = (
+        outline_group(group, outlined, red_cells, measures.red_radius)
+        for group, outlined in zip(groups, refined, strict=True)
+    )
+    grown_groups = [group for group in grown if group is not None]
+    if network is None:
+        cells = [separate(one.nuclei, one.whole, measures.red_radius, one.depth_limit) for one in grown_groups]
+    else:
+        balanced = np.asarray(cv2.LUT(work, model.balance), np.uint8)
+        cells = learned_cells(grown_groups, balanced, measures.red_radius, network)
+    for grown_group, numbered in zip(grown_groups, cells, strict=True):
+        found.extend(cells_of_group(grown_group, numbered))
     return found
 
 
@@ -275,105 +285,3 @@ def speck(own: NDArray[np.uint8], left: int, top: int, step: int) -> Found:
     """An object so small that its outline does not matter: as found, with a rim."""
     whole = cv2.dilate(own, disc(1)).astype(np.uint8, copy=False)
     return Found(enlarge(own, step), enlarge(whole, step), left * step, top * step, None)
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Nuclei that could belong together, and what surrounds them.
-
-    Attributes:
-        left, top: corner of the window in the working image.
-        lab: ``float32 [height, width, 3]`` weighted Lab of the window.
-        own: ``uint8 [height, width]``, 1 on these nuclei, as the field's colours found them.
-        other: ``uint8 [height, width]``, 1 on nuclei of other groups.
-    """
-
-    left: int
-    top: int
-    lab: FloatArray
-    own: NDArray[np.uint8]
-    other: NDArray[np.uint8]
-
-
-def group_in(
-    window: RgbImage,
-    left: int,
-    top: int,
-    own: NDArray[np.uint8],
-    other: NDArray[np.uint8],
-    model: ColourModel,
-    *,
-    grain: bool,
-) -> Group:
-    """The group in a window of the working image; its masks may be smaller than the window."""
-    size = (window.shape[1], window.shape[0])
-    if own.shape != window.shape[:2]:
-        own = cv2.resize(own, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
-        other = cv2.resize(other, size, interpolation=cv2.INTER_NEAREST).astype(np.uint8, copy=False)
-    if grain:
-        window = cv2.GaussianBlur(window, (0, 0), BLUR).astype(np.uint8, copy=False)
-    lab = lab_of(cv2.LUT(window, model.balance).astype(np.uint8, copy=False))
-    return Group(left, top, lab, own, other)
-
-
-def cells_of_group(
-    group: Group, nuclei: NDArray[np.uint8], red_cells: RedCells | None, red_radius: float
-) -> list[Found]:
-    """Outline the cells of one group, whose nuclei are outlined."""
-    if not nuclei.any():
-        return []
-    whole = grow_cells(group.lab, nuclei, group.other, red_cells, LARGEST_NUCLEUS * red_radius)
-    # From here on the surroundings do not matter, but for the little over which `separate` smooths.
-    rows, columns = around(whole, math.ceil(SURROUNDINGS * red_radius) + 3, grid=BOX_GRID)
-    left, top = group.left + columns.start, group.top + rows.start
-    lab = group.lab[rows, columns]
-    parts, cells, count = separate(nuclei[rows, columns], whole[rows, columns], red_radius, max(nuclei.shape) / 2)
-    result = []
-    for number, (rows, columns) in enumerate(boxes(cells, count), start=1):
-        inside_nucleus = parts[rows, columns] == number
-        nucleus = inside_nucleus.astype(np.uint8)
-        cell = connected_to(nucleus, (cells[rows, columns] == number).astype(np.uint8))
-        x, y, w, h = cv2.boundingRect(cell)
-        if w:
-            inside = (slice(y, y + h), slice(x, x + w))
-            hue = nucleus_hue(lab[rows, columns].reshape(-1, 3).compress(inside_nucleus.ravel(), axis=0))
-            result.append(Found(nucleus[inside], cell[inside], left + columns.start + x, top + rows.start + y, hue))
-    return result
-
-
-def nucleus_hue(lab: FloatArray) -> float:
-    """Angle from magenta (0) towards blue of the median colour of ``float32 [n, 3]`` pixels, in radians."""
-    return math.atan2(-median_of(lab[:, 2]), median_of(lab[:, 1]))
-
-
-def boxes(labels: NDArray[np.int32], count: int) -> list[tuple[slice, slice]]:
-    """Rows and columns that hold each of the numbers 1 to ``count``, with a little to spare."""
-    if count == 1:
-        return [(slice(0, labels.shape[0]), slice(0, labels.shape[1]))]
-    # Few pixels tell where a cell lies; what is thinner was opened away.
-    few = np.ascontiguousarray(labels[::BOX_GRID, ::BOX_GRID])
-    result = []
-    for number in range(1, count + 1):
-        x, y, w, h = (BOX_GRID * value for value in cv2.boundingRect((few == number).view(np.uint8)))
-        result.append((slice(max(0, y - BOX_GRID), y + h + BOX_GRID), slice(max(0, x - BOX_GRID), x + w + BOX_GRID)))
-    return result
-
-
-BOX_GRID = 3
-"""Of so many pixels one a side is enough to find a cell."""
-
-
-BLUR = 0.8
-"""Sigma in working pixels: takes the grain of the camera and of JPEG off the colours."""
-
-
-def connected_to(nucleus: NDArray[np.uint8], cell: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The pieces of a cell that hold a piece of its nucleus."""
-    count, numbered = cv2.connectedComponents(cell)
-    if count <= 2:
-        return cell
-    labels = np.asarray(numbered, np.int32)
-    keep = np.zeros(count, np.uint8)
-    keep[labels[nucleus > 0]] = 1
-    keep[0] = 0
-    return np.asarray(keep.take(labels), np.uint8)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_all.segmentation.colour_clustering import FloatArray
 from edge_all.segmentation.shapes import depth_inside, disc
 
-__all__ = ["separate"]
+__all__ = ["NumberedCells", "nearest_part", "nucleus_parts", "separate"]
 
 NO_WAIST = 0.8
 """Neck of the nucleus over the depth of its thinner side above which two parts are one nucleus. Of 84 pairs of marked
@@ -35,6 +35,20 @@ CERTAIN = 100.0
 """Log-odds of parts without a waist between them: they are joined first."""
 LARGEST_THINNER = 1.5
 """Above this radius a part is as large as any."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedCells:
+    """Cells of one group.
+
+    Attributes:
+        nuclei, cells: ``int32 [height, width]`` each, the same number for the same cell, from 1; 0 where none is.
+        count: of them.
+    """
+
+    nuclei: NDArray[np.int32]
+    cells: NDArray[np.int32]
+    count: int
 
 
 @dataclass(slots=True)
@@ -77,7 +91,7 @@ class Parts:
 
 def separate(
     nuclei: NDArray[np.uint8], whole: NDArray[np.uint8], red_radius: float, depth_limit: float
-) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
+) -> NumberedCells:
     """Number the cells of one group.
 
     Args:
@@ -85,14 +99,11 @@ def separate(
         whole: ``uint8 [height, width]``, 1 on whole cells, holds the nuclei.
         red_radius: radius of a red cell.
         depth_limit: no distance from an edge counts for more, in pixels; it bounds what the border cuts.
-
-    Returns:
-        Nuclei and whole cells, ``int32 [height, width]`` each, the same number for the same cell, from 1; and how many.
     """
     depth = depth_inside(nuclei, depth_limit)
     labels, count = cut_at_necks(nuclei, depth, red_radius)
     if count <= 1:
-        return nuclei.astype(np.int32), whole.astype(np.int32), 1
+        return NumberedCells(nuclei.astype(np.int32), whole.astype(np.int32), 1)
     cell_labels = nearest_part(labels, whole)
     whole_depth = depth_inside(whole, depth_limit)
     parts = measure_parts(labels, cell_labels, depth, whole_depth, count)
@@ -104,7 +115,33 @@ def separate(
     numbers = np.zeros(count + 1, np.int32)
     numbers[parts.alive] = np.arange(1, np.count_nonzero(parts.alive) + 1)
     table = numbers[owner]
-    return table.take(labels), table.take(cell_labels), int(numbers.max())
+    return NumberedCells(table.take(labels), table.take(cell_labels), int(numbers.max()))
+
+
+def nucleus_parts(nuclei: NDArray[np.uint8], depth_limit: float, red_radius: float) -> tuple[NDArray[np.int32], int]:
+    """Nuclei cut at every neck, small fragments joined to what they touch.
+
+    Args:
+        nuclei: as for `separate`.
+        depth_limit: as for `separate`.
+        red_radius: as for `separate`.
+
+    Returns:
+        ``int32 [height, width]``, numbered from 1, and how many.
+    """
+    depth = depth_inside(nuclei, depth_limit)
+    labels, count = cut_at_necks(nuclei, depth, red_radius)
+    if count <= 1:
+        return nuclei.astype(np.int32), 1
+    parts = measure_parts(labels, labels, depth, depth, count)
+    owner = np.arange(count + 1)
+    while pair := touching_fragment(parts, red_radius):
+        keep, drop = pair
+        parts.join(keep, drop)
+        owner[owner == drop] = keep
+    numbers = np.zeros(count + 1, np.int32)
+    numbers[parts.alive] = np.arange(1, np.count_nonzero(parts.alive) + 1)
+    return numbers[owner].take(labels), int(numbers.max())
 
 
 def measure_parts(

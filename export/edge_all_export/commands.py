@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import typer
 
-from edge_all_export.cli import evaluate, export, train
+from edge_all_export.cli import evaluate, export, train, train_outlines
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
-    for verb in (train, evaluate, export):
+    for verb in (train, train_outlines, evaluate, export):
         verb.register(app)

@@ -70,6 +70,7 @@ EXPORT = (
     "training",
     "converting",
     "packaging",
+    "outlines",
     "robustness",
     "evaluation",
     "cli",

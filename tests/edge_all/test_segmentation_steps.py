@@ -176,8 +176,9 @@ def test_a_dumb_bell_is_cut_at_its_waist() -> None:
     nuclei = np.zeros((120, 200), np.uint8)
     cv2.circle(nuclei, (65, 60), 32, 1, -1)
     cv2.circle(nuclei, (132, 60), 32, 1, -1)
-    parts, cells, count = separate(nuclei, nuclei, 24.0, 100.0)
-    assert count == 2
+    numbered = separate(nuclei, nuclei, 24.0, 100.0)
+    parts, cells = numbered.nuclei, numbered.cells
+    assert numbered.count == 2
     assert parts[60, 65] != parts[60, 132]
     columns = np.flatnonzero(np.diff(parts[60, 40:160])) + 40
     assert abs(int(columns[0]) - 98) <= 2
@@ -189,7 +190,7 @@ def test_a_bean_is_not_cut() -> None:
     nuclei = np.zeros((120, 200), np.uint8)
     cv2.ellipse(nuclei, (100, 60), (44, 30), 0, 0, 360, 1, -1)
     cv2.circle(nuclei, (100, 20), 14, 0, -1)
-    assert separate(nuclei, nuclei, 30.0, 100.0)[2] == 1
+    assert separate(nuclei, nuclei, 30.0, 100.0).count == 1
 
 
 def test_an_object_whose_nucleus_another_has_takes_nothing() -> None:

@@ -19,7 +19,15 @@ from edge_all_export.datasets.locating import segmented, single_cell, touches_bo
 from edge_all_export.datasets.samples import NON_ALL, CellSet, Sample, collect, contiguous_block, list_images
 from edge_all_export.datasets.tables import read_table
 
-__all__ = ["read_bccd", "read_munich", "read_pbc_lymphocytes", "read_raabin", "read_segmentation_wbc"]
+__all__ = [
+    "read_bccd",
+    "read_munich",
+    "read_pbc_lymphocytes",
+    "read_raabin",
+    "read_segmentation_wbc",
+    "voc_boxes",
+    "yolo_boxes",
+]
 
 REFERENCE_BLOCK = 10
 """Consecutive images of these sets that stay together; nothing is known about their patients."""
@@ -54,7 +62,7 @@ def read_bccd(folder: Path) -> CellSet:
     """
 
     def read(image: Path) -> Iterator[Sample]:
-        boxes = _voc_boxes(folder / "annotations" / f"{image.stem}.xml")
+        boxes = voc_boxes(folder / "annotations" / f"{image.stem}.xml")
         segmentation, height, width = segmented(image)
         small = 0
         for cell in segmentation.cells:
@@ -133,7 +141,7 @@ def read_raabin(folder: Path) -> CellSet:
 
     def read(image: Path) -> Iterator[Sample]:
         segmentation, height, width = segmented(image)
-        boxes = _yolo_boxes(folder / "boxes" / f"{image.stem}.txt", height, width)
+        boxes = yolo_boxes(folder / "boxes" / f"{image.stem}.txt", height, width)
         for cell in segmentation.cells:
             # A few boxes of white cells at the border hold red ones.
             if touches_border(cell, height, width) or not any(_inside(cell, box) for box in boxes):
@@ -152,8 +160,17 @@ def read_raabin(folder: Path) -> CellSet:
     return collect(list_images(folder / "images"), read)
 
 
-def _yolo_boxes(annotation: Path, height: int, width: int) -> list[BoundingBox]:
-    """The boxes of white cells."""
+def yolo_boxes(annotation: Path, height: int, width: int) -> list[BoundingBox]:
+    """The boxes of white cells (class 0) of a YOLO annotation.
+
+    Args:
+        annotation: lines of ``class cx cy w h`` as shares of the image.
+        height: of the image.
+        width: of the image.
+
+    Raises:
+        CorruptImageError: it cannot be read.
+    """
     found = []
     try:
         for line in annotation.read_text(encoding="utf-8").splitlines():
@@ -189,7 +206,12 @@ def _number(image: Path) -> int:
     return int(re.sub(r"\D", "", image.stem) or 0)
 
 
-def _voc_boxes(annotation: Path) -> list[tuple[str, BoundingBox]]:
+def voc_boxes(annotation: Path) -> list[tuple[str, BoundingBox]]:
+    """The boxes of a Pascal-VOC annotation with the names of their classes.
+
+    Raises:
+        CorruptImageError: it cannot be read.
+    """
     try:
         root = ET.fromstring(annotation.read_bytes())  # noqa: S314 - a local file the user chose to train on
         found = []

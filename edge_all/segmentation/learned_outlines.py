@@ -1,0 +1,172 @@
+"""Where one cell ends and the next, or a red cell, begins: what colour cannot decide, decided by what was learned.
+
+Nuclei are cut at every neck, as `separation` does. A network is shown one window for each part (`outline_windows`) and
+says which pixels belong to the same cell as that part. Parts that claim one another's nuclei are one cell; a pixel goes
+to the cell that claims it most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_all.results import RgbImage
+from edge_all.segmentation.colour_clustering import FloatArray
+from edge_all.segmentation.groups import OutlinedGroup
+from edge_all.segmentation.outline_windows import CHANNELS, WINDOW, scaled_view, seed_disc, window_around
+from edge_all.segmentation.separation import NumberedCells, nearest_part, nucleus_parts
+from edge_all.segmentation.shapes import depth_inside, fill_holes
+
+__all__ = ["OutlineNetwork", "learned_cells"]
+
+ONE_CELL = 0.5
+"""Probability, that a part's nucleus belongs to the cell of the other, from which two parts are one cell."""
+INSIDE = 0.5
+"""Probability from which a pixel belongs to a cell."""
+RECOGNISED = 0.5
+"""Mean probability over a cell's own nucleus below which the network does not know it, and its colours decide."""
+
+
+class OutlineNetwork(Protocol):
+    """Says of each pixel of a window whether it belongs to the cell that is meant."""
+
+    def __call__(self, windows: NDArray[np.uint8], /) -> FloatArray:
+        """Probabilities.
+
+        Args:
+            windows: ``uint8 [n, WINDOW, WINDOW, CHANNELS]``, see `outline_windows`.
+
+        Returns:
+            ``float32 [n, WINDOW, WINDOW]``.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """The deepest point of a part of a nucleus.
+
+    Attributes:
+        x, y: in pixels of the working image.
+        radius: of the largest disc around it that fits into the nucleus.
+    """
+
+    x: float
+    y: float
+    radius: float
+
+
+def learned_cells(
+    groups: Sequence[OutlinedGroup], balanced: RgbImage, red_radius: float, network: OutlineNetwork
+) -> list[NumberedCells]:
+    """Number the cells of all groups of a field; the network runs once.
+
+    Args:
+        groups: nuclei and what colour takes for their cells.
+        balanced: ``uint8 [height, width, 3]`` RGB, the working image with its ground at one grey.
+        red_radius: radius of a red cell in it.
+        network: of outlines.
+    """
+    parts = [nucleus_parts(group.nuclei, group.depth_limit, red_radius) for group in groups]
+    seeds = [seeds_of(group, labels, count) for group, (labels, count) in zip(groups, parts, strict=True)]
+    view, scale = scaled_view(balanced, red_radius)
+    centres = [
+        [(round((seed.x + 0.5) * scale - 0.5), round((seed.y + 0.5) * scale - 0.5)) for seed in of_group]
+        for of_group in seeds
+    ]
+    windows = np.empty((sum(map(len, seeds)), WINDOW, WINDOW, CHANNELS), np.uint8)
+    flat = [
+        pair for of_group, middles in zip(seeds, centres, strict=True) for pair in zip(of_group, middles, strict=True)
+    ]
+    for window, (seed, centre) in zip(windows, flat, strict=True):
+        window[..., :3] = window_around(view, *centre)
+        window[..., 3] = seed_disc(seed.radius * scale)
+    maps = iter(network(windows) if len(windows) else ())
+    result = []
+    for group, (labels, count), middles in zip(groups, parts, centres, strict=True):
+        claims = [in_group(next(maps), middle, group, scale) for middle in middles]
+        result.append(numbered_by(group, labels, count, np.array(claims, np.float32)))
+    return result
+
+
+def seeds_of(group: OutlinedGroup, labels: NDArray[np.int32], count: int) -> list[Seed]:
+    """The seed of each part."""
+    depth = depth_inside(group.nuclei, group.depth_limit)
+    seeds = []
+    for number in range(1, count + 1):
+        place = int(np.where(labels == number, depth, -1).argmax())
+        row, column = divmod(place, labels.shape[1])
+        seeds.append(Seed(group.left + column, group.top + row, float(depth[row, column])))
+    return seeds
+
+
+def in_group(claim: FloatArray, centre: tuple[int, int], group: OutlinedGroup, scale: float) -> FloatArray:
+    """Probabilities of a window in the pixels of a group; 0 where the window does not reach."""
+    matrix = np.zeros((2, 3))
+    for axis, (corner, middle) in enumerate(zip((group.left, group.top), centre, strict=True)):
+        matrix[axis, axis] = scale
+        matrix[axis, 2] = (corner + 0.5) * scale - 0.5 - (middle - WINDOW // 2)
+    size = (group.nuclei.shape[1], group.nuclei.shape[0])
+    return np.asarray(cv2.warpAffine(claim, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.float32)
+
+
+def numbered_by(group: OutlinedGroup, labels: NDArray[np.int32], count: int, claims: FloatArray) -> NumberedCells:
+    """Join the parts of a group that are one cell, and give each pixel to the cell that claims it most.
+
+    Args:
+        group: the group.
+        labels: ``int32 [height, width]``, the parts of its nuclei from 1.
+        count: of them.
+        claims: ``float32 [count, height, width]``, the probability of each pixel to belong to the cell of each part.
+    """
+    owner, areas = joined(labels, count, claims)
+    cells = int(owner.max())
+    nuclei = np.concatenate([[0], owner]).astype(np.int32).take(labels)
+    of_cell = np.zeros((cells, *labels.shape), np.float32)
+    for part in range(count):
+        share = areas[part] / areas[owner == owner[part]].sum()
+        of_cell[owner[part] - 1] += share * claims[part]
+    nearest = nearest_part(nuclei, group.whole)
+    for index in range(cells):
+        own = nuclei == index + 1
+        if own.any() and float(of_cell[index][own].mean()) < RECOGNISED:
+            of_cell[index] = np.where(nearest == index + 1, np.float32(INSIDE + 0.01), np.float32(0))
+    best = of_cell.argmax(axis=0)
+    numbers = np.where(of_cell.max(axis=0) > INSIDE, best + 1, 0).astype(np.int32)
+    numbers[nuclei > 0] = nuclei[nuclei > 0]
+    for number in range(1, cells + 1):
+        mask = np.where(numbers == number, np.uint8(1), np.uint8(0))
+        fill_holes(mask, float(mask.sum()))
+        numbers[(mask > 0) & (numbers == 0)] = number
+    return NumberedCells(nuclei, numbers, cells)
+
+
+def joined(labels: NDArray[np.int32], count: int, claims: FloatArray) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Which parts are one cell, by average linkage.
+
+    Returns:
+        ``int32 [count]`` the number of the cell of each part, from 1, and ``float64 [count]`` the area of each part.
+    """
+    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:].astype(np.float64)
+    inside = labels > 0
+    of_pixel = labels[inside]
+    claimed = np.array(
+        [np.bincount(of_pixel, claim[inside], minlength=count + 1)[1:] / np.maximum(1, areas) for claim in claims]
+    ).reshape(count, count)
+    alike = (claimed + claimed.T) / 2
+    np.fill_diagonal(alike, 0)
+    weights, owner = areas.copy(), np.arange(count)
+    while count > 1 and alike.max() > ONE_CELL:
+        keep, drop = divmod(int(alike.argmax()), count)
+        both = (weights[keep] * alike[keep] + weights[drop] * alike[drop]) / max(1.0, weights[keep] + weights[drop])
+        alike[keep], alike[:, keep] = both, both
+        alike[keep, keep] = 0
+        alike[drop], alike[:, drop] = 0, 0
+        weights[keep] += weights[drop]
+        owner[owner == drop] = keep
+    _, numbers = np.unique(owner, return_inverse=True)
+    return (numbers + 1).astype(np.int32), areas

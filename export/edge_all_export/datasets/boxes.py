@@ -1,0 +1,41 @@
+"""Boxes of white cells, as BCCD (Pascal-VOC) and Raabin (YOLO) have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge_all.imaging import read_image
+from edge_all.results import BoundingBox
+from edge_all_export.datasets.references import voc_boxes, yolo_boxes
+from edge_all_export.datasets.samples import list_images
+
+__all__ = ["box_overlap", "white_cell_boxes"]
+
+
+def white_cell_boxes(folder: Path) -> Iterator[tuple[Path, list[BoundingBox]]]:
+    """Each annotated image of a set, and the boxes of its white cells.
+
+    Args:
+        folder: with ``images``, and ``annotations`` (Pascal-VOC) or ``boxes`` (YOLO, of which class 0 is a white cell).
+
+    Raises:
+        InputNotFoundError: the folder is not laid out like this.
+        CorruptImageError: an annotation cannot be read.
+    """
+    for image in list_images(folder / "images"):
+        voc = folder / "annotations" / f"{image.stem}.xml"
+        yolo = folder / "boxes" / f"{image.stem}.txt"
+        if voc.is_file():
+            yield image, [box for name, box in voc_boxes(voc) if name == "WBC"]
+        elif yolo.is_file():
+            height, width = read_image(image).shape[:2]
+            yield image, yolo_boxes(yolo, height, width)
+
+
+def box_overlap(one: BoundingBox, other: BoundingBox) -> float:
+    """Intersection over union of two boxes."""
+    width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    common = max(0, width) * max(0, height)
+    return common / (one[2] * one[3] + other[2] * other[3] - common)
