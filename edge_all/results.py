@@ -38,6 +38,7 @@ __all__ = [
     "Quality",
     "RgbImage",
     "Segmentation",
+    "SegmentationWay",
     "SlideResult",
     "Verdict",
     "roundness_of",
@@ -59,6 +60,8 @@ BoundingBox = tuple[int, int, int, int]
 
 CellKind = Literal["candidate", "rejected"]
 CellLabel = Literal["ALL", "non-ALL", "indeterminate"]
+SegmentationWay = Literal["learned", "colour"]
+"""What decides where a cell ends: a network that learned it, or colours and necks alone."""
 FieldStatus = Literal["ok", "error", "unusable"]
 Verdict = Literal["suspicious", "not detected", "indeterminate"]
 

@@ -20,10 +20,12 @@ from edge_all.segmentation.colour_clustering import FloatArray
 from edge_all.segmentation.groups import OutlinedGroup
 from edge_all.segmentation.outline_windows import CHANNELS, WINDOW, scaled_view, seed_disc, window_around
 from edge_all.segmentation.separation import NumberedCells, nearest_part, nucleus_parts
-from edge_all.segmentation.shapes import depth_inside, fill_holes
+from edge_all.segmentation.shapes import depth_inside, fill_holes, likeness_to_ellipse
 
 __all__ = ["OutlineNetwork", "learned_cells"]
 
+CERTAIN = 0.93
+"""Likeness to an ellipse (`likeness_to_ellipse`) from which the outline that colour gave a single nucleus stands."""
 ONE_CELL = 0.5
 """Probability, that a part's nucleus belongs to the cell of the other, from which two parts are one cell."""
 INSIDE = 0.5
@@ -48,16 +50,46 @@ class OutlineNetwork(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Seed:
-    """The deepest point of a part of a nucleus.
+    """The deepest point of a part of a nucleus, in pixels of the windows.
 
     Attributes:
-        x, y: in pixels of the working image.
+        x: column.
+        y: row.
         radius: of the largest disc around it that fits into the nucleus.
     """
 
-    x: float
-    y: float
+    x: int
+    y: int
     radius: float
+
+
+@dataclass(frozen=True, slots=True)
+class AskedGroup:
+    """A group and what the network is asked about it.
+
+    Attributes:
+        group: nuclei, and what colour takes for their cells.
+        labels: ``int32 [height, width]``, the parts of the nuclei from 1.
+        seeds: of each part; none where colour is certain.
+    """
+
+    group: OutlinedGroup
+    labels: NDArray[np.int32]
+    seeds: tuple[Seed, ...]
+
+    @classmethod
+    def of(cls, group: OutlinedGroup, red_radius: float, scale: float) -> AskedGroup:
+        """Cut the nuclei of a group, and ask about each part unless the outline by colour shows a single cell."""
+        labels, count = nucleus_parts(group.nuclei, group.depth_limit, red_radius)
+        if count == 1 and likeness_to_ellipse(group.whole) >= CERTAIN:
+            return cls(group, labels, ())
+        return cls(group, labels, seeds_of(group, labels, count, scale))
+
+    def numbered(self, claims: list[FloatArray]) -> NumberedCells:
+        """The cells by what the network says, or by colour where it was not asked."""
+        if not claims:
+            return NumberedCells(self.labels, self.group.whole.astype(np.int32), 1)
+        return numbered_by(self.group, self.labels, len(claims), np.array(claims, np.float32))
 
 
 def learned_cells(
@@ -71,43 +103,32 @@ def learned_cells(
         red_radius: radius of a red cell in it.
         network: of outlines.
     """
-    parts = [nucleus_parts(group.nuclei, group.depth_limit, red_radius) for group in groups]
-    seeds = [seeds_of(group, labels, count) for group, (labels, count) in zip(groups, parts, strict=True)]
     view, scale = scaled_view(balanced, red_radius)
-    centres = [
-        [(round((seed.x + 0.5) * scale - 0.5), round((seed.y + 0.5) * scale - 0.5)) for seed in of_group]
-        for of_group in seeds
-    ]
-    windows = np.empty((sum(map(len, seeds)), WINDOW, WINDOW, CHANNELS), np.uint8)
-    flat = [
-        pair for of_group, middles in zip(seeds, centres, strict=True) for pair in zip(of_group, middles, strict=True)
-    ]
-    for window, (seed, centre) in zip(windows, flat, strict=True):
-        window[..., :3] = window_around(view, *centre)
-        window[..., 3] = seed_disc(seed.radius * scale)
-    maps = iter(network(windows) if len(windows) else ())
-    result = []
-    for group, (labels, count), middles in zip(groups, parts, centres, strict=True):
-        claims = [in_group(next(maps), middle, group, scale) for middle in middles]
-        result.append(numbered_by(group, labels, count, np.array(claims, np.float32)))
-    return result
+    asked = [AskedGroup.of(group, red_radius, scale) for group in groups]
+    windows = np.empty((sum(len(one.seeds) for one in asked), WINDOW, WINDOW, CHANNELS), np.uint8)
+    for window, seed in zip(windows, (seed for one in asked for seed in one.seeds), strict=True):
+        window[..., :3] = window_around(view, seed.x, seed.y)
+        window[..., 3] = seed_disc(seed.radius)
+    claims = iter(network(windows) if len(windows) else ())
+    return [one.numbered([in_group(next(claims), seed, one.group, scale) for seed in one.seeds]) for one in asked]
 
 
-def seeds_of(group: OutlinedGroup, labels: NDArray[np.int32], count: int) -> list[Seed]:
-    """The seed of each part."""
+def seeds_of(group: OutlinedGroup, labels: NDArray[np.int32], count: int, scale: float) -> tuple[Seed, ...]:
+    """The seed of each part; ``scale`` brings lengths to those of the windows."""
     depth = depth_inside(group.nuclei, group.depth_limit)
     seeds = []
     for number in range(1, count + 1):
         place = int(np.where(labels == number, depth, -1).argmax())
         row, column = divmod(place, labels.shape[1])
-        seeds.append(Seed(group.left + column, group.top + row, float(depth[row, column])))
-    return seeds
+        x, y = (round((value + 0.5) * scale - 0.5) for value in (group.left + column, group.top + row))
+        seeds.append(Seed(x, y, float(depth[row, column]) * scale))
+    return tuple(seeds)
 
 
-def in_group(claim: FloatArray, centre: tuple[int, int], group: OutlinedGroup, scale: float) -> FloatArray:
+def in_group(claim: FloatArray, seed: Seed, group: OutlinedGroup, scale: float) -> FloatArray:
     """Probabilities of a window in the pixels of a group; 0 where the window does not reach."""
     matrix = np.zeros((2, 3))
-    for axis, (corner, middle) in enumerate(zip((group.left, group.top), centre, strict=True)):
+    for axis, (corner, middle) in enumerate(((group.left, seed.x), (group.top, seed.y))):
         matrix[axis, axis] = scale
         matrix[axis, 2] = (corner + 0.5) * scale - 0.5 - (middle - WINDOW // 2)
     size = (group.nuclei.shape[1], group.nuclei.shape[0])

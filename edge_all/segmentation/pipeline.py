@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.imaging.shrinking import Shrinking, shrink
-from edge_all.results import Point, RgbImage, Segmentation
+from edge_all.results import Point, RgbImage, Segmentation, SegmentationWay
 from edge_all.segmentation.colour_clustering import (
     STAINED,
     ColourModel,
@@ -24,6 +24,7 @@ from edge_all.segmentation.illumination import EvenLight, light_of
 from edge_all.segmentation.learned_outlines import OutlineNetwork, learned_cells
 from edge_all.segmentation.nuclei import refine_nuclei
 from edge_all.segmentation.numbered_cells import Found, assemble, enlarge
+from edge_all.segmentation.outline_network import embedded_outlines
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, Scale, red_cell_scale
 from edge_all.segmentation.separation import separate
 from edge_all.segmentation.shapes import around, depth_inside, disc, extents_of, fill_holes
@@ -64,7 +65,7 @@ def segment(
     microns_per_pixel: float | None = None,
     sizes: Shrinking | None = None,
     specimen: Specimen | None = None,
-    network: OutlineNetwork | None = None,
+    outlines: SegmentationWay | OutlineNetwork = "colour",
 ) -> Segmentation:
     """Find the white cells of one field.
 
@@ -73,11 +74,13 @@ def segment(
         microns_per_pixel: where known, sets the size of a red cell; otherwise the field's own red cells do.
         sizes: of the same pixels, where another stage looks at them, too.
         specimen: what of the picture shows the specimen, where another stage has found it.
-        network: decides where one cell ends and the next, or a red cell, begins; None leaves that to the colours.
+        outlines: what decides where one cell ends and the next, or a red cell, begins: ``learned`` for the embedded
+            network, ``colour`` for colours and necks alone, or another network.
 
     Returns:
         Candidates and rejected objects, numbered from top to bottom, and their label images.
     """
+    network = network_of(outlines)
     height, width = pixels.shape[:2]
     factor = max(1, math.ceil(math.sqrt(height * width / WORK_PIXELS)))
     sizes = sizes or Shrinking(pixels)
@@ -114,6 +117,13 @@ def segment(
         for cell in segmentation.cells
     )
     return dataclasses.replace(segmentation, cells=cells, red_cell_radius=red_radius, red_cell_error=error)
+
+
+def network_of(outlines: SegmentationWay | OutlineNetwork) -> OutlineNetwork | None:
+    """The network that is meant; None where colour decides all."""
+    if outlines == "colour":
+        return None
+    return embedded_outlines() if outlines == "learned" else outlines
 
 
 def glass_at(
@@ -276,8 +286,8 @@ def find_cells(
     else:
         balanced = np.asarray(cv2.LUT(work, model.balance), np.uint8)
         cells = learned_cells(grown_groups, balanced, measures.red_radius, network)
-    for grown_group, numbered in zip(grown_groups, cells, strict=True):
-        found.extend(cells_of_group(grown_group, numbered))
+    for grown_group, own_cells in zip(grown_groups, cells, strict=True):
+        found.extend(cells_of_group(grown_group, own_cells))
     return found
 
 

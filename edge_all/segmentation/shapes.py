@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["around", "depth_inside", "disc", "extents_of", "fill_holes"]
+__all__ = ["around", "depth_inside", "disc", "extents_of", "fill_holes", "likeness_to_ellipse"]
 
 
 @functools.lru_cache(maxsize=64)
@@ -76,3 +76,19 @@ def depth_inside(mask: NDArray[np.uint8], limit: float) -> NDArray[np.float32]:
     """
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
     return np.asarray(np.minimum(distance, np.float32(limit)), np.float32)
+
+
+def likeness_to_ellipse(mask: NDArray[np.uint8]) -> float:
+    """Intersection over union of a mask and the ellipse that has its area and second moments."""
+    moments = cv2.moments(mask)
+    area = moments["m00"]
+    if area == 0:
+        return 0.0
+    covariance = np.array([[moments["mu20"], moments["mu11"]], [moments["mu11"], moments["mu02"]]]) / area
+    shape = np.linalg.inv(covariance + 1e-6 * np.eye(2))
+    x = np.arange(mask.shape[1])[None, :] - moments["m10"] / area
+    y = np.arange(mask.shape[0])[:, None] - moments["m01"] / area
+    # Of an ellipse, the second moment along an axis is a quarter of the square of that half-axis.
+    ellipse = shape[0, 0] * x * x + 2 * shape[0, 1] * x * y + shape[1, 1] * y * y <= 4
+    common = np.count_nonzero(ellipse & (mask > 0))
+    return common / (np.count_nonzero(ellipse) + area - common)

@@ -26,7 +26,8 @@ def print_segmentation(scores: SegmentationScores) -> None:
         goal = "" if row.goal is None else f"{sign} {row.goal:g}\n{'reached' if row.reached else 'missed'}"
         count = f"{row.objects} in {row.images}" if row.objects != row.images else str(row.images)
         interval = f"{row.low:.3f} to {row.high:.3f}"
-        table.add_row(f"{row.measure}\n{row.dataset}", f"{row.value:.3f}\n{interval}", count, goal)
+        dataset = f"{row.dataset} ({row.way})" if row.way else row.dataset
+        table.add_row(f"{row.measure}\n{dataset}", f"{row.value:.3f}\n{interval}", count, goal)
     table.print()
 
 

@@ -40,8 +40,8 @@ def train_outlines(
 
     console = Console(stderr=True)
     with console.status("Loading Keras"), quiet_backend():
-        from edge_all_export.outlines.training import OutlineEpoch, OutlineRecipe
-        from edge_all_export.outlines.training import train_outlines as train
+        from edge_all_export.outlines.outline_training import OutlineEpoch, OutlineRecipe
+        from edge_all_export.outlines.outline_training import train_outlines as train
 
     def report(epoch: OutlineEpoch) -> None:
         left_out = f", left-out laboratory {epoch.left_out:.3f}" if leave_out is not None else ""

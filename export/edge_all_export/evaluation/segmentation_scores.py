@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import csv
 import time
-import xml.etree.ElementTree as ET
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -21,15 +20,15 @@ from numpy.typing import NDArray
 
 from edge_all.errors import InputNotFoundError
 from edge_all.imaging import read_image
-from edge_all.results import BoundingBox, Cell, Segmentation
+from edge_all.results import BoundingBox, Cell, RgbImage, Segmentation
 from edge_all.segmentation import segment
+from edge_all_export.datasets.boxes import box_overlap, white_cell_boxes
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["ScoreRow", "SegmentationScores", "dice", "evaluate_segmentation", "match_boxes"]
+__all__ = ["ScoreRow", "SegmentationScores", "Segmenter", "dice", "evaluate_segmentation", "match_boxes", "score_row"]
 
 Result = TypeVar("Result")
+Segmenter = Callable[[RgbImage], Segmentation]
+"""The segmentation that is judged."""
 
 RESAMPLES = 2000
 NUCLEUS, CYTOPLASM = 255, 128
@@ -39,6 +38,10 @@ TIMED_FIELDS = 10
 """Large fields that are timed, each decoded and segmented in turn."""
 YARDSTICK_FIELDS = 3
 """Of these, the fields on which plain k-means is timed too; it takes seconds."""
+BOXED_SETS = {"bccd": "BCCD", "raabin": "Raabin"}
+"""Sets with boxes, by their folders, and what they are called."""
+BOX_GOALS = {"BCCD": (0.97, 0.95)}
+"""Recall and precision to be reached."""
 LARGE_FIELD = 5_000_000
 """Pixels from which a field counts as large."""
 
@@ -56,6 +59,7 @@ class ScoreRow:
         objects: how many cells it rests on; for masks as many as images.
         goal: what it should reach at least, or for ``at_most`` at most; None where it is only reported.
         at_most: whether smaller is better.
+        way: which segmentation, where several are compared.
     """
 
     measure: str
@@ -67,6 +71,7 @@ class ScoreRow:
     objects: int
     goal: float | None = None
     at_most: bool = False
+    way: str = ""
 
     @property
     def reached(self) -> bool | None:
@@ -87,27 +92,34 @@ class SegmentationScores:
         return {"rows": [{**asdict(row), "reached": row.reached} for row in self.rows]}
 
 
-def evaluate_segmentation(data_root: Path) -> SegmentationScores:
+def evaluate_segmentation(
+    data_root: Path, segmenter_of: Callable[[str], Segmenter] = lambda _: segment, way: str = ""
+) -> SegmentationScores:
     """Score the segmentation on every reference set that lies under a folder.
 
     Args:
-        data_root: with any of ``allidb1``, ``allidb2``, ``segmentation_wbc`` and ``bccd``.
+        data_root: with any of ``allidb1``, ``allidb2``, ``segmentation_wbc``, ``bccd`` and ``raabin``.
+        segmenter_of: what is judged on a laboratory, by the laboratory's name in
+            `edge_all_export.outlines.known_cells.LABORATORIES`: one that never saw it, where laboratories are left out.
+        way: what it is called in the rows.
 
     Raises:
         InputNotFoundError: none of them is there.
     """
-    parts: dict[str, Callable[[Path], list[ScoreRow]]] = {
+    parts: dict[str, Callable[[Path, Callable[[str], Segmenter]], list[ScoreRow]]] = {
         "allidb2": _score_allidb2,
         "segmentation_wbc": _score_segmentation_wbc,
         "allidb1": _score_allidb1,
-        "bccd": _score_bccd,
+        "bccd": _score_boxes,
+        "raabin": _score_boxes,
     }
     present = [name for name in parts if (data_root / name).is_dir()]
     if not present:
         raise InputNotFoundError(
             f"{data_root} holds none of {', '.join(parts)}.", "Point --data at the folder above the data sets."
         )
-    return SegmentationScores(tuple(row for name in present for row in parts[name](data_root / name)))
+    rows = [row for name in present for row in parts[name](data_root / name, segmenter_of)]
+    return SegmentationScores(tuple(replace(row, way=way) for row in rows))
 
 
 def dice(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
@@ -119,7 +131,7 @@ def dice(found: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
 def match_boxes(found: Sequence[BoundingBox], truth: Sequence[BoundingBox]) -> int:
     """How many boxes pair off one to one with an intersection over union of at least one half, the best pairs first."""
     pairs = sorted(
-        ((_iou(one, other), i, j) for i, one in enumerate(found) for j, other in enumerate(truth)), reverse=True
+        ((box_overlap(one, other), i, j) for i, one in enumerate(found) for j, other in enumerate(truth)), reverse=True
     )
     used_found: set[int] = set()
     used_truth: set[int] = set()
@@ -130,16 +142,9 @@ def match_boxes(found: Sequence[BoundingBox], truth: Sequence[BoundingBox]) -> i
     return len(used_found)
 
 
-def _iou(one: BoundingBox, other: BoundingBox) -> float:
-    width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
-    height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
-    common = max(0, width) * max(0, height)
-    return common / (one[2] * one[3] + other[2] * other[3] - common)
-
-
-def _score_allidb2(folder: Path) -> list[ScoreRow]:
+def _score_allidb2(folder: Path, segmenter_of: Callable[[str], Segmenter]) -> list[ScoreRow]:
     """Nuclei of the central cells. Only the nucleus that the mask is about counts; the masks leave neighbours out."""
-    scores = []
+    scores, find = [], segmenter_of("allidb")
     for image in sorted((folder / "crops").glob("*.tif")):
         mask_file = folder / "nucleus_masks" / image.name
         if not mask_file.is_file():
@@ -147,17 +152,17 @@ def _score_allidb2(folder: Path) -> list[ScoreRow]:
         pixels = read_image(image)
         truth = read_image(mask_file)[..., 0] < NUCLEUS // 2
         if truth.shape == pixels.shape[:2]:
-            scores.append(dice(_overlapping(segment(pixels), truth, nuclei=True), truth))
+            scores.append(dice(_overlapping(find(pixels), truth, nuclei=True), truth))
     return [_mean("nucleus Dice", "ALL-IDB2", scores, goal=0.95)]
 
 
-def _score_segmentation_wbc(folder: Path) -> list[ScoreRow]:
+def _score_segmentation_wbc(folder: Path, segmenter_of: Callable[[str], Segmenter]) -> list[ScoreRow]:
     rows = []
     for number, cell_goal in ((1, 0.96), (2, 0.85)):
-        nuclei, cells = [], []
+        nuclei, cells, find = [], [], segmenter_of(f"segmentation_wbc {number}")
         for image in sorted((folder / f"dataset{number}").glob("*.bmp")):
             levels = read_image(image.with_suffix(".png"))[..., 0]
-            found = segment(read_image(image))
+            found = find(read_image(image))
             nuclei.append(dice(_overlapping(found, levels == NUCLEUS, nuclei=True), levels == NUCLEUS))
             whole = levels >= CYTOPLASM
             cells.append(dice(_overlapping(found, whole, nuclei=False), whole))
@@ -175,18 +180,18 @@ def _overlapping(found: Segmentation, truth: NDArray[np.bool_], *, nuclei: bool)
     return mask
 
 
-def _score_allidb1(folder: Path) -> list[ScoreRow]:
+def _score_allidb1(folder: Path, segmenter_of: Callable[[str], Segmenter]) -> list[ScoreRow]:
     points: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
     with (folder / "points.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             points[row["field"]].append((int(row["x"]), int(row["y"]), row["label"]))
-    own, blasts, unmarked = [], [], []
+    own, blasts, unmarked, find = [], [], [], segmenter_of("allidb")
     timings: list[tuple[float, float]] = []
     yardstick: list[float] = []
     for image in sorted((folder / "fields").glob("*.jpg")):
         content = image.read_bytes()
         decode_ms, pixels = _timed(lambda content=content: read_image(content))  # type: ignore[misc]
-        segment_ms, found = _timed(lambda pixels=pixels: segment(pixels))  # type: ignore[misc]
+        segment_ms, found = _timed(lambda pixels=pixels: find(pixels))  # type: ignore[misc]
         if pixels.shape[0] * pixels.shape[1] >= LARGE_FIELD and len(timings) < TIMED_FIELDS:
             timings.append((decode_ms, segment_ms))
             if len(yardstick) < YARDSTICK_FIELDS:
@@ -223,20 +228,19 @@ def _plain_kmeans(pixels: NDArray[np.uint8]) -> None:
     cv2.kmeans(lab, 3, np.empty((len(lab), 1), np.int32), stop, 1, cv2.KMEANS_PP_CENTERS)
 
 
-def _score_bccd(folder: Path) -> list[ScoreRow]:
+def _score_boxes(folder: Path, segmenter_of: Callable[[str], Segmenter]) -> list[ScoreRow]:
+    """White cells of a set with boxes; the folder has the laboratory's name."""
     matched, in_truth, in_found = [], [], []
-    for image in sorted((folder / "images").iterdir()):
-        annotation = folder / "annotations" / f"{image.stem}.xml"
-        if not annotation.is_file():
-            continue
-        truth = list(_white_cells(annotation))
-        found = [cell.bbox for cell in _candidates(segment(read_image(image)))]
+    find, name = segmenter_of(folder.name), BOXED_SETS[folder.name]
+    for image, truth in white_cell_boxes(folder):
+        found = [cell.bbox for cell in _candidates(find(read_image(image)))]
         matched.append(match_boxes(found, truth))
         in_truth.append(len(truth))
         in_found.append(len(found))
+    goals = BOX_GOALS.get(name, (None, None))
     return [
-        _share("white cells found, IoU 0.5 (recall)", "BCCD", matched, in_truth, goal=0.97),
-        _share("candidates that are white cells (precision)", "BCCD", matched, in_found, goal=0.95),
+        _share("white cells found, IoU 0.5 (recall)", name, matched, in_truth, goal=goals[0]),
+        _share("candidates that are white cells (precision)", name, matched, in_found, goal=goals[1]),
     ]
 
 
@@ -244,19 +248,26 @@ def _candidates(found: Segmentation) -> tuple[Cell, ...]:
     return tuple(cell for cell in found.cells if cell.kind == "candidate")
 
 
-def _white_cells(annotation: Path) -> Iterator[BoundingBox]:
-    for item in ET.parse(annotation).getroot().iter("object"):  # noqa: S314 - the user's own reference data
-        if item.findtext("name") == "WBC":
-            left, top, right, bottom = (
-                int(float(item.findtext(f"bndbox/{side}", "0"))) for side in ("xmin", "ymin", "xmax", "ymax")
-            )
-            yield left, top, right - left, bottom - top
-
-
 def _timed(call: Callable[[], Result]) -> tuple[float, Result]:
     started = time.perf_counter()
     result = call()
     return (time.perf_counter() - started) * 1e3, result
+
+
+def score_row(
+    measure: str, dataset: str, above: Sequence[float], below: Sequence[float], objects: int, way: str
+) -> ScoreRow:
+    """A figure that is a sum over images divided by another one, with its interval, and without a goal.
+
+    Args:
+        measure: as of `ScoreRow`.
+        dataset: as of `ScoreRow`.
+        above: what is summed up, for each image.
+        below: what it is divided by, for each image.
+        objects: as of `ScoreRow`.
+        way: as of `ScoreRow`.
+    """
+    return replace(_row(measure, dataset, above, below, objects, None, at_most=False), way=way)
 
 
 def _mean(

@@ -28,11 +28,20 @@ from edge_all.segmentation.colour_clustering import (
     squared_distance,
 )
 from edge_all.segmentation.outline_windows import scaled_view, window_around
-from edge_all.segmentation.shapes import disc, fill_holes
+from edge_all.segmentation.shapes import disc, fill_holes, likeness_to_ellipse
 from edge_all.segmentation.whole_cells import GROUND
 from edge_all_export.datasets.boxes import box_overlap, white_cell_boxes
 
-__all__ = ["LABORATORIES", "PATCH", "PATCH_RED_CELL", "KnownCell", "KnownCells", "read_known_cells"]
+__all__ = [
+    "FOLDERS",
+    "JUDGED_LABORATORIES",
+    "LABORATORIES",
+    "PATCH",
+    "PATCH_RED_CELL",
+    "KnownCell",
+    "KnownCells",
+    "read_known_cells",
+]
 
 PATCH_RED_CELL = 12.0
 """Radius of a red cell in the pictures that are kept: half as much again as the network sees."""
@@ -135,22 +144,6 @@ class _Field:
 def touches_edge(mask: Mask) -> bool:
     """Whether a mask reaches the edge of its picture."""
     return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
-
-
-def likeness_to_ellipse(mask: Mask) -> float:
-    """Intersection over union of a mask and the ellipse that has its area and second moments."""
-    moments = cv2.moments(mask)
-    area = moments["m00"]
-    if area == 0:
-        return 0.0
-    covariance = np.array([[moments["mu20"], moments["mu11"]], [moments["mu11"], moments["mu02"]]]) / area
-    shape = np.linalg.inv(covariance + 1e-6 * np.eye(2))
-    rows, columns = np.mgrid[: mask.shape[0], : mask.shape[1]]
-    x, y = columns - moments["m10"] / area, rows - moments["m01"] / area
-    # Of an ellipse, the second moment along an axis is a quarter of the square of that half-axis.
-    ellipse = shape[0, 0] * x * x + 2 * shape[0, 1] * x * y + shape[1, 1] * y * y <= 4
-    common = np.count_nonzero(ellipse & (mask > 0))
-    return common / (np.count_nonzero(ellipse) + area - common)
 
 
 def read_known_cells(
@@ -265,6 +258,8 @@ LABORATORIES: dict[str, Callable[[Path, str, float], _Known]] = {
     "munich": _single_cells,
 }
 """How the cells of each laboratory are known."""
+JUDGED_LABORATORIES = ("segmentation_wbc 1", "segmentation_wbc 2", "allidb", "bccd", "raabin")
+"""Those with a truth that a segmentation can be judged by."""
 FOLDERS = {
     "segmentation_wbc 1": "segmentation_wbc",
     "segmentation_wbc 2": "segmentation_wbc",

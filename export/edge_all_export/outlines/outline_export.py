@@ -22,7 +22,7 @@ def write_onnx(network: keras.Model, target: Path) -> None:
     """Write the network with the input ``window`` and the output ``cell``.
 
     Args:
-        network: from `edge_all_export.outlines.network.build_outline_network`.
+        network: from `edge_all_export.outlines.unet.build_outline_network`.
         target: the file.
     """
     signature = [tf.TensorSpec((None, WINDOW, WINDOW, CHANNELS), tf.uint8, name="window")]

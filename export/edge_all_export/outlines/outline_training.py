@@ -24,8 +24,8 @@ from edge_all.results import INTENDED_USE
 from edge_all.segmentation.outline_windows import CHANNELS, RED_CELL_PIXELS, WINDOW
 from edge_all_export.outlines.composing import Composer
 from edge_all_export.outlines.known_cells import LABORATORIES, KnownCells, read_known_cells
-from edge_all_export.outlines.network import build_outline_network, outline_loss
-from edge_all_export.outlines.writing import write_onnx
+from edge_all_export.outlines.outline_export import write_onnx
+from edge_all_export.outlines.unet import build_outline_network, outline_loss
 from edge_all_export.run_folder import TrainingRunFolder, write_json
 
 __all__ = ["CARD_FILE", "ONNX_FILE", "OutlineEpoch", "OutlineRecipe", "train_outlines"]

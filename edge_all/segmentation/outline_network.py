@@ -1,0 +1,109 @@
+"""The network of outlines on ONNX Runtime: one small file with its card, embedded or out of a training run.
+
+It runs on the CPU alone: 0.5 ms a window there, less than another device takes to be handed them.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, ModelNotFoundError
+from edge_all.segmentation.colour_clustering import FloatArray
+from edge_all.segmentation.outline_windows import CHANNELS, RED_CELL_PIXELS, WINDOW
+from edge_all.session.installation import import_onnxruntime
+from edge_all.session.network_structure import structure_problem
+
+__all__ = ["OUTLINE_CARD", "OUTLINE_SCHEMA", "OpenedOutlines", "embedded_outlines", "open_outlines"]
+
+OUTLINE_CARD = "card.json"
+OUTLINE_SCHEMA = 1
+"""Raised whenever an older runtime could misread a newer card."""
+BATCH = 8
+"""Windows that are computed at once, the last ones padded, so that a window's answer never depends on the others."""
+_LOG_ERRORS_ONLY = 3
+
+
+class OpenedOutlines:
+    """Implements `edge_all.segmentation.learned_outlines.OutlineNetwork`; may be shared between threads.
+
+    Attributes:
+        sha256: of the network's file, by which it is known.
+    """
+
+    def __init__(self, session: Any, sha256: str) -> None:  # noqa: ANN401  ONNX Runtime carries no types
+        self._session = session
+        self.sha256 = sha256
+
+    def __call__(self, windows: NDArray[np.uint8], /) -> FloatArray:
+        """Probabilities ``float32 [n, WINDOW, WINDOW]`` for windows ``uint8 [n, WINDOW, WINDOW, CHANNELS]``."""
+        count = len(windows)
+        padded = np.zeros((-(-count // BATCH) * BATCH, WINDOW, WINDOW, CHANNELS), np.uint8)
+        padded[:count] = windows
+        answers = [
+            self._session.run(["cell"], {"window": padded[first : first + BATCH]})[0]
+            for first in range(0, len(padded), BATCH)
+        ]
+        return np.concatenate(answers)[:count] if answers else np.zeros((0, WINDOW, WINDOW), np.float32)
+
+
+def open_outlines(folder: Path) -> OpenedOutlines:
+    """Open a network of outlines whose every byte is the one that its card describes.
+
+    Args:
+        folder: with ``card.json`` and the file that it names, as ``edge-all train-outlines`` writes them.
+
+    Raises:
+        ModelNotFoundError: no card, or no such file.
+        ModelIntegrityError: the file has another hash than the card says, or the card is damaged.
+        ModelIncompatibleError: windows of another kind, or a network that asks for what none may.
+        OnnxRuntimeMissingError, OnnxRuntimeConflictError: what is installed cannot run any network.
+    """
+    try:
+        card = json.loads((folder / OUTLINE_CARD).read_bytes())
+        name, sha256 = Path(card["file"]).name, str(card["sha256"])
+        kind = card["schema"], card["kind"], card["window"], card["red_cell_pixels"]
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise ModelNotFoundError(
+            f"There is no network of outlines in {folder} ({error.strerror or error}).",
+            "Name the folder of a run of `edge-all train-outlines`; where the embedded one is gone, install edge-all "
+            "again.",
+        ) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelIntegrityError(f"The card in {folder} is damaged.", "Train or install the network again.") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ModelIntegrityError(f"{folder / name} is not the file that its card describes.", "Install it again.")
+    problem = structure_problem(content)
+    if problem is None and kind != (OUTLINE_SCHEMA, "outlines", WINDOW, RED_CELL_PIXELS):
+        problem = "it was trained on windows of another kind"
+    if problem is not None:
+        raise ModelIncompatibleError(
+            f"{folder / name} is not a network of outlines for this version: {problem}.",
+            "Train it anew with `edge-all train-outlines`.",
+        )
+    onnxruntime = import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _LOG_ERRORS_ONLY
+    # Fields are prepared on several threads, each of which runs the network by itself.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    return OpenedOutlines(
+        onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0), sha256
+    )
+
+
+@functools.cache
+def embedded_outlines() -> OpenedOutlines:
+    """The network that is embedded in edge-all, opened once a process.
+
+    Raises:
+        ModelError, RuntimeSetupError: as for `open_outlines`.
+    """
+    return open_outlines(Path(__file__).resolve().parent.parent / "models" / "outlines")

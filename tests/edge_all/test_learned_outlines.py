@@ -1,0 +1,159 @@
+"""What colour cannot decide is decided by a network, and nothing else is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, ModelNotFoundError
+from edge_all.segmentation.groups import OutlinedGroup
+from edge_all.segmentation.learned_outlines import learned_cells
+from edge_all.segmentation.outline_network import open_outlines
+from edge_all.segmentation.outline_windows import CHANNELS, RED_CELL_PIXELS, WINDOW, scaled_view, window_around
+from edge_all.segmentation.shapes import likeness_to_ellipse
+
+RED_RADIUS = 20.0
+HEIGHT, WIDTH = 160, 240
+PICTURE = np.full((HEIGHT, WIDTH, 3), 235, np.uint8)
+
+
+def discs(*places: tuple[int, int, int]) -> NDArray[np.uint8]:
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8)
+    for x, y, radius in places:
+        cv2.circle(mask, (x, y), radius, 1, -1)
+    return mask
+
+
+def group_of(nuclei: NDArray[np.uint8], whole: NDArray[np.uint8]) -> OutlinedGroup:
+    return OutlinedGroup(0, 0, np.zeros((*nuclei.shape, 3), np.float32), nuclei, whole, 100.0)
+
+
+class DiscAroundTheSeed:
+    """Answers with a disc of so many red-cell radii in the middle of the window."""
+
+    def __init__(self, radius: float) -> None:
+        self.windows: list[NDArray[np.uint8]] = []
+        offsets = np.arange(WINDOW) - WINDOW // 2
+        disc = offsets[:, None] ** 2 + offsets[None, :] ** 2 <= (radius * RED_CELL_PIXELS) ** 2
+        self.answer = disc.astype(np.float32)
+
+    def __call__(self, windows: NDArray[np.uint8], /) -> NDArray[np.float32]:
+        self.windows.extend(windows)
+        return np.repeat(self.answer[None], len(windows), axis=0)
+
+
+TWO_NUCLEI = discs((70, 80, 24), (130, 80, 24))
+LEAKING = cv2.dilate(TWO_NUCLEI, np.ones((31, 31), np.uint8)).astype(np.uint8)
+
+
+def test_parts_that_do_not_claim_one_another_are_two_cells_with_a_border_between_them() -> None:
+    network = DiscAroundTheSeed(1.5)
+    (found,) = learned_cells([group_of(TWO_NUCLEI, LEAKING)], PICTURE, RED_RADIUS, network)
+    assert found.count == 2
+    assert found.nuclei[80, 70] != found.nuclei[80, 130]
+    # Each cell is the disc that the network claims for it, not what colour let it grow to.
+    for x in (70, 130):
+        area = np.count_nonzero(found.cells == found.nuclei[80, x])
+        assert area == pytest.approx(np.pi * 30**2, rel=0.06)
+    assert len(network.windows) == 2
+
+
+def test_parts_that_claim_one_another_are_one_cell() -> None:
+    (found,) = learned_cells([group_of(TWO_NUCLEI, LEAKING)], PICTURE, RED_RADIUS, DiscAroundTheSeed(4.5))
+    assert found.count == 1
+    assert (found.nuclei > 0).sum() == TWO_NUCLEI.sum()
+
+
+def test_a_single_nucleus_whose_cell_is_an_ellipse_is_not_asked_about() -> None:
+    network = DiscAroundTheSeed(1.0)
+    nucleus, whole = discs((100, 80, 24)), discs((100, 80, 34))
+    (found,) = learned_cells([group_of(nucleus, whole)], PICTURE, RED_RADIUS, network)
+    assert network.windows == []
+    assert (found.cells == whole).all()
+
+
+def test_an_outline_that_leaks_is_asked_about_and_cut_back() -> None:
+    nucleus = discs((100, 80, 24))
+    leaking = discs((100, 80, 30), (150, 80, 20), (190, 80, 20))
+    assert likeness_to_ellipse(leaking) < 0.9
+    (found,) = learned_cells([group_of(nucleus, leaking)], PICTURE, RED_RADIUS, DiscAroundTheSeed(1.5))
+    assert found.cells[80, 150] == 0
+    assert found.cells[80, 125] == 1
+
+
+def test_a_nucleus_that_the_network_does_not_know_keeps_the_outline_of_its_colours() -> None:
+    nucleus, leaking = discs((100, 80, 24)), discs((100, 80, 30), (150, 80, 20))
+    (found,) = learned_cells([group_of(nucleus, leaking)], PICTURE, RED_RADIUS, DiscAroundTheSeed(0.2))
+    assert ((found.cells > 0) == (leaking > 0)).all()
+
+
+def test_a_window_shows_the_seed_in_its_middle_at_the_size_of_red_cells() -> None:
+    network = DiscAroundTheSeed(1.5)
+    picture = PICTURE.copy()
+    picture[TWO_NUCLEI > 0] = (80, 20, 120)
+    learned_cells([group_of(TWO_NUCLEI, LEAKING)], picture, RED_RADIUS, network)
+    for window in network.windows:
+        assert window.shape == (WINDOW, WINDOW, CHANNELS)
+        assert window[WINDOW // 2, WINDOW // 2].tolist() == [80, 20, 120, 255]
+        seed = np.count_nonzero(window[..., 3])
+        assert seed == pytest.approx(np.pi * (24 / RED_RADIUS * RED_CELL_PIXELS) ** 2, rel=0.1)
+
+
+def test_beyond_the_picture_lies_glass() -> None:
+    view, scale = scaled_view(np.zeros((100, 100, 3), np.uint8), 10.0)
+    assert scale == pytest.approx(0.8)
+    window = window_around(view, 0, 0)
+    assert (window[: WINDOW // 2] == 235).all()
+    assert (window[WINDOW // 2 :, WINDOW // 2 :] == 0).all()
+
+
+def test_an_ellipse_is_like_itself_however_it_lies_and_two_discs_are_not() -> None:
+    lying = np.zeros((200, 200), np.uint8)
+    cv2.ellipse(lying, (100, 100), (70, 40), 33, 0, 360, 1, -1)
+    assert likeness_to_ellipse(lying) > 0.97
+    assert likeness_to_ellipse(discs((70, 80, 24), (130, 80, 24))) < 0.8
+    assert likeness_to_ellipse(np.zeros((5, 5), np.uint8)) == 0.0
+
+
+def package(folder: Path, **changes: object) -> Path:
+    (folder / "outline.onnx").write_bytes(b"no network")
+    card = {
+        "schema": 1,
+        "kind": "outlines",
+        "file": "outline.onnx",
+        "sha256": "f1a5e8a0bc3bd3a4ff1f0c3a1e1e8e8e",
+        "window": WINDOW,
+        "red_cell_pixels": RED_CELL_PIXELS,
+    }
+    (folder / "card.json").write_text(json.dumps(card | changes))
+    return folder
+
+
+def test_a_folder_without_a_network_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match=str(tmp_path)):
+        open_outlines(tmp_path)
+
+
+def test_a_network_that_was_changed_is_not_opened(tmp_path: Path) -> None:
+    with pytest.raises(ModelIntegrityError, match="not the file"):
+        open_outlines(package(tmp_path))
+
+
+def test_a_card_that_is_damaged_is_told(tmp_path: Path) -> None:
+    package(tmp_path)
+    (tmp_path / "card.json").write_text("{")
+    with pytest.raises(ModelIntegrityError, match="damaged"):
+        open_outlines(tmp_path)
+
+
+def test_a_network_of_other_windows_is_refused(tmp_path: Path) -> None:
+    import hashlib
+
+    sha256 = hashlib.sha256(b"no network").hexdigest()
+    with pytest.raises(ModelIncompatibleError, match="another kind"):
+        open_outlines(package(tmp_path, sha256=sha256, window=96))
