@@ -14,9 +14,10 @@ from edge_all.api.field_pictures import PicturesFromImage
 from edge_all.classification.classifier import Classifier, load_classifier
 from edge_all.errors import EdgeAllError, SourcesEndedError, UsageError
 from edge_all.imaging.sources import HeldImage, ImageLike, NamedImage, ReadableImage, hold_image, is_one_image
-from edge_all.results import FieldResult, FieldSummary, ModelIdentity, ProviderReport, SlideResult
+from edge_all.results import FieldResult, FieldSummary, ModelIdentity, ProviderReport, SegmentationWay, SlideResult
 from edge_all.screening.field_screening import ScreenedField, judge_prepared, prepare_field, screen_fields
 from edge_all.screening.single_cells import CropResult, classify_crops, judge_crops, prepare_crop
+from edge_all.segmentation import checked_segmentation
 from edge_all.slides.verdict import judge_slide
 
 __all__ = ["OnError", "Screener", "Source"]
@@ -39,6 +40,7 @@ class Screener:
 
     Attributes:
         classifier: crops in, judgements out; with the model's card.
+        segmentation: what decides where a cell ends.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Screener:
         variant: str | None = None,
         device: str = "auto",
         threads: int | None = None,
+        segmentation: SegmentationWay = "learned",
     ) -> None:
         """Load a model.
 
@@ -57,21 +60,24 @@ class Screener:
             device: ``auto``, ``cpu``, ``cuda``, ``tensorrt``, ``openvino``, ``directml`` or ``coreml``. A device that
                 is named is obtained or is an error; ``auto`` may measure, once on a machine, which is fastest.
             threads: that compute the network; as many as the process has cores where None.
+            segmentation: what decides where a cell ends: ``learned`` for the network that is embedded for it,
+                ``colour`` for colours and necks alone.
 
         Raises:
-            UsageError: no such variant or device, or an argument of another kind.
+            UsageError: no such variant, device or segmentation, or an argument of another kind.
             ModelError: no such package, or one that is not what its card says.
             RuntimeSetupError: what is installed cannot do what was asked.
         """
         require_screener_arguments(model, device, threads)
         name = None if model is None else os.fspath(model)
+        self.segmentation = checked_segmentation(segmentation)
         self.classifier = load_classifier(name, variant=variant, device=device, threads=threads)
 
     @classmethod
     def of(cls, classifier: Classifier) -> Screener:
         """A screener around a classifier that is open already."""
         screener = cls.__new__(cls)
-        screener.classifier = classifier
+        screener.classifier, screener.segmentation = classifier, "learned"
         return screener
 
     @property
@@ -107,7 +113,9 @@ class Screener:
         """
         require_pixel_size(microns_per_pixel)
         image = _hold_one(source, slide, "screen_many")
-        prepared = prepare_field(image, self.classifier.spec, microns_per_pixel=microns_per_pixel)
+        prepared = prepare_field(
+            image, self.classifier.spec, microns_per_pixel=microns_per_pixel, outlines=self.segmentation
+        )
         if prepared.failure is not None:
             raise prepared.failure
         (screened,) = judge_prepared([prepared], self.classifier)
@@ -152,7 +160,12 @@ class Screener:
         self, sources: Iterable[Source], on_error: OnError, slide: str | None, microns_per_pixel: float | None
     ) -> Generator[FieldResult, None, None]:
         held: deque[HeldImage] = deque()
-        screened = screen_fields(_holding(sources, slide, held), self.classifier, microns_per_pixel=microns_per_pixel)
+        screened = screen_fields(
+            _holding(sources, slide, held),
+            self.classifier,
+            microns_per_pixel=microns_per_pixel,
+            outlines=self.segmentation,
+        )
         with closing(screened):
             for field in screened:
                 yield self._taken(field, held.popleft(), on_error)
@@ -163,7 +176,7 @@ class Screener:
         return self._with_pictures(field.result, image)
 
     def _with_pictures(self, result: FieldResult, image: HeldImage) -> FieldResult:
-        return replace(result, pictures=PicturesFromImage(image, self.classifier.spec))
+        return replace(result, pictures=PicturesFromImage(image, self.classifier.spec, self.segmentation))
 
     def screen_with_pictures(
         self, sources: Iterable[ReadableImage], *, microns_per_pixel: float | None = None, activations: bool = False
@@ -185,7 +198,13 @@ class Screener:
             ModelError: the network failed.
         """
         require_pixel_size(microns_per_pixel)
-        return screen_fields(sources, self.classifier, microns_per_pixel=microns_per_pixel, activations=activations)
+        return screen_fields(
+            sources,
+            self.classifier,
+            microns_per_pixel=microns_per_pixel,
+            activations=activations,
+            outlines=self.segmentation,
+        )
 
     @overload
     def classify(self, source: Source) -> CropResult: ...  # type: ignore[overload-overlap]  # a str is iterable, too
@@ -210,14 +229,14 @@ class Screener:
         if not is_one_image(source) and isinstance(source, Iterable):
             _refuse_unless_many(source, on_error)
             return self._classify_many(cast("Iterable[Source]", source), on_error)
-        prepared = prepare_crop(hold_image(source), self.classifier.spec)
+        prepared = prepare_crop(hold_image(source), self.classifier.spec, self.segmentation)
         if prepared.failure is not None:
             raise prepared.failure
         (judged,) = judge_crops([prepared], self.classifier)
         return judged.result
 
     def _classify_many(self, sources: Iterable[Source], on_error: OnError) -> Generator[CropResult, None, None]:
-        judged = classify_crops(_holding(sources, None, None), self.classifier)
+        judged = classify_crops(_holding(sources, None, None), self.classifier, self.segmentation)
         with closing(judged):
             for crop in judged:
                 if crop.failure is not None and on_error == "raise":

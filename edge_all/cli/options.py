@@ -33,6 +33,14 @@ DeviceOption = Annotated[
 ThreadsOption = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads of the network; all usable cores where left out.")
 ]
+SegmentationOption = Annotated[
+    str,
+    typer.Option(
+        "--segmentation",
+        help="What decides where a cell ends: learned for the network that is embedded for it, colour for colours and "
+        "necks alone.",
+    ),
+]
 StationOption = Annotated[
     Path | None,
     typer.Option("--station", help="Folder in which the station keeps what it knows; the user's own where left out."),
@@ -54,6 +62,7 @@ OPTION_NAMES = {
     "model": "--model",
     "out": "-o",
     "resume": "--resume",
+    "segmentation": "--segmentation",
     "sha256": "--sha256",
     "variant": "--variant",
 }

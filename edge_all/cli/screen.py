@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
-from edge_all.cli.options import DeviceOption, ModelOption, PixelSizeOption, ThreadsOption, VariantOption
+from edge_all.cli.options import (
+    DeviceOption,
+    ModelOption,
+    PixelSizeOption,
+    SegmentationOption,
+    ThreadsOption,
+    VariantOption,
+)
 from edge_all.cli.process import lean_process
 
 if TYPE_CHECKING:
@@ -35,6 +42,7 @@ def screen(
         str | None, typer.Option(help="Take all images as one slide of this name; one slide per folder where left out.")
     ] = None,
     microns_per_pixel: PixelSizeOption = None,
+    segmentation: SegmentationOption = "learned",
     activation_maps: Annotated[
         bool,
         typer.Option("--activation-maps", help="Show beside each cell where the network saw what speaks for ALL."),
@@ -69,9 +77,10 @@ def screen(
     from edge_all.api.screener import Screener
     from edge_all.files.run_folder import RunFolder
     from edge_all.runs.screening_run import screen_to_folder, warm_up
+    from edge_all.segmentation import checked_segmentation
 
     warm_up()
-    screener = Screener(model, variant, device, threads)
+    screener = Screener(model, variant, device, threads, checked_segmentation(segmentation))
     try:
         with field_progress(len(sources), quiet=as_json) as on_field:
             summary = screen_to_folder(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
-from edge_all.cli.options import PixelSizeOption
+from edge_all.cli.options import PixelSizeOption, SegmentationOption
 from edge_all.cli.process import lean_process
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def segment(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Images, folders of images, or globs.")],
     out: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; made if need be.")],
     microns_per_pixel: PixelSizeOption = None,
+    segmentation: SegmentationOption = "learned",
     as_json: JsonOption = False,
 ) -> None:
     """Find the white cells, and write them as label images and crops; nothing is classified.
@@ -41,9 +42,15 @@ def segment(
     say_what_is_left_out(sources)
     from edge_all.files.run_folder import FIELDS_FILE
     from edge_all.runs.segmentation_run import segment_to_folder
+    from edge_all.segmentation import checked_segmentation
+
+    way = checked_segmentation(segmentation)
 
     # Without outlines: those of a thousand fields do not fit into memory.
-    fields = [field.summary() for field in segment_to_folder(sources, out, microns_per_pixel=microns_per_pixel)]
+    fields = [
+        field.summary()
+        for field in segment_to_folder(sources, out, microns_per_pixel=microns_per_pixel, segmentation=way)
+    ]
     if as_json:
         print_json([_record(field) for field in fields])
     else:

@@ -20,7 +20,7 @@ from typing import Any, Self
 from edge_all import __version__
 from edge_all.errors import InputError, OutputError
 from edge_all.files.atomic import output_error, write_atomically
-from edge_all.results import ModelIdentity
+from edge_all.results import ModelIdentity, SegmentationWay
 
 __all__ = ["RECORD_FILE", "BegunImage", "Conditions", "RunRecord", "RunRecordWriter", "read_record"]
 
@@ -41,11 +41,19 @@ class Conditions:
         model: which network judges, with the hash of its card, in which the thresholds stand.
         microns_per_pixel: as the user gave it.
         edge_all: the version that found and judged the cells.
+        segmentation: what decided where a cell ends.
     """
 
     model: ModelIdentity
     microns_per_pixel: float | None
     edge_all: str = __version__
+    segmentation: SegmentationWay = "learned"
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Conditions:
+        """The inverse of `dataclasses.asdict`; before there was another one, colour decided all."""
+        segmentation: SegmentationWay = "learned" if record.get("segmentation") == "learned" else "colour"
+        return cls(ModelIdentity(**record["model"]), record["microns_per_pixel"], record["edge_all"], segmentation)
 
     def refuse_others(self, earlier: Conditions, out: Path | str) -> None:
         """Hold a run that is gone on with to the conditions under which it was begun.
@@ -69,6 +77,9 @@ class Conditions:
         elif earlier.edge_all != self.edge_all:
             problem = f"edge-all {earlier.edge_all}, not with {self.edge_all}, which may find other cells"
             remedy = "Choose another output folder."
+        elif earlier.segmentation != self.segmentation:
+            problem = f"the segmentation {earlier.segmentation}, not with {self.segmentation}"
+            remedy = "Go on with that segmentation, or choose another output folder."
         else:
             return
         raise OutputError(f"The run in {out} was made with {problem}.", remedy, settings=("out",))
@@ -154,7 +165,7 @@ def read_record(out: Path) -> RunRecord | None:
         raise InputError(f"Cannot read {path}: {error.strerror or error}.", "Check its permissions.") from error
     try:
         first = json.loads(lines[0])
-        conditions = Conditions(ModelIdentity(**first["model"]), first["microns_per_pixel"], first["edge_all"])
+        conditions = Conditions.from_json(first)
         images: dict[str, BegunImage] = {}
         under_way: set[str] = set()
         set_aside: set[str] = set()

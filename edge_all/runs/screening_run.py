@@ -28,7 +28,7 @@ from edge_all.outputs.jsonl import FieldsWriter, each_field, keep_fields
 from edge_all.outputs.overlay import load_font
 from edge_all.outputs.parquet import require_parquet
 from edge_all.outputs.run_summary import RunSummary
-from edge_all.results import FieldResult, FieldSummary
+from edge_all.results import FieldResult, FieldSummary, SegmentationWay
 from edge_all.runs.run_record import RECORD_FILE, BegunImage, Conditions, RunRecord, RunRecordWriter, read_record
 from edge_all.runs.suspects import images_that_kill
 from edge_all.screening.field_screening import ScreenedField
@@ -103,7 +103,7 @@ def screen_to_folder(
     # Whether what lies there may be gone on with depends on what it is.
     with claimed_folder(out, marker=FIELDS_FILE, resume=True):
         settled = SettledSlides(screener.classifier.thresholds if stop_when_settled else None)
-        conditions = Conditions(screener.model, microns_per_pixel)
+        conditions = Conditions(screener.model, microns_per_pixel, segmentation=screener.segmentation)
         record = read_record(out) if (out / FIELDS_FILE).exists() else None
         results = _earlier_results(out, conditions, record, sources, settled, resume=resume, on_notice=on_notice)
         for result in results.values():
@@ -114,7 +114,7 @@ def screen_to_folder(
             [*results, *(source.image for source in remaining)],
             kept=None if record is None else {begun.image: begun.stem for begun in record.images.values()},
         )
-        killers = _killers(remaining, record, microns_per_pixel)
+        killers = _killers(remaining, record, microns_per_pixel, screener.segmentation)
         with (
             FieldsWriter(folder.fields) as fields_file,
             RunRecordWriter(out, conditions, anew=record is None) as record_file,
@@ -233,12 +233,17 @@ def _changed(
     }
 
 
-def _killers(remaining: Sequence[ImageSource], record: RunRecord | None, microns_per_pixel: float | None) -> set[str]:
+def _killers(
+    remaining: Sequence[ImageSource],
+    record: RunRecord | None,
+    microns_per_pixel: float | None,
+    segmentation: SegmentationWay,
+) -> set[str]:
     """Images that were under way when an earlier process was killed, and of which another one dies, too."""
     if record is None:
         return set()
     suspects = {source.image: (source.path, source.page) for source in remaining if source.image in record.suspects}
-    return images_that_kill(suspects, microns_per_pixel) if suspects else set()
+    return images_that_kill(suspects, microns_per_pixel, segmentation) if suspects else set()
 
 
 def _set_aside(source: ImageSource) -> FieldResult:

@@ -14,7 +14,7 @@ from edge_all.outputs.jsonl import FieldsWriter
 from edge_all.outputs.label_images import write_label_images
 from edge_all.outputs.pictures import write_png
 from edge_all.preprocessing import crop_window
-from edge_all.results import FieldResult
+from edge_all.results import FieldResult, SegmentationWay
 
 __all__ = ["CROP_FACTOR", "segment_to_folder"]
 
@@ -23,7 +23,11 @@ CROP_FACTOR = 2.0
 
 
 def segment_to_folder(
-    sources: Sequence[ImageSource], out: Path, *, microns_per_pixel: float | None = None
+    sources: Sequence[ImageSource],
+    out: Path,
+    *,
+    microns_per_pixel: float | None = None,
+    segmentation: SegmentationWay = "learned",
 ) -> Iterator[FieldResult]:
     """Segment images one by one, writing label images, crops of the candidates and ``fields.jsonl``.
 
@@ -33,6 +37,7 @@ def segment_to_folder(
         sources: the images.
         out: the folder.
         microns_per_pixel: physical size of a pixel, where it is known.
+        segmentation: as for `edge_all.segment`.
 
     Yields:
         The result of each image as soon as it is on disk; no cell has a probability.
@@ -44,14 +49,16 @@ def segment_to_folder(
     folder = RunFolder.for_images(out, (source.image for source in sources))
     with claimed_folder(out, marker=FIELDS_FILE, resume=False), FieldsWriter(folder.fields) as fields_file:
         for source in sources:
-            result = _segment_one(source, folder, microns_per_pixel)
+            result = _segment_one(source, folder, microns_per_pixel, segmentation)
             fields_file.write(result)
             yield result
 
 
-def _segment_one(source: ImageSource, folder: RunFolder, microns_per_pixel: float | None) -> FieldResult:
+def _segment_one(
+    source: ImageSource, folder: RunFolder, microns_per_pixel: float | None, segmentation: SegmentationWay
+) -> FieldResult:
     try:
-        field = segment_field(source, microns_per_pixel=microns_per_pixel)
+        field = segment_field(source, microns_per_pixel=microns_per_pixel, segmentation=segmentation)
     except InputError as error:
         return FieldResult(source.image, source.slide, "error", error=str(error))
     write_label_images(folder, source.image, field.segmentation)

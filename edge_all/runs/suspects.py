@@ -13,6 +13,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from edge_all.results import SegmentationWay
+
 __all__ = ["Page", "images_that_kill"]
 
 Page = tuple[Path, int | None]
@@ -22,26 +24,29 @@ SECONDS_AN_IMAGE = 300
 """An image of 200 megapixels takes half a minute on two cores."""
 
 
-def images_that_kill(suspects: Mapping[str, Page], microns_per_pixel: float | None) -> set[str]:
+def images_that_kill(
+    suspects: Mapping[str, Page], microns_per_pixel: float | None, segmentation: SegmentationWay = "learned"
+) -> set[str]:
     """Those of some images of which a process of its own dies, or does not come to an end.
 
     Args:
         suspects: file and page by the name of the image.
         microns_per_pixel: as for the run.
+        segmentation: as for the run.
     """
     left = list(suspects)
     guilty: set[str] = set()
     while left:
-        through = _try([suspects[image] for image in left], microns_per_pixel)
+        through = _try([suspects[image] for image in left], microns_per_pixel, segmentation)
         if through < len(left):
             guilty.add(left[through])
         left = left[through + 1 :]
     return guilty
 
 
-def _try(files: Sequence[Page], microns_per_pixel: float | None) -> int:
+def _try(files: Sequence[Page], microns_per_pixel: float | None, segmentation: SegmentationWay) -> int:
     """How many of the files a process got through before it died."""
-    request = json.dumps([microns_per_pixel, [(os.fspath(file), page) for file, page in files]])
+    request = json.dumps([microns_per_pixel, segmentation, [(os.fspath(file), page) for file, page in files]])
     try:
         # Our own interpreter and module, no shell.
         done = subprocess.run(
@@ -68,12 +73,12 @@ def _main() -> None:
     from edge_all.imaging import read_image
     from edge_all.segmentation import segment
 
-    microns_per_pixel, files = json.load(sys.stdin)
+    microns_per_pixel, segmentation, files = json.load(sys.stdin)
     sys.stdout.write("begun\n")
     sys.stdout.flush()
     for number, (file, page) in enumerate(files):
         try:
-            segment(read_image(Path(file), page=page), microns_per_pixel=microns_per_pixel)
+            segment(read_image(Path(file), page=page), microns_per_pixel=microns_per_pixel, outlines=segmentation)
         except EdgeAllError:
             pass  # the run itself says what is wrong with it
         except Exception as error:  # noqa: BLE001 - likewise; only the end of the process counts here

@@ -23,7 +23,7 @@ from edge_all.imaging import DecodedImage
 from edge_all.imaging.display import CELL_SIDE
 from edge_all.imaging.sources import ReadableImage
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
-from edge_all.results import Cell, FieldResult, RgbImage
+from edge_all.results import Cell, FieldResult, RgbImage, SegmentationWay
 from edge_all.screening.rounds import prepared_in_rounds
 from edge_all.screening.seen_field import see_field
 from edge_all.session import available_cores
@@ -89,6 +89,7 @@ def screen_fields(
     *,
     microns_per_pixel: float | None = None,
     activations: bool = False,
+    outlines: SegmentationWay = "learned",
 ) -> Generator[ScreenedField, None, None]:
     """Judge fields one after the other, in their order, each as soon as it has arrived.
 
@@ -99,10 +100,11 @@ def screen_fields(
         classifier: judges the cells.
         microns_per_pixel: physical size of a pixel, where it is known.
         activations: whether class activation maps are wanted too.
+        outlines: as for `edge_all.segmentation.segment`.
     """
 
     def prepare(source: ReadableImage) -> PreparedField:
-        return prepare_field(source, classifier.spec, microns_per_pixel=microns_per_pixel)
+        return prepare_field(source, classifier.spec, microns_per_pixel=microns_per_pixel, outlines=outlines)
 
     def is_full(fields: Sequence[PreparedField]) -> bool:
         return sum(len(field.crops) for field in fields) >= CELLS_PER_ROUND or len(fields) >= FIELDS_PER_ROUND
@@ -116,16 +118,20 @@ def screen_fields(
 
 
 def prepare_field(
-    source: ReadableImage, spec: PreprocessingSpec, *, microns_per_pixel: float | None = None
+    source: ReadableImage,
+    spec: PreprocessingSpec,
+    *,
+    microns_per_pixel: float | None = None,
+    outlines: SegmentationWay = "learned",
 ) -> PreparedField:
-    """Decode, assess, segment and cut one field; everything but the network.
+    """Decode, assess, segment and cut one field; everything but the classifier.
 
     Errors become the field's status: a bad image, and also a fault of ours that one image brings out.
     """
     no_crops: RgbImage = np.empty((0, spec.input_size, spec.input_size, 3), np.uint8)
     failed = FieldResult(source.image, source.slide, "error")
     try:
-        return _prepare(source, spec, no_crops, microns_per_pixel)
+        return _prepare(source, spec, no_crops, microns_per_pixel, outlines)
     except EdgeAllError as error:
         failure = error
     except Exception as error:  # noqa: BLE001 - one image must not end a run of thousands
@@ -134,14 +140,18 @@ def prepare_field(
 
 
 def _prepare(
-    source: ReadableImage, spec: PreprocessingSpec, no_crops: RgbImage, microns_per_pixel: float | None
+    source: ReadableImage,
+    spec: PreprocessingSpec,
+    no_crops: RgbImage,
+    microns_per_pixel: float | None,
+    outlines: SegmentationWay,
 ) -> PreparedField:
     watch = _Stopwatch()
     opened = source.opened()
     with _one_at_a_time if opened.working_bytes > LARGE_BYTES else nullcontext():
         image = opened.decode()
         watch.lap("decode")
-        return _prepare_decoded(source, image, watch, spec, no_crops, microns_per_pixel)
+        return _prepare_decoded(source, image, watch, spec, no_crops, microns_per_pixel, outlines)
 
 
 def _prepare_decoded(
@@ -151,6 +161,7 @@ def _prepare_decoded(
     spec: PreprocessingSpec,
     no_crops: RgbImage,
     microns_per_pixel: float | None,
+    outlines: SegmentationWay,
 ) -> PreparedField:
     seen = see_field(source.image, source.slide, image, microns_per_pixel)
     watch.lap("quality")
@@ -160,7 +171,7 @@ def _prepare_decoded(
         return PreparedField(
             dataclasses.replace(result, status="unusable", error=reasons), seen.picture, no_crops, no_crops
         )
-    segmentation, result = seen.segment()
+    segmentation, result = seen.segment(outlines)
     result = dataclasses.replace(result, timings_ms=watch.laps)
     watch.lap("segmentation")
     if result.status != "ok":

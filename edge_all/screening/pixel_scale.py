@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edge_all.imaging import DecodedImage
 from edge_all.imaging.shrinking import Shrinking
-from edge_all.results import FieldResult, RgbImage, Segmentation
+from edge_all.results import FieldResult, RgbImage, Segmentation, SegmentationWay
 from edge_all.segmentation import doubts, segment
 from edge_all.segmentation.doubts import CHANNELS_SWAPPED, channels_are_swapped
 from edge_all.specimen import Specimen
@@ -50,7 +50,7 @@ def pixel_scale(image: DecodedImage, given: float | None) -> PixelScale:
 
 
 def segment_at_scale(
-    pixels: RgbImage, sizes: Shrinking, specimen: Specimen, field: FieldResult
+    pixels: RgbImage, sizes: Shrinking, specimen: Specimen, field: FieldResult, outlines: SegmentationWay
 ) -> tuple[Segmentation, FieldResult]:
     """Segment a field with its pixel size, or without where the file's own cannot be right.
 
@@ -62,15 +62,18 @@ def segment_at_scale(
         sizes: of the same pixels.
         specimen: what of them shows the specimen.
         field: what is known of it so far.
+        outlines: as for `edge_all.segmentation.segment`.
 
     Returns:
         The segmentation, and the field with its cells and the size that was used.
     """
-    found = segment(pixels, microns_per_pixel=field.microns_per_pixel, sizes=sizes, specimen=specimen)
+    found = segment(
+        pixels, microns_per_pixel=field.microns_per_pixel, sizes=sizes, specimen=specimen, outlines=outlines
+    )
     result = with_doubts(field, found)
     if field.microns_per_pixel_from in (None, GIVEN) or result.candidates or not found.cells:
         return found, result
-    without = segment(pixels, sizes=sizes, specimen=specimen)
+    without = segment(pixels, sizes=sizes, specimen=specimen, outlines=outlines)
     other = with_doubts(dataclasses.replace(field, microns_per_pixel=None, microns_per_pixel_from=None), without)
     if not other.candidates or other.quality is None:
         return found, result

@@ -10,7 +10,7 @@ from edge_all.imaging.display import whole_reduction
 from edge_all.imaging.fingerprints import fingerprint, to_text
 from edge_all.imaging.shrinking import Shrinking
 from edge_all.quality import assess_quality
-from edge_all.results import FieldResult, RgbImage, Segmentation
+from edge_all.results import FieldResult, RgbImage, Segmentation, SegmentationWay
 from edge_all.screening.pixel_scale import pixel_scale, segment_at_scale
 from edge_all.segmentation.cut_out import put_on_glass
 from edge_all.specimen import Specimen, find_specimen
@@ -34,13 +34,16 @@ class SeenField:
     _sizes: Shrinking
     _specimen: Specimen
 
-    def segment(self) -> tuple[Segmentation, FieldResult]:
+    def segment(self, outlines: SegmentationWay) -> tuple[Segmentation, FieldResult]:
         """Look for its cells, see `segment_at_scale`.
+
+        Args:
+            outlines: as for `edge_all.segmentation.segment`.
 
         Returns:
             The segmentation, and the result with its cells and the size of a pixel that was used.
         """
-        return segment_at_scale(self.pixels, self._sizes, self._specimen, self.result)
+        return segment_at_scale(self.pixels, self._sizes, self._specimen, self.result, outlines)
 
 
 def see_field(name: str, slide: str, image: DecodedImage, microns_per_pixel: float | None) -> SeenField:

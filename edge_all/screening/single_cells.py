@@ -19,7 +19,7 @@ from edge_all.errors import EdgeAllError, internal_error
 from edge_all.imaging.sources import ReadableImage
 from edge_all.preprocessing import PreprocessingSpec, crop_cell
 from edge_all.quality import assess_quality
-from edge_all.results import Cell, CellLabel, RgbImage, Segmentation
+from edge_all.results import Cell, CellLabel, RgbImage, Segmentation, SegmentationWay
 from edge_all.screening.rounds import prepared_in_rounds
 from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
@@ -99,14 +99,21 @@ class PreparedCrop:
     failure: EdgeAllError | None = None
 
 
-def classify_crops(sources: Iterable[ReadableImage], classifier: Classifier) -> Generator[ClassifiedCrop, None, None]:
+def classify_crops(
+    sources: Iterable[ReadableImage], classifier: Classifier, outlines: SegmentationWay = "learned"
+) -> Generator[ClassifiedCrop, None, None]:
     """Judge single-cell images, in their order, each as soon as it has arrived.
 
     One that cannot be judged yields a result that says so.
+
+    Args:
+        sources: the images.
+        classifier: judges the cells.
+        outlines: as for `edge_all.segmentation.segment`.
     """
 
     def prepare(source: ReadableImage) -> PreparedCrop:
-        return prepare_crop(source, classifier.spec)
+        return prepare_crop(source, classifier.spec, outlines)
 
     def is_full(crops: Sequence[PreparedCrop]) -> bool:
         return len(crops) >= CROPS_PER_ROUND
@@ -131,13 +138,13 @@ def central_cell(segmentation: Segmentation) -> Cell | None:
     return nearest if nearest is not None and distance(nearest) < min(width, height) / 4 else None
 
 
-def prepare_crop(source: ReadableImage, spec: PreprocessingSpec) -> PreparedCrop:
-    """Decode, assess and segment one image, and cut out the cell in its middle; everything but the network.
+def prepare_crop(source: ReadableImage, spec: PreprocessingSpec, outlines: SegmentationWay = "learned") -> PreparedCrop:
+    """Decode, assess and segment one image, and cut out the cell in its middle; everything but the classifier.
 
     Errors become the result's status.
     """
     try:
-        return _prepare(source, spec)
+        return _prepare(source, spec, outlines)
     except EdgeAllError as error:
         failure = error
     except Exception as error:  # noqa: BLE001 - one image must not end a run of thousands
@@ -145,13 +152,13 @@ def prepare_crop(source: ReadableImage, spec: PreprocessingSpec) -> PreparedCrop
     return PreparedCrop(CropResult(source.image, "error", error=str(failure)), None, failure)
 
 
-def _prepare(source: ReadableImage, spec: PreprocessingSpec) -> PreparedCrop:
+def _prepare(source: ReadableImage, spec: PreprocessingSpec, outlines: SegmentationWay) -> PreparedCrop:
     laid = put_on_glass(source.opened().decode().pixels)
     pixels = laid.pixels
     quality = assess_quality(laid.smear)
     if not quality.usable:
         return PreparedCrop(CropResult(source.image, "unusable", error=" ".join(quality.reasons)))
-    segmentation = segment(pixels)
+    segmentation = segment(pixels, outlines=outlines)
     if channels_are_swapped(segmentation):
         return PreparedCrop(CropResult(source.image, "unusable", error=CHANNELS_SWAPPED))
     cell = central_cell(segmentation)

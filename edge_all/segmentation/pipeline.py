@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import get_args
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.errors import UsageError
 from edge_all.imaging.shrinking import Shrinking, shrink
 from edge_all.results import Point, RgbImage, Segmentation, SegmentationWay
 from edge_all.segmentation.colour_clustering import (
@@ -31,7 +33,9 @@ from edge_all.segmentation.shapes import around, depth_inside, disc, extents_of,
 from edge_all.segmentation.whole_cells import REACH, RedCells, red_cell_colour
 from edge_all.specimen import Specimen, find_specimen
 
-__all__ = ["segment"]
+__all__ = ["checked_segmentation", "segment"]
+
+SEGMENTATION_WAYS: tuple[SegmentationWay, ...] = get_args(SegmentationWay)
 
 WORK_PIXELS = 1_500_000
 """Outlines are found at this size, or the next whole fraction below it: a 5-megapixel field at half its size."""
@@ -65,7 +69,7 @@ def segment(
     microns_per_pixel: float | None = None,
     sizes: Shrinking | None = None,
     specimen: Specimen | None = None,
-    outlines: SegmentationWay | OutlineNetwork = "colour",
+    outlines: SegmentationWay | OutlineNetwork = "learned",
 ) -> Segmentation:
     """Find the white cells of one field.
 
@@ -117,6 +121,20 @@ def segment(
         for cell in segmentation.cells
     )
     return dataclasses.replace(segmentation, cells=cells, red_cell_radius=red_radius, red_cell_error=error)
+
+
+def checked_segmentation(way: str) -> SegmentationWay:
+    """A way to segment by its name.
+
+    Raises:
+        UsageError: there is no such way.
+    """
+    for known in SEGMENTATION_WAYS:
+        if way == known:
+            return known
+    raise UsageError(
+        f"There is no segmentation {way!r}.", f"Choose {' or '.join(SEGMENTATION_WAYS)}.", settings=("segmentation",)
+    )
 
 
 def network_of(outlines: SegmentationWay | OutlineNetwork) -> OutlineNetwork | None:

@@ -20,7 +20,7 @@ from edge_all.errors import OutputError
 from edge_all.files.naming import safe_stem
 from edge_all.outputs.json_text import json_text
 from edge_all.outputs.jsonl import field_line
-from edge_all.results import FieldResult, ModelIdentity, SlideResult
+from edge_all.results import FieldResult, SlideResult
 from edge_all.runs.run_record import Conditions
 from edge_all.slide_archive.addresses import ResultsFolder
 from edge_all.slide_archive.manifest import ArchiveSlide
@@ -101,7 +101,7 @@ def read_slide(folder: ResultsFolder, slide: ArchiveSlide, conditions: Condition
         record = json.loads(head)
         found = JudgedSlide(
             ArchiveSlide.from_json(record),
-            _conditions(record["conditions"]),
+            Conditions.from_json(record["conditions"]),
             _slide_result(record["result"]),
             tuple(record["pictures"]),
             tuple(FieldResult.from_json(json.loads(line)) for line in lines),
@@ -123,7 +123,7 @@ def read_conditions(folder: ResultsFolder) -> Conditions | None:
     if content is None:
         return None
     try:
-        return _conditions(json.loads(content))
+        return Conditions.from_json(json.loads(content))
     except (ValueError, KeyError, TypeError) as error:
         raise OutputError(
             f"{CONDITIONS_FILE} in the output folder is damaged ({error}).", "Choose another folder.", settings=("out",)
@@ -149,10 +149,6 @@ def claim_conditions(folder: ResultsFolder, conditions: Conditions, address: str
         earlier = read_conditions(folder)
     if earlier is not None:
         conditions.refuse_others(earlier, address)
-
-
-def _conditions(record: dict[str, Any]) -> Conditions:
-    return Conditions(ModelIdentity(**record["model"]), record["microns_per_pixel"], record["edge_all"])
 
 
 def _slide_result(record: dict[str, Any]) -> SlideResult:

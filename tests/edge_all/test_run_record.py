@@ -174,7 +174,7 @@ def test_an_image_that_kills_is_set_aside_and_named(
     assert subprocess.run(arguments, check=False).returncode == -signal.SIGKILL
     asked: list[set[str]] = []
 
-    def kills(suspects: dict[str, Path], _: float | None) -> set[str]:
+    def kills(suspects: dict[str, Path], _: float | None, _segmentation: str) -> set[str]:
         asked.append({Path(image).name for image in suspects})
         return {image for image in suspects if "field1" in image}
 

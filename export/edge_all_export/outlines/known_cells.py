@@ -38,6 +38,7 @@ __all__ = [
     "LABORATORIES",
     "PATCH",
     "PATCH_RED_CELL",
+    "SOURCES",
     "KnownCell",
     "KnownCells",
     "read_known_cells",
@@ -258,6 +259,16 @@ LABORATORIES: dict[str, Callable[[Path, str, float], _Known]] = {
     "munich": _single_cells,
 }
 """How the cells of each laboratory are known."""
+SOURCES = {
+    "segmentation_wbc 1": "Zheng et al., Micron 107 (2018), data set 1; Jiangxi Tecom",
+    "segmentation_wbc 2": "Zheng et al., Micron 107 (2018), data set 2; CellaVision blog",
+    "allidb": "ALL-IDB1: Labati, Piuri, Scotti, ICIP 2011; other points: Genovese et al., ICASSPW 2023",
+    "bccd": "BCCD, MIT licence",
+    "raabin": "Raabin-WBC: Kouzehkanan et al. 2022, by way of TXL-PBC, MIT licence",
+    "pbc": "PBC: Acevedo et al. 2020, CC BY 4.0",
+    "munich": "Matek et al. 2019, TCIA, CC BY 3.0",
+}
+"""Whom to cite for each laboratory's cells, as the card of a network does."""
 JUDGED_LABORATORIES = ("segmentation_wbc 1", "segmentation_wbc 2", "allidb", "bccd", "raabin")
 """Those with a truth that a segmentation can be judged by."""
 FOLDERS = {

@@ -23,7 +23,7 @@ from edge_all.files.folder_claim import claimed_folder
 from edge_all.results import INTENDED_USE
 from edge_all.segmentation.outline_windows import CHANNELS, RED_CELL_PIXELS, WINDOW
 from edge_all_export.outlines.composing import Composer
-from edge_all_export.outlines.known_cells import LABORATORIES, KnownCells, read_known_cells
+from edge_all_export.outlines.known_cells import LABORATORIES, SOURCES, KnownCells, read_known_cells
 from edge_all_export.outlines.outline_export import write_onnx
 from edge_all_export.outlines.unet import build_outline_network, outline_loss
 from edge_all_export.run_folder import TrainingRunFolder, write_json
@@ -245,7 +245,12 @@ def _write_package(
     write_onnx(network, target)
     overlaps = [overlap_of(network, one) for one in judged]
     counts = {
-        name: {"white cells": len(known.of(name).white), "red cells": len(known.of(name).red)} for name in LABORATORIES
+        name: {
+            "white cells": len(known.of(name).white),
+            "red cells": len(known.of(name).red),
+            "source": SOURCES[name],
+        }
+        for name in LABORATORIES
     }
     card: dict[str, Any] = {
         "schema": 1,
