@@ -30,6 +30,8 @@ ONE_CELL = 0.5
 """Probability, that a part's nucleus belongs to the cell of the other, from which two parts are one cell."""
 INSIDE = 0.5
 """Probability from which a pixel belongs to a cell."""
+UNSURE = 0.25
+"""Probabilities so near to `INSIDE` are counted for how wide the rim is in which the outline could lie."""
 RECOGNISED = 0.5
 """Mean probability over a cell's own nucleus below which the network does not know it, and its colours decide."""
 
@@ -85,32 +87,40 @@ class AskedGroup:
             return cls(group, labels, ())
         return cls(group, labels, seeds_of(group, labels, count, scale))
 
-    def numbered(self, claims: list[FloatArray]) -> NumberedCells:
+    def numbered(self, claims: list[FloatArray], red_radius: float) -> NumberedCells:
         """The cells by what the network says, or by colour where it was not asked."""
         if not claims:
-            return NumberedCells(self.labels, self.group.whole.astype(np.int32), 1)
-        return numbered_by(self.group, self.labels, len(claims), np.array(claims, np.float32))
+            return NumberedCells(self.labels, self.group.whole.astype(np.int32), 1, (0.0,))
+        return numbered_by(self.group, self.labels, np.array(claims, np.float32), red_radius)
 
 
 def learned_cells(
-    groups: Sequence[OutlinedGroup], balanced: RgbImage, red_radius: float, network: OutlineNetwork
+    groups: Sequence[OutlinedGroup],
+    work: RgbImage,
+    balance: NDArray[np.uint8],
+    red_radius: float,
+    network: OutlineNetwork,
 ) -> list[NumberedCells]:
     """Number the cells of all groups of a field; the network runs once.
 
     Args:
         groups: nuclei and what colour takes for their cells.
-        balanced: ``uint8 [height, width, 3]`` RGB, the working image with its ground at one grey.
+        work: ``uint8 [height, width, 3]`` RGB, the working image.
+        balance: table for `cv2.LUT` that puts its ground at one grey.
         red_radius: radius of a red cell in it.
         network: of outlines.
     """
-    view, scale = scaled_view(balanced, red_radius)
+    view, scale = scaled_view(work, balance, red_radius)
     asked = [AskedGroup.of(group, red_radius, scale) for group in groups]
     windows = np.empty((sum(len(one.seeds) for one in asked), WINDOW, WINDOW, CHANNELS), np.uint8)
     for window, seed in zip(windows, (seed for one in asked for seed in one.seeds), strict=True):
         window[..., :3] = window_around(view, seed.x, seed.y)
         window[..., 3] = seed_disc(seed.radius)
     claims = iter(network(windows) if len(windows) else ())
-    return [one.numbered([in_group(next(claims), seed, one.group, scale) for seed in one.seeds]) for one in asked]
+    return [
+        one.numbered([in_group(next(claims), seed, one.group, scale) for seed in one.seeds], red_radius)
+        for one in asked
+    ]
 
 
 def seeds_of(group: OutlinedGroup, labels: NDArray[np.int32], count: int, scale: float) -> tuple[Seed, ...]:
@@ -135,44 +145,54 @@ def in_group(claim: FloatArray, seed: Seed, group: OutlinedGroup, scale: float) 
     return np.asarray(cv2.warpAffine(claim, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.float32)
 
 
-def numbered_by(group: OutlinedGroup, labels: NDArray[np.int32], count: int, claims: FloatArray) -> NumberedCells:
+def numbered_by(
+    group: OutlinedGroup, labels: NDArray[np.int32], claims: FloatArray, red_radius: float
+) -> NumberedCells:
     """Join the parts of a group that are one cell, and give each pixel to the cell that claims it most.
 
     Args:
         group: the group.
         labels: ``int32 [height, width]``, the parts of its nuclei from 1.
-        count: of them.
-        claims: ``float32 [count, height, width]``, the probability of each pixel to belong to the cell of each part.
+        claims: ``float32 [parts, height, width]``, the probability of each pixel to belong to the cell of each part.
+        red_radius: radius of a red cell.
     """
-    owner, areas = joined(labels, count, claims)
-    cells = int(owner.max())
+    owner, areas = joined(labels, claims)
+    count = int(owner.max())
     nuclei = np.concatenate([[0], owner]).astype(np.int32).take(labels)
-    of_cell = np.zeros((cells, *labels.shape), np.float32)
-    for part in range(count):
+    of_cell = np.zeros((count, *labels.shape), np.float32)
+    for part, claim in enumerate(claims):
         share = areas[part] / areas[owner == owner[part]].sum()
-        of_cell[owner[part] - 1] += share * claims[part]
-    nearest = nearest_part(nuclei, group.whole)
-    for index in range(cells):
-        own = nuclei == index + 1
-        if own.any() and float(of_cell[index][own].mean()) < RECOGNISED:
+        of_cell[owner[part] - 1] += share * claim
+    known = [bool(claim[nuclei == number].mean() >= RECOGNISED) for number, claim in enumerate(of_cell, start=1)]
+    if not all(known):
+        nearest = nearest_part(nuclei, group.whole)
+        for index in np.flatnonzero(np.logical_not(known)):
             of_cell[index] = np.where(nearest == index + 1, np.float32(INSIDE + 0.01), np.float32(0))
-    best = of_cell.argmax(axis=0)
-    numbers = np.where(of_cell.max(axis=0) > INSIDE, best + 1, 0).astype(np.int32)
-    numbers[nuclei > 0] = nuclei[nuclei > 0]
-    for number in range(1, cells + 1):
-        mask = np.where(numbers == number, np.uint8(1), np.uint8(0))
-        fill_holes(mask, float(mask.sum()))
+    best = of_cell.argmax(axis=0).astype(np.int32)
+    numbers = np.where(of_cell.max(axis=0) > INSIDE, best + 1, np.int32(0))
+    np.copyto(numbers, nuclei, where=nuclei > 0)
+    unsure = []
+    for number in range(1, count + 1):
+        mask = (numbers == number).view(np.uint8)
+        area = float(np.count_nonzero(mask))
+        fill_holes(mask, area)
         numbers[(mask > 0) & (numbers == 0)] = number
-    return NumberedCells(nuclei, numbers, cells)
+        rim = (best == number - 1) & (np.abs(of_cell[number - 1] - INSIDE) < UNSURE)
+        width = np.count_nonzero(rim) / (2 * np.sqrt(np.pi * max(1.0, area)))
+        unsure.append(float(width / red_radius) if known[number - 1] else np.inf)
+    return NumberedCells(nuclei, numbers, count, tuple(unsure))
 
 
-def joined(labels: NDArray[np.int32], count: int, claims: FloatArray) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+def joined(labels: NDArray[np.int32], claims: FloatArray) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Which parts are one cell, by average linkage.
 
     Returns:
         ``int32 [count]`` the number of the cell of each part, from 1, and ``float64 [count]`` the area of each part.
     """
+    count = len(claims)
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:].astype(np.float64)
+    if count == 1:
+        return np.ones(1, np.int32), areas
     inside = labels > 0
     of_pixel = labels[inside]
     claimed = np.array(
@@ -181,7 +201,7 @@ def joined(labels: NDArray[np.int32], count: int, claims: FloatArray) -> tuple[N
     alike = (claimed + claimed.T) / 2
     np.fill_diagonal(alike, 0)
     weights, owner = areas.copy(), np.arange(count)
-    while count > 1 and alike.max() > ONE_CELL:
+    while alike.max() > ONE_CELL:
         keep, drop = divmod(int(alike.argmax()), count)
         both = (weights[keep] * alike[keep] + weights[drop] * alike[drop]) / max(1.0, weights[keep] + weights[drop])
         alike[keep], alike[:, keep] = both, both

@@ -28,6 +28,7 @@ class Found:
         nucleus, whole: ``uint8 [height, width]`` masks of the same window.
         left, top: corner of that window.
         hue: of the nucleus, see `pipeline.nucleus_hue`; None for specks.
+        unsure: see `separation.NumberedCells`; None where no network was asked.
     """
 
     nucleus: Mask
@@ -35,6 +36,7 @@ class Found:
     left: int
     top: int
     hue: float | None
+    unsure: float | None = None
 
 
 def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[int, int]) -> Segmentation:

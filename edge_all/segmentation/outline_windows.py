@@ -25,11 +25,14 @@ CHANNELS = 4
 """Red, green, blue, and the disc that says which cell is meant."""
 
 
-def scaled_view(balanced: RgbImage, red_radius: float, pixels: float = RED_CELL_PIXELS) -> tuple[RgbImage, float]:
-    """The picture at the size of the windows.
+def scaled_view(
+    picture: RgbImage, balance: NDArray[np.uint8], red_radius: float, pixels: float = RED_CELL_PIXELS
+) -> tuple[RgbImage, float]:
+    """A picture at the size of the windows, with its ground at `GROUND_LEVEL`.
 
     Args:
-        balanced: ``uint8 [height, width, 3]`` RGB whose ground is `GROUND_LEVEL`.
+        picture: ``uint8 [height, width, 3]`` RGB.
+        balance: table for `cv2.LUT`, see `colour_clustering.balance_table`.
         red_radius: radius of a red cell in it.
         pixels: radius that a red cell is to have.
 
@@ -37,10 +40,11 @@ def scaled_view(balanced: RgbImage, red_radius: float, pixels: float = RED_CELL_
         The picture, and by what lengths in the first are to be multiplied.
     """
     scale = pixels / red_radius
-    height, width = balanced.shape[:2]
+    height, width = picture.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cv2.resize(balanced, size, interpolation=interpolation).astype(np.uint8, copy=False), scale
+    scaled = cv2.resize(picture, size, interpolation=interpolation)
+    return cv2.LUT(scaled, balance).astype(np.uint8, copy=False), scale
 
 
 def window_around(view: NDArray[np.uint8], x: int, y: int, side: int = WINDOW) -> NDArray[np.uint8]:

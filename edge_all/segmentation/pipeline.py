@@ -302,8 +302,7 @@ def find_cells(
     if network is None:
         cells = [separate(one.nuclei, one.whole, measures.red_radius, one.depth_limit) for one in grown_groups]
     else:
-        balanced = np.asarray(cv2.LUT(work, model.balance), np.uint8)
-        cells = learned_cells(grown_groups, balanced, measures.red_radius, network)
+        cells = learned_cells(grown_groups, work, model.balance, measures.red_radius, network)
     for grown_group, own_cells in zip(grown_groups, cells, strict=True):
         found.extend(cells_of_group(grown_group, own_cells))
     return found

@@ -44,11 +44,14 @@ class NumberedCells:
     Attributes:
         nuclei, cells: ``int32 [height, width]`` each, the same number for the same cell, from 1; 0 where none is.
         count: of them.
+        unsure: of each, how wide the rim is in which its outline could lie, in red-cell radii; infinite where the
+            network does not know the cell, and empty where none was asked.
     """
 
     nuclei: NDArray[np.int32]
     cells: NDArray[np.int32]
     count: int
+    unsure: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)

@@ -21,6 +21,8 @@ RED_RADIUS = 20.0
 HEIGHT, WIDTH = 160, 240
 PICTURE = np.full((HEIGHT, WIDTH, 3), 235, np.uint8)
 
+UNCHANGED = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+
 
 def discs(*places: tuple[int, int, int]) -> NDArray[np.uint8]:
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
@@ -53,7 +55,7 @@ LEAKING = cv2.dilate(TWO_NUCLEI, np.ones((31, 31), np.uint8)).astype(np.uint8)
 
 def test_parts_that_do_not_claim_one_another_are_two_cells_with_a_border_between_them() -> None:
     network = DiscAroundTheSeed(1.5)
-    (found,) = learned_cells([group_of(TWO_NUCLEI, LEAKING)], PICTURE, RED_RADIUS, network)
+    (found,) = learned_cells([group_of(TWO_NUCLEI, LEAKING)], PICTURE, UNCHANGED, RED_RADIUS, network)
     assert found.count == 2
     assert found.nuclei[80, 70] != found.nuclei[80, 130]
     # Each cell is the disc that the network claims for it, not what colour let it grow to.
@@ -64,7 +66,7 @@ def test_parts_that_do_not_claim_one_another_are_two_cells_with_a_border_between
 
 
 def test_parts_that_claim_one_another_are_one_cell() -> None:
-    (found,) = learned_cells([group_of(TWO_NUCLEI, LEAKING)], PICTURE, RED_RADIUS, DiscAroundTheSeed(4.5))
+    (found,) = learned_cells([group_of(TWO_NUCLEI, LEAKING)], PICTURE, UNCHANGED, RED_RADIUS, DiscAroundTheSeed(4.5))
     assert found.count == 1
     assert (found.nuclei > 0).sum() == TWO_NUCLEI.sum()
 
@@ -72,7 +74,7 @@ def test_parts_that_claim_one_another_are_one_cell() -> None:
 def test_a_single_nucleus_whose_cell_is_an_ellipse_is_not_asked_about() -> None:
     network = DiscAroundTheSeed(1.0)
     nucleus, whole = discs((100, 80, 24)), discs((100, 80, 34))
-    (found,) = learned_cells([group_of(nucleus, whole)], PICTURE, RED_RADIUS, network)
+    (found,) = learned_cells([group_of(nucleus, whole)], PICTURE, UNCHANGED, RED_RADIUS, network)
     assert network.windows == []
     assert (found.cells == whole).all()
 
@@ -81,14 +83,14 @@ def test_an_outline_that_leaks_is_asked_about_and_cut_back() -> None:
     nucleus = discs((100, 80, 24))
     leaking = discs((100, 80, 30), (150, 80, 20), (190, 80, 20))
     assert likeness_to_ellipse(leaking) < 0.9
-    (found,) = learned_cells([group_of(nucleus, leaking)], PICTURE, RED_RADIUS, DiscAroundTheSeed(1.5))
+    (found,) = learned_cells([group_of(nucleus, leaking)], PICTURE, UNCHANGED, RED_RADIUS, DiscAroundTheSeed(1.5))
     assert found.cells[80, 150] == 0
     assert found.cells[80, 125] == 1
 
 
 def test_a_nucleus_that_the_network_does_not_know_keeps_the_outline_of_its_colours() -> None:
     nucleus, leaking = discs((100, 80, 24)), discs((100, 80, 30), (150, 80, 20))
-    (found,) = learned_cells([group_of(nucleus, leaking)], PICTURE, RED_RADIUS, DiscAroundTheSeed(0.2))
+    (found,) = learned_cells([group_of(nucleus, leaking)], PICTURE, UNCHANGED, RED_RADIUS, DiscAroundTheSeed(0.2))
     assert ((found.cells > 0) == (leaking > 0)).all()
 
 
@@ -96,7 +98,7 @@ def test_a_window_shows_the_seed_in_its_middle_at_the_size_of_red_cells() -> Non
     network = DiscAroundTheSeed(1.5)
     picture = PICTURE.copy()
     picture[TWO_NUCLEI > 0] = (80, 20, 120)
-    learned_cells([group_of(TWO_NUCLEI, LEAKING)], picture, RED_RADIUS, network)
+    learned_cells([group_of(TWO_NUCLEI, LEAKING)], picture, UNCHANGED, RED_RADIUS, network)
     for window in network.windows:
         assert window.shape == (WINDOW, WINDOW, CHANNELS)
         assert window[WINDOW // 2, WINDOW // 2].tolist() == [80, 20, 120, 255]
@@ -105,7 +107,7 @@ def test_a_window_shows_the_seed_in_its_middle_at_the_size_of_red_cells() -> Non
 
 
 def test_beyond_the_picture_lies_glass() -> None:
-    view, scale = scaled_view(np.zeros((100, 100, 3), np.uint8), 10.0)
+    view, scale = scaled_view(np.zeros((100, 100, 3), np.uint8), UNCHANGED, 10.0)
     assert scale == pytest.approx(0.8)
     window = window_around(view, 0, 0)
     assert (window[: WINDOW // 2] == 235).all()

@@ -183,11 +183,11 @@ _Known = Iterator[tuple[_Field, list[tuple[Mask, Mask]]]]
 def _seen(laboratory: str, image: Path, red_cell: float) -> _Field | None:
     """Segment an image; None where nothing says how large a red cell is."""
     pixels = read_image(image)
-    found = segment(pixels)
+    found = segment(pixels, outlines="colour")
     if found.red_cell_radius <= 0:
         return None
-    view, _ = scaled_view(pixels, found.red_cell_radius, red_cell)
-    view = np.asarray(cv2.LUT(view, balance_table(ground_colour(view))), np.uint8)
+    balance = balance_table(ground_colour(pixels))
+    view, _ = scaled_view(pixels, balance, found.red_cell_radius, red_cell)
     distance = squared_distance(lab_of(view).reshape(-1, 3), GROUND).reshape(view.shape[:2])
     stained = np.where(distance > STAINED**2, np.uint8(1), np.uint8(0))
     cells, nuclei = (_resized(labels, view) for labels in (found.cell_labels, found.nucleus_labels))
