@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge_all.results import RgbImage
 
 __all__ = [
+    "GROUND_LEVEL",
     "STAINED",
     "ColourModel",
     "FloatArray",

@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_all.segmentation.colour_clustering import GROUND_LEVEL
 from edge_all_export.crops.augmentation import MARGIN, AugmentationConfig, augment, colour_statistics
+from edge_all_export.training.configuration import TrainingConfig
 
 SIZE = 40
 OFF = AugmentationConfig(
     scale=0,
     shift=0,
+    intensity=0,
     stain=0,
     stain_shift=0,
     illumination=0,
@@ -98,3 +101,35 @@ def test_a_cell_that_is_cut_out_keeps_its_middle_and_loses_its_neighbours(cell: 
     border = np.concatenate([cut[0], cut[-1], cut[:, 0], cut[:, -1]])
     assert len(np.unique(border, axis=0)) == 1
     assert border[0].min() > 200, "glass, not the red cell's colour"
+
+
+def on_white(cell: np.ndarray) -> np.ndarray:
+    crop = cell.copy()
+    crop[(cell == (225, 215, 220)).all(axis=2)] = GROUND_LEVEL
+    return crop
+
+
+def test_a_deeper_stain_leaves_the_white_point_alone(cell: np.ndarray) -> None:
+    config = dataclasses.replace(OFF, intensity=0.8)
+    middles = []
+    for seed in range(12):
+        varied = augment(on_white(cell), SIZE, config, np.random.default_rng(seed), None, "glass")
+        assert np.abs(varied[0].astype(int) - GROUND_LEVEL).max() <= 1
+        middles.append(int(varied[SIZE // 2, SIZE // 2, 1]))
+    assert min(middles) < 25  # 40 as it is
+    assert max(middles) > 60
+
+
+def test_what_is_cut_out_of_a_crop_on_white_lies_on_white(cell: np.ndarray) -> None:
+    pale = cv2.circle(on_white(cell), (30, 30), 9, (205, 190, 225), 4).astype(np.uint8)
+    varied = augment(pale, SIZE, dataclasses.replace(OFF, cut_out=1), np.random.default_rng(0), None, "glass")
+    assert (varied[0] == GROUND_LEVEL).all()
+    assert varied[SIZE // 2, SIZE // 2, 1] < 120
+
+
+def test_a_run_from_before_there_was_a_white_point_is_read_as_it_was() -> None:
+    record = TrainingConfig().to_json()
+    del record["white_point"], record["augmentation"]["intensity"]
+    config = TrainingConfig.from_json(record)
+    assert (config.white_point, config.augmentation.intensity) == ("camera", 0.0)
+    assert config.spec.to_json()["version"] == 1

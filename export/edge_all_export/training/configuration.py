@@ -119,9 +119,9 @@ class TrainingConfig:
             UsageError: a key that this version does not know, or a value that makes no sense.
         """
         try:
-            # Runs from before there was a choice left the colours as they were.
+            # Runs from before there was a choice left the colours and the depth of the stain as they were.
             values = {"white_point": "camera", **record}
-            values["augmentation"] = AugmentationConfig(**values.get("augmentation", {}))
+            values["augmentation"] = AugmentationConfig(**{"intensity": 0.0, **values.get("augmentation", {})})
             return cls(**values)
         except TypeError as error:
             raise UsageError(
