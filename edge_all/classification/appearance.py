@@ -3,7 +3,8 @@
 The features of a network say little about a stain that it never saw: of 2,973 cells of a hospital that was not in the
 reference, 1 % lay outside of it, and the network was at chance on them. What a technician sees at once, the colour of
 the glass, of the red cells and of the nucleus and how sharp the picture is, tells laboratories apart. It is read off
-the crop that the network gets, so that it costs little and is the same for a field, a single cell and a training set.
+the crop that the network gets, so that it costs little, is the same for a field, a single cell and a training set, and
+a tint that the preprocessing takes away makes no stranger.
 """
 
 from __future__ import annotations
