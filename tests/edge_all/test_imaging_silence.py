@@ -6,6 +6,7 @@ import io
 import os
 import random
 import struct
+import tracemalloc
 import zlib
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_all.errors import ImageError
+from edge_all.errors import CorruptImageError, ImageError
 from edge_all.imaging import read_image
 from edge_all.rendering import SmearSpec, render_field
 
@@ -82,6 +83,33 @@ def test_a_damaged_image_is_read_or_refused_and_nothing_is_printed(
         else:
             assert pixels.dtype == np.uint8
     assert refused > 0, "no damage was seen"
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("damage", ["filter", "one row more", "one row less", "more than memory"])
+def test_a_png_that_is_sound_outside_and_not_inside_is_refused_in_silence(
+    picture: Image.Image, damage: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    width, height = picture.size
+    rows = bytearray(b"".join(b"\0" + picture.tobytes()[3 * width * row :][: 3 * width] for row in range(height)))
+    if damage == "filter":
+        rows[(3 * width + 1) * 7] = 9
+    elif damage == "one row more":
+        rows += rows[: 3 * width + 1]
+    elif damage == "one row less":
+        del rows[-(3 * width + 1) :]
+    else:
+        rows += bytes(200_000_000)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
+    data = b"".join(struct.pack(">I", len(body)) + kind + body + bytes(4) for kind, body in chunks)
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorruptImageError, match="has not the rows that its header names"):
+            read_image(checked_png(b"\x89PNG\r\n\x1a\n" + data))
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
     assert capfd.readouterr() == ("", "")
 
 

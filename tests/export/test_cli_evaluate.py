@@ -134,7 +134,7 @@ def test_a_model_on_normal_cells_reports_its_false_positives(
         card=SimpleNamespace(training={}),
         judge=lambda crops: tuple(Judgement(next(answers), "ALL", None) for _ in crops),
     )
-    monkeypatch.setattr("edge_all.classification.classifier.load_classifier", lambda *_, **__: classifier)
+    monkeypatch.setattr("edge_all.api.screener.load_classifier", lambda *_, **__: classifier)
     out = tmp_path / "out"
     result = run.invoke(app, ["evaluate", "model", "tiny", "--data", str(data), "--layout", "normal", "-o", str(out)])
     assert result.exit_code == 1, result.output  # one image could not be read

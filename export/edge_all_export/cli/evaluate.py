@@ -469,9 +469,9 @@ def _judge(
         display.advance("Judging cells", 0, len(samples))
         if run is not None:
             return judge_with_keras(Path(model), _spec_of(run), samples, on_cells)
-        from edge_all.classification.classifier import load_classifier
+        from edge_all.api.screener import Screener
 
-        classifier = load_classifier(model, variant=variant, device=device, threads=threads)
+        classifier = Screener(model, variant, device, threads).classifier
         return judge_with_classifier(classifier, samples, on_cells)
 
 
