@@ -17,8 +17,6 @@ __all__ = ["finished", "upright"]
 _BAND_PIXELS = 1_000_000
 """Pixels that are worked on at a time; what is needed in between takes up to 24 bytes each."""
 _CAMERA_BITS = (10, 12, 14)
-_DARK_SHARE = 4
-"""A picture that stays below this share of 16 bits is dark either way; above it, a low maximum is an exposure."""
 
 
 def finished(raster: Raster, conversion: Conversion | None, notes: list[str]) -> RgbImage:

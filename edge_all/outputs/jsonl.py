@@ -18,7 +18,7 @@ from edge_all.files.atomic import atomic_file, output_error
 from edge_all.outputs.json_text import json_text
 from edge_all.results import FieldResult
 
-__all__ = ["FieldsWriter", "each_field", "field_line", "keep_fields", "read_fields"]
+__all__ = ["FieldsWriter", "each_field", "field_line", "keep_fields"]
 
 
 class FieldsWriter:
@@ -125,15 +125,6 @@ def keep_fields(path: Path, images: Collection[str]) -> None:
         for result in each_field(path):
             if result.image in images:
                 file.write(field_line(result))
-
-
-def read_fields(path: Path) -> tuple[FieldResult, ...]:
-    """All that `each_field` yields.
-
-    Raises:
-        InputNotFoundError, InputError: as for `each_field`.
-    """
-    return tuple(each_field(path))
 
 
 def each_field(path: Path) -> Iterator[FieldResult]:

@@ -27,7 +27,7 @@ from edge_all.errors import (
     UsageError,
 )
 from edge_all.inputs import find_images
-from edge_all.outputs.jsonl import FieldsWriter, read_fields
+from edge_all.outputs.jsonl import FieldsWriter, each_field
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import FieldResult
 from edge_all.runs.segmentation_run import segment_to_folder
@@ -367,7 +367,7 @@ def test_pixels_are_no_part_of_what_is_written_or_pickled(
     assert np.array_equal(pickle.loads(pickle.dumps(of_path)).overlay(), of_path.overlay())  # noqa: S301 - our own
     with FieldsWriter(tmp_path / "fields.jsonl") as file:
         file.write(of_path)
-    (again,) = read_fields(tmp_path / "fields.jsonl")
+    (again,) = tuple(each_field(tmp_path / "fields.jsonl"))
     with pytest.raises(UsageError, match="no image at hand"):
         again.overlay()
     assert again._repr_html_() is None

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_all.errors import InputError, InputNotFoundError, OutputError
-from edge_all.outputs.jsonl import FieldsWriter, each_field, keep_fields, read_fields
+from edge_all.outputs.jsonl import FieldsWriter, each_field, keep_fields
 from edge_all.results import Cell, FieldResult, ModelIdentity, ProviderReport, Quality
 
 CELL = Cell(
@@ -53,7 +53,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     with FieldsWriter(path) as writer:
         writer.write(FIELD)
         writer.write(field("b.jpg"))
-    assert read_fields(path) == (FIELD, field("b.jpg"))
+    assert tuple(each_field(path)) == (FIELD, field("b.jpg"))
     assert json.loads(path.read_text().splitlines()[0])["cells"][0]["label"] == "ALL"
 
 
@@ -61,7 +61,7 @@ def test_each_field_is_on_disk_before_the_next_is_judged(tmp_path: Path) -> None
     path = tmp_path / "fields.jsonl"
     writer = FieldsWriter(path)
     writer.write(FIELD)
-    assert read_fields(path) == (FIELD,)
+    assert tuple(each_field(path)) == (FIELD,)
     writer.close()
 
 
@@ -74,11 +74,11 @@ def test_a_file_cut_anywhere_is_read_and_continued(tmp_path_factory: pytest.Temp
         writer.write(field("b.jpg"))
     whole = path.read_bytes()
     path.write_bytes(whole[: cut % (len(whole) + 1)])
-    before = read_fields(path)
+    before = tuple(each_field(path))
     assert before == (FIELD, field("b.jpg"))[: path.read_bytes().count(b"\n")]
     with FieldsWriter(path) as writer:
         writer.write(field("c.jpg"))
-    assert read_fields(path) == (*before, field("c.jpg"))
+    assert tuple(each_field(path)) == (*before, field("c.jpg"))
 
 
 def test_some_fields_are_kept_with_their_outlines(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_some_fields_are_kept_with_their_outlines(tmp_path: Path) -> None:
         for one in (field("a.jpg"), FIELD, field("b.jpg")):
             writer.write(one)
     keep_fields(path, {FIELD.image})
-    assert read_fields(path) == (FIELD,)
+    assert tuple(each_field(path)) == (FIELD,)
     path.write_bytes(path.read_bytes() + b"{}\n")
     before = path.read_bytes()
     with pytest.raises(InputError, match="Line 2"):
@@ -124,9 +124,9 @@ def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.Monk
             patched.setattr(os, "fsync", full)
             with pytest.raises(OutputError, match=r"fields\.jsonl.*Free space"):
                 writer.write(field("b.jpg"))
-        assert read_fields(path) == (FIELD,)
+        assert tuple(each_field(path)) == (FIELD,)
         writer.write(field("c.jpg"))
-    assert read_fields(path) == (FIELD, field("c.jpg"))
+    assert tuple(each_field(path)) == (FIELD, field("c.jpg"))
 
 
 def test_ctrl_c_within_a_line_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ def test_a_damaged_line_is_named(tmp_path: Path) -> None:
     for damage in (b'{"image": 3\n', b"{}\n", b"[]\n", b"\xff\n", b"null\n"):
         path.write_bytes(path.read_bytes().splitlines(keepends=True)[0] + damage)
         with pytest.raises(InputError, match="Line 2"):
-            read_fields(path)
+            tuple(each_field(path))
 
 
 def test_numbers_that_json_lacks_become_null(tmp_path: Path) -> None:
@@ -165,13 +165,13 @@ def test_a_name_that_is_no_text_survives(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff.jpg")
     with FieldsWriter(tmp_path / "fields.jsonl") as writer:
         writer.write(field(name))
-    assert read_fields(tmp_path / "fields.jsonl")[0].image == name
+    assert tuple(each_field(tmp_path / "fields.jsonl"))[0].image == name
 
 
 def test_missing_and_unwritable(tmp_path: Path) -> None:
     with pytest.raises(InputNotFoundError):
-        read_fields(tmp_path / "fields.jsonl")
+        tuple(each_field(tmp_path / "fields.jsonl"))
     with pytest.raises(InputError):
-        read_fields(tmp_path)
+        tuple(each_field(tmp_path))
     with pytest.raises(OutputError, match="folder stands where a file"):
         FieldsWriter(tmp_path)

@@ -18,7 +18,7 @@ import pytest
 
 from edge_all.errors import ModelError, OutputError
 from edge_all.files.folder_claim import held_file
-from edge_all.outputs.jsonl import read_fields
+from edge_all.outputs.jsonl import each_field
 from edge_all.slide_archive import archive_run, worker_crew
 from edge_all.slide_archive.addresses import LocalFolder
 from edge_all.slide_archive.archive_run import Crew, screen_part
@@ -322,4 +322,4 @@ def test_the_lines_of_a_slide_are_a_fields_jsonl(run_archive: Run, tmp_path: Pat
     (file,) = Path("out/results").glob("*/S-01-*.gz")
     _, *lines = gzip.decompress(file.read_bytes()).splitlines(keepends=True)
     (tmp_path / "fields.jsonl").write_bytes(b"".join(lines))
-    assert [field.status for field in read_fields(tmp_path / "fields.jsonl")] == ["ok", "ok", "error"]
+    assert [field.status for field in tuple(each_field(tmp_path / "fields.jsonl"))] == ["ok", "ok", "error"]
