@@ -165,7 +165,7 @@ def test_a_name_that_is_no_text_survives(tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff.jpg")
     with FieldsWriter(tmp_path / "fields.jsonl") as writer:
         writer.write(field(name))
-    assert tuple(each_field(tmp_path / "fields.jsonl"))[0].image == name
+    assert next(each_field(tmp_path / "fields.jsonl")).image == name
 
 
 def test_missing_and_unwritable(tmp_path: Path) -> None:
