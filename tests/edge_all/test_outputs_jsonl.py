@@ -98,8 +98,9 @@ def test_some_fields_are_kept_with_their_outlines(tmp_path: Path) -> None:
 def test_2000_fields_take_no_memory_for_outlines(tmp_path: Path) -> None:
     path = tmp_path / "fields.jsonl"
     outline = tuple((1000 + number, 2000 + number % 7) for number in range(60))
+    cell = dataclasses.replace(CELL, contour=outline)
     with FieldsWriter(path) as writer:
-        writer.write(dataclasses.replace(FIELD, cells=(dataclasses.replace(CELL, contour=outline),)))
+        writer.write(dataclasses.replace(FIELD, cells=(cell,)))
     path.write_bytes(2000 * path.read_bytes())
     tracemalloc.start()
     try:
@@ -109,7 +110,7 @@ def test_2000_fields_take_no_memory_for_outlines(tmp_path: Path) -> None:
         tracemalloc.stop()
     # One cell each: 2.5 kB; 9.6 kB with outlines, even where they are only held until all lines are read.
     assert peak < 3_500, f"{peak:.0f} bytes a field"
-    assert fields[-1].candidates == (CELL.summary(),)
+    assert fields[-1].candidates == (cell.summary(),)
 
 
 def test_a_full_disk_leaves_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
