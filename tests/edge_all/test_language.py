@@ -225,6 +225,17 @@ def test_a_german_station_has_a_german_report_and_the_same_files_for_programs(
     assert re.search(r"\d,\d %", shown)
 
 
+def test_the_german_manual_has_the_parts_and_commands_of_the_english_one() -> None:
+    docs = PACKAGE.parent / "docs"
+    english, german = ((docs / name).read_text(encoding="utf-8") for name in ("technician.md", "technician-de.md"))
+    for part in (r"^```\n.*?^```", r"^#+ ", r"^\| `[\w./]+`", r"^\|---"):
+        found = [re.findall(part, text, re.DOTALL | re.MULTILINE) for text in (english, german)]
+        assert found[0] == found[1], part
+    assert INTENDED_USE in german
+    # What a slide is told of in the manual is what the report says.
+    assert Language("de").sentence(verdict.decide(0, 60, 0, 0.1, 57)[1]) in " ".join(german.split())
+
+
 if __name__ == "__main__":
     for file in CATALOGUES:
         catalogue = catalogue_of(file)
