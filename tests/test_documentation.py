@@ -66,6 +66,9 @@ def test_the_snippets_of_a_page_run_one_after_the_other(
     names: dict[str, Any] = {"__name__": "snippets"}
     for number, snippet in enumerate(snippets(page), start=1):
         exec(compile(snippet, f"{page.name}, snippet {number}", "exec"), names)  # noqa: S102 - the page's own code
+    if page.name == "station.md":
+        assert names["station"].database.file.is_file()
+        return
     assert names["field"].status == "ok"
     assert re.search(r"ALL|indeterminate", capsys.readouterr().out)
 

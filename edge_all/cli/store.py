@@ -23,6 +23,8 @@ def register(app: typer.Typer) -> None:
     store.command("import")(import_run)
     store.command("export-cells")(export_cells)
     store.command("report")(report)
+    store.command("settings")(settings)
+    store.command("forget")(forget)
     app.add_typer(store, name="store", rich_help_panel="Station")
 
 
@@ -106,3 +108,60 @@ def report(
     with Station(station_folder(station)) as opened:
         for file in write_reports(opened, slide, reader, out):
             typer.echo(file)
+
+
+def settings(
+    station: StationOption = None,
+    actor: Annotated[str, typer.Option("--by", help="Who decides; stands in the audit chain.")] = "administrator",
+    readers: Annotated[
+        int | None, typer.Option("--readers", min=1, max=2, help="How many people read each slide, each blinded.")
+    ] = None,
+    forget_names_after: Annotated[
+        int | None,
+        typer.Option(
+            "--forget-names-after",
+            metavar="DAYS",
+            min=0,
+            help="Days after signing; 0: never, as it is until set.",
+        ),
+    ] = None,
+    kinds: Annotated[
+        Path | None, typer.Option("--kinds", help="JSON file with the kinds of cells: name, counts_as, key of each.")
+    ] = None,
+) -> None:
+    """Say how a station is set, and set it; what was decided under earlier settings stays as it was decided.
+
+    Without options it only says. What it prints of the kinds can be changed and given back to --kinds.
+    """
+    import json
+
+    from edge_all.station.desk import Station
+    from edge_all.station.review.settings import changed_settings, read_kinds
+
+    with Station(station_folder(station)) as opened:
+        before = opened.settings()
+        after = changed_settings(
+            before,
+            kinds=None if kinds is None else read_kinds(kinds),
+            second_reader=None if readers is None else readers == 2,
+            forget_names_after_days=forget_names_after,
+        )
+        if after != before:
+            opened.change_settings(after, actor)
+    typer.echo(json.dumps(after.to_json(), indent=2))
+
+
+def forget(station: StationOption = None) -> None:
+    """Forget what slides were called and where their images lie, where the laboratory's settings say so.
+
+    Their cells, decisions and signatures stay, under the slide's code. The images themselves are not touched.
+    """
+    from datetime import UTC, datetime
+
+    from edge_all.station.desk import Station
+
+    with Station(station_folder(station)) as opened:
+        forgotten = opened.forget_old_names(datetime.now(UTC))
+        if opened.settings().forget_names_after_days is None:
+            typer.echo("Nobody has set a policy: edge-all store settings --forget-names-after DAYS")
+    typer.echo(f"Forgotten: {len(forgotten)} {' '.join(forgotten)}".rstrip())

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sqlite3
 from dataclasses import dataclass
-from typing import get_args
+from pathlib import Path
+from typing import Any, get_args
 
-from edge_all.errors import UsageError
+from edge_all.errors import InputError, UsageError
 from edge_all.station.review.kinds import DEFAULT_KINDS, CountsAs, Kind
 from edge_all.station.storage.chain import append_event, events_of_kind
 
-__all__ = ["StationSettings", "change_settings", "settings_in_force"]
+__all__ = ["StationSettings", "change_settings", "changed_settings", "read_kinds", "settings_in_force"]
 
 _CHANGED = "settings.changed"
 
@@ -36,6 +38,8 @@ class StationSettings:
     forget_names_after_days: int | None = None
 
     def __post_init__(self) -> None:
+        if not all(isinstance(value, str) for kind in self.kinds for value in (kind.name, kind.counts_as, kind.key)):
+            raise UsageError("A kind has a name, a label or a key that is no text.", "Write all three as text.")
         names = [kind.name.strip().casefold() for kind in self.kinds]
         keys = [kind.key.casefold() for kind in self.kinds]
         missing = {"ALL", "non-ALL", "indeterminate"} - {kind.counts_as for kind in self.kinds}
@@ -49,6 +53,10 @@ class StationSettings:
             raise UsageError("A kind counts as nothing known.", f"Choose one of: {', '.join(get_args(CountsAs))}.")
         if self.forget_names_after_days is not None and self.forget_names_after_days < 1:
             raise UsageError("Names cannot be forgotten after less than a day.", "Give a number of days from 1.")
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as JSON-ready values."""
+        return dataclasses.asdict(self)
 
     def kind(self, name: str) -> Kind:
         """The kind of a name.
@@ -73,4 +81,48 @@ def settings_in_force(connection: sqlite3.Connection) -> StationSettings:
 
 def change_settings(connection: sqlite3.Connection, settings: StationSettings, actor: str) -> None:
     """Let other settings hold from now on."""
-    append_event(connection, _CHANGED, actor, dataclasses.asdict(settings))
+    append_event(connection, _CHANGED, actor, settings.to_json())
+
+
+def changed_settings(
+    before: StationSettings,
+    *,
+    kinds: tuple[Kind, ...] | None = None,
+    second_reader: bool | None = None,
+    forget_names_after_days: int | None = None,
+) -> StationSettings:
+    """Settings with some of them changed; None leaves one as it is.
+
+    Args:
+        before: as they were.
+        kinds: see `StationSettings`.
+        second_reader: see `StationSettings`.
+        forget_names_after_days: see `StationSettings`; 0 for never.
+
+    Raises:
+        UsageError: as of `StationSettings`.
+    """
+    days = before.forget_names_after_days if forget_names_after_days is None else forget_names_after_days or None
+    return StationSettings(
+        before.kinds if kinds is None else kinds,
+        before.second_reader if second_reader is None else second_reader,
+        days,
+    )
+
+
+def read_kinds(file: Path) -> tuple[Kind, ...]:
+    """The kinds in a JSON file: a list of objects with ``name``, ``counts_as`` and ``key``, or settings that have one.
+
+    Raises:
+        InputError: the file cannot be read, or holds no kinds.
+    """
+    try:
+        record = json.loads(file.read_text("utf-8"))
+        return tuple(Kind(**one) for one in (record["kinds"] if isinstance(record, dict) else record))
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror or error}).", "Name a JSON file.") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{file} holds no kinds of cells ({error}).",
+            "Begin with what `edge-all store settings` prints, and change that.",
+        ) from error

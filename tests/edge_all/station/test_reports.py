@@ -6,14 +6,14 @@ import csv
 import io
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from edge_all.cli.main import build_app
 from edge_all.errors import OutputError
 from edge_all.outputs.pictures import png_bytes
 from edge_all.results import INTENDED_USE
@@ -27,13 +27,11 @@ from edge_all.station.reports.slide_pdf import slide_pdf
 from edge_all.station.reports.slide_report import report_document, report_of
 from edge_all.station.review.settings import StationSettings
 
-COMMAND = str(Path(sys.executable).with_name("edge-all"))
-
 
 @pytest.fixture
 def code(station: Station, add_field: Callable[..., int], tmp_path: Path) -> str:
     """A slide with one field whose image is there, and another whose image is gone."""
-    content = png_bytes(np.random.default_rng(0).integers(0, 255, (1200, 1600, 3), np.uint8))
+    content = png_bytes(np.full((1200, 1600, 3), 200, np.uint8))
     (tmp_path / "1.png").write_bytes(content)
     add_field(station, ["ALL", "ALL", "non-ALL", "indeterminate", None], path=str(tmp_path / "1.png"), content=content)
     add_field(station, ["non-ALL"] * 40, path="/images/gone.png")
@@ -206,8 +204,8 @@ def test_the_pdf_has_one_page_and_then_the_cells(station: Station, code: str) ->
 def test_the_command_writes_all_forms_once(station: Station, code: str, tmp_path: Path) -> None:
     reviewed(station, code)
     station.close()
-    arguments = [COMMAND, "store", "report", code, "--station", str(station.database.folder), "-o", str(tmp_path / "r")]
-    printed = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout
+    words = ["store", "report", code, "--station", str(station.database.folder), "-o", str(tmp_path / "r")]
+    printed = CliRunner().invoke(build_app(), words).output
     files = {path.name for path in (tmp_path / "r").iterdir()}
     assert files == {f"{code}{ending}" for ending in (".html", ".pdf", ".json", ".csv", ".geojson", ".fhir.json")}
     assert len(printed.splitlines()) == 6
