@@ -7,7 +7,7 @@ import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from xml.etree import ElementTree as ET
 
 import cv2
@@ -24,7 +24,7 @@ from edge_all.benchmark.planning import Plan, prepare_benchmark
 from edge_all.benchmark.processes import ProcessFigures
 from edge_all.benchmark.recorded import Recorded, read_recorded
 from edge_all.benchmark.run_figures import BARE, WHOLE, BenchmarkReport, ConfigurationFigures
-from edge_all.benchmark.timing import Samples, timed
+from edge_all.benchmark.timing import Samples
 from edge_all.benchmark.workload import Workload, own_images, prepare_workload
 from edge_all.benchmark.yardsticks import BareNetwork, other_yardsticks
 from edge_all.classification.classifier import Classifier
@@ -63,16 +63,33 @@ def few_starts() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def measured(slide: Path, package: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+class Measured(NamedTuple):
     """One benchmark, which the tests look at and none changes."""
+
+    result: Result
+    out: Path
+    report: BenchmarkReport
+
+
+@pytest.fixture(scope="module")
+def measured(slide: Path, package: Path, tmp_path_factory: pytest.TempPathFactory) -> Measured:
     out = tmp_path_factory.mktemp("measured") / "out"
     options = ("--model", package, "--threads", 1, "--batch", 1, "--batch", 8, "--rounds", 2, "--json")
-    return run(slide, "-o", out, *options), out
+    reports: list[BenchmarkReport] = []
+    measure = measuring.run_benchmark
+
+    def kept(*arguments: Any, **more: Any) -> BenchmarkReport:  # noqa: ANN401 - handed through
+        reports.append(measure(*arguments, **more))
+        return reports[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measuring, "run_benchmark", kept)
+        result = run(slide, "-o", out, *options)
+    return Measured(result, out, reports[0])
 
 
-def test_a_run_says_all_that_it_promises(measured: tuple[Result, Path]) -> None:
-    result, out = measured
+def test_a_run_says_all_that_it_promises(measured: Measured) -> None:
+    result, out, _ = measured
     assert result.exit_code == 0, result.output
     record = json.loads((out / "benchmark.json").read_text())
     assert json.loads(result.stdout) == record
@@ -108,8 +125,8 @@ def test_a_run_says_all_that_it_promises(measured: tuple[Result, Path]) -> None:
     assert one["peak_memory_mb"] is None or 20 < one["peak_memory_mb"] < 2000
 
 
-def test_the_chart_is_a_picture_of_these_figures(measured: tuple[Result, Path]) -> None:
-    _, out = measured
+def test_the_chart_is_a_picture_of_these_figures(measured: Measured) -> None:
+    out = measured.out
     svg = (out / "benchmark.svg").read_text(encoding="utf-8")
     root = ET.fromstring(svg)  # noqa: S314 - our own text
     texts = "".join(root.itertext())
@@ -247,10 +264,11 @@ def test_the_tables_say_nothing_twice(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_a_run_is_compared_and_never_written_over(
-    measured: tuple[Result, Path], slide: Path, package: Path, tmp_path: Path
+    measured: Measured, slide: Path, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, out = measured
+    out = measured.out
     options = ("--model", package, "--threads", 1, "--rounds", 1)
+    monkeypatch.setattr(measuring, "run_benchmark", lambda *_, **__: measured.report)
     kept = (out / "benchmark.json").read_bytes()
     assert run(slide, "-o", out, *options).exception is not None
     assert (out / "benchmark.json").read_bytes() == kept
@@ -269,14 +287,13 @@ def test_a_run_is_compared_and_never_written_over(
 
 
 def test_a_comparison_stands_in_the_json_and_a_busy_machine_is_said(
-    measured: tuple[Result, Path], slide: Path, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    measured: Measured, slide: Path, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def halved(work: Callable[[], object]) -> tuple[float, float]:
-        wall, computing = timed(work)
-        return wall, min(computing, wall) / 2
-
-    monkeypatch.setattr(measuring, "timed", halved)
-    _, out = measured
+    out = measured.out
+    (calm,) = measured.report.configurations
+    halves = {name: Samples(tuple(value / 2 for value in some.milliseconds)) for name, some in calm.runs.items()}
+    busy = dataclasses.replace(measured.report, configurations=(dataclasses.replace(calm, computing=halves),))
+    monkeypatch.setattr(measuring, "run_benchmark", lambda *_, **__: busy)
     again = tmp_path / "again"
     options = ("--model", package, "--threads", 1, "--rounds", 1, "--json", "-o", again)
     result = run(slide, *options, "--compare", out / "benchmark.json", "--fail-over", "900%")
@@ -299,14 +316,14 @@ def test_a_comparison_stands_in_the_json_and_a_busy_machine_is_said(
 
 @pytest.mark.parametrize("unlike", [("--threads", 2), ("--variant", "int8"), "images", "machine"])
 def test_what_cannot_be_compared_is_refused_before_anything_is_measured(
-    measured: tuple[Result, Path],
+    measured: Measured,
     unlike: tuple[object, ...] | str,
     slide: Path,
     package: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _, out = measured
+    out = measured.out
     record = json.loads((out / "benchmark.json").read_text())
     options: tuple[object, ...] = ("--threads", 1)
     if unlike == "images":
