@@ -137,6 +137,28 @@ class Classifier:
                 settings=("activations",),
             )
 
+    def require_features(self) -> None:
+        """See to it that the network gives features.
+
+        Raises:
+            UsageError: it does not.
+        """
+        if "features" not in self._session.outputs:
+            raise UsageError(
+                f"Model package {self.identity.name} gives no features of cells.",
+                "Do without reference cells, or use a package made by `edge-all export`.",
+            )
+
+    def features(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The network's features ``float32 [n, d]`` of crops as `judge` takes them.
+
+        Raises:
+            UsageError: the network gives none.
+            ModelError: the network failed.
+        """
+        self.require_features()
+        return self._session.run(crops, ("features",))["features"]
+
     def network_probability(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The network's own probability ``float32 [n]``, before the temperature; what golden answers are about."""
         return self._session.run(crops, ("probability",))["probability"]

@@ -45,6 +45,8 @@ RUNTIME = (
     "station.review",
     "station.intake",
     "station.desk",
+    "station.network_crops",
+    "station.reference_cells",
     "station.reports",
     "station",
     "cli",

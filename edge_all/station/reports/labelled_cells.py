@@ -11,10 +11,10 @@ import numpy as np
 
 from edge_all.errors import EdgeAllError, InputNotFoundError
 from edge_all.files.atomic import write_atomically
-from edge_all.preprocessing import PreprocessingSpec, crop_cells
-from edge_all.results import Cell, RgbImage
-from edge_all.segmentation import segment
+from edge_all.preprocessing import PreprocessingSpec
+from edge_all.results import RgbImage
 from edge_all.station.desk import Station
+from edge_all.station.network_crops import cut_found_cells
 from edge_all.station.review.cells import ReviewedCell
 from edge_all.station.review.slide_review import SlideView
 
@@ -104,33 +104,13 @@ def _cut(
         ]
         if not own:
             continue
+        summaries = [cell.found for cell in own if cell.found is not None]
         try:
-            pixels = station.pixels(field)
+            crops = cut_found_cells(station, field, found, summaries, spec)
         except EdgeAllError:
             _add(left_out, "image gone or changed", len(own))
             continue
-        outlines = station.outlines(field)
-        cells = [_as_cell(cell, outlines) for cell in own]
-        labels = None
-        if spec.background == "blank":
-            labels = segment(pixels, microns_per_pixel=found.summary.microns_per_pixel).cell_labels
-        yield from zip(crop_cells(pixels, cells, labels, spec), own, strict=True)
-
-
-def _as_cell(cell: ReviewedCell, outlines: dict[int, tuple[tuple[int, int], ...]]) -> Cell:
-    found = cell.found
-    assert found is not None, "only found cells are cut"  # noqa: S101 - chosen so above
-    return Cell(
-        found.id,
-        found.bbox,
-        found.centroid,
-        found.area,
-        found.nucleus_bbox,
-        found.nucleus_centroid,
-        found.nucleus_area,
-        found.kind,
-        contour=outlines[found.id],
-    )
+        yield from zip(crops, own, strict=True)
 
 
 def _add(counts: dict[str, int], name: str, number: int) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "found_field",
     "is_judged",
     "judging_model",
+    "model_number",
     "outlines",
     "record_finding",
 ]
@@ -207,6 +208,12 @@ def judging_model(connection: sqlite3.Connection, model_id: int) -> JudgingModel
     return JudgingModel(ModelIdentity(**identity), Thresholds(**thresholds), card)
 
 
+def model_number(connection: sqlite3.Connection, identity: ModelIdentity) -> int | None:
+    """Number of a model in this store; None where it has judged nothing here."""
+    row = connection.execute("SELECT id FROM models WHERE identity = ?", (_identity_text(identity),)).fetchone()
+    return None if row is None else int(row["id"])
+
+
 def _field_for(connection: sqlite3.Connection, file: ImageFile) -> tuple[int, int]:
     """Number and place of the field of an image; a new one unless it is the newest at its place."""
     newest = _newest_at(connection, file)
@@ -233,13 +240,16 @@ def _newest_at(connection: sqlite3.Connection, file: ImageFile) -> sqlite3.Row |
 
 
 def _model_id(connection: sqlite3.Connection, model: JudgingModel) -> int:
-    identity = _identity_text(model.identity)
-    row = connection.execute("SELECT id FROM models WHERE identity = ?", (identity,)).fetchone()
-    if row is not None:
-        return int(row["id"])
+    known = model_number(connection, model.identity)
+    if known is not None:
+        return known
     cursor = connection.execute(
         "INSERT INTO models (identity, thresholds, card) VALUES (?, ?, ?)",
-        (identity, canonical_json(dataclasses.asdict(model.thresholds)), canonical_json(model.card)),
+        (
+            _identity_text(model.identity),
+            canonical_json(dataclasses.asdict(model.thresholds)),
+            canonical_json(model.card),
+        ),
     )
     return int(cursor.lastrowid or 0)
 

@@ -20,7 +20,7 @@ from edge_all.errors import (
 )
 from edge_all.results import FieldResult
 from edge_all.station.desk import Station
-from edge_all.station.storage import chain
+from edge_all.station.storage import chain, database
 from edge_all.station.storage.backup import back_up, examine_store, restore
 from edge_all.station.storage.database import STORE_FILE, Database, store_version
 from edge_all.station.storage.found_fields import ImageFile, JudgingModel, record_finding
@@ -45,6 +45,26 @@ def test_a_store_is_opened_by_one_station(station: Station) -> None:
         Database(station.database.folder)
     station.close()
     Database(station.database.folder).close()
+
+
+def test_migrations_are_numbered_without_a_gap_or_a_double() -> None:
+    numbers = [number for number, _ in database._migrations()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_an_older_store_is_brought_to_this_version(
+    tmp_path: Path, add_field: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = database._migrations()
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "_migrations", lambda: every[:1])
+        with Station(tmp_path / "old") as old:
+            add_field(old, ["ALL"])
+            events = old.events_after(0)
+    with Station(tmp_path / "old") as new:
+        assert new.events_after(0) == events
+        with new.database.read() as connection:
+            assert connection.execute("PRAGMA user_version").fetchone()[0] == store_version() == len(every)
 
 
 def test_a_store_of_a_newer_version_is_left_as_it_is(station: Station) -> None:

@@ -1,0 +1,53 @@
+"""Cells of a station's fields as a model sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edge_all.preprocessing import PreprocessingSpec, crop_cells
+from edge_all.results import Cell, CellSummary, RgbImage
+from edge_all.segmentation import segment
+from edge_all.station.desk import Station
+from edge_all.station.storage.found_fields import CurrentField, FoundField
+
+__all__ = ["cut_found_cells"]
+
+
+def cut_found_cells(
+    station: Station, field: CurrentField, found: FoundField, cells: Sequence[CellSummary], spec: PreprocessingSpec
+) -> RgbImage:
+    """Cut cells out of the image of their field, exactly as they were cut when they were judged.
+
+    Args:
+        station: its store.
+        field: the field.
+        found: what was found in it.
+        cells: some of ``found.summary.cells``.
+        spec: how to cut.
+
+    Returns:
+        ``uint8 [cells, size, size, 3]`` RGB.
+
+    Raises:
+        ImageError, InputNotFoundError: the image is gone, changed or forgotten.
+    """
+    pixels = station.pixels(field)
+    outlines = station.outlines(field)
+    labels = None
+    if spec.background == "blank":
+        labels = segment(pixels, microns_per_pixel=found.summary.microns_per_pixel).cell_labels
+    return crop_cells(pixels, [_with_outline(cell, outlines[cell.id]) for cell in cells], labels, spec)
+
+
+def _with_outline(cell: CellSummary, contour: tuple[tuple[int, int], ...]) -> Cell:
+    return Cell(
+        cell.id,
+        cell.bbox,
+        cell.centroid,
+        cell.area,
+        cell.nucleus_bbox,
+        cell.nucleus_centroid,
+        cell.nucleus_area,
+        cell.kind,
+        contour=contour,
+    )
