@@ -41,10 +41,19 @@ def on_page_markdown(markdown: str, /, *, page: Any, **_: Any) -> str:  # noqa: 
 
 
 def on_post_page(output: str, /, **_: Any) -> str:  # noqa: ANN401 - of mkdocs
-    """Put our own few lines in the place of the one script that the theme would fetch from a server."""
+    """Let a page ask no server."""
+    return _asking_no_server(output)
+
+
+def on_post_template(output: str, /, **_: Any) -> str:  # noqa: ANN401 - of mkdocs
+    """Let the page for what is not found ask no server."""
+    return _asking_no_server(output)
+
+
+def _asking_no_server(page: str) -> str:
+    """Our own few lines in the place of the one script that the theme would fetch from a server."""
     own = Path(__file__).with_name("search_without_a_server.js").read_text(encoding="utf-8")
-    from_a_server = r'<script src="?https?://[^">\s]+"?></script>'
-    return re.sub(from_a_server, lambda _: f"<script>{own}</script>", output)
+    return re.sub(r'<script src="?https?://[^">\s]+"?></script>', lambda _: f"<script>{own}</script>", page)
 
 
 def _with_links_of_the_site(text: str) -> str:
