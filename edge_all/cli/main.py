@@ -26,6 +26,7 @@ try:
         capture,
         classify,
         demo,
+        dicom,
         doctor,
         model,
         screen,
@@ -67,7 +68,21 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    for verb in (screen, segment, classify, archive, demo, model, doctor, benchmark, watch, capture, store, audit):
+    for verb in (
+        screen,
+        segment,
+        classify,
+        archive,
+        demo,
+        model,
+        doctor,
+        benchmark,
+        dicom,
+        watch,
+        capture,
+        store,
+        audit,
+    ):
         verb.register(app)
     for plugin in entry_points(group=PLUGIN_GROUP):
         # A damaged training side must not keep a station from screening: its verbs then say what to install.

@@ -38,6 +38,7 @@ RUNTIME = (
     "api",
     "runs",
     "slide_archive",
+    "dicom",
     "rendering",
     "doctor",
     "benchmark",
