@@ -54,7 +54,8 @@ def write_dicom_results(run: Path, fields: Path, out: Path) -> list[Path]:
         out: a new folder.
 
     Returns:
-        The files: for each judged field a report, and a segmentation where it has a cell.
+        The files: for each judged field a report, and a segmentation where it has a cell and the size of a pixel is known, without
+        which a segmentation is not whole.
 
     Raises:
         MissingPackageError: highdicom is not installed.
@@ -74,8 +75,9 @@ def write_dicom_results(run: Path, fields: Path, out: Path) -> list[Path]:
             original = _original(sources[image])
             stem = out / image.parent.name / image.stem
             written.append(_saved(_report(field, original), stem.with_suffix(".sr.dcm")))
-            if field.candidates:
-                segmentation = _segmentation(field, original)
+            measures = _pixel_measures(field, original)
+            if field.candidates and measures is not None:
+                segmentation = _segmentation(field, original, measures)
                 written.append(_saved(segmentation, stem.with_suffix(".seg.dcm")))
     return written
 
@@ -168,7 +170,7 @@ def _measured(cell: Cell, original: Any) -> Any:  # noqa: ANN401 - of highdicom
     )
 
 
-def _segmentation(field: FieldResult, original: Any) -> Any:  # noqa: ANN401 - of highdicom
+def _segmentation(field: FieldResult, original: Any, measures: Any) -> Any:  # noqa: ANN401 - of highdicom
     hd, codes = _libraries()
     present = [label for label in LABELS if any(cell.label == label for cell in field.candidates)]
     algorithm = hd.AlgorithmIdentificationSequence(
@@ -199,7 +201,7 @@ def _segmentation(field: FieldResult, original: Any) -> Any:  # noqa: ANN401 - o
         manufacturer_model_name="edge-all",
         software_versions=__version__,
         device_serial_number="0",
-        pixel_measures=_pixel_measures(field, original),
+        pixel_measures=measures,
     )
     return _described(segmentation)
 

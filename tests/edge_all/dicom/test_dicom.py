@@ -117,6 +117,16 @@ def test_there_and_back(tmp_path: Path, smear: np.ndarray, tiny_package: Path) -
             assert masks.shape[-2:] == (400, 480)
 
 
+def test_without_the_size_of_a_pixel_there_is_a_report_alone(
+    tmp_path: Path, smear: np.ndarray, tiny_package: Path
+) -> None:
+    file = image(tmp_path / "a.dcm", smear, series="1.2.3", PixelSpacing=None)
+    read_dicom_fields([file], tmp_path / "fields")
+    screen_to_folder(find_images([tmp_path / "fields" / "*"]), Screener(tiny_package), tmp_path / "run")
+    (written,) = write_dicom_results(tmp_path / "run", tmp_path / "fields", tmp_path / "out")
+    assert hd.sr.srread(written).content.get_planar_roi_measurement_groups()
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
