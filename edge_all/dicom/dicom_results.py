@@ -54,8 +54,8 @@ def write_dicom_results(run: Path, fields: Path, out: Path) -> list[Path]:
         out: a new folder.
 
     Returns:
-        The files: for each judged field a report, and a segmentation where it has a cell and the size of a pixel is known, without
-        which a segmentation is not whole.
+        The files: for each judged field a report, and a segmentation where it has a cell and the size of a pixel is
+        known, without which a segmentation is not whole.
 
     Raises:
         MissingPackageError: highdicom is not installed.
