@@ -45,6 +45,8 @@ def polite(command: _Command) -> _Command:
         if one is not command and one.add_help_option:
             own = copy.copy(version)
             own.expose_value = False
+            # A verb may have a value called `version` of its own, as `export` has for that of a model.
+            own.name = "version_of_edge_all"
             one.params.append(own)
     return command
 

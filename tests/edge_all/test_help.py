@@ -89,6 +89,20 @@ def test_version_is_said_everywhere(program: list[str], words: list[str]) -> Non
     assert done.stdout == f"edge-all {__version__}\n"
 
 
+@pytest.mark.skipif(not TRAINING_SIDE, reason="the verbs belong to the training side")
+@pytest.mark.parametrize(
+    "words",
+    [["export", "nothing", "-o", "out"], ["wrap", "nothing", "--cells", "a", "--test-cells", "b", "-o", "out"]],
+)
+def test_a_verb_has_a_version_of_its_own_beside_that_of_the_program(words: list[str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [COMMAND, *words, "--model-version", "1.0.0"], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert "nothing" in done.stderr
+    assert "Invalid value" not in done.stderr
+
+
 def test_a_pipe_gets_the_help_of_a_terminal() -> None:
     done = subprocess.run(
         [COMMAND, "screen", "-h"], capture_output=True, text=True, check=True, env={**os.environ, "COLUMNS": "80"}
