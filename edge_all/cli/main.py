@@ -31,6 +31,8 @@ try:
         model,
         screen,
         segment,
+        serve,
+        station,
         store,
         watch,
     )
@@ -78,8 +80,10 @@ def build_app() -> typer.Typer:
         doctor,
         benchmark,
         dicom,
+        station,
         watch,
         capture,
+        serve,
         store,
         audit,
     ):

@@ -12,8 +12,10 @@ from edge_all.api.arguments import LARGEST_PIXEL, SMALLEST_PIXEL
 __all__ = [
     "OPTION_NAMES",
     "DeviceOption",
+    "HostOption",
     "ModelOption",
     "PixelSizeOption",
+    "PortOption",
     "StationOption",
     "ThreadsOption",
     "VariantOption",
@@ -54,13 +56,17 @@ PixelSizeOption = Annotated[
         help="Physical size of a pixel, where it is known.",
     ),
 ]
+HostOption = Annotated[str, typer.Option("--host", help="Address to listen at; this machine alone where left out.")]
+PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen at; 0: any that is free.")]
 
 OPTION_NAMES = {
     "activations": "--activation-maps",
     "device": "--device",
     "fail_over": "--fail-over",
     "model": "--model",
+    "host": "--host",
     "out": "-o",
+    "port": "--port",
     "resume": "--resume",
     "segmentation": "--segmentation",
     "sha256": "--sha256",

@@ -15,7 +15,16 @@ from edge_all.cli.station_folder import station_folder
 if TYPE_CHECKING:
     from edge_all.results import FieldResult
 
-__all__ = ["register"]
+__all__ = ["SlideNamesOption", "register", "say_field"]
+
+SlideNamesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--slide-names",
+        metavar="PATTERN",
+        help="Where in a file name its slide stands, such as 'SLIDE_*.jpg'; each folder is a slide without.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,14 +35,7 @@ def register(app: typer.Typer) -> None:
 def watch(
     folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Into which the camera writes.")],
     station: StationOption = None,
-    slide_names: Annotated[
-        str | None,
-        typer.Option(
-            "--slide-names",
-            metavar="PATTERN",
-            help="Where in a file name its slide stands, such as 'SLIDE_*.jpg'; each folder is a slide without.",
-        ),
-    ] = None,
+    slide_names: SlideNamesOption = None,
     model: ModelOption = None,
     variant: VariantOption = None,
     device: DeviceOption = "auto",
@@ -54,10 +56,11 @@ def watch(
     stop = stop_on_signals()
     with Station(station_folder(station)) as opened:
         judge = judge_of(Screener(model, variant, device, threads))
-        Intake(opened.database, folders, judge, SlideNames(slide_names), _say).run(stop)
+        Intake(opened.database, folders, judge, SlideNames(slide_names), say_field).run(stop)
 
 
-def _say(result: FieldResult) -> None:
+def say_field(result: FieldResult) -> None:
+    """Print a line for a field that is on disk."""
     if result.status == "ok":
         counts = Counter(cell.label for cell in result.candidates)
         typer.echo(", ".join([f"{len(result.candidates)} cells", *(f"{counts[label]} {label}" for label in counts)]))

@@ -10,7 +10,7 @@ from edge_all.outputs.pictures import resize_for_the_eye, write_jpeg
 from edge_all.preprocessing import crop_square
 from edge_all.results import Cell, FieldResult, RgbImage
 
-__all__ = ["JPEG_QUALITY", "cell_picture", "save_thumbnails"]
+__all__ = ["JPEG_QUALITY", "OUTSIDE", "cell_picture", "save_thumbnails"]
 
 JPEG_QUALITY = 85
 OUTSIDE = 225

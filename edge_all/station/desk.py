@@ -31,7 +31,7 @@ from edge_all.station.storage.backup import Backup, back_up
 from edge_all.station.storage.chain import Event, events_after, last_event, last_events
 from edge_all.station.storage.database import Database
 from edge_all.station.storage.found_cache import FoundCache
-from edge_all.station.storage.found_fields import CurrentField, outlines
+from edge_all.station.storage.found_fields import CurrentField, FoundField, current_fields, outlines
 from edge_all.station.storage.image_queue import QueueState, queue_counts, queue_state, retry_dead
 from edge_all.station.storage.slide_records import SlideRecord, all_slides, forget_name, slide_record
 
@@ -166,6 +166,25 @@ class Station:
                 forgotten.append(view.slide.code)
         return tuple(forgotten)
 
+    def fields(self, code: str) -> tuple[CurrentField, ...]:
+        """The fields of a slide that are in force, in the order of their places.
+
+        Raises:
+            InputNotFoundError: there is no such slide.
+        """
+        with self.database.read() as connection:
+            return tuple(current_fields(connection, slide_record(connection, code).id))
+
+    def found(self, field: CurrentField) -> FoundField:
+        """What was found in a field."""
+        with self.database.read() as connection:
+            return self._found.get(connection, field.finding_id)
+
+    def code_of(self, slide_id: int) -> str:
+        """The code of the slide that an event is about."""
+        with self.database.read() as connection:
+            return str(connection.execute("SELECT code FROM slides WHERE id = ?", (slide_id,)).fetchone()[0])
+
     def outlines(self, field: CurrentField) -> dict[int, tuple[tuple[int, int], ...]]:
         """The polygons around the cells that the software found in a field, by their numbers."""
         with self.database.read() as connection:
@@ -202,6 +221,11 @@ class Station:
         """Have images that were given up tried again: those named, or all. How many that are."""
         with self.database.write() as connection:
             return retry_dead(connection, ids)
+
+    def last_seq(self) -> int:
+        """Number of the last event; 0 where nothing has happened yet."""
+        last = self.last_event()
+        return 0 if last is None else last.seq
 
     def events_after(self, seq: int, *, timeout: float = 0.0, most: int = 500) -> tuple[Event, ...]:
         """What has happened since, in its order.

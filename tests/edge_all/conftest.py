@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,9 @@ from edge_all.model.card import ModelCard, Thresholds, Variant, VariantName
 from edge_all.model.golden import golden_crops
 from edge_all.model.package import write_card
 from edge_all.preprocessing import PreprocessingSpec
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 CHANNELS = 8
 SLOPE = 120.0
@@ -245,3 +250,16 @@ def edit_card() -> Callable[[Path, Callable[[dict[str, Any]], object]], None]:
         (folder / "card.json").write_text(json.dumps(record))
 
     return edit
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium of the distribution, for tests marked ``browser``."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    chromium = os.environ.get("EDGE_ALL_CHROMIUM") or shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no Chromium; set EDGE_ALL_CHROMIUM")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()

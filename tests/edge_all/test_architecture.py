@@ -49,6 +49,7 @@ RUNTIME = (
     "station.network_crops",
     "station.reference_cells",
     "station.reports",
+    "station.web",
     "station",
     "cli",
     "__main__",

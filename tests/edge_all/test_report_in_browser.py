@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,18 +33,6 @@ LABELS: tuple[CellLabel, ...] = ("ALL", "non-ALL", "indeterminate")
 WIDTH, HEIGHT = 1712, 1368
 SPEC = PreprocessingSpec(64, 2.0)
 MANY = 500
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    chromium = os.environ.get("EDGE_ALL_CHROMIUM") or shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("no Chromium; set EDGE_ALL_CHROMIUM")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 def cell(number: int, kind: int) -> Cell:

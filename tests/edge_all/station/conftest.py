@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from edge_all.model.card import Thresholds
@@ -90,6 +92,25 @@ def add_field() -> Callable[..., int]:
             return record_finding(
                 connection, ImageFile(record.id, path, 0, digest), a_field(labels, unlike=unlike), MODEL
             )
+
+    return add
+
+
+@pytest.fixture(scope="session")
+def slide_with_image(add_field: Callable[..., int]) -> Callable[..., str]:
+    """Write a made-up field whose image exists: station, folder, slide's name, labels; returns the slide's code."""
+
+    def add(station: Station, images: Path, slide: str, labels: Sequence[CellLabel | None], field: str = "1") -> str:
+        pixels = np.full((1200, 1600, 3), 215, np.uint8)
+        for cell in a_field(labels).cells:
+            middle = (round(cell.centroid[0]), round(cell.centroid[1]))
+            cv2.circle(pixels, middle, 14, (190, 130, 150), -1)
+            cv2.circle(pixels, middle, 10, (130, 40, 90), -1)
+        path = images / slide / f"{field}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), pixels)
+        add_field(station, labels, slide=slide, path=str(path), content=path.read_bytes())
+        return next(one.slide.code for one in station.slides("anyone") if one.slide.name == slide)
 
     return add
 

@@ -1,0 +1,73 @@
+"""The server's application: its parts, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Collection
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from edge_all import __version__
+from edge_all.results import INTENDED_USE
+from edge_all.station.desk import Station
+from edge_all.station.web.event_feed import EventFeed
+from edge_all.station.web.guards import Guards
+from edge_all.station.web.page_desk import PageDesk
+from edge_all.station.web.page_views import STATIC_FOLDER, page_router
+from edge_all.station.web.picture_shelf import PictureShelf
+from edge_all.station.web.problems import add_problem_answers
+from edge_all.station.web.slide_api import slide_router
+from edge_all.station.web.station_api import health_router, station_router
+from edge_all.station.web.station_threads import StationThreads
+from edge_all.station.web.visitors import NameTellers, Visitors
+
+__all__ = ["THIS_MACHINE", "web_application"]
+
+THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
+"""Names by which this machine is called on itself."""
+
+
+def web_application(
+    station: Station,
+    *,
+    hosts: Collection[str] = THIS_MACHINE,
+    visitors: Visitors | None = None,
+    watched: tuple[str, ...] = (),
+) -> FastAPI:
+    """The page and the HTTP API of a station.
+
+    Args:
+        station: open; stays open.
+        hosts: names by which the server may be called.
+        visitors: knows who asks; where None, everybody is taken at their word.
+        watched: folders that this process watches.
+    """
+    threads = StationThreads()
+
+    @contextlib.asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[None]:
+        app.state.feed = EventFeed(station, threads)
+        feeding = asyncio.create_task(app.state.feed.run())
+        yield
+        app.state.feed.stop()
+        await feeding
+        threads.close()
+
+    app = FastAPI(
+        title="edge-all station",
+        version=__version__,
+        summary=INTENDED_USE,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # its page is made of scripts from elsewhere
+        redoc_url=None,
+        lifespan=life,
+    )
+    app.state.desk = PageDesk(station, threads, PictureShelf(station), visitors or NameTellers(), watched)
+    add_problem_answers(app)
+    for router in (slide_router, station_router, health_router, page_router):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
+    app.add_middleware(Guards, hosts=hosts, upload_paths=("/api/v1/images",))
+    return app

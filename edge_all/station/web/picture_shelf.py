@@ -1,0 +1,122 @@
+"""Pictures of cells and fields for the page: each image is decoded once, and its cells are cut out of it together."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+import numpy as np
+
+from edge_all.errors import InputNotFoundError, UsageError
+from edge_all.outputs.pictures import jpeg_bytes, resize_for_the_eye
+from edge_all.outputs.thumbnails import OUTSIDE
+from edge_all.preprocessing import crop_square, crop_window
+from edge_all.results import BoundingBox, RgbImage
+from edge_all.station.desk import Station
+from edge_all.station.storage.found_fields import CurrentField
+
+__all__ = ["CELL_PICTURE_SIDE", "PictureShelf"]
+
+CELL_PICTURE_SIDE = 128
+"""Pixels; about 5 kB each. Shown 112 wide."""
+_ROOM = 1.5
+"""Side of the square as a multiple of the cell's box, so that some of what surrounds it is seen."""
+_QUALITY = 90
+_FIELD_QUALITY = 92
+_MOST_PICTURES = 12_000
+"""Some 60 MB: two slides of 5,000 cells."""
+_MOST_FIELDS = 3
+"""Decoded fields at hand; 15 MB each at 5 megapixels."""
+
+
+class PictureShelf:
+    """The pictures that were asked for last; safe to share between threads."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._lock = threading.Lock()
+        self._decoding = threading.Lock()
+        self._cells: OrderedDict[tuple[int, int], bytes] = OrderedDict()
+        self._fields: OrderedDict[int, RgbImage] = OrderedDict()
+
+    def cell(self, field: CurrentField, number: int) -> bytes:
+        """A cell that the software found, as JPEG.
+
+        Raises:
+            InputNotFoundError: there is no such cell, or the image was forgotten.
+            ImageError: the image is gone or has changed.
+        """
+        key = field.finding_id, number
+        kept = self._kept(key)
+        if kept is not None:
+            return kept
+        # Who asks for one cell of a field asks for the others next: one thread cuts them all, the others wait for it.
+        with self._decoding:
+            kept = self._kept(key)
+            if kept is None:
+                self._cut_all(field)
+                kept = self._kept(key)
+        if kept is None:
+            raise InputNotFoundError(f"Field {field.place} has no cell {number}.", "Load the slide again.")
+        return kept
+
+    def window(self, field: CurrentField, box: BoundingBox) -> bytes:
+        """A square around a box of a field, as JPEG, for cells that people have drawn.
+
+        Raises:
+            UsageError: the box lies outside the image.
+            ImageError, InputNotFoundError: as of `cell`.
+        """
+        pixels = self._pixels(field)
+        x, y, width, height = box
+        if not (0 <= x + width // 2 < pixels.shape[1] and 0 <= y + height // 2 < pixels.shape[0]):
+            raise UsageError("The window lies outside the image.", "Ask for one within the field.")
+        if not (1 <= max(width, height) <= max(pixels.shape[:2])):
+            raise UsageError("The window is larger than the image.", "Ask for a smaller one.")
+        return _picture(pixels, box)
+
+    def field(self, field: CurrentField) -> bytes:
+        """A whole field at its own size, as JPEG.
+
+        Raises:
+            ImageError, InputNotFoundError: as of `cell`.
+        """
+        return jpeg_bytes(self._pixels(field), _FIELD_QUALITY)
+
+    def _kept(self, key: tuple[int, int]) -> bytes | None:
+        with self._lock:
+            if key in self._cells:
+                self._cells.move_to_end(key)
+            return self._cells.get(key)
+
+    def _cut_all(self, field: CurrentField) -> None:
+        pixels = self._pixels(field)
+        cells = self._station.found(field).summary.cells
+        pictures = {(field.finding_id, cell.id): _picture(pixels, cell.bbox) for cell in cells}
+        with self._lock:
+            self._cells.update(pictures)
+            while len(self._cells) > max(_MOST_PICTURES, len(pictures)):
+                self._cells.popitem(last=False)
+
+    def _pixels(self, field: CurrentField) -> RgbImage:
+        with self._lock:
+            if field.finding_id in self._fields:
+                self._fields.move_to_end(field.finding_id)
+                return self._fields[field.finding_id]
+        pixels = self._station.pixels(field)
+        with self._lock:
+            self._fields[field.finding_id] = pixels
+            while len(self._fields) > _MOST_FIELDS:
+                self._fields.popitem(last=False)
+        return pixels
+
+
+def _picture(pixels: RgbImage, box: BoundingBox) -> bytes:
+    square = crop_window(pixels, box, _ROOM)
+    left, top, side = crop_square(box, _ROOM)
+    if min(left, top) < 0 or left + side > pixels.shape[1] or top + side > pixels.shape[0]:
+        square = square.copy()
+        rows, columns = np.arange(top, top + side), np.arange(left, left + side)
+        square[(rows < 0) | (rows >= pixels.shape[0])] = OUTSIDE
+        square[:, (columns < 0) | (columns >= pixels.shape[1])] = OUTSIDE
+    return jpeg_bytes(resize_for_the_eye(square, CELL_PICTURE_SIDE, CELL_PICTURE_SIDE), _QUALITY)

@@ -1,0 +1,439 @@
+// @ts-check
+// All cells of a slide as tiles, in groups by what they are called. 5,000 tiles stay fluent because the browser lays out
+// only the groups in sight, and because the tiles are made a few hundred at a time.
+import { probabilityWords } from "./saying.js";
+
+/** @typedef {import("./slide-state.js").Cell} Cell */
+
+const AT_ONCE = 240;
+const LOOK_MS = 350;
+const DRAG_PX = 6;
+
+/** In which group a cell stands: [rank, title, what it counts as]. @param {Cell} cell @returns {[number, string, string]} */
+export function groupOf(cell) {
+  if (cell.excluded) return [8, "Excluded", "left out"];
+  if (cell.kind) {
+    const rank = { indeterminate: 1, ALL: 3, "non-ALL": 5 }[cell.counts_as] ?? 7;
+    return [rank, cell.kind, cell.counts_as];
+  }
+  if (cell.counts_as === "left out") return [9, "Not cells, by the software", "left out"];
+  if (cell.counts_as === "indeterminate") return [0, "Indeterminate", "indeterminate"];
+  if (cell.unlike) return [2, `${cell.counts_as}, but unlike what the model has learned`, cell.counts_as];
+  return [{ ALL: 3, "non-ALL": 5 }[cell.counts_as] ?? 7, cell.counts_as, cell.counts_as];
+}
+
+/** What a screen reader says of a cell. @param {Cell} cell */
+export function cellWords(cell) {
+  const words = [`Field ${cell.field}`, cell.kind ?? cell.counts_as];
+  if (cell.probability !== null) words.push(`probability of ALL ${probabilityWords(cell.probability)}`);
+  if (cell.decided_by) words.push(`decided by ${cell.decided_by}`);
+  if (cell.excluded) words.push("excluded");
+  if (cell.unlike) words.push("unlike what the model has learned");
+  words.push(cell.seen ? "seen" : cell.must_be_seen ? "must be looked at" : "not seen yet");
+  if (cell.comments.length) words.push(`${cell.comments.length} comments`);
+  return words.join(", ");
+}
+
+/** @param {number} number */
+function cellsWords(number) {
+  return number === 1 ? "1 cell" : `${number} cells`;
+}
+
+export class CellGallery extends HTMLElement {
+  constructor() {
+    super();
+    /** @type {import("./slide-state.js").SlideState | null} */
+    this.state = null;
+    /** @type {Map<string, HTMLElement>} */
+    this.tiles = new Map();
+    /** Cells in the order in which they stand. @type {string[]} */
+    this.shown = [];
+    /** @type {Set<string>} */
+    this.chosen = new Set();
+    this.order = "probability";
+    /** @type {string | null} */
+    this.focused = null;
+    /** @type {string | null} */
+    this.hovered = null;
+    this.byPointer = false;
+    /** @type {string | null} */
+    this.anchor = null;
+    this.lookTimer = 0;
+    this.drawing = 0;
+  }
+
+  connectedCallback() {
+    this.setAttribute("role", "listbox");
+    this.setAttribute("aria-multiselectable", "true");
+    this.addEventListener("pointerover", (event) => this.onPointerOver(event));
+    this.addEventListener("pointermove", () => (this.byPointer = true));
+    this.addEventListener("pointerleave", () => this.hover(null));
+    this.addEventListener("pointerdown", (event) => this.onPointerDown(event));
+    this.addEventListener("click", (event) => this.onClick(event));
+    this.addEventListener("dblclick", (event) => this.onDoubleClick(event));
+    this.addEventListener("focusin", (event) => this.onFocus(event));
+  }
+
+  /** @param {import("./slide-state.js").SlideState} state */
+  follow(state) {
+    this.state = state;
+    state.addEventListener("cells", (event) => this.update(/** @type {CustomEvent} */ (event).detail));
+  }
+
+  /** On which cells a key works: those chosen, else the one pointed at, else the one with the focus. */
+  targets() {
+    if (this.chosen.size) return this.shown.filter((id) => this.chosen.has(id));
+    const one = this.byPointer && this.hovered ? this.hovered : this.focused;
+    return one && this.tiles.has(one) ? [one] : [];
+  }
+
+  get current() {
+    return (this.byPointer && this.hovered) || this.focused;
+  }
+
+  /** @param {string[] | null} ids */
+  update(ids) {
+    const state = this.state;
+    if (!state) return;
+    const moved = ids === null || ids.some((id) => this.wouldMove(id));
+    if (ids) for (const id of ids) this.paint(id);
+    if (moved) this.arrange();
+    this.dispatchEvent(new CustomEvent("current"));
+  }
+
+  /** @param {string} id */
+  wouldMove(id) {
+    const cell = this.state?.cells.get(id);
+    const tile = this.tiles.get(id);
+    return !cell || !tile || tile.dataset.group !== groupOf(cell).join("|");
+  }
+
+  /** Puts all tiles where they belong. */
+  arrange() {
+    const state = this.state;
+    if (!state) return;
+    const hadFocus = this.contains(document.activeElement);
+    const next = hadFocus && this.focused ? this.afterFocused() : null;
+    /** @type {Map<string, Cell[]>} */
+    const groups = new Map();
+    for (const cell of state.cells.values()) {
+      const key = groupOf(cell).join("|");
+      const group = groups.get(key);
+      if (group) group.push(cell);
+      else groups.set(key, [cell]);
+    }
+    const keys = [...groups.keys()].sort((one, other) => one.localeCompare(other, "en", { numeric: true }));
+    const sections = keys.map((key) => this.section(key, /** @type {Cell[]} */ (groups.get(key)).sort(this.comparison())));
+    this.shown = sections.flatMap(([, cells]) => cells.map((cell) => cell.id));
+    for (const [id, tile] of this.tiles) if (!state.cells.has(id)) { tile.remove(); this.tiles.delete(id); this.chosen.delete(id); }
+    const top = this.scrollTop;
+    this.replaceChildren(...sections.map(([section]) => section));
+    if (!this.shown.length) this.append(Object.assign(document.createElement("p"), { className: "empty", textContent: "No cell was found on this slide yet." }));
+    this.fill(sections, ++this.drawing, 0, 0);
+    this.scrollTop = top;
+    if (this.focused && !this.tiles.has(this.focused)) this.focused = null;
+    if (hadFocus) this.focusOn(next && this.tiles.has(next) ? next : this.focused ?? this.shown[0]);
+    else if (!this.focused && this.shown.length) this.makeTabStop(this.shown[0]);
+  }
+
+  /** Where the focus goes when the cell that has it moves to another group. */
+  afterFocused() {
+    const cell = this.focused ? this.state?.cells.get(this.focused) : null;
+    const tile = this.focused ? this.tiles.get(this.focused) : null;
+    if (!cell || !tile || tile.dataset.group === groupOf(cell).join("|")) return this.focused;
+    const place = this.shown.indexOf(cell.id);
+    const stays = (/** @type {string} */ id) => {
+      const other = this.state?.cells.get(id);
+      return other && this.tiles.get(id)?.dataset.group === groupOf(other).join("|");
+    };
+    return this.shown.slice(place + 1).find(stays) ?? this.shown.slice(0, place).reverse().find(stays) ?? this.focused;
+  }
+
+  comparison() {
+    const likely = (/** @type {Cell} */ cell) => cell.probability ?? -1;
+    const ties = (/** @type {Cell} */ one, /** @type {Cell} */ other) =>
+      one.field - other.field || one.id.localeCompare(other.id, "en", { numeric: true });
+    if (this.order === "size") return (/** @type {Cell} */ one, /** @type {Cell} */ other) => other.area - one.area || ties(one, other);
+    if (this.order === "field") return ties;
+    return (/** @type {Cell} */ one, /** @type {Cell} */ other) => likely(other) - likely(one) || ties(one, other);
+  }
+
+  /** @param {string} key @param {Cell[]} cells @returns {[HTMLElement, Cell[]]} */
+  section(key, cells) {
+    const [, title, counts] = key.split("|");
+    const section = document.createElement("div");
+    section.className = "group";
+    section.dataset.counts = counts;
+    section.setAttribute("role", "group");
+    section.setAttribute("aria-label", `${title}, ${cellsWords(cells.length)}`);
+    const heading = document.createElement("h2");
+    heading.setAttribute("role", "presentation");
+    const unseen = cells.filter((cell) => cell.must_be_seen && !cell.seen).length;
+    heading.append(title, Object.assign(document.createElement("small"), { textContent: `${cellsWords(cells.length)}${unseen ? `, ${unseen} to look at` : ""}` }));
+    const tiles = document.createElement("div");
+    tiles.className = "tiles";
+    tiles.setAttribute("role", "presentation");
+    section.append(heading, tiles);
+    return [section, cells];
+  }
+
+  /**
+   * Tiles that exist are put in place at once; new ones a few hundred at a time, so that the first are there soon.
+   * @param {[HTMLElement, Cell[]][]} sections @param {number} drawing @param {number} from @param {number} start
+   */
+  fill(sections, drawing, from, start) {
+    let made = 0;
+    for (let number = from; number < sections.length; number += 1) {
+      const [section, cells] = sections[number];
+      const place = /** @type {HTMLElement} */ (section.lastElementChild);
+      const batch = document.createDocumentFragment();
+      for (let at = number === from ? start : 0; at < cells.length; at += 1) {
+        if (!this.tiles.has(cells[at].id) && (made += 1) > AT_ONCE) {
+          place.append(batch);
+          requestAnimationFrame(() => { if (drawing === this.drawing) this.fill(sections, drawing, number, at); });
+          return;
+        }
+        batch.append(this.tile(cells[at]));
+      }
+      place.append(batch);
+    }
+  }
+
+  /** @param {Cell} cell */
+  tile(cell) {
+    let tile = this.tiles.get(cell.id);
+    if (!tile) {
+      const template = /** @type {HTMLTemplateElement} */ (document.getElementById("tile"));
+      tile = /** @type {HTMLElement} */ (/** @type {HTMLElement} */ (template.content.firstElementChild).cloneNode(true));
+      tile.dataset.cell = cell.id;
+      this.tiles.set(cell.id, tile);
+    }
+    this.paint(cell.id);
+    tile.dataset.group = groupOf(cell).join("|");
+    return tile;
+  }
+
+  /** @param {string} id */
+  paint(id) {
+    const cell = this.state?.cells.get(id);
+    const tile = this.tiles.get(id);
+    if (!cell || !tile || !this.state) return;
+    tile.dataset.counts = cell.counts_as;
+    tile.classList.toggle("excluded", cell.excluded);
+    tile.setAttribute("aria-label", cellWords(cell));
+    tile.setAttribute("aria-selected", String(this.chosen.has(id)));
+    const [image, mark, caption] = tile.children;
+    const address = this.state.picture(cell);
+    if (image.getAttribute("src") !== address) image.setAttribute("src", address);
+    const signs = [];
+    if (cell.comments.length) signs.push(["✎", "", "has a comment"]);
+    if (cell.drawn) signs.push(["+", "", "added by hand"]);
+    if (cell.unlike) signs.push(["≠", "", "unlike what the model has learned"]);
+    if (cell.seen) signs.push(["✓", "", "seen"]);
+    else if (cell.must_be_seen) signs.push(["●", "must", "must be looked at"]);
+    mark.replaceChildren(...signs.map(([sign, name, title]) => Object.assign(document.createElement("span"), { textContent: sign, className: name, title })));
+    const label = document.createElement("b");
+    label.textContent = cell.kind ?? (cell.counts_as === "indeterminate" ? "?" : cell.rejected_because ? "rejected" : cell.counts_as);
+    caption.replaceChildren(label, Object.assign(document.createElement("span"), { textContent: probabilityWords(cell.probability) }));
+  }
+
+  /** @param {string | null} id */
+  hover(id) {
+    if (this.hovered === id) return;
+    if (this.hovered) this.tiles.get(this.hovered)?.classList.remove("hovered");
+    this.hovered = id;
+    if (id) this.tiles.get(id)?.classList.add("hovered");
+    this.lookAt(id);
+    this.dispatchEvent(new CustomEvent("current"));
+  }
+
+  /** Whoever rests on a cell looks at it. @param {string | null} id */
+  lookAt(id) {
+    window.clearTimeout(this.lookTimer);
+    if (id) this.lookTimer = window.setTimeout(() => { if (!document.hidden) this.state?.look([id]); }, LOOK_MS);
+  }
+
+  /** @param {Event} event @returns {string | null} */
+  cellOf(event) {
+    const tile = event.target instanceof Element ? event.target.closest(".tile") : null;
+    return tile instanceof HTMLElement ? tile.dataset.cell ?? null : null;
+  }
+
+  /** @param {PointerEvent} event */
+  onPointerOver(event) {
+    if (this.byPointer) this.hover(this.cellOf(event));
+  }
+
+  /** @param {FocusEvent} event */
+  onFocus(event) {
+    const id = this.cellOf(event);
+    if (!id) return;
+    this.makeTabStop(id);
+    this.lookAt(id);
+    this.dispatchEvent(new CustomEvent("current"));
+  }
+
+  /** @param {string} id */
+  makeTabStop(id) {
+    if (this.focused) this.tiles.get(this.focused)?.setAttribute("tabindex", "-1");
+    this.focused = id;
+    this.tiles.get(id)?.setAttribute("tabindex", "0");
+  }
+
+  /** @param {string | undefined} id */
+  focusOn(id) {
+    const tile = id ? this.tiles.get(id) : null;
+    if (!tile || !id) return;
+    this.makeTabStop(id);
+    tile.focus({ preventScroll: true });
+    tile.scrollIntoView({ block: "nearest" });
+  }
+
+  /** @param {MouseEvent} event */
+  onClick(event) {
+    const id = this.cellOf(event);
+    if (!id) return;
+    if (event.shiftKey && this.anchor) this.chooseRange(this.anchor, id, event.ctrlKey || event.metaKey);
+    else if (event.ctrlKey || event.metaKey) this.toggle(id);
+    else this.choose(this.chosen.size === 1 && this.chosen.has(id) ? [] : [id]);
+    if (!event.shiftKey) this.anchor = id;
+    this.focusOn(id);
+    this.byPointer = true;
+  }
+
+  /** @param {Event} event */
+  onDoubleClick(event) {
+    const id = this.cellOf(event);
+    if (id) { this.choose([]); this.open(id); }
+  }
+
+  /** @param {string} id */
+  open(id) {
+    this.dispatchEvent(new CustomEvent("open", { detail: id }));
+  }
+
+  /** @param {Iterable<string>} ids */
+  choose(ids) {
+    const before = this.chosen;
+    this.chosen = new Set(ids);
+    for (const id of new Set([...before, ...this.chosen])) this.tiles.get(id)?.setAttribute("aria-selected", String(this.chosen.has(id)));
+    this.dispatchEvent(new CustomEvent("current"));
+  }
+
+  /** @param {string} id */
+  toggle(id) {
+    const chosen = new Set(this.chosen);
+    if (!chosen.delete(id)) chosen.add(id);
+    this.choose(chosen);
+  }
+
+  /** @param {string} from @param {string} to @param {boolean} further */
+  chooseRange(from, to, further) {
+    const [low, high] = [this.shown.indexOf(from), this.shown.indexOf(to)].sort((one, other) => one - other);
+    this.choose([...(further ? this.chosen : []), ...this.shown.slice(Math.max(0, low), high + 1)]);
+  }
+
+  /** A frame drawn with the mouse chooses what it touches. @param {PointerEvent} event */
+  onPointerDown(event) {
+    if (event.button !== 0 || event.pointerType === "touch" || event.offsetX >= this.clientWidth) return;
+    const start = this.placeOf(event);
+    const before = event.ctrlKey || event.metaKey || event.shiftKey ? [...this.chosen] : [];
+    /** @type {HTMLElement | null} */
+    let band = null;
+    const move = (/** @type {PointerEvent} */ moved) => {
+      const end = this.placeOf(moved);
+      if (!band) {
+        if (Math.hypot(end[0] - start[0], end[1] - start[1]) < DRAG_PX) return;
+        band = Object.assign(document.createElement("div"), { className: "band" });
+        this.append(band);
+        this.setPointerCapture(event.pointerId);
+      }
+      const [left, top] = [Math.min(start[0], end[0]), Math.min(start[1], end[1])];
+      const [width, height] = [Math.abs(start[0] - end[0]), Math.abs(start[1] - end[1])];
+      Object.assign(band.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
+      this.choose([...before, ...this.touched(band.getBoundingClientRect())]);
+    };
+    const end = () => {
+      this.removeEventListener("pointermove", move);
+      if (band) {
+        band.remove();
+        const swallow = (/** @type {Event} */ click) => click.stopImmediatePropagation();
+        this.addEventListener("click", swallow, { capture: true });
+        window.setTimeout(() => { this.removeEventListener("click", swallow, { capture: true }); this.hover(null); });
+      }
+    };
+    this.addEventListener("pointermove", move);
+    window.addEventListener("pointerup", end, { once: true });
+    window.addEventListener("pointercancel", end, { once: true });
+  }
+
+  /** @param {MouseEvent} event @returns {[number, number]} */
+  placeOf(event) {
+    const box = this.getBoundingClientRect();
+    return [event.clientX - box.left + this.scrollLeft, event.clientY - box.top + this.scrollTop];
+  }
+
+  /** @param {DOMRect} frame */
+  touched(frame) {
+    return this.shown.filter((id) => {
+      const box = this.tiles.get(id)?.getBoundingClientRect();
+      return box && box.width && box.left < frame.right && box.right > frame.left && box.top < frame.bottom && box.bottom > frame.top;
+    });
+  }
+
+  /** Arrows, as they look on the screen. @param {KeyboardEvent} event @returns {boolean} whether the key was one of these */
+  onKey(event) {
+    const steps = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
+    if (event.key in steps) this.moveTo(this.neighbour(steps[/** @type {keyof steps} */ (event.key)]), event.shiftKey);
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp") this.moveTo(this.below(event.key === "ArrowDown" ? 1 : -1), event.shiftKey);
+    else if (event.key === " ") { if (this.focused) { this.toggle(this.focused); this.anchor = this.focused; } }
+    else if (event.key === "Enter") { if (this.current) this.open(this.current); }
+    else if (event.key === "Escape") this.choose([]);
+    else if (event.key === "a" && (event.ctrlKey || event.metaKey)) this.chooseGroup();
+    else return false;
+    return true;
+  }
+
+  /** @param {number} step */
+  neighbour(step) {
+    const place = this.focused ? this.shown.indexOf(this.focused) : -1;
+    return this.shown[Math.min(this.shown.length - 1, Math.max(0, place + step))];
+  }
+
+  /** The nearest tile one row further. @param {number} way */
+  below(way) {
+    const box = this.focused ? this.tiles.get(this.focused)?.getBoundingClientRect() : null;
+    if (!box) return this.shown[0];
+    let best = this.focused ?? this.shown[0];
+    let row = NaN;
+    let nearest = Infinity;
+    const place = this.shown.indexOf(this.focused ?? "");
+    for (let at = place + way; at >= 0 && at < this.shown.length; at += way) {
+      const other = this.tiles.get(this.shown[at])?.getBoundingClientRect();
+      if (!other || Math.abs(other.top - box.top) < 4) continue;
+      if (Number.isNaN(row)) row = other.top;
+      if (Math.abs(other.top - row) > 4) break;
+      if (Math.abs(other.left - box.left) < nearest) { nearest = Math.abs(other.left - box.left); best = this.shown[at]; }
+    }
+    return best;
+  }
+
+  /** @param {string | undefined} id @param {boolean} choosing */
+  moveTo(id, choosing) {
+    if (!id) return;
+    this.byPointer = false;
+    this.hover(null);
+    if (choosing) {
+      this.anchor ??= this.focused;
+      this.chooseRange(this.anchor ?? id, id, false);
+    } else this.anchor = null;
+    this.focusOn(id);
+  }
+
+  chooseGroup() {
+    const group = this.current ? this.tiles.get(this.current)?.dataset.group : null;
+    this.choose(this.shown.filter((id) => this.tiles.get(id)?.dataset.group === group));
+  }
+}
+
+customElements.define("cell-gallery", CellGallery);

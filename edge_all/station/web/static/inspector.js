@@ -1,0 +1,75 @@
+// @ts-check
+// The cell in question, larger, with all that is known of it.
+import { cellWords } from "./cell-gallery.js";
+import { probabilityWords } from "./saying.js";
+
+/** @typedef {import("./slide-state.js").Cell} Cell */
+
+/**
+ * @param {HTMLElement} aside
+ * @param {import("./slide-state.js").SlideState} state
+ * @param {string[]} targets on which a key works
+ * @param {string | null} current
+ */
+export function inspect(aside, state, targets, current) {
+  const cell = current ? state.cells.get(current) : undefined;
+  if (targets.length > 1) {
+    aside.replaceChildren(heading(`${targets.length} cells are chosen`), paragraph("A key or a button above works on all of them. Esc chooses none."));
+    return;
+  }
+  if (!cell) {
+    aside.replaceChildren(heading("No cell in question"), paragraph("Point at a cell, or move to one with Tab and the arrow keys. ? shows the keys."));
+    return;
+  }
+  if (aside.dataset.shown === JSON.stringify(cell)) return;
+  aside.dataset.shown = JSON.stringify(cell);
+  const image = document.createElement("img");
+  image.src = state.picture(cell);
+  image.alt = cellWords(cell);
+  const facts = document.createElement("dl");
+  for (const [name, value] of factsOf(cell)) {
+    facts.append(Object.assign(document.createElement("dt"), { textContent: name }), Object.assign(document.createElement("dd"), { textContent: value }));
+  }
+  const comments = cell.comments.map((one) => {
+    const quote = document.createElement("blockquote");
+    quote.append(one.text, " ", Object.assign(document.createElement("small"), { textContent: one.actor }));
+    return quote;
+  });
+  const buttons = document.createElement("div");
+  buttons.className = "buttons";
+  buttons.append(button("Show in field", "open", "Enter"), button("Comment …", "comment", "F2"));
+  aside.replaceChildren(image, heading(cell.kind ?? cell.counts_as), facts, ...comments, buttons);
+}
+
+/** @param {Cell} cell @returns {[string, string][]} */
+function factsOf(cell) {
+  /** @type {[string, string][]} */
+  const facts = [["Cell", `${cell.id} in field ${cell.field}`]];
+  if (cell.drawn) facts.push(["Added", "by hand"]);
+  if (cell.software_label) facts.push(["Software", cell.software_label]);
+  if (cell.rejected_because) facts.push(["Rejected", cell.rejected_because]);
+  if (cell.probability !== null) facts.push(["P(ALL)", probabilityWords(cell.probability)]);
+  if (cell.unlike) facts.push(["Unlike", "what the model has learned"]);
+  if (cell.decided_by) facts.push(["Decided by", cell.decided_by]);
+  facts.push(["Counts as", cell.excluded ? "excluded" : cell.counts_as]);
+  facts.push(["Seen", cell.seen ? "yes" : cell.must_be_seen ? "no, and must be" : "no"]);
+  facts.push(["Size", `${cell.area} pixels`]);
+  return facts;
+}
+
+/** @param {string} words */
+function heading(words) {
+  return Object.assign(document.createElement("h2"), { textContent: words });
+}
+
+/** @param {string} words */
+function paragraph(words) {
+  return Object.assign(document.createElement("p"), { className: "soft", textContent: words });
+}
+
+/** @param {string} words @param {string} verb @param {string} key */
+function button(words, verb, key) {
+  const made = Object.assign(document.createElement("button"), { type: "button", textContent: words, title: key });
+  made.dataset.verb = verb;
+  return made;
+}

@@ -1,0 +1,32 @@
+// @ts-check
+// What happens at the station, as it happens.
+
+/**
+ * @typedef {{seq: number, at: string, kind: string, actor: string, slide: string | null, gesture: string | null}} Happened
+ * @param {(events: Happened[]) => void} onEvents called at most every half second
+ * @param {(connected: boolean) => void} onConnection
+ */
+export function listen(onEvents, onConnection) {
+  const source = new EventSource("/api/v1/events");
+  /** @type {Happened[]} */
+  let gathered = [];
+  let timer = 0;
+  source.onmessage = (message) => {
+    gathered.push(JSON.parse(message.data));
+    timer ||= window.setTimeout(() => {
+      timer = 0;
+      const events = gathered;
+      gathered = [];
+      onEvents(events);
+    }, 500);
+  };
+  source.onopen = () => onConnection(true);
+  source.onerror = () => {
+    onConnection(false);
+    // A refusal (a session that has ended) closes the source for good; the page asks again.
+    if (source.readyState === EventSource.CLOSED) {
+      window.setTimeout(() => listen(onEvents, onConnection), 3000);
+    }
+  };
+  window.addEventListener("pagehide", () => source.close());
+}

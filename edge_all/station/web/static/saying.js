@@ -1,0 +1,33 @@
+// @ts-check
+// What the page tells its reader.
+
+let timer = 0;
+
+/** A line that goes away by itself. @param {string} words */
+export function say(words) {
+  const told = /** @type {HTMLElement} */ (document.getElementById("told"));
+  told.textContent = words;
+  told.classList.add("shown");
+  window.clearTimeout(timer);
+  timer = window.setTimeout(() => told.classList.remove("shown"), 4000);
+}
+
+/** A line that stays as long as what it says; empty: none. @param {string} words */
+export function warn(words) {
+  const trouble = /** @type {HTMLElement} */ (document.getElementById("trouble"));
+  trouble.textContent = words;
+  trouble.hidden = !words;
+}
+
+/** A fraction as every report writes it. @param {number} fraction */
+export function percent(fraction) {
+  return `${(100 * fraction).toFixed(1)} %`;
+}
+
+/** Two digits, and never a certainty that rounding made up. @param {number | null} value */
+export function probabilityWords(value) {
+  if (value === null) return "";
+  if (value > 0.995) return ">0.99";
+  if (value < 0.005) return "<0.01";
+  return value.toFixed(2);
+}

@@ -1,0 +1,292 @@
+// @ts-check
+// A slide: what the reader does with keys, mouse and buttons, and what becomes of it.
+import { CellGallery } from "./cell-gallery.js";
+import { FieldView } from "./field-view.js";
+import { inspect } from "./inspector.js";
+import { listen } from "./live-events.js";
+import { showResult } from "./result-bar.js";
+import { say, warn } from "./saying.js";
+import { SlideState } from "./slide-state.js";
+import { ask, Problem } from "./station-api.js";
+
+/** @template {HTMLElement} T @param {string} id @param {new (...args: any[]) => T} kind @returns {T} */
+function element(id, kind) {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) throw new Error(`no ${kind.name} #${id}`);
+  return found;
+}
+
+const counts = element("counts", HTMLElement);
+const gallery = element("gallery", CellGallery);
+const field = element("field", FieldView);
+const aside = element("inspector", HTMLElement);
+const kindButtons = /** @type {HTMLButtonElement[]} */ ([...document.querySelectorAll("button.kind")]);
+const kinds = kindButtons.map((button) => ({
+  name: button.dataset.kind ?? "",
+  counts_as: button.dataset.counts ?? "",
+  key: button.dataset.key ?? "",
+}));
+const state = new SlideState(counts.dataset.code ?? "", counts.dataset.reader ?? "", kinds);
+gallery.follow(state);
+field.follow(state);
+
+// What is shown.
+
+function view() {
+  return field.hidden ? gallery : field;
+}
+
+function showInspector() {
+  inspect(aside, state, view().targets(), view().current);
+}
+
+state.addEventListener("slide", () => {
+  if (!state.slide) return;
+  const toLookAt = [...state.cells.values()].filter((cell) => cell.must_be_seen && !cell.seen).length;
+  showResult(state.slide, toLookAt);
+  const waiting = state.queue.waiting.length > 0;
+  element("undo", HTMLButtonElement).disabled = !(state.slide.can_undo || waiting) || state.locked;
+  element("redo", HTMLButtonElement).disabled = !state.slide.can_redo || state.locked;
+  for (const button of [...kindButtons, element("exclude", HTMLButtonElement), element("see", HTMLButtonElement)]) button.disabled = state.locked;
+  showInspector();
+});
+gallery.addEventListener("current", showInspector);
+field.addEventListener("current", showInspector);
+
+/** @param {boolean} asField @param {string | null} [id] */
+function show(asField, id = null) {
+  if (asField) {
+    field.hidden = false;
+    gallery.hidden = true;
+    void field.showCell(id ?? gallery.current ?? null);
+    field.focus();
+  } else {
+    gallery.hidden = false;
+    field.hidden = true;
+    gallery.focusOn(id ?? field.current ?? gallery.focused ?? gallery.shown[0]);
+  }
+  element("show-cells", HTMLButtonElement).setAttribute("aria-pressed", String(!asField));
+  element("show-field", HTMLButtonElement).setAttribute("aria-pressed", String(asField));
+  showInspector();
+}
+gallery.addEventListener("open", (event) => show(true, /** @type {CustomEvent} */ (event).detail));
+element("show-cells", HTMLButtonElement).addEventListener("click", () => show(false));
+element("show-field", HTMLButtonElement).addEventListener("click", () => show(true));
+
+// What is decided.
+
+/** @param {(ids: string[]) => void} gesture */
+function onTargets(gesture) {
+  if (state.locked) return say("The slide is signed. Amend it to change something.");
+  const ids = view().targets();
+  if (!ids.length) return say("No cell is chosen.");
+  const many = ids.length > 1;
+  const by = gallery.byPointer;
+  const next = gallery.hidden || by || many ? null : gallery.neighbour(1);
+  gesture(ids);
+  gallery.choose([]);
+  if (next && gallery.focused === ids[0]) gallery.focusOn(next);
+  return undefined;
+}
+
+/** @param {string} name */
+const reclassify = (name) => onTargets((ids) => state.reclassify(ids, name));
+const exclude = () => onTargets((ids) => state.exclude(ids));
+const see = () => onTargets((ids) => state.look(ids));
+
+function undo() {
+  void state.step("undo");
+}
+function redo() {
+  void state.step("redo");
+}
+
+/** @param {string} id @returns {Promise<string>} what the dialog was closed with */
+function asked(id) {
+  const dialog = element(id, HTMLDialogElement);
+  dialog.returnValue = "cancel";
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
+}
+
+async function comment() {
+  const [id] = view().targets();
+  if (!id || state.locked) return;
+  const text = element("comment-text", HTMLTextAreaElement);
+  text.value = "";
+  if ((await asked("comment-dialog")) === "comment" && text.value.trim()) state.comment(id, text.value);
+}
+
+async function sign() {
+  await state.tellLooked();
+  if (state.queue.waiting.length) return say("Decisions are still on their way. Sign when the station has them.");
+  const unseen = [...state.cells.values()].filter((cell) => cell.must_be_seen && !cell.seen);
+  if (unseen.length) {
+    show(false, gallery.shown.find((id) => unseen.some((cell) => cell.id === id)) ?? null);
+    return say(`${unseen.length} cells that must be looked at have not been; here is the first.`);
+  }
+  const result = state.slide.counts;
+  element("sign-summary", HTMLElement).textContent =
+    `Verdict: ${result.verdict}. ${result.all_cells} ALL of ${result.judged_cells} cells. ${result.verdict_reason}`;
+  if ((await asked("sign-dialog")) !== "sign") return undefined;
+  await state.queue.add(`${state.base}/sign`, {
+    meaning: element("meaning", HTMLSelectElement).value,
+    reason: element("sign-reason", HTMLInputElement).value,
+    last_seq: state.slide.last_seq,
+  });
+  return undefined;
+}
+
+async function amend() {
+  const reason = element("amend-reason", HTMLInputElement);
+  reason.value = "";
+  if ((await asked("amend-dialog")) === "amend") await state.queue.add(`${state.base}/amend`, { reason: reason.value });
+}
+
+async function addMissed() {
+  if (state.locked) return say("The slide is signed. Amend it to change something.");
+  const circle = await field.askCircle();
+  if (circle) await state.draw(field.place, circle, field.kindOfMissed());
+  return undefined;
+}
+
+// What goes wrong.
+
+state.queue.onProblem = async (problem, waiting) => {
+  if (problem.status === 401) {
+    await enterAgain();
+    return waiting;
+  }
+  if (problem.conflicts.length) return (await decideConflict(problem)) ? anyway(waiting) : stop();
+  say(problem.message);
+  stop();
+  return null;
+};
+
+/** @param {import("./station-api.js").Waiting} waiting */
+function anyway(waiting) {
+  return { path: waiting.path, body: { ...waiting.body, anyway: true } };
+}
+
+/** What this page showed too early is taken back. */
+function stop() {
+  state.queue.addEventListener("idle", () => void state.load(), { once: true });
+  return null;
+}
+
+/** @param {Problem} problem */
+async function decideConflict(problem) {
+  element("conflict-text", HTMLElement).textContent = problem.message;
+  element("conflict-list", HTMLElement).replaceChildren(
+    ...problem.conflicts.slice(0, 12).map((one) => Object.assign(document.createElement("li"), { textContent: `Cell ${one.cell}: ${one.what}, by ${one.actor}` })),
+  );
+  return (await asked("conflict-dialog")) === "mine";
+}
+
+async function enterAgain() {
+  const refused = element("enter-refused", HTMLElement);
+  for (;;) {
+    await asked("enter-dialog");
+    const password = element("enter-password", HTMLInputElement);
+    try {
+      await ask("/api/v1/session", { method: "POST", body: { name: state.reader, password: password.value } });
+      password.value = "";
+      refused.hidden = true;
+      return;
+    } catch (error) {
+      refused.textContent = error instanceof Error ? error.message : String(error);
+      refused.hidden = false;
+    }
+  }
+}
+
+state.queue.addEventListener("change", () => {
+  const number = state.queue.waiting.length;
+  if (state.queue.unreachable && number) warn(`The station does not answer. ${number} decisions wait here and are sent as soon as it does; do not close this page.`);
+  else warn("");
+});
+state.queue.addEventListener("idle", () => {
+  if (state.staleCells) {
+    state.staleCells = false;
+    void state.load();
+  }
+});
+window.addEventListener("beforeunload", (event) => {
+  void state.tellLooked();
+  if (state.queue.waiting.length && state.queue.unreachable) event.preventDefault();
+});
+
+// Keys.
+
+const commands = /** @type {Record<string, () => unknown>} */ ({
+  ".": see,
+  Delete: exclude,
+  Backspace: exclude,
+  F2: comment,
+  "?": () => asked("help-dialog"),
+  Insert: addMissed,
+});
+
+document.addEventListener("keydown", (event) => {
+  const inside = event.target;
+  if (document.querySelector("dialog[open]") || inside instanceof HTMLInputElement || inside instanceof HTMLTextAreaElement) return;
+  const control = event.ctrlKey || event.metaKey;
+  const letter = event.key.toLowerCase();
+  const onControl = inside instanceof HTMLButtonElement || inside instanceof HTMLSelectElement || inside instanceof HTMLAnchorElement;
+  if (control && letter === "z") (event.shiftKey ? redo : undo)();
+  else if (control && letter === "y") redo();
+  else if (control && event.key === "Enter") void (state.locked ? amend() : sign());
+  else if (event.key === "Escape" && !field.hidden && !field.busy) show(false);
+  else if (!onControl && !event.altKey && view().onKey(event)) {
+    // done there
+  } else if (control || event.altKey || inside instanceof HTMLSelectElement) return;
+  else if (event.key in commands) void commands[event.key]();
+  else {
+    const kind = kinds.find((one) => one.key.toLowerCase() === letter);
+    if (!kind) return;
+    reclassify(kind.name);
+  }
+  event.preventDefault();
+});
+
+for (const button of kindButtons) button.addEventListener("click", () => reclassify(button.dataset.kind ?? ""));
+/** @type {[string, () => unknown][]} */
+const buttons = [["undo", undo], ["redo", redo], ["sign", sign], ["amend", amend], ["exclude", exclude], ["see", see], ["help-button", () => asked("help-dialog")]];
+for (const [id, done] of buttons) element(id, HTMLButtonElement).addEventListener("click", () => void done());
+aside.addEventListener("click", (event) => {
+  const verb = event.target instanceof HTMLElement ? event.target.dataset.verb : undefined;
+  if (verb === "open") show(true, view().current);
+  if (verb === "comment") void comment();
+});
+field.addEventListener("add", () => void addMissed());
+element("order", HTMLSelectElement).addEventListener("change", (event) => {
+  gallery.order = /** @type {HTMLSelectElement} */ (event.target).value;
+  gallery.arrange();
+});
+
+// Keys work at once: the first cell has the focus.
+state.addEventListener("cells", () => {
+  if (document.activeElement === document.body) gallery.focusOn(gallery.focused ?? gallery.shown[0]);
+}, { once: true });
+
+// What others do.
+
+let reloadTimer = 0;
+listen(
+  (events) => {
+    const foreign = events.filter((event) => event.slide === state.code && !(event.gesture && state.queue.own.has(event.gesture)));
+    if (!foreign.length) return;
+    const people = [...new Set(foreign.filter((event) => event.actor !== "edge-all" && event.kind !== "cells.seen").map((event) => event.actor))];
+    if (people.length) say(`${people.join(", ")} changed something on this slide.`);
+    reloadTimer ||= window.setTimeout(() => {
+      reloadTimer = 0;
+      void state.load();
+    }, 300);
+  },
+  (connected) => {
+    if (connected) {
+      if (!state.queue.waiting.length) warn("");
+      void state.queue.send().then(() => state.load()).catch((/** @type {Error} */ error) => say(error.message));
+    } else warn("The station does not answer. What you decide now waits here and is sent as soon as it does.");
+  },
+);

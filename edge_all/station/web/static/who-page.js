@@ -1,0 +1,20 @@
+// @ts-check
+import { ask } from "./station-api.js";
+
+const form = /** @type {HTMLFormElement} */ (document.getElementById("enter"));
+const refused = /** @type {HTMLElement} */ (document.getElementById("refused"));
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const said = new FormData(form);
+  try {
+    await ask("/api/v1/session", {
+      method: "POST",
+      body: { name: said.get("name"), password: said.get("password") ?? "" },
+    });
+    window.location.assign(form.dataset.then ?? "/");
+  } catch (error) {
+    refused.textContent = error instanceof Error ? error.message : String(error);
+    refused.hidden = false;
+  }
+});
