@@ -36,8 +36,8 @@ def fingerprint(pixels: RgbImage) -> NDArray[np.bool_]:
     Args:
         pixels: ``uint8 [height, width, 3]`` RGB of any shape; other than square ones are squeezed.
     """
-    small = cv2.resize(pixels, (_SHRUNK, _SHRUNK), interpolation=cv2.INTER_AREA)
-    green = small[..., 1].astype(np.float32)  # in which stains differ most
+    stained = cv2.extractChannel(pixels, 1)  # green, in which stains differ most
+    green = cv2.resize(stained, (_SHRUNK, _SHRUNK), interpolation=cv2.INTER_AREA).astype(np.float32)
     sharp = green - cv2.GaussianBlur(green, (0, 0), _BROAD * _SHRUNK, borderType=cv2.BORDER_REFLECT)
     cells = cv2.resize(sharp, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(cells > np.median(cells))
