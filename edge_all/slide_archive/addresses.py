@@ -20,7 +20,7 @@ from edge_all.errors import (
     UnreadableImageError,
     UsageError,
 )
-from edge_all.files.atomic import output_error, write_atomically
+from edge_all.files.atomic import clear_old_parts, output_error, write_atomically
 from edge_all.time_limit import within_time
 from edge_all.wording.extras import install_words
 
@@ -167,6 +167,9 @@ class ResultsFolder(Protocol):
             OutputError: it cannot be listed.
         """
 
+    def clear(self, folder: str) -> None:
+        """Remove from the folders in a folder what workers that died had begun to write, and nobody writes any more."""
+
 
 class LocalFolder:
     """Results on a disk or a network file system; by rename."""
@@ -198,6 +201,11 @@ class LocalFolder:
         """See `ResultsFolder`."""
         found = (path for path in (self.path / folder).rglob("*") if path.is_file() and not path.name.startswith("."))
         return sorted(path.relative_to(self.path).as_posix() for path in found)
+
+    def clear(self, folder: str) -> None:
+        """See `ResultsFolder`."""
+        for path in (self.path / folder).glob("*/"):
+            clear_old_parts(path)
 
 
 class ObjectFolder:
@@ -243,6 +251,9 @@ class ObjectFolder:
         except Exception as error:
             raise self._error("list", folder, error) from error
         return sorted(path.removeprefix(f"{root}/") for path in found)
+
+    def clear(self, folder: str) -> None:
+        """See `ResultsFolder`: an upload that was not finished leaves nothing."""
 
     def _at(self, name: str) -> str:
         return f"{self.address}/{name}"

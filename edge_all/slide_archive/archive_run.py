@@ -18,7 +18,7 @@ from edge_all.slide_archive.addresses import LocalFolder, ResultsFolder, results
 from edge_all.slide_archive.manifest import ArchiveSlide, Manifest
 from edge_all.slide_archive.ray_actors import judged_by_ray
 from edge_all.slide_archive.reconciliation import Reconciliation, reconcile
-from edge_all.slide_archive.slide_results import read_conditions
+from edge_all.slide_archive.slide_results import RESULTS, read_conditions
 from edge_all.slide_archive.worker import Outcome, Settings
 from edge_all.slide_archive.worker_crew import judged_by_processes
 
@@ -70,6 +70,7 @@ def screen_archive(
     require_parquet()
     folder = results_folder(settings.out)
     with _claimed(folder):
+        folder.clear(RESULTS)
         failed = _work(manifest.slides, settings, crew, on_slide)
         account = reconcile(folder, manifest, read_conditions(folder), failed)
         folder.write(ACCOUNT_FILE, (json_text(account.to_json(), indent=2) + "\n").encode("ascii"))

@@ -7,6 +7,7 @@ replaced, and the slide that it had is handed out again; the worker itself count
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -94,8 +95,10 @@ class _Worker(threading.Thread):
                     slide = next(self._waiting, None)
                 if slide is None:
                     break
-                while (answer := self._asked(slide)) is None and not self._dismissed:
-                    """The process died: the slide is handed to the next."""
+                answer = self._asked(slide)
+                while answer is None and not self._dismissed:
+                    # The process died: the next one gets the slide.
+                    answer = self._asked(slide)
                 if answer is not None:
                     self._answers.put(answer)
         except EdgeAllError as error:
@@ -180,10 +183,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
     for stream in (process.stdin, process.stdout):
         if stream is not None:
-            try:
+            # What was still to be written has no reader any more.
+            with contextlib.suppress(OSError):
                 stream.close()
-            except OSError:
-                """What was still to be written has no reader any more."""
 
 
 def error_record(error: EdgeAllError) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 import signal
 import subprocess
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from edge_all.errors import ModelError, OutputError
+from edge_all.cli.main import build_app
+from edge_all.errors import ModelError, OutputError, UsageError
 from edge_all.files.folder_claim import held_file
 from edge_all.outputs.jsonl import each_field
 from edge_all.slide_archive import archive_run, worker_crew
@@ -118,7 +121,6 @@ def test_workers_killed_at_random_lose_and_double_nothing(
     assert sorted(outcome.slide for outcome in outcomes) == [f"S-{number:02d}" for number in range(4)]
     assert account.accounted
     assert lines_of_results(Path("out")) == lines_of_screen()
-    assert not list(Path("out").rglob("*.part*"))
 
 
 def test_a_run_that_was_killed_is_gone_on_with(
@@ -200,6 +202,35 @@ def test_another_model_and_other_settings_are_refused(
 def test_a_model_that_is_not_there_is_said_before_anything_is_judged(run_archive: Run) -> None:
     with pytest.raises(ModelError, match="nothing-there"):
         run_archive(model="nothing-there")
+
+
+def test_two_at_the_same_slides_do_no_harm(
+    tiny_package: Path,
+    run_archive: Run,
+    lines_of_results: Callable[[Path], Lines],
+    lines_of_screen: Callable[[], Lines],
+) -> None:
+    slides = read_manifest("slides").slides
+    workers = [SlideWorker(Settings("out", str(tiny_package), run=name)) for name in ("r", "s")]
+    threads = [
+        threading.Thread(target=lambda worker=worker: [worker.judge(slide) for slide in slides]) for worker in workers
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert run_archive().accounted
+    assert lines_of_results(Path("out")) == lines_of_screen()
+
+
+def test_what_dead_workers_had_begun_goes_after_a_day(run_archive: Run) -> None:
+    old, new = Path("out/results/ab/.0123456789abcdef.part"), Path("out/results/ab/.fedcba9876543210.part")
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"half")
+    new.write_bytes(b"half")
+    os.utime(old, (1, 1))
+    run_archive()
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_a_second_run_of_this_machine_is_kept_out(run_archive: Run) -> None:
@@ -291,18 +322,22 @@ def test_the_account_names_what_is_missing(run_archive: Run, monkeypatch: pytest
 
 def test_the_command(tiny_package: Path) -> None:
     command = [sys.executable, "-m", "edge_all", "archive", "slides", "-o", "out", "--model", str(tiny_package)]
-    done = subprocess.run([*command, "--part", "1/2"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (0, "")
-    assert "2 of 2 slides" in done.stderr
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert "Every image of the manifest is there exactly once." in done.stdout
     assert "1 that could not be judged" in done.stdout
     assert "For Research Use Only" in done.stdout
-    for words in (["--part", "3/2"], ["--part", "x"], ["--microns-per-pixel", "0.2"]):
-        done = subprocess.run([*command, *words], capture_output=True, text=True, check=False)
-        assert done.returncode == 2
-        assert "Traceback" not in done.stderr
+
+
+def test_the_command_judges_a_part(tiny_package: Path, here: Any, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN401
+    monkeypatch.setattr(archive_run, "_outcomes", here)
+    command = ["archive", "slides", "-o", "out", "--model", str(tiny_package)]
+    done = CliRunner().invoke(build_app(), [*command, "--part", "1/2"])
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "2 of 2 slides" in done.stderr
+    for part in ("3/2", "0/2", "x"):
+        error = CliRunner().invoke(build_app(), [*command, "--part", part]).exception
+        assert isinstance(error, UsageError)
 
 
 def test_a_tiff_of_several_pictures_is_several_fields(slides: Path, run_archive: Run, rendered: Path) -> None:
