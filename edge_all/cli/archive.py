@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_all.cli.json_output import JsonOption, print_json
 from edge_all.cli.options import DeviceOption, ModelOption, PixelSizeOption, ThreadsOption, VariantOption
 from edge_all.errors import UsageError
 from edge_all.results import INTENDED_USE
@@ -54,7 +54,7 @@ def archive(
             metavar="I/N", help="Judge the I-th of N parts only, for job arrays; run without it once all are through."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the account as JSON instead of a summary.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Judge an archive of slides, and account for every image.
 
@@ -81,7 +81,7 @@ def archive(
         typer.secho(f"Interrupted. What was judged is in {out}; run again to go on.", err=True)
         raise typer.Exit(130) from None
     if as_json:
-        typer.echo(json.dumps(account.to_json(), indent=2))
+        print_json(account.to_json())
     else:
         _print_account(account, out)
     raise typer.Exit(0 if account.all_judged else 1)

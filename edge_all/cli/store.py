@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edge_all.cli.json_output import print_json
 from edge_all.cli.options import ModelOption, StationOption
 from edge_all.cli.station_folder import station_folder
 
@@ -133,8 +134,6 @@ def settings(
 
     Without options it only says. What it prints of the kinds can be changed and given back to --kinds.
     """
-    import json
-
     from edge_all.station.desk import Station
     from edge_all.station.review.settings import changed_settings, read_kinds
 
@@ -148,7 +147,7 @@ def settings(
         )
         if after != before:
             opened.change_settings(after, actor)
-    typer.echo(json.dumps(after.to_json(), indent=2))
+    print_json(after.to_json())
 
 
 def forget(station: StationOption = None) -> None:
