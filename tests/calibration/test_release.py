@@ -99,6 +99,28 @@ def test_strange_cells_are_left_to_a_person(released: tuple[Path, Release], part
         assert np.mean([distance is not None and distance > 1 for distance in known]) < 0.1
 
 
+def test_of_a_poor_network_only_fp32_is_made_and_the_reason_is_said(
+    tmp_path: Path, network: Path, card: ModelCard, parts: CellParts
+) -> None:
+    # As many labels are wrong as leave it better than chance, and not worth minutes of quantising.
+    calibration = parts.calibration
+    order = np.random.default_rng(0).permutation(len(calibration))
+    answers = run_network(network, calibration.crops).probability.astype(np.float64)
+    labels = calibration.labels.copy()
+    for wrong in order:
+        if auc(answers, labels) < 0.68:
+            break
+        labels[wrong] = not labels[wrong]
+    poor = dataclasses.replace(parts, calibration=dataclasses.replace(calibration, labels=labels))
+    said: list[str] = []
+    release = build_release(tmp_path, network, card, poor, ReleasePlan(("fp32", "int8")), progress=said.append)
+    assert tuple(load_package(tmp_path).card.variants) == ("fp32",)
+    assert release.reports == ()
+    assert any(words.startswith("Only FP32 is made. The network orders the") for words in said)
+    assert not any("INT8 by" in words for words in said)
+    assert any("AUC of 0." in limitation for limitation in release.card.limitations)
+
+
 def test_a_rejected_variant_is_set_aside_with_its_report(
     tmp_path: Path, network: Path, card: ModelCard, parts: CellParts
 ) -> None:

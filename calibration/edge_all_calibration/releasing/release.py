@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import helper
 
 from edge_all.classification.decision_rule import DecisionRule, Decisions
@@ -26,6 +27,7 @@ from edge_all.files.atomic import write_atomically
 from edge_all.model.card import ModelCard, Variant, VariantName
 from edge_all.model.golden import golden_crops
 from edge_all.model.package import load_package, sha256_of, write_card
+from edge_all_calibration.figures.measures import auc
 from edge_all_calibration.gating.decisions import OutOfFold, fit_reference, fit_variant
 from edge_all_calibration.gating.release_gate import (
     GateLimits,
@@ -72,6 +74,10 @@ APPEARANCE_FILE = "appearance.npz"
 WEAK_AUC = 0.9
 """Below it at least every tenth pair of an ALL and a non-ALL cell is in the wrong order; the card and whoever publishes
 such a network are told."""
+POOR_AUC = 0.7
+"""Below it on the calibration cells, only FP32 is made: three pairs of ten are in the wrong order, most cells lie near
+a threshold, and no recipe of INT8 decides as FP32 does, so that all are tried and for each block again (400 s for an
+InceptionV3 that had learned nothing)."""
 TOOLS = (
     "edge-all",
     "edge-all-calibration",
@@ -214,6 +220,10 @@ def build_release(
         fit_reference(reference, parts.calibration.labels, plan.policy, statistics, parts.out_of_fold),
         plan.false_positive_rate,
     )
+    poor = _poorness(reference, parts.calibration.labels)
+    if poor and len(files) > 1:
+        progress(f"Only FP32 is made. {poor[0]}")
+        files = {"fp32": files["fp32"]}
     making = {"fp32": dict(parity or {}), **_make_variants(files, reference, leading, parts.calibration, progress)}
 
     rules: dict[VariantName, DecisionRule] = {"fp32": leading}
@@ -229,7 +239,7 @@ def build_release(
         blocks[name] = _block(file, rules[name], making[name], card.preprocessing.input_size)
 
     reports = []
-    for name in plan.names[1:]:
+    for name in list(files)[1:]:
         progress(f"{name.upper()}: the gate")
         judged = [(outputs[one], rules[one]) for one in ("fp32", name)]
         report = examine(name, parts.test, judged[0], judged[1], plan.limits)
@@ -248,12 +258,28 @@ def build_release(
         feature_statistics=references.get(STATISTICS_FILE),
         appearance=references.get(APPEARANCE_FILE),
         evaluation={**card.evaluation, **evaluation},
-        limitations=(*card.limitations, *_weakness(evaluation["test_figures_fp32"], len(parts.test))),
+        limitations=(
+            *card.limitations,
+            *(poor if len(plan.names) > 1 else ()),
+            *_weakness(evaluation["test_figures_fp32"], len(parts.test)),
+        ),
         tools={**_tool_versions(), **card.tools},
     )
     write_card(folder, finished)
     load_package(folder)
     return Release(finished, tuple(reports))
+
+
+def _poorness(reference: NetworkOutputs, labels: NDArray[np.bool_]) -> tuple[str, ...]:
+    """Why a network is not worth other precisions, for its card; nothing where it is."""
+    found = auc(reference.probability.astype(np.float64), labels)
+    if found >= POOR_AUC:
+        return ()
+    words = (
+        f"The network orders the {len(labels)} calibration cells with an AUC of {found:.2f}; below {POOR_AUC:g} INT8 "
+        "and FP16 are not made, for their decisions would be guesses like FP32's. Train longer, or on more cells."
+    )
+    return (words,)
 
 
 def _make_variants(
