@@ -1,13 +1,13 @@
 <#
 .SYNOPSIS
-Installs edge-all from an offline bundle and watches a folder from the next log-on.
+Installs edge-all from an offline bundle and runs a station from the next log-on.
 
 .DESCRIPTION
 Runs the bundle, which verifies itself, and registers a scheduled task of the current user that judges the images
-arriving in a folder. Running it again updates. Needs Python for Windows and no administrator.
+arriving in a folder and shows the page at http://127.0.0.1:8470. Running it again updates. Needs Python for Windows and no administrator.
 
 .EXAMPLE
-./Install-Station.ps1 -Bundle .\edge-all-0.1.0-cpu-windows-amd64-cp312-1a2b3c4d.pyz -Images D:\Camera
+./Install-Station.ps1 -Bundle .\edge-all-0.1.0-cpu+station-windows-amd64-cp312-1a2b3c4d.pyz -Images D:\Camera
 #>
 [CmdletBinding(SupportsShouldProcess)]
 param(
@@ -20,7 +20,7 @@ param(
 
 Set-StrictMode -Version Latest
 $ErrorActionPreference = 'Stop'
-$TaskName = 'edge-all watch'
+$TaskName = 'edge-all station'
 
 if ($PSCmdlet.ShouldProcess($Into, 'Install edge-all')) {
     & $Python $Bundle --into $Into
@@ -30,7 +30,7 @@ if ($PSCmdlet.ShouldProcess($Into, 'Install edge-all')) {
 }
 
 $Command = Join-Path $Into 'bin\edge-all.cmd'
-$Action = New-ScheduledTaskAction -Execute $Command -Argument "watch `"$Images`" --station `"$Station`""
+$Action = New-ScheduledTaskAction -Execute $Command -Argument "station `"$Images`" --station `"$Station`""
 $Trigger = New-ScheduledTaskTrigger -AtLogOn -User $env:USERNAME
 $Settings = New-ScheduledTaskSettingsSet -RestartCount 3 -RestartInterval (New-TimeSpan -Minutes 1) `
     -ExecutionTimeLimit ([TimeSpan]::Zero) -MultipleInstances IgnoreNew -AllowStartIfOnBatteries -DontStopIfGoingOnBatteries
@@ -38,5 +38,5 @@ $Settings = New-ScheduledTaskSettingsSet -RestartCount 3 -RestartInterval (New-T
 if ($PSCmdlet.ShouldProcess($TaskName, 'Register the scheduled task')) {
     Register-ScheduledTask -TaskName $TaskName -Action $Action -Trigger $Trigger -Settings $Settings -Force | Out-Null
     Start-ScheduledTask -TaskName $TaskName
-    Write-Output "edge-all watches $Images. The command is $Command."
+    Write-Output "edge-all watches $Images; its page is http://127.0.0.1:8470. The command is $Command."
 }

@@ -53,7 +53,7 @@ def test_the_command_understands_what_recipes_say(name: str, words: list[str]) -
 
 
 def test_command_lines_are_found() -> None:
-    assert len(command_lines()) == 5
+    assert len(command_lines()) == 6
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
