@@ -141,6 +141,22 @@ def test_labelled_cells_are_what_adapting_reads(imported: tuple[Station, str, Sc
     assert read.counts()["ALL"] == written.all_cells
 
 
+def test_of_two_readers_only_what_both_say_is_learned_from(
+    imported: tuple[Station, str, Screener], tmp_path: Path
+) -> None:
+    station, code, screener = imported
+    station.change_settings(StationSettings(second_reader=True), "Administrator")
+    for reader, kind in (("Curie", "ALL"), ("Hess", "lymphocyte")):
+        review = station.review(code, reader)
+        cells = [cell for cell in review.view().cells if cell.found]
+        done = review.mark_seen({cell.id: 0 for cell in cells})
+        judged = [cell for cell in done.view.cells if cell.counts_as in ("ALL", "non-ALL")]
+        review.reclassify({judged[0].id: 0}, kind)
+        review.sign("reviewed", "routine", review.view().last_seq)
+    written = write_labelled_cells(station, tmp_path / "cells.npz", screener.classifier.spec)
+    assert written.all_cells + written.non_all_cells == len(judged) - 1
+
+
 def test_names_are_forgotten_by_a_policy_that_somebody_set_and_not_before(
     station: Station, slide: SlideRecord, add_field: Callable[..., int]
 ) -> None:

@@ -70,6 +70,12 @@ def test_a_report_says_what_was_signed_and_what_was_changed_by_whom(station: Sta
     json.dumps(document, allow_nan=False)
 
 
+def test_an_added_object_is_a_change_also_where_it_does_not_count(station: Station, code: str) -> None:
+    station.review(code, "Curie").draw(1, (300.0, 300.0, 20.0), "smudge")
+    (change,) = report_of(station, code, "Curie").changes
+    assert (change.software, change.kind, change.by) == (None, "smudge", "Curie")
+
+
 def test_a_report_is_preliminary_final_amended(station: Station, code: str) -> None:
     assert report_of(station, code, "Curie").status == "preliminary"
     reviewed(station, code)
@@ -145,12 +151,14 @@ def test_a_wrong_bundle_would_be_found(station: Station, code: str) -> None:
 
 def test_the_table_has_every_cell_and_no_formula(station: Station, code: str) -> None:
     reviewed(station, code)
-    station.review(code, "Curie").amend("again")
-    station.review(code, "Curie").comment("=1+1")
+    formula = station.review(code, "=1+1")
+    formula.amend("again")
+    formula.reclassify({formula.view().cells[10].id: 0}, "ALL")
     rows = list(csv.DictReader(io.StringIO(cells_csv(report_of(station, code, "Curie")).decode("utf-8-sig"))))
     assert len(rows) == 46
     assert rows[0]["kind"] == "lymphocyte"
     assert rows[1]["comments"] == "Curie: =odd, müller"
+    assert rows[10]["decided_by"] == "'=1+1"
     assert not any(value.startswith(("=", "+", "-", "@")) for row in rows for value in row.values())
 
 

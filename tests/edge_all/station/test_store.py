@@ -26,6 +26,7 @@ from edge_all.station.storage.database import STORE_FILE, Database, store_versio
 from edge_all.station.storage.found_fields import ImageFile, JudgingModel, record_finding
 from edge_all.station.storage.slide_records import SlideRecord, find_or_add_slide, forget_name
 
+PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
 UNTRIGGERED = ("events_stay", "events_are_kept", "findings_stay", "findings_are_kept", "cells_stay", "cells_are_kept")
 
 
@@ -110,6 +111,13 @@ def test_another_database_is_no_store(tmp_path: Path) -> None:
         examine_store(tmp_path / "other.sqlite3")
     with pytest.raises(StoreError, match="There is no store"):
         examine_store(tmp_path / "none.sqlite3")
+
+
+def test_what_is_acknowledged_is_on_disk(station: Station) -> None:
+    """Which a test can only see by what SQLite was told: it takes a power cut to see more."""
+    with station.database.write() as connection:
+        pragmas = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in PRAGMAS}
+    assert pragmas == PRAGMAS
 
 
 def test_a_transaction_that_raises_leaves_nothing(station: Station) -> None:
@@ -256,6 +264,20 @@ def test_a_backup_is_the_store_and_can_be_put_back(station: Station, slide: Slid
     assert examine_store(aside).events == backup.chain.events + 1
     with pytest.raises(OutputError, match="already exists"):
         back_up(station.database.folder, backup.file)
+
+
+def test_the_log_of_a_killed_station_is_not_applied_to_a_backup(
+    station: Station, slide: SlideRecord, tmp_path: Path
+) -> None:
+    backup = back_up(station.database.folder, tmp_path / "copy.sqlite3")
+    station.review(slide.code, "Curie").comment("after")
+    killed = tmp_path / "killed"  # as a power cut leaves it, with its write-ahead log
+    shutil.copytree(station.database.folder, killed)
+    assert (killed / f"{STORE_FILE}-wal").stat().st_size > 0
+    aside = restore(killed, backup.file)
+    assert examine_store(killed / STORE_FILE) == backup.chain
+    assert aside is not None
+    assert examine_store(aside).events == backup.chain.events + 1
 
 
 def test_a_backup_is_put_into_a_folder_of_its_own(station: Station, slide: SlideRecord, tmp_path: Path) -> None:
