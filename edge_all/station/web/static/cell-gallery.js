@@ -3,9 +3,13 @@
 // only the groups in sight, and because the tiles are made a few hundred at a time.
 import { probabilityWords } from "./saying.js";
 
-/** @typedef {import("./slide-state.js").Cell} Cell */
+/**
+ * @typedef {import("./slide-state.js").Cell} Cell
+ * @typedef {{section: HTMLElement, ids: string[]}} Group
+ */
 
 const AT_ONCE = 240;
+const FEW = 100;
 const LOOK_MS = 350;
 const DRAG_PX = 6;
 
@@ -34,6 +38,11 @@ export function cellWords(cell) {
   return words.join(", ");
 }
 
+/** @param {string} one @param {string} other keys of groups, which begin with their rank */
+function byRank(one, other) {
+  return one.localeCompare(other, "en", { numeric: true });
+}
+
 /** @param {number} number */
 function cellsWords(number) {
   return number === 1 ? "1 cell" : `${number} cells`;
@@ -48,6 +57,8 @@ export class CellGallery extends HTMLElement {
     this.tiles = new Map();
     /** Cells in the order in which they stand. @type {string[]} */
     this.shown = [];
+    /** In the order in which they stand, by what `groupOf` says. @type {Map<string, Group>} */
+    this.groups = new Map();
     /** @type {Set<string>} */
     this.chosen = new Set();
     this.order = "probability";
@@ -97,7 +108,8 @@ export class CellGallery extends HTMLElement {
     if (!state) return;
     const moved = ids === null || ids.some((id) => this.wouldMove(id));
     if (ids) for (const id of ids) this.paint(id);
-    if (moved) this.arrange();
+    if (moved && !(ids && this.moveFew(ids))) this.arrange();
+    else if (ids) for (const key of new Set(ids.map((id) => this.tiles.get(id)?.dataset.group ?? ""))) this.title(key);
     this.dispatchEvent(new CustomEvent("current"));
   }
 
@@ -106,6 +118,62 @@ export class CellGallery extends HTMLElement {
     const cell = this.state?.cells.get(id);
     const tile = this.tiles.get(id);
     return !cell || !tile || tile.dataset.group !== groupOf(cell).join("|");
+  }
+
+  /**
+   * Moves a few tiles to other groups, without touching the rest.
+   * @param {string[]} ids @returns {boolean} whether that could be done
+   */
+  moveFew(ids) {
+    const cells = ids.map((id) => this.state?.cells.get(id));
+    const known = cells.every((cell) => cell && this.tiles.has(cell.id));
+    if (ids.length > FEW || !known || this.shown.length !== this.state?.cells.size) return false;
+    const next = this.contains(document.activeElement) && this.focused ? this.afterFocused() : null;
+    const compare = this.comparison();
+    for (const cell of /** @type {Cell[]} */ (cells)) {
+      const tile = /** @type {HTMLElement} */ (this.tiles.get(cell.id));
+      const [from, to] = [tile.dataset.group ?? "", groupOf(cell).join("|")];
+      if (from === to) continue;
+      const [old, group] = [this.groups.get(from), this.groups.get(to) ?? this.newGroup(to)];
+      if (old) old.ids = old.ids.filter((id) => id !== cell.id);
+      const before = group.ids.findIndex((id) => compare(cell, /** @type {Cell} */ (this.state?.cells.get(id))) < 0);
+      const place = before < 0 ? group.ids.length : before;
+      const follower = this.tiles.get(group.ids[place] ?? "") ?? null;
+      group.ids.splice(place, 0, cell.id);
+      group.section.lastElementChild?.insertBefore(tile, follower);
+      tile.dataset.group = to;
+      this.title(from);
+      this.title(to);
+    }
+    this.shown = [...this.groups.values()].flatMap((group) => group.ids);
+    if (next) this.focusOn(next);
+    return true;
+  }
+
+  /** A group with nothing in it yet, at its place among the others. @param {string} key */
+  newGroup(key) {
+    const group = { section: this.section(key, [])[0], ids: /** @type {string[]} */ ([]) };
+    const all = [...this.groups, /** @type {[string, Group]} */ ([key, group])].sort(([one], [other]) => byRank(one, other));
+    const follower = all[all.findIndex(([one]) => one === key) + 1];
+    this.insertBefore(group.section, follower?.[1].section ?? null);
+    this.groups = new Map(all);
+    return group;
+  }
+
+  /** Says in the heading of a group what is in it; a group with nothing in it goes. @param {string} key */
+  title(key) {
+    const group = this.groups.get(key);
+    if (!group) return;
+    if (!group.ids.length) {
+      group.section.remove();
+      this.groups.delete(key);
+      return;
+    }
+    const title = key.split("|")[1];
+    const unseen = group.ids.filter((id) => { const cell = this.state?.cells.get(id); return cell?.must_be_seen && !cell.seen; }).length;
+    const number = cellsWords(group.ids.length);
+    group.section.setAttribute("aria-label", `${title}, ${number}`);
+    group.section.firstElementChild?.replaceChildren(title, Object.assign(document.createElement("small"), { textContent: `${number}${unseen ? `, ${unseen} to look at` : ""}` }));
   }
 
   /** Puts all tiles where they belong. */
@@ -122,12 +190,14 @@ export class CellGallery extends HTMLElement {
       if (group) group.push(cell);
       else groups.set(key, [cell]);
     }
-    const keys = [...groups.keys()].sort((one, other) => one.localeCompare(other, "en", { numeric: true }));
+    const keys = [...groups.keys()].sort(byRank);
     const sections = keys.map((key) => this.section(key, /** @type {Cell[]} */ (groups.get(key)).sort(this.comparison())));
-    this.shown = sections.flatMap(([, cells]) => cells.map((cell) => cell.id));
+    this.groups = new Map(sections.map(([section, cells], at) => [keys[at], { section, ids: cells.map((cell) => cell.id) }]));
+    this.shown = [...this.groups.values()].flatMap((group) => group.ids);
     for (const [id, tile] of this.tiles) if (!state.cells.has(id)) { tile.remove(); this.tiles.delete(id); this.chosen.delete(id); }
     const top = this.scrollTop;
     this.replaceChildren(...sections.map(([section]) => section));
+    for (const key of keys) this.title(key);
     if (!this.shown.length) this.append(Object.assign(document.createElement("p"), { className: "empty", textContent: "No cell was found on this slide yet." }));
     this.fill(sections, ++this.drawing, 0, 0);
     this.scrollTop = top;
@@ -160,16 +230,12 @@ export class CellGallery extends HTMLElement {
 
   /** @param {string} key @param {Cell[]} cells @returns {[HTMLElement, Cell[]]} */
   section(key, cells) {
-    const [, title, counts] = key.split("|");
     const section = document.createElement("div");
     section.className = "group";
-    section.dataset.counts = counts;
+    section.dataset.counts = key.split("|")[2];
     section.setAttribute("role", "group");
-    section.setAttribute("aria-label", `${title}, ${cellsWords(cells.length)}`);
     const heading = document.createElement("h2");
     heading.setAttribute("role", "presentation");
-    const unseen = cells.filter((cell) => cell.must_be_seen && !cell.seen).length;
-    heading.append(title, Object.assign(document.createElement("small"), { textContent: `${cellsWords(cells.length)}${unseen ? `, ${unseen} to look at` : ""}` }));
     const tiles = document.createElement("div");
     tiles.className = "tiles";
     tiles.setAttribute("role", "presentation");

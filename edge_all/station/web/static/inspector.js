@@ -14,15 +14,18 @@ import { probabilityWords } from "./saying.js";
 export function inspect(aside, state, targets, current) {
   const cell = current ? state.cells.get(current) : undefined;
   if (targets.length > 1) {
+    aside.dataset.shown = "";
     aside.replaceChildren(heading(`${targets.length} cells are chosen`), paragraph("A key or a button above works on all of them. Esc chooses none."));
     return;
   }
   if (!cell) {
+    aside.dataset.shown = "";
     aside.replaceChildren(heading("No cell in question"), paragraph("Point at a cell, or move to one with Tab and the arrow keys. ? shows the keys."));
     return;
   }
-  if (aside.dataset.shown === JSON.stringify(cell)) return;
-  aside.dataset.shown = JSON.stringify(cell);
+  const shown = JSON.stringify([cell, state.locked]);
+  if (aside.dataset.shown === shown) return;
+  aside.dataset.shown = shown;
   const image = document.createElement("img");
   image.src = state.picture(cell);
   image.alt = cellWords(cell);
@@ -38,6 +41,7 @@ export function inspect(aside, state, targets, current) {
   const buttons = document.createElement("div");
   buttons.className = "buttons";
   buttons.append(button("Show in field", "open", "Enter"), button("Comment …", "comment", "F2"));
+  if (!state.locked) buttons.append(button("Outline …", "outline", "Put a circle in the place of its outline"), button("Split …", "split", "It is several cells"));
   aside.replaceChildren(image, heading(cell.kind ?? cell.counts_as), facts, ...comments, buttons);
 }
 

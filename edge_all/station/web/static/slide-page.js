@@ -65,6 +65,7 @@ function show(asField, id = null) {
     field.hidden = true;
     gallery.focusOn(id ?? field.current ?? gallery.focused ?? gallery.shown[0]);
   }
+  element("order-label", HTMLElement).hidden = asField;
   element("show-cells", HTMLButtonElement).setAttribute("aria-pressed", String(!asField));
   element("show-field", HTMLButtonElement).setAttribute("aria-pressed", String(asField));
   showInspector();
@@ -143,11 +144,47 @@ async function amend() {
   if ((await asked("amend-dialog")) === "amend") await state.queue.add(`${state.base}/amend`, { reason: reason.value });
 }
 
+/** Whether something can be drawn now; the field is shown for it. @param {string | null} [id] */
+async function readyToDraw(id = null) {
+  if (state.locked) say("The slide is signed. Amend it to change something.");
+  else if (field.hidden) show(true, id);
+  return !state.locked && !field.busy;
+}
+
 async function addMissed() {
-  if (state.locked) return say("The slide is signed. Amend it to change something.");
-  const circle = await field.askCircle();
-  if (circle) await state.draw(field.place, circle, field.kindOfMissed());
-  return undefined;
+  if (!(await readyToDraw())) return;
+  const circle = await field.askCircle("The cell that was missed");
+  const chosen = element("kind-choice", HTMLSelectElement);
+  if (circle && (await asked("kind-dialog")) === "add") await state.draw(field.place, circle, chosen.value);
+  field.focus();
+}
+
+async function redraw() {
+  const id = view().current;
+  if (!id || !(await readyToDraw(id))) return;
+  const cell = state.cells.get(id);
+  const start = cell ? circleOf(cell) : null;
+  const circle = await field.askCircle("Its outline", start);
+  if (circle) await state.outline(id, circle);
+}
+
+async function split() {
+  const id = view().current;
+  if (!id || !(await readyToDraw(id))) return;
+  /** @type {[number, number, number][]} */
+  const circles = [];
+  for (;;) {
+    const circle = await field.askCircle(circles.length < 2 ? `Part ${circles.length + 1}` : `Part ${circles.length + 1}, or Esc when there are no more`, null, circles);
+    if (!circle) break;
+    circles.push(circle);
+  }
+  if (circles.length > 1) await state.split(id, circles);
+}
+
+/** @param {import("./slide-state.js").Cell} cell @returns {[number, number, number]} */
+function circleOf(cell) {
+  const [x, y, width, height] = cell.bbox;
+  return cell.circle ?? [x + width / 2, y + height / 2, (width + height) / 4];
 }
 
 // What goes wrong.
@@ -249,6 +286,14 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+const kindDialog = element("kind-dialog", HTMLDialogElement);
+kindDialog.addEventListener("keydown", (event) => {
+  const kind = kinds.find((one) => one.key.toLowerCase() === event.key.toLowerCase());
+  if (!kind || event.target instanceof HTMLSelectElement) return;
+  element("kind-choice", HTMLSelectElement).value = kind.name;
+  kindDialog.close("add");
+});
+
 for (const button of kindButtons) button.addEventListener("click", () => reclassify(button.dataset.kind ?? ""));
 /** @type {[string, () => unknown][]} */
 const buttons = [["undo", undo], ["redo", redo], ["sign", sign], ["amend", amend], ["exclude", exclude], ["see", see], ["help-button", () => asked("help-dialog")]];
@@ -257,6 +302,8 @@ aside.addEventListener("click", (event) => {
   const verb = event.target instanceof HTMLElement ? event.target.dataset.verb : undefined;
   if (verb === "open") show(true, view().current);
   if (verb === "comment") void comment();
+  if (verb === "outline") void redraw();
+  if (verb === "split") void split();
 });
 field.addEventListener("add", () => void addMissed());
 element("order", HTMLSelectElement).addEventListener("change", (event) => {
@@ -269,9 +316,16 @@ state.addEventListener("cells", () => {
   if (document.activeElement === document.body) gallery.focusOn(gallery.focused ?? gallery.shown[0]);
 }, { once: true });
 
+/** @param {unknown} error */
+function complain(error) {
+  say(error instanceof Error ? error.message : String(error));
+}
+state.queue.send().then(() => state.load()).catch(complain);
+
 // What others do.
 
 let reloadTimer = 0;
+let wasAway = false;
 listen(
   (events) => {
     const foreign = events.filter((event) => event.slide === state.code && !(event.gesture && state.queue.own.has(event.gesture)));
@@ -286,7 +340,11 @@ listen(
   (connected) => {
     if (connected) {
       if (!state.queue.waiting.length) warn("");
-      void state.queue.send().then(() => state.load()).catch((/** @type {Error} */ error) => say(error.message));
-    } else warn("The station does not answer. What you decide now waits here and is sent as soon as it does.");
+      if (wasAway) state.queue.send().then(() => state.load()).catch(complain);
+      wasAway = false;
+    } else {
+      wasAway = true;
+      warn("The station does not answer. What you decide now waits here and is sent as soon as it does.");
+    }
   },
 );
