@@ -160,6 +160,7 @@ def test_a_spreadsheet_gives_names_back_as_they_were(tmp_path: Path, name: str) 
     assert (row["id"], row["probability"], row["label"], row["area_um2"]) == (1, 0.751235, "ALL", None)
     assert second[0] == row["slide"]
     assert sheet["A2"].data_type == "s"
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", f"A1:{sheet.dimensions.split(':')[1]}")
     assert sheet["G2"].data_type == "n"
 
 

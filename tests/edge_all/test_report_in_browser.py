@@ -23,6 +23,7 @@ from edge_all.preprocessing import PreprocessingSpec, crop_cells
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import Cell, CellLabel, FieldResult, Quality
 from edge_all.slides.verdict import judge_slide
+from edge_all.wording.language import Language
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -55,7 +56,7 @@ def field(number: int, slide: str) -> FieldResult:
     )
 
 
-def written(folder: Path, fields: list[FieldResult]) -> Path:
+def written(folder: Path, fields: list[FieldResult], language: Language | None = None) -> Path:
     """The report of a run; all fields share one picture, which is drawn once."""
     names = RunFolder.for_images(folder, [one.image for one in fields])
     pixels = render_field(1, width=WIDTH, height=HEIGHT, spec=SmearSpec(blasts=6)).pixels
@@ -74,7 +75,7 @@ def written(folder: Path, fields: list[FieldResult]) -> Path:
     overlays = {one.image: folder / "overlay.jpg" for one in fields}
     path = folder / "report.html"
     outlines = tile_outlines(fields, SPEC.factor)
-    write_report(path, slides, fields, overlays=overlays, thumbnails=thumbnails, outlines=outlines)
+    write_report(path, slides, fields, overlays=overlays, thumbnails=thumbnails, outlines=outlines, language=language)
     return path
 
 
@@ -144,6 +145,22 @@ def test_a_link_to_a_slide_or_a_field_brings_it_to_the_top(many: Opened) -> None
     assert head - 1 <= many.settled("s3") <= head + 60
     many.page.goto(many.page.url.split("#")[0] + "#f400")
     assert head - 1 <= many.settled("f400") <= head + 60
+
+
+@pytest.mark.parametrize("width", [800, 1100, 1366])
+def test_the_bar_hides_no_heading_however_long_its_words_are(browser: Browser, tmp_path: Path, width: int) -> None:
+    fields = [field(n, f"slide {n % 3}") for n in range(12)]
+    report = written(tmp_path, fields, Language("de"))
+    opened = Opened(browser, report, viewport={"width": width, "height": 768})
+    page = opened.page
+    banner, bar = (page.locator(selector).first.bounding_box() for selector in (".banner", ".tools"))
+    assert banner["y"] + banner["height"] <= bar["y"] + 1
+    page.locator("nav a").nth(1).click()
+    top = opened.settled("s2")
+    bottom = page.evaluate("document.querySelector('.tools').getBoundingClientRect().bottom")
+    assert bottom - 1 <= top <= bottom + 40
+    assert opened.lines == []
+    page.close()
 
 
 def test_a_frame_leads_back_to_its_cell_although_that_was_filtered_away(many: Opened) -> None:
@@ -251,6 +268,15 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
+def until(page: Page, condition: str) -> None:
+    """Wait; Playwright's own way evaluates a string in the page, which the page's policy forbids."""
+    for _ in range(100):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(condition)
+
+
 def test_a_field_is_looked_at_in_full_where_its_image_is_at_hand(browser: Browser, tmp_path: Path) -> None:
     opened = Opened(browser, written(tmp_path, [field(n, f"slide {n}") for n in range(2)]))
     page = opened.page
@@ -268,10 +294,10 @@ def test_a_field_is_looked_at_in_full_where_its_image_is_at_hand(browser: Browse
     assert page.locator("dialog .stage rect").count() == 17
     page.locator("dialog .pane").hover()
     page.mouse.wheel(0, -100)
-    page.wait_for_function(f"document.querySelector('dialog .stage').clientWidth > {WIDTH}")
+    until(page, f"document.querySelector('dialog .stage').clientWidth > {WIDTH}")
     page.click("dialog button")
     page.locator("#f2 .look").click()
-    page.wait_for_function("document.querySelector('dialog span').textContent.startsWith('This is not the image')")
+    until(page, "document.querySelector('dialog span').textContent.startsWith('This is not the image')")
     assert page.locator("dialog .stage img").count() == 0
     assert opened.lines == []
     page.close()

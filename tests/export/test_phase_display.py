@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from edge_all_calibration.cli.left_out import say_left_out
 from edge_all_export.cli import phase_display
-from edge_all_export.cli.left_out import print_left_out
 from edge_all_export.cli.phase_display import PhaseDisplay
-from edge_all_export.datasets.samples import SkippedImage, collect, told_of_images
+from edge_all_export.datasets.samples import collect, told_of_images
 
 
 def test_a_pipe_gets_a_line_at_the_begin_at_the_end_and_now_and_then(
@@ -57,11 +57,11 @@ def test_images_are_told_of_one_by_one_and_stay_in_their_order() -> None:
 
 
 def test_many_images_left_out_for_one_reason_take_four_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    skipped = [SkippedImage(Path(f"{n}.png"), f"{n}.png is empty (0 bytes).") for n in range(55)]
-    print_left_out([*skipped, SkippedImage(Path("x.png"), "no labelled cell was found in it")])
+    skipped = [(Path(f"{n}.png"), f"{n}.png is empty (0 bytes).") for n in range(55)]
+    say_left_out([*skipped, (Path("x.png"), "no labelled cell was found in it")])
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         *(f"Left out {n}.png: {n}.png is empty (0 bytes)." for n in range(3)),
-        "... and 52 more for the same reason.",
         "Left out x.png: no labelled cell was found in it",
+        "... and 52 more: the image is empty (0 bytes).",
     ]

@@ -49,7 +49,8 @@ def adapt(
     from edge_all.results import INTENDED_USE
     from edge_all_calibration.adapting.adaptation import adapt_package
     from edge_all_calibration.adapting.corrected_run import read_corrected_cells
-    from edge_all_calibration.cli.reporting import print_skipped, step_progress
+    from edge_all_calibration.cli.left_out import saying_what_is_left_out
+    from edge_all_calibration.cli.reporting import step_progress
     from edge_all_calibration.labelled_cells.cell_folder import read_cells
     from edge_all_calibration.releasing.publishing import Publication
 
@@ -60,7 +61,8 @@ def adapt(
     read = read_corrected_cells if cells.suffix.lower() == ".csv" else read_cells
     with step_progress() as progress:
         progress("Cutting the cells")
-        labelled = read(cells, package.card.preprocessing, print_skipped)
+        with saying_what_is_left_out() as tell:
+            labelled = read(cells, package.card.preprocessing, tell)
         with publication.folder() as stage:
             found = adapt_package(
                 package,

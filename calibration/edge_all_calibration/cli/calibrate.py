@@ -52,7 +52,8 @@ def calibrate(
     Exit status: 0 done, 1 a variant does not pass the gate, 2 nothing was published.
     """
     from edge_all.model.store import find_package
-    from edge_all_calibration.cli.reporting import gate_json, print_gate, print_skipped, step_progress
+    from edge_all_calibration.cli.left_out import saying_what_is_left_out
+    from edge_all_calibration.cli.reporting import gate_json, print_gate, step_progress
     from edge_all_calibration.labelled_cells.cell_folder import read_cells
     from edge_all_calibration.releasing.publishing import Publication
     from edge_all_calibration.releasing.recalibration import recalibrate
@@ -63,8 +64,9 @@ def calibrate(
     spec = package.card.preprocessing
     with step_progress() as progress, publication.folder() as stage:
         progress("Cutting the cells")
-        fitting = read_cells(cells, spec, print_skipped)
-        test = None if test_cells is None else read_cells(test_cells, spec, print_skipped)
+        with saying_what_is_left_out() as tell:
+            fitting = read_cells(cells, spec, tell)
+            test = None if test_cells is None else read_cells(test_cells, spec, tell)
         reports = recalibrate(
             package,
             stage,

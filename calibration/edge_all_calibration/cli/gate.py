@@ -46,13 +46,15 @@ def gate(
     Exit status: 0 all passed, 1 one did not or there was no FP32 to judge by, 2 wrong usage or nothing could run.
     """
     from edge_all.model.store import find_package
-    from edge_all_calibration.cli.reporting import gate_json, print_gate, print_skipped, step_progress
+    from edge_all_calibration.cli.left_out import saying_what_is_left_out
+    from edge_all_calibration.cli.reporting import gate_json, print_gate, step_progress
     from edge_all_calibration.labelled_cells.cell_folder import read_cells
     from edge_all_calibration.releasing.recalibration import gate_package
 
     package = find_package(model)
     with step_progress() as progress:
-        labelled = read_cells(cells, package.card.preprocessing, print_skipped)
+        with saying_what_is_left_out() as tell:
+            labelled = read_cells(cells, package.card.preprocessing, tell)
         if reference is None and "fp32" not in package.card.variants:
             _print_figures(package, labelled, progress, as_json=as_json)
             raise typer.Exit(1)

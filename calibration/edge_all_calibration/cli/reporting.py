@@ -20,7 +20,6 @@ __all__ = [
     "print_figures",
     "print_gate",
     "print_release",
-    "print_skipped",
     "release_json",
     "step_progress",
 ]
@@ -154,10 +153,3 @@ def print_release(package: Path, release: Release) -> None:
             style="red",
             markup=False,
         )
-
-
-def print_skipped(image: Path, reason: str) -> None:
-    """Name an image that could not be used, on standard error."""
-    from rich.console import Console
-
-    Console(stderr=True).print(f"{image}: {reason}", style="yellow", markup=False)

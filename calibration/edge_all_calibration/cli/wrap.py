@@ -74,20 +74,21 @@ def wrap(
 
     Exit status: 0 all variants passed the gate, 1 one was rejected, 2 nothing was published.
     """
-    from edge_all_calibration.cli.reporting import print_release, print_skipped, release_json, step_progress
+    from edge_all_calibration.cli.left_out import saying_what_is_left_out
+    from edge_all_calibration.cli.reporting import print_release, release_json, step_progress
     from edge_all_calibration.releasing.publishing import Publication
     from edge_all_calibration.releasing.wrapping import wrap_package
 
     publication = Publication(output, name, version, replace)
     publication.check_name()
-    with step_progress() as progress:
+    with step_progress() as progress, saying_what_is_left_out() as skipped:
         release = wrap_package(
             network,
             wrapping,
             (cells, test_cells),
             publication,
             plan=plan,
-            skipped=print_skipped,
+            skipped=skipped,
             progress=progress,
         )
     if as_json:

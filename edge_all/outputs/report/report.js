@@ -21,6 +21,16 @@
   if (!tools) return;
   tools.hidden = false;
 
+  // What stays at the top is as high as its words are long.
+  const banner = document.querySelector(".banner");
+  const makeRoom = () => {
+    tools.style.top = `${banner.offsetHeight}px`;
+    const sticky = getComputedStyle(tools).position === "sticky" ? tools.offsetHeight : 0;
+    document.documentElement.style.scrollPaddingTop = `${banner.offsetHeight + sticky + 8}px`;
+  };
+  makeRoom();
+  addEventListener("resize", makeRoom);
+
   const input = (name) => tools.querySelector(`[name="${name}"]`);
   const number = (name, otherwise) => (input(name).value === "" ? otherwise : Number(input(name).value));
   const orders = {

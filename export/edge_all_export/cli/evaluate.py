@@ -198,7 +198,7 @@ def evaluate_model(
 
     Exit status: 0 all images used, 1 some could not be, 2 wrong usage or nothing could run.
     """
-    from edge_all_export.cli.left_out import print_left_out
+    from edge_all_calibration.cli.left_out import say_left_out
     from edge_all_export.evaluation.assessment import evaluate
     from edge_all_export.evaluation.evaluation_report import (
         GALLERY_LENGTH,
@@ -226,7 +226,7 @@ def evaluate_model(
     log = None if run is None or not run.log.is_file() else read_log(run.log)
     write_evaluation(evaluation, output, image_of=pictures.get, log=log)
     _say_evaluation(evaluation, output, as_json=as_json)
-    print_left_out(cells.skipped)
+    say_left_out((one.image, one.reason) for one in cells.skipped)
     raise typer.Exit(1 if cells.skipped else 0)
 
 

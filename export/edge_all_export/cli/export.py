@@ -228,7 +228,7 @@ def _parts(source: Path, spec: PreprocessingSpec, given: GivenCells) -> tuple[Ce
 
 def _cut(source: Path, spec: PreprocessingSpec, given: GivenCells) -> tuple[CellParts, tuple[str, ...]]:
     from edge_all.errors import UsageError
-    from edge_all_calibration.cli.reporting import print_skipped
+    from edge_all_calibration.cli.left_out import say_left_out, saying_what_is_left_out
     from edge_all_calibration.labelled_cells.cell_folder import read_cells
     from edge_all_calibration.releasing.release import CellParts
 
@@ -238,25 +238,26 @@ def _cut(source: Path, spec: PreprocessingSpec, given: GivenCells) -> tuple[Cell
             "Give --data alone or with --test-cells, or --cells and --test-cells without --data.",
         )
     if given.data is not None:
-        from edge_all_export.cli.left_out import print_left_out
         from edge_all_export.cli.phase_display import PhaseDisplay
         from edge_all_export.datasets import read_layout
         from edge_all_export.datasets.samples import told_of_images
         from edge_all_export.packaging.release_cells import parts_of_run
         from edge_all_export.run_folder import TrainingRunFolder
 
-        testing = None if given.test_cells is None else read_cells(given.test_cells, spec, print_skipped)
+        with saying_what_is_left_out() as tell:
+            testing = None if given.test_cells is None else read_cells(given.test_cells, spec, tell)
         with PhaseDisplay() as display, told_of_images(display.phase("Reading and segmenting images")):
             found = read_layout(given.layout, given.data)
-        print_left_out(found.skipped)
+        say_left_out((one.image, one.reason) for one in found.skipped)
         return parts_of_run(TrainingRunFolder.around(source), found.samples, spec, testing)
     if given.cells is None or given.test_cells is None:
         raise UsageError(
             "A package needs labelled cells that the network was not trained on.",
             "Give --data DATA (for a run with a held-out part), or both --cells and --test-cells.",
         )
-    calibrating, testing = (read_cells(part, spec, print_skipped) for part in (given.cells, given.test_cells))
-    trained_on = None if given.training_cells is None else read_cells(given.training_cells, spec, print_skipped)
+    with saying_what_is_left_out() as tell:
+        calibrating, testing = (read_cells(part, spec, tell) for part in (given.cells, given.test_cells))
+        trained_on = None if given.training_cells is None else read_cells(given.training_cells, spec, tell)
     return CellParts(calibrating, testing, trained_on), ()
 
 

@@ -123,7 +123,7 @@ def train(
     if cross_validation and all_data:
         raise UsageError("--cross-validate and --all-data exclude one another.", "Choose one of them.")
     with Console(stderr=True).status("Loading Keras"), quiet_backend():
-        from edge_all_export.cli.left_out import print_left_out
+        from edge_all_calibration.cli.left_out import say_left_out
         from edge_all_export.cli.training_display import TrainingDisplay
         from edge_all_export.datasets import read_layout
         from edge_all_export.datasets.laboratories import without_laboratory
@@ -133,7 +133,7 @@ def train(
 
     with TrainingDisplay() as display, told_of_images(display.phase("Reading and segmenting images")):
         cells = read_layout(layout, data)
-    print_left_out(cells.skipped)
+    say_left_out((one.image, one.reason) for one in cells.skipped)
     samples = cells.samples if recipe.left_out is None else without_laboratory(cells.samples, recipe.left_out)
     typer.echo(f"{len(samples)} cells, {len(cells.skipped)} images left out.", err=True)
     # The words of Keras's folder readers.
