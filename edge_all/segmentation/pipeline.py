@@ -112,7 +112,7 @@ def segment(
             red_radius = RED_CELL_RADIUS_MICRONS / (microns_per_pixel * factor * step)
         if red_radius >= FINE_ENOUGH:
             work, factor, step = coarse, factor * step, 1
-        measures = WorkScale(factor, step, red_radius * step)
+        measures = WorkScale(factor, step, red_radius * step, error)
         found = find_cells(work, nuclei, measures, model, red_cells, network)
         red_radius = measures.in_field(1.0)
     segmentation = assemble(found, factor, red_radius, (height, width))
@@ -168,11 +168,13 @@ class WorkScale:
         factor: how much smaller than the field the working image is, on which cells are outlined.
         step: how much smaller than the working image the coarse one is, on which nuclei are found.
         red_radius: radius of a red cell in pixels of the working image.
+        error: standard error of the logarithm of that.
     """
 
     factor: int
     step: int
     red_radius: float
+    error: float
 
     @property
     def grain(self) -> bool:
@@ -302,7 +304,7 @@ def find_cells(
     if network is None:
         cells = [separate(one.nuclei, one.whole, measures.red_radius, one.depth_limit) for one in grown_groups]
     else:
-        cells = learned_cells(grown_groups, work, model.balance, measures.red_radius, network)
+        cells = learned_cells(grown_groups, work, model.balance, measures.red_radius, measures.error, network)
     for grown_group, own_cells in zip(grown_groups, cells, strict=True):
         found.extend(cells_of_group(grown_group, own_cells))
     return found

@@ -155,15 +155,16 @@ def test_segmentation_scores_are_shown_and_written(
 ) -> None:
     asked: list[Path] = []
     scores = SegmentationScores((ScoreRow("nucleus Dice", "ALL-IDB2", 0.97, 0.96, 0.98, 10, 10, 0.95),))
-    monkeypatch.setattr(segmentation_scores, "evaluate_segmentation", lambda data: asked.append(data) or scores)
+    monkeypatch.setattr(segmentation_scores, "evaluate_segmentation", lambda data, *_: asked.append(data) or scores)
     arguments = ["evaluate", "segmentation", "--data", str(tmp_path), "-o", str(tmp_path / "out")]
     result = run.invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    assert asked == [tmp_path]
+    # By colour alone and by the embedded network.
+    assert asked == [tmp_path, tmp_path]
     assert "nucleus Dice" in result.output
     assert "0.970" in result.output
     record = json.loads((tmp_path / "out" / "segmentation.json").read_text(encoding="utf-8"))
-    assert record == {"kind": "segmentation", "intended_use": INTENDED_USE, **scores.to_json()}
+    assert record == {"kind": "segmentation", "intended_use": INTENDED_USE, "rows": 2 * scores.to_json()["rows"]}
     printed = run.invoke(app, ["evaluate", "segmentation", "--data", str(tmp_path), "--json"])
     assert json.loads(printed.stdout) == record
     assert isinstance(run.invoke(app, arguments).exception, OutputError)
