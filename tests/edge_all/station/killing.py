@@ -36,6 +36,8 @@ from edge_all.station.review.audit import audit_store
 from edge_all.station.storage.database import STORE_FILE, reading
 from edge_all.station.storage.found_fields import JudgingModel
 
+READY = "ready"
+"""What a child says when its station is open: most kills come after it, the others while it starts."""
 MODEL = JudgingModel(ModelIdentity("fast", "1", "fp32", "a" * 64, "b" * 64), Thresholds(0.3, 0.7, None, 0.05), {})
 
 
@@ -62,6 +64,7 @@ def work(folder: Path, watched: Path) -> None:
     stop = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.readline(), stop.set()), daemon=True).start()
     with Station(folder) as station:
+        print(READY, flush=True)
         person = threading.Thread(target=decide, args=(station, stop), daemon=True)
         person.start()
         Intake(station.database, [watched], Judge(know_nothing, MODEL)).run(stop)
@@ -109,6 +112,7 @@ class Child:
 
     def __init__(self, folder: Path, watched: Path) -> None:
         self.acknowledged: list[str] = []
+        self.ready = threading.Event()
         self.process = subprocess.Popen(
             [sys.executable, __file__, "--work", str(folder), str(watched)],
             stdin=subprocess.PIPE,
@@ -123,7 +127,11 @@ class Child:
         assert self.process.stdout is not None
         # A line that the kill has cut short was not acknowledged.
         with self.process.stdout as lines:
-            self.acknowledged += [line[:-1] for line in lines if line.endswith("\n")]
+            for line in lines:
+                if line == f"{READY}\n":
+                    self.ready.set()
+                elif line.endswith("\n"):
+                    self.acknowledged.append(line[:-1])
 
     def kill(self) -> None:
         assert self.process.stdin is not None
@@ -159,7 +167,9 @@ def kill_again_and_again(moments: int, seed: int, place: Path) -> Count:
             (slide / f"{images}.png").write_bytes(png_bytes(pixels))
             images += 1
         child = Child(folder, watched)
-        time.sleep(chance.uniform(0.5, 4.0))
+        if chance.random() < 0.8:
+            child.ready.wait(30)
+        time.sleep(chance.uniform(0.0, 1.5))
         child.kill()
         acknowledged += child.acknowledged
         print(f"\r{moment + 1} of {moments}, {len(acknowledged)} gestures", end="", file=sys.stderr, flush=True)
