@@ -1,7 +1,9 @@
-"""The report of a slide in all its forms, as files."""
+"""The report of a slide in all its forms: as bytes for a server, as files for a folder."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_all.errors import OutputError
@@ -13,13 +15,51 @@ from edge_all.station.reports.fhir import fhir_bundle
 from edge_all.station.reports.report_tables import cells_csv, cells_geojson
 from edge_all.station.reports.slide_html import slide_html
 from edge_all.station.reports.slide_pdf import slide_pdf
-from edge_all.station.reports.slide_report import report_document, report_of
+from edge_all.station.reports.slide_report import SlideReport, report_document, report_of
 
-__all__ = ["write_reports"]
+__all__ = ["FORMS", "ReportForm", "write_reports"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportForm:
+    """One form of a report.
+
+    Attributes:
+        ending: of its file, behind the slide's code.
+        media_type: as HTTP calls it.
+        content: makes it; may raise MissingPackageError.
+    """
+
+    ending: str
+    media_type: str
+    content: Callable[[Station, SlideReport], bytes]
+
+
+FORMS: dict[str, ReportForm] = {
+    "html": ReportForm(
+        ".html", "text/html", lambda station, report: slide_html(report, cells_with_pictures(station, report)).encode()
+    ),
+    "pdf": ReportForm(
+        ".pdf", "application/pdf", lambda station, report: slide_pdf(report, cells_with_pictures(station, report))
+    ),
+    "json": ReportForm(
+        ".json", "application/json", lambda _, report: json_text(report_document(report), indent=2).encode() + b"\n"
+    ),
+    "csv": ReportForm(".csv", "text/csv", lambda _, report: cells_csv(report)),
+    "geojson": ReportForm(
+        ".geojson", "application/geo+json", lambda station, report: json_text(cells_geojson(station, report)).encode()
+    ),
+    "fhir": ReportForm(
+        ".fhir.json",
+        "application/fhir+json",
+        lambda _, report: json_text(fhir_bundle(report), indent=2).encode() + b"\n",
+    ),
+}
+"""By the name under which they are asked for."""
 
 
 def write_reports(station: Station, code: str, reader: str, out: Path) -> tuple[Path, ...]:
-    """Write the report of a slide as HTML, PDF, JSON, CSV, GeoJSON and FHIR.
+    """Write the report of a slide in every form.
 
     Args:
         station: its store.
@@ -36,22 +76,14 @@ def write_reports(station: Station, code: str, reader: str, out: Path) -> tuple[
         OutputError: the folder is there already, or cannot be written.
     """
     report = report_of(station, code, reader)
-    pictures = list(cells_with_pictures(station, report))
-    name = report.view.slide.code
-    contents = {
-        f"{name}.html": slide_html(report, pictures).encode(),
-        f"{name}.pdf": slide_pdf(report, pictures),
-        f"{name}.json": (json_text(report_document(report), indent=2) + "\n").encode(),
-        f"{name}.csv": cells_csv(report),
-        f"{name}.geojson": json_text(cells_geojson(station, report)).encode(),
-        f"{name}.fhir.json": (json_text(fhir_bundle(report), indent=2) + "\n").encode(),
-    }
 
     def require_free() -> None:
         if out.exists():
             raise OutputError(f"{out} already exists.", "Choose another folder.", settings=("out",))
 
+    names = []
     with atomic_folder(out, require_free) as stage:
-        for file, content in contents.items():
-            (stage / file).write_bytes(content)
-    return tuple(out / file for file in contents)
+        for form in FORMS.values():
+            names.append(f"{report.view.slide.code}{form.ending}")
+            (stage / names[-1]).write_bytes(form.content(station, report))
+    return tuple(out / name for name in names)

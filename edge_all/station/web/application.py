@@ -18,6 +18,7 @@ from edge_all.station.web.page_desk import PageDesk
 from edge_all.station.web.page_views import STATIC_FOLDER, page_router
 from edge_all.station.web.picture_shelf import PictureShelf
 from edge_all.station.web.problems import add_problem_answers
+from edge_all.station.web.report_api import metrics_router, report_router
 from edge_all.station.web.slide_api import slide_router
 from edge_all.station.web.station_api import health_router, station_router
 from edge_all.station.web.station_threads import StationThreads
@@ -66,7 +67,7 @@ def web_application(
     )
     app.state.desk = PageDesk(station, threads, PictureShelf(station), visitors or NameTellers(), watched)
     add_problem_answers(app)
-    for router in (slide_router, station_router, health_router, page_router):
+    for router in (slide_router, report_router, station_router, health_router, metrics_router, page_router):
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
     app.add_middleware(Guards, hosts=hosts, upload_paths=("/api/v1/images",))
