@@ -7,7 +7,7 @@ files are called, `edge_all.files.run_folder.RunFolder` knows. ``fields.jsonl`` 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeAlias
 
 from edge_all.files.run_folder import RunFolder
@@ -19,7 +19,7 @@ from edge_all.outputs.jsonl import each_field
 from edge_all.outputs.overlay import save_overlay
 from edge_all.outputs.parquet import write_parquet
 from edge_all.outputs.report.html_report import write_report
-from edge_all.outputs.report.tile_outlines import tile_outlines
+from edge_all.outputs.report.tile_outlines import TileOutline, tile_outlines
 from edge_all.outputs.run_summary import RunSummary
 from edge_all.outputs.slides_json import write_slides
 from edge_all.outputs.spreadsheet import write_spreadsheet
@@ -39,9 +39,13 @@ RunWriter: TypeAlias = Callable[[RunFolder, RunSummary], None]
 def _write_report(folder: RunFolder, run: RunSummary) -> None:
     cells = [(field.image, cell.id) for field in run.fields for cell in field.candidates]
     maps = {cell: path for cell in cells if (path := folder.activation_map(*cell)).exists()}
-    outlines = {}
-    if run.card is not None and folder.fields.exists():
-        outlines = tile_outlines(each_field(folder.fields), run.card.preprocessing.factor)
+
+    def outlines(wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], TileOutline]:
+        # A run keeps no outlines in memory.
+        if run.card is None or not folder.fields.exists():
+            return {}
+        return tile_outlines(each_field(folder.fields), run.card.preprocessing.factor, wanted)
+
     write_report(
         folder.report,
         run.slides,

@@ -20,7 +20,7 @@ from edge_all.model.card import ModelCard, Thresholds, Variant
 from edge_all.outputs.overlay import save_overlay
 from edge_all.outputs.report import embedding
 from edge_all.outputs.report.html_report import write_report
-from edge_all.outputs.report.tile_outlines import tile_outlines
+from edge_all.outputs.report.tile_outlines import TileOutline, tile_outlines
 from edge_all.outputs.result_words import probability_words
 from edge_all.outputs.thumbnails import save_thumbnails
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
@@ -259,11 +259,27 @@ def test_the_interval_is_named_once_a_slide(tmp_path: Path) -> None:
 
 def test_a_tile_shows_the_outline_of_its_cell(tmp_path: Path) -> None:
     field = judged("a.jpg", "s", cell(1, 0.9, "ALL"))
-    text = report(tmp_path, [field], outlines=tile_outlines([field], SPEC.factor))
+    text = report(tmp_path, [field], outlines=lambda wanted: tile_outlines([field], SPEC.factor, wanted))
     # The crop of a nucleus 40 wide at 20, 20 is 80 wide and begins at 0, 0.
     assert '<svg viewBox="0 0 80 80" aria-hidden="true">' in text
     assert 'points="20.5,20.5 ' in text
     assert "<polygon" not in report(tmp_path, [field])
+
+
+def test_outlines_are_asked_for_those_cells_alone_that_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding, "CELLS_PER_GALLERY", 2)
+    monkeypatch.setattr(embedding, "FEWEST_CELLS", 1)
+    field = judged("a.jpg", "s", *(cell(i, i / 10, "ALL") for i in range(1, 9)), cell(9, 0.1, "non-ALL"))
+    asked: list[object] = []
+
+    def outlines(wanted: object) -> dict[tuple[str, int], TileOutline]:
+        asked.append(wanted)
+        return {}
+
+    report(tmp_path, [field], outlines=outlines)
+    assert asked == [{("a.jpg", 8), ("a.jpg", 7), ("a.jpg", 9)}]
 
 
 def test_a_frame_in_a_field_leads_back_to_the_tile_of_its_cell(tmp_path: Path) -> None:

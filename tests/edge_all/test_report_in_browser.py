@@ -74,8 +74,15 @@ def written(folder: Path, fields: list[FieldResult], language: Language | None =
     ]
     overlays = {one.image: folder / "overlay.jpg" for one in fields}
     path = folder / "report.html"
-    outlines = tile_outlines(fields, SPEC.factor)
-    write_report(path, slides, fields, overlays=overlays, thumbnails=thumbnails, outlines=outlines, language=language)
+    write_report(
+        path,
+        slides,
+        fields,
+        overlays=overlays,
+        thumbnails=thumbnails,
+        outlines=lambda wanted: tile_outlines(fields, SPEC.factor, wanted),
+        language=language,
+    )
     return path
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeAlias
 
 from edge_all.files.atomic import atomic_file
 from edge_all.model.card import ModelCard
@@ -21,7 +22,7 @@ from edge_all.outputs.palette import PALETTE
 from edge_all.outputs.report.galleries import NumberedField, Pictures
 from edge_all.outputs.report.markup import CSS_NAMES, named, text
 from edge_all.outputs.report.method import how_to_read, method, model_words, models_of
-from edge_all.outputs.report.slide_section import CLASSES, overview, slide_section, suspicious_first
+from edge_all.outputs.report.slide_section import CLASSES, overview, shown_candidates, slide_section, suspicious_first
 from edge_all.outputs.report.tile_outlines import TileOutline
 from edge_all.outputs.result_words import reason_words, status_words
 from edge_all.results import INTENDED_USE, FieldSummary, SlideResult
@@ -30,6 +31,8 @@ from edge_all.wording.language import Language, language_of_environment
 __all__ = ["write_report"]
 
 MOST_NAMES = 20
+OutlinesOf: TypeAlias = Callable[[Collection[tuple[str, int]]], Mapping[tuple[str, int], TileOutline]]
+"""Finds outlines by the name of the image and the id of the cell."""
 
 
 def write_report(
@@ -40,7 +43,7 @@ def write_report(
     overlays: Mapping[str, Path],
     thumbnails: Mapping[tuple[str, int], Path],
     activations: Mapping[tuple[str, int], Path] | None = None,
-    outlines: Mapping[tuple[str, int], TileOutline] | None = None,
+    outlines: OutlinesOf = lambda _: {},
     card: ModelCard | None = None,
     created: datetime | None = None,
     passed_over: Sequence[Path] = (),
@@ -57,7 +60,7 @@ def write_report(
         thumbnails: from the name of an image and the id of a cell to its picture.
         activations: likewise to a picture of the class activation map; where they are given, all cells have a place
             for theirs, which may say that there is none.
-        outlines: likewise to the outline that is laid over the cell's picture.
+        outlines: asked once for the outlines that are laid over the pictures of the cells that are shown.
         card: of the model package; its figures and limitations are shown.
         created: date of the report; now, where none is given.
         passed_over: files among the images in formats that are not read.
@@ -66,8 +69,8 @@ def write_report(
     Raises:
         OutputError: the file cannot be written.
     """
-    pictures = Pictures(overlays, thumbnails, activations, outlines or {})
     numbered = [NumberedField(number, field) for number, field in enumerate(fields, start=1)]
+    pictures = Pictures(overlays, thumbnails, activations, outlines(shown_candidates(slides, numbered)))
     say = language or language_of_environment()
     now = created or datetime.now().astimezone()
     with atomic_file(path) as file:

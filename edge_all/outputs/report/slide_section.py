@@ -22,7 +22,7 @@ from edge_all.results import SlideResult, Verdict
 from edge_all.slides.verdict import DEFINING_BLAST_SHARE
 from edge_all.wording.language import Language
 
-__all__ = ["overview", "slide_section", "suspicious_first"]
+__all__ = ["overview", "shown_candidates", "slide_section", "suspicious_first"]
 
 SHOWN_WHOLE = 6
 """Fields of a report up to which they are shown unfolded."""
@@ -36,6 +36,20 @@ def suspicious_first(slides: Iterable[SlideResult]) -> list[SlideResult]:
     """What a person must look at before what can wait; otherwise in the order given."""
     order = list(_VERDICT_CSS)
     return sorted(slides, key=lambda slide: order.index(slide.verdict))
+
+
+def shown_candidates(slides: Sequence[SlideResult], fields: Sequence[NumberedField]) -> set[tuple[str, int]]:
+    """Name of the image and id of each cell that stands in a gallery of the report."""
+    limit = cells_per_gallery(len(slides))
+    by_slide: dict[str, list[NumberedField]] = {}
+    for field in fields:
+        by_slide.setdefault(field.result.slide, []).append(field)
+    return {
+        (field.result.image, cell.id)
+        for of_slide in by_slide.values()
+        for kind in GALLERIES
+        for field, cell in cells_shown(of_slide, kind, limit)[0]
+    }
 
 
 def overview(slides: Sequence[SlideResult], say: Language) -> str:

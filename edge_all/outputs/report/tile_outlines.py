@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -30,12 +30,15 @@ class TileOutline:
     points: str
 
 
-def tile_outlines(fields: Iterable[FieldResult], factor: float) -> dict[tuple[str, int], TileOutline]:
-    """The outline of each candidate, with no more corners than can be seen.
+def tile_outlines(
+    fields: Iterable[FieldResult], factor: float, wanted: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], TileOutline]:
+    """The outlines of some cells, with no more corners than can be seen.
 
     Args:
         fields: the results, one after the other: their own outlines take ten times as much memory.
         factor: by which the model's crops are cut.
+        wanted: name of the image and id of each cell.
 
     Returns:
         By the name of the image and the id of the cell.
@@ -43,6 +46,8 @@ def tile_outlines(fields: Iterable[FieldResult], factor: float) -> dict[tuple[st
     found = {}
     for field in fields:
         for cell in field.candidates:
+            if (field.image, cell.id) not in wanted:
+                continue
             left, top, side = crop_square(cell.nucleus_bbox, factor)
             contour = np.asarray(cell.contour, np.int32).reshape(-1, 1, 2)
             corners = (
