@@ -20,6 +20,7 @@ try:
 
     from edge_all import __version__
     from edge_all.cli import (
+        account,
         archive,
         audit,
         benchmark,
@@ -85,6 +86,7 @@ def build_app() -> typer.Typer:
         capture,
         serve,
         store,
+        account,
         audit,
     ):
         verb.register(app)

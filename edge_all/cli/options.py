@@ -12,6 +12,7 @@ from edge_all.api.arguments import LARGEST_PIXEL, SMALLEST_PIXEL
 __all__ = [
     "OPTION_NAMES",
     "DeviceOption",
+    "HostNamesOption",
     "HostOption",
     "ModelOption",
     "PixelSizeOption",
@@ -57,6 +58,10 @@ PixelSizeOption = Annotated[
     ),
 ]
 HostOption = Annotated[str, typer.Option("--host", help="Address to listen at; this machine alone where left out.")]
+HostNamesOption = Annotated[
+    list[str] | None,
+    typer.Option("--host-name", help="Name by which other machines call this one; may be given again."),
+]
 PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen at; 0: any that is free.")]
 
 OPTION_NAMES = {

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_all.cli.options import HostOption, PortOption
+from edge_all.cli.options import HostNamesOption, HostOption, PortOption
 from edge_all.cli.process import stop_on_signals
 from edge_all.cli.station_folder import station_folder
 from edge_all.cli.station_page import DEFAULT_HOST, DEFAULT_PORT, page_of
@@ -26,6 +26,7 @@ def serve(
     ] = None,
     host: HostOption = DEFAULT_HOST,
     port: PortOption = DEFAULT_PORT,
+    host_names: HostNamesOption = None,
 ) -> None:
     """Show what a station knows, and let people decide, in a browser; nothing is judged meanwhile.
 
@@ -34,5 +35,5 @@ def serve(
     from edge_all.station.desk import Station
 
     stop = stop_on_signals()
-    with Station(station_folder(store)) as station, page_of(station, host, port):
+    with Station(station_folder(store)) as station, page_of(station, host, port, host_names or ()):
         stop.wait()

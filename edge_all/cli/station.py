@@ -12,6 +12,7 @@ import typer
 
 from edge_all.cli.options import (
     DeviceOption,
+    HostNamesOption,
     HostOption,
     ModelOption,
     PortOption,
@@ -46,6 +47,7 @@ def station(
     ] = False,
     host: HostOption = DEFAULT_HOST,
     port: PortOption = DEFAULT_PORT,
+    host_names: HostNamesOption = None,
     model: ModelOption = None,
     variant: VariantOption = None,
     device: DeviceOption = "auto",
@@ -68,7 +70,7 @@ def station(
         watched.append(place / _DEMO_IMAGES)
         watched[-1].mkdir(parents=True, exist_ok=True)
     stop = stop_on_signals()
-    with Station(place) as opened, page_of(opened, host, port, tuple(watched)):
+    with Station(place) as opened, page_of(opened, host, port, host_names or (), tuple(watched)):
         judge = judge_of(Screener(model, variant, device, threads))
         intake = Intake(opened.database, watched, judge, SlideNames(slide_names), say_field)
         with _fed(watched[-1]) if demo else _unfed():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,32 +15,67 @@ from edge_all.wording.extras import install_words
 if TYPE_CHECKING:
     from edge_all.station.desk import Station
 
-__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "page_of"]
+__all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "page_of", "require_page"]
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8470
 
 
-@contextmanager
-def page_of(station: Station, host: str, port: int, watched: tuple[Path, ...] = ()) -> Iterator[None]:
-    """Serve the page and the API of a station as long as the block lasts, and say where.
+def require_page() -> None:
+    """Look whether what the page needs is installed.
 
     Raises:
-        MissingPackageError: the extra ``station`` is not installed.
-        UsageError: nothing can listen there, or others than this machine could.
+        MissingPackageError: the extra ``station`` is not.
     """
     try:
-        from edge_all.station.web.application import THIS_MACHINE, web_application
-        from edge_all.station.web.serving import served
+        import edge_all.station.web.accounts
+        import edge_all.station.web.application
+        import edge_all.station.web.serving  # noqa: F401
     except ImportError as error:
         raise MissingPackageError(
             f"The station's page needs packages that are not installed ({error}).",
             f"Run, {install_words('cpu,station')}.",
         ) from error
-    if host not in THIS_MACHINE:
+
+
+@contextmanager
+def page_of(
+    station: Station, host: str, port: int, names: Sequence[str] = (), watched: tuple[Path, ...] = ()
+) -> Iterator[None]:
+    """Serve the page and the API of a station as long as the block lasts, and say where.
+
+    Where it has accounts, only who has one is let in; without any, only its own machine can reach it.
+
+    Args:
+        station: its store.
+        host: address to listen at.
+        port: to listen at.
+        names: by which other machines call this one.
+        watched: folders that this process watches.
+
+    Raises:
+        MissingPackageError: the extra ``station`` is not installed.
+        UsageError: nothing can listen there, or others than this machine could and there is no account.
+    """
+    require_page()
+    from edge_all.station.web.accounts import AccountBook, AccountHolders
+    from edge_all.station.web.application import THIS_MACHINE, web_application
+    from edge_all.station.web.serving import served
+
+    book = AccountBook(station.database.folder)
+    has_accounts = bool(book.people())
+    if not has_accounts and host not in THIS_MACHINE:
         raise UsageError(
-            f"Whoever reaches {host} could decide under any name.", f"Listen at {DEFAULT_HOST}.", settings=("host",)
+            f"Whoever reaches {host} could decide under any name: the station has no accounts.",
+            f"Give people accounts (edge-all account put), or listen at {DEFAULT_HOST}.",
+            settings=("host",),
         )
-    with served(web_application(station, watched=tuple(str(folder) for folder in watched)), host, port) as address:
+    app = web_application(
+        station,
+        hosts=(*THIS_MACHINE, host, *names),
+        visitors=AccountHolders(book) if has_accounts else None,
+        watched=tuple(str(folder) for folder in watched),
+    )
+    with served(app, host, port) as address:
         typer.echo(f"The station's page: {address}  (Ctrl-C ends it)")
         yield

@@ -13,6 +13,7 @@ from edge_all import __version__
 from edge_all.results import INTENDED_USE
 from edge_all.station.desk import Station
 from edge_all.station.web.event_feed import EventFeed
+from edge_all.station.web.exchange_api import exchange_router
 from edge_all.station.web.guards import Guards
 from edge_all.station.web.page_desk import PageDesk
 from edge_all.station.web.page_views import STATIC_FOLDER, page_router
@@ -67,7 +68,8 @@ def web_application(
     )
     app.state.desk = PageDesk(station, threads, PictureShelf(station), visitors or NameTellers(), watched)
     add_problem_answers(app)
-    for router in (slide_router, report_router, station_router, health_router, metrics_router, page_router):
+    routers = (slide_router, report_router, exchange_router, station_router, health_router, metrics_router, page_router)
+    for router in routers:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
     app.add_middleware(Guards, hosts=hosts, upload_paths=("/api/v1/images",))

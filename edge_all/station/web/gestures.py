@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat
 
 __all__ = [
     "Amending",
@@ -22,10 +22,24 @@ __all__ = [
 ]
 
 CellName = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[0-9d][0-9]*(-[0-9]+)?$")]
-Version = Annotated[int, Field(ge=0, le=2**53)]
+
+
+def _a_number(value: object) -> object:
+    """Pydantic would take ``false`` and ``"0"`` for numbers."""
+    if isinstance(value, bool | str):
+        raise ValueError("a number is wanted")  # noqa: TRY004 - what pydantic makes a refusal of
+    return value
+
+
+Version = Annotated[int, BeforeValidator(_a_number), Field(ge=0, le=2**53)]
 Cells = Annotated[
     dict[CellName, Version],
-    Field(min_length=1, max_length=50_000, description="By the name of each cell, the version that was seen."),
+    Field(
+        min_length=1,
+        max_length=50_000,
+        description="By the name of each cell, the version that was seen.",
+        json_schema_extra={"additionalProperties": False},
+    ),
 ]
 Words = Annotated[str, Field(min_length=1, max_length=2000)]
 CircleIn = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
@@ -117,7 +131,7 @@ class Entering(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(min_length=1, max_length=80)]
     password: Annotated[str, Field(max_length=1000)] = ""
 
 
@@ -126,4 +140,4 @@ class Retrying(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    images: list[Annotated[int, Field(ge=0, le=2**53)]] | None = None
+    images: list[Version] | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +12,7 @@ from edge_all.station.desk import SlideOverview
 
 __all__ = ["SlideFilter"]
 
+Day = Annotated[str, Field(pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
 Stage = Literal["open", "pending", "in review", "signed", "amended"]
 
 
@@ -33,8 +33,8 @@ class SlideFilter(BaseModel):
     verdict: Verdict | Literal[""] = ""
     stage: Stage | Literal[""] = ""
     reader: Annotated[str, Field(max_length=200)] = ""
-    since: date | Literal[""] = ""
-    until: date | Literal[""] = ""
+    since: Day = ""
+    until: Day = ""
 
     @property
     def restricts(self) -> bool:
@@ -55,6 +55,6 @@ class SlideFilter(BaseModel):
             and (not self.verdict or one.verdict == self.verdict)
             and (not self.stage or stage == self.stage or (self.stage == "open" and stage != "signed"))
             and (not self.reader or reader.casefold() == self.reader.strip().casefold())
-            and (not self.since or day >= self.since.isoformat())
-            and (not self.until or day <= self.until.isoformat())
+            and (not self.since or day >= self.since)
+            and (not self.until or day <= self.until)
         )

@@ -253,6 +253,10 @@ window.addEventListener("beforeunload", (event) => {
   if (state.queue.waiting.length && state.queue.unreachable) event.preventDefault();
 });
 
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.querySelector("summary")?.contains(/** @type {Node} */ (event.target))) menu.removeAttribute("open");
+});
+
 // Keys.
 
 const commands = /** @type {Record<string, () => unknown>} */ ({
@@ -269,7 +273,7 @@ document.addEventListener("keydown", (event) => {
   if (document.querySelector("dialog[open]") || inside instanceof HTMLInputElement || inside instanceof HTMLTextAreaElement) return;
   const control = event.ctrlKey || event.metaKey;
   const letter = event.key.toLowerCase();
-  const onControl = inside instanceof HTMLButtonElement || inside instanceof HTMLSelectElement || inside instanceof HTMLAnchorElement;
+  const onControl = inside instanceof HTMLButtonElement || (inside instanceof HTMLElement && inside.tagName === "SUMMARY") || inside instanceof HTMLSelectElement || inside instanceof HTMLAnchorElement;
   if (control && letter === "z") (event.shiftKey ? redo : undo)();
   else if (control && letter === "y") redo();
   else if (control && event.key === "Enter") void (state.locked ? amend() : sign());
