@@ -11,8 +11,11 @@ import pytest
 from numpy.typing import NDArray
 
 from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, ModelNotFoundError
+from edge_all.rendering import SmearSpec, render_field
+from edge_all.segmentation import segment
 from edge_all.segmentation.groups import OutlinedGroup
 from edge_all.segmentation.learned_outlines import believable_radius, learned_cells
+from edge_all.segmentation.numbered_cells import DOUBTFUL
 from edge_all.segmentation.outline_network import open_outlines
 from edge_all.segmentation.outline_windows import CHANNELS, RED_CELL_PIXELS, WINDOW, scaled_view, window_around
 from edge_all.segmentation.shapes import likeness_to_ellipse
@@ -118,6 +121,24 @@ def test_a_nucleus_that_the_network_does_not_know_keeps_the_outline_of_its_colou
     nucleus, leaking = discs((100, 80, 24)), discs((100, 80, 30), (150, 80, 20))
     (found,) = learned_cells([group_of(nucleus, leaking)], PICTURE, UNCHANGED, RED_RADIUS, 0.05, DiscAroundTheSeed(0.2))
     assert ((found.cells > 0) == (leaking > 0)).all()
+
+
+def test_an_outline_is_doubtful_where_the_network_is_unsure_or_does_not_know_the_cell() -> None:
+    nucleus, leaking = discs((100, 80, 24)), discs((100, 80, 30), (150, 80, 20))
+    sure, unknown = DiscAroundTheSeed(1.5), DiscAroundTheSeed(0.2)
+    unsure = DiscAroundTheSeed(1.5)
+    unsure.answer = np.asarray(cv2.GaussianBlur(unsure.answer, (0, 0), 4.0), np.float32)
+    widths = [
+        learned_cells([group_of(nucleus, leaking)], PICTURE, UNCHANGED, RED_RADIUS, 0.05, network)[0].unsure[0]
+        for network in (sure, unsure, unknown)
+    ]
+    assert widths[0] < DOUBTFUL < widths[1] < widths[2]
+
+
+def test_a_field_says_of_each_outline_whether_it_is_doubtful_and_colour_does_not_know() -> None:
+    pixels = render_field(13, width=480, height=480, spec=SmearSpec(blasts=2)).pixels
+    assert {cell.outline_doubtful for cell in segment(pixels).cells} <= {True, False}
+    assert {cell.outline_doubtful for cell in segment(pixels, outlines="colour").cells} == {None}
 
 
 def test_a_window_shows_the_seed_in_its_middle_at_the_size_of_red_cells() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import math
 import os
 from pathlib import Path
@@ -121,6 +122,12 @@ def test_an_ordinary_name_is_left_as_it_is(tmp_path: Path, name: str) -> None:
 def test_a_spreadsheet_knows_the_table_for_utf_8(tmp_path: Path) -> None:
     write_cells(tmp_path / "cells.csv", [FieldResult("a.jpg", "Müller", "ok", cells=(CANDIDATE,))])
     assert (tmp_path / "cells.csv").read_bytes().startswith("\ufeffslide,".encode())
+
+
+def test_a_doubtful_outline_is_told_by_a_number(tmp_path: Path) -> None:
+    cells = tuple(dataclasses.replace(CANDIDATE, outline_doubtful=doubtful) for doubtful in (True, False, None))
+    write_cells(tmp_path / "cells.csv", [FieldResult("a.jpg", "s", "ok", cells=cells)])
+    assert [row["outline_doubtful"] for row in rows(tmp_path / "cells.csv")] == ["1", "0", ""]
 
 
 def test_sizes_stand_in_microns_where_the_size_of_a_pixel_is_known(tmp_path: Path) -> None:
