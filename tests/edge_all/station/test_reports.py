@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,12 +16,13 @@ import pytest
 from typer.testing import CliRunner
 
 from edge_all.cli.main import build_app
-from edge_all.errors import OutputError
+from edge_all.errors import MissingPackageError, OutputError
 from edge_all.outputs.pictures import png_bytes
 from edge_all.results import INTENDED_USE
 from edge_all.station.desk import Station
 from edge_all.station.reports.cell_pictures import cells_with_pictures
 from edge_all.station.reports.fhir import fhir_bundle
+from edge_all.station.reports.metrics import metrics_text
 from edge_all.station.reports.report_files import write_reports
 from edge_all.station.reports.report_tables import cells_csv, cells_geojson
 from edge_all.station.reports.slide_html import slide_html
@@ -207,6 +210,35 @@ def test_the_pdf_has_one_page_and_then_the_cells(station: Station, code: str) ->
     # Nine rows of cells take two pages, so that the tables take one.
     assert content.count(b"/Type /Page\n") == 3
     assert slide_pdf(report, list(cells_with_pictures(station, report))) == content
+
+
+def test_without_the_extra_it_is_said_what_to_install_and_nothing_is_left(
+    station: Station, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fpdf", None)
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
+    with pytest.raises(MissingPackageError, match=r"\.\[station\]"):
+        write_reports(station, code, "Curie", tmp_path / "r")
+    with pytest.raises(MissingPackageError, match=r"\.\[station\]"):
+        metrics_text(station)
+    assert not (tmp_path / "r").exists()
+
+
+def test_the_store_and_the_watching_need_no_extra() -> None:
+    extra = ("argon2", "fastapi", "fpdf", "jinja2", "prometheus_client", "pydantic", "starlette", "uvicorn")
+    modules = (
+        "desk",
+        "intake.capturing",
+        "intake.run_import",
+        "intake.watching",
+        "reference_cells",
+        "reports.metrics",
+        "reports.report_files",
+        "review.audit",
+    )
+    code = "import sys\n" + "".join(f"sys.modules[{name!r}] = None\n" for name in extra)
+    code += "".join(f"import edge_all.station.{name}\n" for name in modules)
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_command_writes_all_forms_once(station: Station, code: str, tmp_path: Path) -> None:
