@@ -10,6 +10,7 @@ import dataclasses
 import json
 import logging
 import os
+import socket
 from collections.abc import Generator, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ THREADS = 2
 """Of an actor, where none are given: on a node of many cores several actors keep them busier than one."""
 _OBJECT_STORE = 200_000_000
 """Bytes of shared memory for a Ray of our own; hardly any is used."""
+_SECONDS_TO_ANSWER = 10
 _GPU_DEVICES = ("cuda", "tensorrt")
 
 
@@ -90,8 +92,19 @@ def judged_by_ray(
 
 
 def _connect(address: str, cores: int) -> None:
+    """Connect to a cluster, or begin one.
+
+    Raises:
+        ConnectionError: nobody answers there, which Ray itself would try for minutes.
+    """
     import ray
 
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), timeout=_SECONDS_TO_ANSWER).close()
+        except OSError as error:
+            raise ConnectionError(f"nobody answers at {address} ({error.strerror or error})") from error
     options: dict[str, Any] = {
         "log_to_driver": False,
         "logging_level": logging.ERROR,

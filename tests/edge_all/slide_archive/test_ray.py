@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edge_all.errors import OutputError
+from edge_all.errors import OutputError, RuntimeSetupError
 from edge_all.slide_archive.archive_run import Crew
 from edge_all.slide_archive.reconciliation import Reconciliation
 
@@ -62,6 +62,11 @@ def test_twenty_kills_lose_and_double_nothing(
     assert killed == KILLS
     assert account.accounted
     assert lines_of_results(Path("out")) == lines_of_screen()
+
+
+def test_a_cluster_that_does_not_answer_is_said_at_once(run_archive: Run) -> None:
+    with pytest.raises(RuntimeSetupError, match=r"nobody answers at 127\.0\.0\.1:9"):
+        run_archive(crew=Crew(1, "127.0.0.1:9"))
 
 
 def test_another_model_is_refused_in_its_own_words(run_archive: Run, tiny_package_factory: Callable[..., Path]) -> None:
