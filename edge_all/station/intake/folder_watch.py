@@ -96,7 +96,17 @@ class FolderWatch:
             if version[0] and moment - since >= SETTLED_SECONDS:
                 complete.append((path, version))
         self._seen = seen
-        return [arrival for path, version in complete if (arrival := self._arrival(Path(path), version)) is not None]
+        arrivals = []
+        for path, version in complete:
+            try:
+                arrival = self._arrival(Path(path), version)
+            except OSError:
+                continue  # it cannot be looked into now; the next look finds it again
+            self._handed_over[path] = version
+            del self._seen[path]
+            if arrival is not None:
+                arrivals.append(arrival)
+        return arrivals
 
     def forget(self, arrivals: Iterable[Arrival]) -> None:
         """Take arrivals as not handed over, because they could not be written down; the next looks find them again."""
@@ -104,9 +114,11 @@ class FolderWatch:
             self._handed_over.pop(str(one.path), None)
 
     def _arrival(self, path: Path, version: _Version) -> Arrival | None:
-        """A complete file, taken once; None where it is no image of a slide."""
-        self._handed_over[str(path)] = version
-        del self._seen[str(path)]
+        """A complete file; None where it is no image of a slide.
+
+        Raises:
+            OSError: it cannot be looked into.
+        """
         slide = self._names.slide_of(self.folder, path)
         if slide is None or run_that_wrote(path, path.parent)[0] is not None:
             self.passed_over.add(path)

@@ -55,6 +55,7 @@ class Intake:
             InputError: a folder is not there.
         """
         self._database, self._judge, self._on_field = database, judge, on_field
+        self._failure: Exception | None = None
         with database.read() as connection:
             known = known_files(connection)
         self._watches = [FolderWatch(folder, names or SlideNames(), known) for folder in folders]
@@ -68,6 +69,7 @@ class Intake:
         Raises:
             StoreInUseError: another station on this machine watches one of the folders.
             ModelError: the network failed; what waits is judged at the next start.
+            Exception: a fault of ours while looking at a folder; a station that looks no more must not seem to work.
         """
         log = StationLog(self._database.folder)
         looking = threading.Thread(target=self._look_again_and_again, args=(log, stop), name="edge-all-look")
@@ -83,14 +85,21 @@ class Intake:
             held.callback(stop.set)
             judge_queue(self._database, self._judge, log, stop, self._on_field)
             log.write("intake.stopped")
+        if self._failure is not None:
+            raise self._failure
 
     def _look_again_and_again(self, log: StationLog, stop: threading.Event) -> None:
         unreachable: set[Path] = set()
-        while not stop.is_set():
-            started = time.monotonic()
-            for watch in self._watches:
-                self._look(watch, log, unreachable)
-            stop.wait(max(_LOOK_SECONDS, 3 * (time.monotonic() - started)))
+        try:
+            while not stop.is_set():
+                started = time.monotonic()
+                for watch in self._watches:
+                    self._look(watch, log, unreachable)
+                stop.wait(max(_LOOK_SECONDS, 3 * (time.monotonic() - started)))
+        except Exception as error:  # noqa: BLE001 - raised again where the intake ends
+            self._failure = error
+            log.write("look.failed", error=f"{type(error).__name__}: {error}")
+            stop.set()
 
     def _look(self, watch: FolderWatch, log: StationLog, unreachable: set[Path]) -> None:
         """One look at a folder. A share that is gone for a while is no reason to end, and is said once."""

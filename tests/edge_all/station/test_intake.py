@@ -310,6 +310,36 @@ def test_what_could_not_enter_the_queue_is_found_again(
         wait_until(lambda: judged(station)["a.png"] == 1)
 
 
+def test_an_image_that_cannot_be_looked_into_holds_no_other_up(watched: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, failures = folder_watch.run_that_wrote, iter([OSError("gone for a moment")])
+
+    def look_into(path: Path, folder: Path) -> tuple[Path | None, bool]:
+        for failure in failures:
+            raise failure
+        return real(path, folder)
+
+    monkeypatch.setattr(folder_watch, "run_that_wrote", look_into)
+    watch = FolderWatch(watched, SlideNames())
+    for name in ("a.png", "b.png"):
+        (watched / "slide 1" / name).write_bytes(image())
+    watch.look()
+    time.sleep(0.15)
+    assert [one.path.name for one in watch.look()] == ["b.png"]
+    assert [one.path.name for one in watch.look()] == ["a.png"]
+    assert watch.look() == []
+
+
+def test_a_station_that_looks_no_more_does_not_seem_to_work(
+    station: Station, watched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: FolderWatch) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(FolderWatch, "look", fail)
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        Intake(station.database, [watched], JUDGE).run(threading.Event())
+
+
 def test_a_folder_that_goes_away_for_a_while_is_no_end(station: Station, watched: Path) -> None:
     log = station.database.folder / "station.jsonl"
     (watched / "slide 1" / "a.png").write_bytes(image())
