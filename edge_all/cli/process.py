@@ -8,11 +8,14 @@ import os
 import signal
 import sys
 import threading
+import time
 
 __all__ = ["lean_process", "stop_on_signals"]
 
 _M_ARENA_MAX = -8
 """Of ``mallopt``, in glibc's ``malloc.h``."""
+_PATIENCE_SECONDS = 1.0
+"""After the first signal; those that come sooner are the same wish."""
 
 
 def lean_process() -> None:
@@ -27,13 +30,28 @@ def lean_process() -> None:
 
 
 def stop_on_signals() -> threading.Event:
-    """An event that Ctrl-C and SIGTERM set; the second of them ends the process at once."""
+    """An event that Ctrl-C and SIGTERM set; asked again after a second, they end the process at once.
+
+    The handler only writes to a pipe. It runs within whatever the main thread is doing, also within a handler that has
+    just begun (``timeout`` and some supervisors send two signals in a row), and whoever set an event there would wait
+    for a lock that is held below it: so a station hung once, for good.
+    """
     stop = threading.Event()
+    reading, writing = os.pipe()
+    first: list[float] = []
 
     def asked(number: int, _: object) -> None:
-        stop.set()
-        signal.signal(number, signal.SIG_DFL)
+        first.append(time.monotonic())
+        if first[-1] - first[0] > _PATIENCE_SECONDS:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        os.write(writing, b"\0")
 
+    def wait() -> None:
+        os.read(reading, 1)
+        stop.set()
+
+    threading.Thread(target=wait, name="edge-all-signals", daemon=True).start()
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, asked)
     return stop

@@ -81,3 +81,17 @@ def test_nothing_is_collected_at_the_end(lean: bool) -> None:
     code = "import atexit, gc; atexit.register(lambda: print(gc.get_freeze_count() > 0))"
     after = "; from edge_all.cli.process import lean_process; lean_process()" if lean else ""
     assert output_of(code + after) == str(lean)
+
+
+def test_a_wish_to_stop_is_heard_whatever_the_main_thread_holds() -> None:
+    code = """
+import signal
+from edge_all.cli.process import stop_on_signals
+stop = stop_on_signals()
+with stop._cond:  # where a second signal in a row finds the main thread
+    signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGTERM)
+print(stop.wait(10))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True)
+    assert done.stdout == "True\n"
