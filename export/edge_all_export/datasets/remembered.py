@@ -7,6 +7,7 @@ written is computed, and is the same to the bit.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -89,26 +90,23 @@ def _loaded(entry: Path) -> Segmentation:
     with np.load(io.BytesIO(entry.read_bytes())) as archive:
         record: dict[str, Any] = json.loads(str(archive["record"]))
         cells = tuple(Cell.from_json(cell) for cell in record["cells"])
-        height, width = record["shape"]
+        height, width = record.pop("shape")
         return Segmentation(
-            shape=(int(height), int(width)),
-            cells=cells,
-            cell_masks=_unpacked(archive["cell_masks"], [cell.bbox[2:] for cell in cells]),
-            nucleus_masks=_unpacked(archive["nucleus_masks"], [cell.nucleus_bbox[2:] for cell in cells]),
-            red_cell_radius=record["red_cell_radius"],
-            red_cell_error=record["red_cell_error"],
+            **record
+            | {
+                "shape": (int(height), int(width)),
+                "cells": cells,
+                "cell_masks": _unpacked(archive["cell_masks"], [cell.bbox[2:] for cell in cells]),
+                "nucleus_masks": _unpacked(archive["nucleus_masks"], [cell.nucleus_bbox[2:] for cell in cells]),
+            }
         )
 
 
 def _keep(entry: Path, found: Segmentation) -> None:
     # Not `Cell.to_json`, which rounds.
     cells = [{name: getattr(cell, name) for name in Cell.__dataclass_fields__} for cell in found.cells]
-    record = {
-        "shape": found.shape,
-        "cells": cells,
-        "red_cell_radius": found.red_cell_radius,
-        "red_cell_error": found.red_cell_error,
-    }
+    known = [field.name for field in dataclasses.fields(found) if not field.name.endswith("_masks")]
+    record = {name: getattr(found, name) for name in known} | {"cells": cells}
     file = io.BytesIO()
     np.savez(
         file,
