@@ -42,6 +42,7 @@ def register(app: typer.Typer) -> None:
         pretty_exceptions_enable=False,
     )
     verb.command("segmentation")(evaluate_segmentation)
+    verb.command("constants")(evaluate_constants)
     verb.command("robustness")(evaluate_robustness)
     verb.command("model")(evaluate_model)
     verb.command("predictions")(evaluate_predictions)
@@ -130,6 +131,37 @@ def _train_left_out_outlines(data: Path, runs: Path) -> None:
         folder = run_without(runs, laboratory)
         with console.status(f"Training without {laboratory}"):
             train_outlines(data, folder, OutlineRecipe(left_out=laboratory), resume=folder.is_dir())
+
+
+def evaluate_constants(
+    data: DataOption,
+    every: Annotated[int, typer.Option(min=1, help="One image in so many is scored, of each set.")] = 10,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Name of a constant, for example REACH; may be repeated.")
+    ] = None,
+) -> None:
+    """Make each constant of the segmentation a fifth smaller and larger, and say what that does to its scores."""
+    from rich.console import Console
+
+    from edge_all.cli.tables import ReadableTable
+    from edge_all.errors import UsageError
+    from edge_all.results import INTENDED_USE
+    from edge_all_export.evaluation.constant_effects import constants_of, measure_effects
+
+    known = constants_of()
+    chosen = [one for one in known if not only or one.name in only]
+    if not chosen:
+        raise UsageError(f"There is no constant {' or '.join(only or [])}.", f"There are {len(known)}, such as REACH.")
+    headings = ("constant", "value", "times", "mean of scores", "largest loss", "in")
+    table = ReadableTable(*headings, fold=("constant", "in"), caption=INTENDED_USE)
+    with Console(stderr=True).status("Scoring") as status:
+        effects = measure_effects(data, chosen, every=every, on_constant=lambda one: status.update(one.name))
+        for effect in effects:
+            constant = effect.constant
+            value = ", ".join(f"{one:g}" for one in constant.numbers)
+            figures = f"{effect.factor:g}", f"{effect.mean:+.4f}", f"{effect.worst:.3f}"
+            table.add_row(f"{constant.module}.{constant.name}", value, *figures, effect.where)
+    table.print()
 
 
 def evaluate_robustness(

@@ -7,6 +7,7 @@ figure of a set is the mean, or a share of counted cells, with a 95 % interval f
 from __future__ import annotations
 
 import csv
+import itertools
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -42,6 +43,15 @@ BOXED_SETS = {"bccd": "BCCD", "raabin": "Raabin"}
 """Sets with boxes, by their folders, and what they are called."""
 BOX_GOALS = {"BCCD": (0.97, 0.95)}
 """Recall and precision to be reached."""
+_SHARES = frozenset(
+    {
+        "nucleus Dice",
+        "whole-cell Dice",
+        "blasts with a candidate of their own",
+        "white cells found, IoU 0.5 (recall)",
+        "candidates that are white cells (precision)",
+    }
+)
 LARGE_FIELD = 5_000_000
 """Pixels from which a field counts as large."""
 
@@ -74,6 +84,11 @@ class ScoreRow:
     way: str = ""
 
     @property
+    def is_share(self) -> bool:
+        """Whether the figure lies between 0 and 1, and more is better."""
+        return self.measure in _SHARES
+
+    @property
     def reached(self) -> bool | None:
         """Whether the goal is reached; None without one."""
         if self.goal is None:
@@ -93,7 +108,7 @@ class SegmentationScores:
 
 
 def evaluate_segmentation(
-    data_root: Path, segmenter_of: Callable[[str], Segmenter] = lambda _: segment, way: str = ""
+    data_root: Path, segmenter_of: Callable[[str], Segmenter] = lambda _: segment, way: str = "", *, every: int = 1
 ) -> SegmentationScores:
     """Score the segmentation on every reference set that lies under a folder.
 
@@ -102,11 +117,12 @@ def evaluate_segmentation(
         segmenter_of: what is judged on a laboratory, by the laboratory's name in
             `edge_all_export.outlines.known_cells.LABORATORIES`: one that never saw it, where laboratories are left out.
         way: what it is called in the rows.
+        every: one image in so many is scored; where that is not each, nothing is timed.
 
     Raises:
         InputNotFoundError: none of them is there.
     """
-    parts: dict[str, Callable[[Path, Callable[[str], Segmenter]], list[ScoreRow]]] = {
+    parts: dict[str, Callable[[Path, Callable[[str], Segmenter], int], list[ScoreRow]]] = {
         "allidb2": _score_allidb2,
         "segmentation_wbc": _score_segmentation_wbc,
         "allidb1": _score_allidb1,
@@ -118,7 +134,7 @@ def evaluate_segmentation(
         raise InputNotFoundError(
             f"{data_root} holds none of {', '.join(parts)}.", "Point --data at the folder above the data sets."
         )
-    rows = [row for name in present for row in parts[name](data_root / name, segmenter_of)]
+    rows = [row for name in present for row in parts[name](data_root / name, segmenter_of, every)]
     return SegmentationScores(tuple(replace(row, way=way) for row in rows))
 
 
@@ -142,10 +158,10 @@ def match_boxes(found: Sequence[BoundingBox], truth: Sequence[BoundingBox]) -> i
     return len(used_found)
 
 
-def _score_allidb2(folder: Path, segmenter_of: Callable[[str], Segmenter]) -> list[ScoreRow]:
+def _score_allidb2(folder: Path, segmenter_of: Callable[[str], Segmenter], every: int) -> list[ScoreRow]:
     """Nuclei of the central cells. Only the nucleus that the mask is about counts; the masks leave neighbours out."""
     scores, find = [], segmenter_of("allidb")
-    for image in sorted((folder / "crops").glob("*.tif")):
+    for image in sorted((folder / "crops").glob("*.tif"))[::every]:
         mask_file = folder / "nucleus_masks" / image.name
         if not mask_file.is_file():
             continue
@@ -156,11 +172,11 @@ def _score_allidb2(folder: Path, segmenter_of: Callable[[str], Segmenter]) -> li
     return [_mean("nucleus Dice", "ALL-IDB2", scores, goal=0.95)]
 
 
-def _score_segmentation_wbc(folder: Path, segmenter_of: Callable[[str], Segmenter]) -> list[ScoreRow]:
+def _score_segmentation_wbc(folder: Path, segmenter_of: Callable[[str], Segmenter], every: int) -> list[ScoreRow]:
     rows = []
     for number, cell_goal in ((1, 0.96), (2, 0.85)):
         nuclei, cells, find = [], [], segmenter_of(f"segmentation_wbc {number}")
-        for image in sorted((folder / f"dataset{number}").glob("*.bmp")):
+        for image in sorted((folder / f"dataset{number}").glob("*.bmp"))[::every]:
             levels = read_image(image.with_suffix(".png"))[..., 0]
             found = find(read_image(image))
             nuclei.append(dice(_overlapping(found, levels == NUCLEUS, nuclei=True), levels == NUCLEUS))
@@ -180,7 +196,7 @@ def _overlapping(found: Segmentation, truth: NDArray[np.bool_], *, nuclei: bool)
     return mask
 
 
-def _score_allidb1(folder: Path, segmenter_of: Callable[[str], Segmenter]) -> list[ScoreRow]:
+def _score_allidb1(folder: Path, segmenter_of: Callable[[str], Segmenter], every: int) -> list[ScoreRow]:
     points: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
     with (folder / "points.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
@@ -188,11 +204,11 @@ def _score_allidb1(folder: Path, segmenter_of: Callable[[str], Segmenter]) -> li
     own, blasts, unmarked, find = [], [], [], segmenter_of("allidb")
     timings: list[tuple[float, float]] = []
     yardstick: list[float] = []
-    for image in sorted((folder / "fields").glob("*.jpg")):
+    for image in sorted((folder / "fields").glob("*.jpg"))[::every]:
         content = image.read_bytes()
         decode_ms, pixels = _timed(lambda content=content: read_image(content))  # type: ignore[misc]
         segment_ms, found = _timed(lambda pixels=pixels: find(pixels))  # type: ignore[misc]
-        if pixels.shape[0] * pixels.shape[1] >= LARGE_FIELD and len(timings) < TIMED_FIELDS:
+        if pixels.shape[0] * pixels.shape[1] >= LARGE_FIELD and len(timings) < TIMED_FIELDS and every == 1:
             timings.append((decode_ms, segment_ms))
             if len(yardstick) < YARDSTICK_FIELDS:
                 yardstick.append(_timed(lambda pixels=pixels: _plain_kmeans(pixels))[0] / decode_ms)  # type: ignore[misc]
@@ -228,11 +244,11 @@ def _plain_kmeans(pixels: NDArray[np.uint8]) -> None:
     cv2.kmeans(lab, 3, np.empty((len(lab), 1), np.int32), stop, 1, cv2.KMEANS_PP_CENTERS)
 
 
-def _score_boxes(folder: Path, segmenter_of: Callable[[str], Segmenter]) -> list[ScoreRow]:
+def _score_boxes(folder: Path, segmenter_of: Callable[[str], Segmenter], every: int) -> list[ScoreRow]:
     """White cells of a set with boxes; the folder has the laboratory's name."""
     matched, in_truth, in_found = [], [], []
     find, name = segmenter_of(folder.name), BOXED_SETS[folder.name]
-    for image, truth in white_cell_boxes(folder):
+    for image, truth in itertools.islice(white_cell_boxes(folder), None, None, every):
         found = [cell.bbox for cell in _candidates(find(read_image(image)))]
         matched.append(match_boxes(found, truth))
         in_truth.append(len(truth))

@@ -1,0 +1,51 @@
+"""Constants of the segmentation are found where they are defined, changed everywhere, and given back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_all.segmentation import pipeline, whole_cells
+from edge_all_export.evaluation import constant_effects
+from edge_all_export.evaluation.constant_effects import Constant, changed, constants_of, measure_effects
+from edge_all_export.evaluation.segmentation_scores import ScoreRow, SegmentationScores
+
+
+def test_each_constant_is_found_once_in_the_module_that_defines_it() -> None:
+    found = [(one.module, one.name) for one in constants_of()]
+    assert len(set(found)) == len(found) > 60
+    assert ("whole_cells", "REACH") in found
+    assert ("pipeline", "REACH") not in found
+    assert ("scale", "FEWEST_ALIKE") in found
+    assert ("learned_outlines", "ONE_CELL") in found
+    # What bounds effort or fixes a format decides nothing.
+    assert not {name for _, name in found} & {"WORK_PIXELS", "WINDOW", "OUTLINE_SCHEMA"}
+
+
+def test_a_changed_constant_is_changed_wherever_it_is_used_and_comes_back() -> None:
+    (reach,) = (one for one in constants_of([whole_cells]) if one.name == "REACH")
+    with changed(reach, reach.times(1.2)):
+        assert whole_cells.REACH == pipeline.REACH == pytest.approx(1.2 * reach.numbers[0])
+    assert whole_cells.REACH == pipeline.REACH == reach.value
+
+
+def test_whole_numbers_stay_whole_and_tuples_are_multiplied() -> None:
+    assert Constant("a", "A", 40).times(0.8) == 32
+    assert Constant("a", "A", 1).times(0.2) == 1
+    assert Constant("a", "A", (5.0, 3.0)).times(2) == (10.0, 6.0)
+
+
+def test_an_effect_names_the_score_that_loses_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    def scored(_data: Path, *, every: int) -> SegmentationScores:
+        assert every == 7
+        loss = 0.1 if whole_cells.REACH > 2 else 0.0
+        rows = [("nucleus Dice", "a", 0.9), ("whole-cell Dice", "b", 0.8 - loss), ("time", "c", 5.0)]
+        return SegmentationScores(tuple(ScoreRow(measure, name, value, 0, 1, 1, 1) for measure, name, value in rows))
+
+    monkeypatch.setattr(constant_effects, "evaluate_segmentation", scored)
+    (reach,) = (one for one in constants_of([whole_cells]) if one.name == "REACH")
+    smaller, larger = measure_effects(Path(), [reach], every=7)
+    assert (smaller.factor, smaller.mean, smaller.worst) == (0.8, 0.0, 0.0)
+    assert (larger.factor, larger.where) == (1.2, "whole-cell Dice, b")
+    assert (larger.mean, larger.worst) == (pytest.approx(-0.05), pytest.approx(0.1))
