@@ -102,7 +102,7 @@ class CellSummary:
         out_of_distribution: how unlike the training cells it is, 1.0 being the limit above which a cell is
             sent to review; None where the model package offers no such score.
         roundness: of the outline, see `roundness_of`; None in a `Cell`, whose outline says it.
-        outline_doubtful: whether the outline of the whole cell could as well lie elsewhere; None where colour alone
+        outline_unsure: whether the outline of the whole cell could as well lie elsewhere; None where colour alone
             decided, which does not know.
     """
 
@@ -119,7 +119,7 @@ class CellSummary:
     label: CellLabel | None = None
     out_of_distribution: float | None = None
     roundness: float | None = None
-    outline_doubtful: bool | None = None
+    outline_unsure: bool | None = None
 
     @property
     def nucleus_to_cytoplasm(self) -> float | None:
@@ -368,7 +368,7 @@ class FieldSummary:
             "nucleus_area": cell.nucleus_area,
             "nucleus_area_um2": None if micron is None else cell.nucleus_area * micron**2,
             "nucleus_to_cytoplasm": cell.nucleus_to_cytoplasm,
-            "outline_doubtful": None if cell.outline_doubtful is None else int(cell.outline_doubtful),
+            "outline_unsure": None if cell.outline_unsure is None else int(cell.outline_unsure),
             **boxes,
             "microns_per_pixel": micron,
             "model": None if model is None else model.name,

@@ -40,7 +40,7 @@ COLUMNS: dict[str, type] = {
     "nucleus_area": int,
     "nucleus_area_um2": float,
     "nucleus_to_cytoplasm": float,
-    "outline_doubtful": int,
+    "outline_unsure": int,
     "microns_per_pixel": float,
     CROP: str,
     "model": str,
@@ -51,7 +51,7 @@ COLUMNS: dict[str, type] = {
 }
 """The columns, left to right, and what they hold. Positions and sizes are in pixels of the image, or in the unit that a
 name ends with, where the size of a pixel is known. ``diameter_um`` is that of a circle of the cell's area; ``crop`` is
-the cell's picture within the folder of the run; ``outline_doubtful`` is 1 or 0, for spreadsheets write truth values in
+the cell's picture within the folder of the run; ``outline_unsure`` is 1 or 0, for spreadsheets write truth values in
 the user's language."""
 
 

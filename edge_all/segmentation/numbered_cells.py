@@ -16,7 +16,7 @@ __all__ = ["Found", "assemble", "enlarge"]
 
 MAX_OBJECTS = 65535
 """The label images have 16 bits."""
-DOUBTFUL = 0.2
+UNSURE_RIM = 0.2
 """Width of the rim in which an outline could lie, in red-cell radii, above which it is doubtful. When it was chosen,
 9 % of composed clumps' cells of three laboratories and 15 % of segmentation_wbc 2, each by a network that never saw
 them, were so; 68 and 50 % of these overlapped the truth by less than 0.8, and 19 and 16 % of the others."""
@@ -64,7 +64,7 @@ def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[in
         x, y, width, height = whole.box
         taken[y : y + height, x : x + width] |= whole.mask
         cell = cell_of(len(cells) + 1, whole, nucleus, red_radius, shape, factor)
-        cells.append(replace(cell, outline_doubtful=None if item.unsure is None else item.unsure > DOUBTFUL))
+        cells.append(replace(cell, outline_unsure=None if item.unsure is None else item.unsure > UNSURE_RIM))
         cell_masks.append(whole.mask)
         nucleus_masks.append(nucleus.mask)
         hues.append(item.hue)

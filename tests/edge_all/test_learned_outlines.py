@@ -15,7 +15,7 @@ from edge_all.rendering import SmearSpec, render_field
 from edge_all.segmentation import segment
 from edge_all.segmentation.groups import OutlinedGroup
 from edge_all.segmentation.learned_outlines import believable_radius, learned_cells
-from edge_all.segmentation.numbered_cells import DOUBTFUL
+from edge_all.segmentation.numbered_cells import UNSURE_RIM
 from edge_all.segmentation.outline_network import open_outlines
 from edge_all.segmentation.outline_windows import CHANNELS, RED_CELL_PIXELS, WINDOW, scaled_view, window_around
 from edge_all.segmentation.shapes import likeness_to_ellipse
@@ -132,13 +132,13 @@ def test_an_outline_is_doubtful_where_the_network_is_unsure_or_does_not_know_the
         learned_cells([group_of(nucleus, leaking)], PICTURE, UNCHANGED, RED_RADIUS, 0.05, network)[0].unsure[0]
         for network in (sure, unsure, unknown)
     ]
-    assert widths[0] < DOUBTFUL < widths[1] < widths[2]
+    assert widths[0] < UNSURE_RIM < widths[1] < widths[2]
 
 
 def test_a_field_says_of_each_outline_whether_it_is_doubtful_and_colour_does_not_know() -> None:
     pixels = render_field(13, width=480, height=480, spec=SmearSpec(blasts=2)).pixels
-    assert {cell.outline_doubtful for cell in segment(pixels).cells} <= {True, False}
-    assert {cell.outline_doubtful for cell in segment(pixels, outlines="colour").cells} == {None}
+    assert {cell.outline_unsure for cell in segment(pixels).cells} <= {True, False}
+    assert {cell.outline_unsure for cell in segment(pixels, outlines="colour").cells} == {None}
 
 
 def test_a_window_shows_the_seed_in_its_middle_at_the_size_of_red_cells() -> None:

@@ -125,9 +125,9 @@ def test_a_spreadsheet_knows_the_table_for_utf_8(tmp_path: Path) -> None:
 
 
 def test_a_doubtful_outline_is_told_by_a_number(tmp_path: Path) -> None:
-    cells = tuple(dataclasses.replace(CANDIDATE, outline_doubtful=doubtful) for doubtful in (True, False, None))
+    cells = tuple(dataclasses.replace(CANDIDATE, outline_unsure=doubtful) for doubtful in (True, False, None))
     write_cells(tmp_path / "cells.csv", [FieldResult("a.jpg", "s", "ok", cells=cells)])
-    assert [row["outline_doubtful"] for row in rows(tmp_path / "cells.csv")] == ["1", "0", ""]
+    assert [row["outline_unsure"] for row in rows(tmp_path / "cells.csv")] == ["1", "0", ""]
 
 
 def test_sizes_stand_in_microns_where_the_size_of_a_pixel_is_known(tmp_path: Path) -> None:

@@ -24,7 +24,20 @@ from edge_all_export.evaluation.segmentation_scores import ScoreRow, evaluate_se
 __all__ = ["Constant", "ConstantEffect", "constants_of", "measure_effects"]
 
 FACTORS = (0.8, 1.2)
-BUDGETS = ("PIXELS", "SAMPLE", "SIDE", "BATCH", "MAX_OBJECTS", "WINDOW", "CHANNELS", "BITS", "BINS", "SCHEMA", "GRID")
+BUDGETS = (
+    "GROUND_LEVEL",
+    "PIXELS",
+    "SAMPLE",
+    "SIDE",
+    "BATCH",
+    "MAX_OBJECTS",
+    "WINDOW",
+    "CHANNELS",
+    "BITS",
+    "BINS",
+    "SCHEMA",
+    "GRID",
+)
 """Parts of names of what bounds effort or fixes a format; it is nobody's threshold."""
 
 
