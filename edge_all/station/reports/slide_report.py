@@ -185,7 +185,7 @@ def _model_document(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a JudgingMo
 
 
 def _software_alone(view: SlideView) -> SlideResult:
-    cells = reviewed_cells(view.fields, ())
+    cells = reviewed_cells(view.fields)
     return tally(view.slide.code, [found for _, found in view.fields], cells, view.models).result
 
 

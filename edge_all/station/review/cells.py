@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -157,7 +157,7 @@ class _Said:
     version: int = 0
 
     def take(self, one: Decision) -> None:
-        if one.what not in ("seen", "comment"):
+        if one.what != "comment":
             self.version = max(self.version, one.changed_seq)
         # Who decides on a cell has looked at it, also where they take the decision back.
         self.seen = True
@@ -179,16 +179,20 @@ class _Said:
 
 
 _NOTHING = _Said()
+_LOOKED_AT = _Said(seen=True)
 
 
 def reviewed_cells(
-    fields: Sequence[tuple[CurrentField, FoundField]], decisions: Iterable[Decision]
+    fields: Sequence[tuple[CurrentField, FoundField]],
+    decisions: Iterable[Decision] = (),
+    seen: Collection[str] = frozenset(),
 ) -> tuple[ReviewedCell, ...]:
     """The cells of a slide as they stand for one reader, field by field; what people have drawn last in each.
 
     Args:
         fields: in force on the slide, with what was found in them.
-        decisions: of one reading, in their order.
+        decisions: of one reading, in their order, looks left out.
+        seen: names of the cells that somebody has looked at.
     """
     said: defaultdict[str, _Said] = defaultdict(_Said)
     for one in decisions:
@@ -197,18 +201,19 @@ def reviewed_cells(
     for cell, state in said.items():
         if state.drawn is not None and not state.split:
             drawn[state.drawn["field"]].append((cell, state))
-    return tuple(_cells(fields, said, drawn))
+    return tuple(_cells(fields, said, drawn, seen))
 
 
 def _cells(
     fields: Sequence[tuple[CurrentField, FoundField]],
     said: dict[str, _Said],
     drawn: dict[int, list[tuple[str, _Said]]],
+    seen: Collection[str],
 ) -> Iterator[ReviewedCell]:
     for field, found in fields:
         for cell in found.summary.cells:
             name = found_cell_id(found.finding_id, cell.id)
-            state = said.get(name, _NOTHING)
+            state = said.get(name) or (_LOOKED_AT if name in seen else _NOTHING)
             if not state.split:
                 yield _reviewed(name, field.place, cell, state)
         for name, state in drawn.get(field.field_id, ()):

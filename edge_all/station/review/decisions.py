@@ -36,6 +36,7 @@ __all__ = [
     "Conflict",
     "Decision",
     "conflicts",
+    "decisions_in_force",
     "decisions_of_cells",
     "decisions_of_slide",
     "drawn_cell_id",
@@ -141,14 +142,33 @@ def replayed(events: Iterable[Event]) -> list[Decision]:
     return sorted((one for group in rows.values() for one in group), key=_order)
 
 
-def decisions_of_slide(connection: sqlite3.Connection, slide_id: int, reading: int | None = None) -> list[Decision]:
-    """The rows of a slide, or of one reading of it, in their order."""
+def decisions_of_slide(connection: sqlite3.Connection, slide_id: int) -> list[Decision]:
+    """All rows of a slide, in their order: what `replayed` gives."""
     rows = connection.execute(
         "SELECT reading, cell, seq, what, value, actor, live, changed_seq FROM decisions"
-        " WHERE slide_id = ? AND (? IS NULL OR reading = ?) ORDER BY seq, cell, what",
-        (slide_id, reading, reading),
+        " WHERE slide_id = ? ORDER BY seq, cell, what",
+        (slide_id,),
     )
     return [_decision(*row) for row in rows]
+
+
+def decisions_in_force(
+    connection: sqlite3.Connection, slide_id: int, reading: int
+) -> tuple[list[Decision], frozenset[str]]:
+    """The rows of one reading in their order, looks at cells left out; and the cells that were looked at.
+
+    Looks are by far the most: a row for each cell, which says nothing but that.
+    """
+    rows = connection.execute(
+        "SELECT reading, cell, seq, what, value, actor, live, changed_seq FROM decisions"
+        " WHERE slide_id = ? AND reading = ? AND what != 'seen' ORDER BY seq, cell, what",
+        (slide_id, reading),
+    )
+    said = [_decision(*row) for row in rows]
+    seen = connection.execute(
+        "SELECT cell FROM decisions WHERE slide_id = ? AND reading = ? AND what = 'seen'", (slide_id, reading)
+    )
+    return said, frozenset(cell for (cell,) in seen)
 
 
 def decisions_of_cells(

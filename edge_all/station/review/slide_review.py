@@ -472,8 +472,8 @@ class Review:
 
     def _view(self, now: _Moment) -> SlideView:
         fields = self._fields(now)
-        said = decisions.decisions_of_slide(now.connection, self.slide.id, now.reading)
-        cells = reviewed_cells(fields, said)
+        said, seen = decisions.decisions_in_force(now.connection, self.slide.id, now.reading)
+        cells = reviewed_cells(fields, said, seen)
         numbers = dict.fromkeys(found.model_id for _, found in fields if found.model_id is not None)
         models = tuple(judging_model(now.connection, number) for number in numbers)
         undo, redo = decisions.undo_stacks(now.events, now.reading, self.actor)

@@ -97,6 +97,13 @@ class People(RuleBasedStateMachine):
             for name in cells:
                 self.kinds.setdefault(name, []).append((done.seq, kind))
 
+    @rule(person=PEOPLE, numbers=CELLS)
+    def mark_seen(self, person: str, numbers: set[int]) -> None:
+        try:
+            self.review(person).mark_seen(self.chosen(person, numbers))
+        except ReviewError as error:
+            assert "no longer" in str(error)
+
     @rule(person=PEOPLE, numbers=CELLS, excluded=st.booleans())
     def exclude(self, person: str, numbers: set[int], excluded: bool) -> None:
         try:
@@ -146,6 +153,13 @@ class People(RuleBasedStateMachine):
         with self.station.database.read() as connection:
             events = events_of_slide(connection, self.slide.id)
             assert decisions_of_slide(connection, self.slide.id) == replayed(events)
+
+    @invariant()
+    def a_cell_is_seen_where_an_event_is_about_it(self) -> None:
+        with self.station.database.read() as connection:
+            touched = {one.cell for one in replayed(events_of_slide(connection, self.slide.id))}
+        assert {cell.id for cell in self.review("Curie").view().cells if cell.seen} <= touched
+        assert all(cell.seen for cell in self.review("Curie").view().cells if cell.id in touched)
 
     @invariant()
     def no_gesture_is_lost(self) -> None:
