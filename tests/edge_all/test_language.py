@@ -28,6 +28,7 @@ from babel.messages.pofile import read_po, write_po  # noqa: E402
 from edge_all import quality  # noqa: E402
 from edge_all.rendering import SmearSpec, render_field  # noqa: E402
 from edge_all.results import INTENDED_USE  # noqa: E402
+from edge_all.segmentation.doubts import CHANNELS_SWAPPED  # noqa: E402
 from edge_all.slides import verdict  # noqa: E402
 from edge_all.wording.language import LANGUAGE_SETTING, Language, language_of_environment  # noqa: E402
 
@@ -153,6 +154,7 @@ def test_reasons_of_rejection_and_warnings_of_a_slide_are_said_in_german(german:
     warnings = (*verdict._warnings(1, 2, 50, 7), *verdict._on_repeated({"b.jpg": "a.jpg"}))
     assert len(warnings) == 5
     assert [warning for warning in warnings if german.sentences(warning) == warning] == []
+    assert german.sentences(CHANNELS_SWAPPED) != CHANNELS_SWAPPED
     assert "b.jpg = a.jpg" in german.sentences(warnings[-1])
 
 
