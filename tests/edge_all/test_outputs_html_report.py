@@ -267,9 +267,9 @@ def test_a_tile_shows_the_outline_of_its_cell(tmp_path: Path) -> None:
 
 
 def test_a_tile_says_that_its_outline_may_lie_elsewhere(tmp_path: Path) -> None:
-    sure, unsure = cell(1, 0.9, "ALL"), dataclasses.replace(cell(2, 0.9, "ALL"), outline_doubtful=True)
+    sure, unsure = cell(1, 0.9, "ALL"), dataclasses.replace(cell(2, 0.9, "ALL"), outline_unsure=True)
     page = Page(report(tmp_path, [judged("a.jpg", "s", sure, unsure)]))
-    assert page.text.count("outline doubtful") == 1
+    assert page.text.count("outline unsure") == 1
 
 
 def test_outlines_are_asked_for_those_cells_alone_that_are_shown(

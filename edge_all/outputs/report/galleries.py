@@ -186,8 +186,8 @@ def _tile(field: NumberedField, cell: CellSummary, place: int, pictures: Picture
     if is_unlike(cell):
         title = say("Unlike the cells that the model was trained on")
         unlike = f' <em title="{text(title)}">{text(say("unlike training"))}</em>'
-    if cell.outline_doubtful:
-        unlike += f" <em>{text(say('outline doubtful'))}</em>"
+    if cell.outline_unsure:
+        unlike += f" <em>{text(say('outline unsure'))}</em>"
     return (
         f'<li {_data(field, cell, place)}><a href="#{field.anchor(cell)}">{images}'
         f'<span class="probability">{text(say.figure(probability_words(cell)))}</span>'
