@@ -22,7 +22,7 @@ from edge_all.cli.options import (
 )
 from edge_all.cli.process import lean_process, stop_on_signals
 from edge_all.cli.station_folder import station_folder
-from edge_all.cli.station_page import DEFAULT_HOST, DEFAULT_PORT, page_of
+from edge_all.cli.station_page import DEFAULT_HOST, DEFAULT_PORT, page_of, require_page
 from edge_all.cli.watch import SlideNamesOption, say_field
 
 __all__ = ["register"]
@@ -70,8 +70,13 @@ def station(
         watched.append(place / _DEMO_IMAGES)
         watched[-1].mkdir(parents=True, exist_ok=True)
     stop = stop_on_signals()
-    with Station(place) as opened, page_of(opened, host, port, host_names or (), tuple(watched)):
-        judge = judge_of(Screener(model, variant, device, threads))
+    require_page()
+    screener = Screener(model, variant, device, threads)
+    with (
+        Station(place) as opened,
+        page_of(opened, host, port, host_names or (), tuple(watched), screener.classifier),
+    ):
+        judge = judge_of(screener)
         intake = Intake(opened.database, watched, judge, SlideNames(slide_names), say_field)
         with _fed(watched[-1]) if demo else _unfed():
             intake.run(stop)

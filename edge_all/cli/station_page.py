@@ -13,7 +13,9 @@ from edge_all.errors import MissingPackageError, UsageError
 from edge_all.wording.extras import install_words
 
 if TYPE_CHECKING:
+    from edge_all.classification.classifier import Classifier
     from edge_all.station.desk import Station
+    from edge_all.station.reference_cells import ReferenceCells
 
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "page_of", "require_page"]
 
@@ -40,7 +42,12 @@ def require_page() -> None:
 
 @contextmanager
 def page_of(
-    station: Station, host: str, port: int, names: Sequence[str] = (), watched: tuple[Path, ...] = ()
+    station: Station,
+    host: str,
+    port: int,
+    names: Sequence[str] = (),
+    watched: tuple[Path, ...] = (),
+    classifier: Classifier | None = None,
 ) -> Iterator[None]:
     """Serve the page and the API of a station as long as the block lasts, and say where.
 
@@ -52,6 +59,7 @@ def page_of(
         port: to listen at.
         names: by which other machines call this one.
         watched: folders that this process watches.
+        classifier: by whose features confirmed cells are found that are like one in question; None: none are shown.
 
     Raises:
         MissingPackageError: the extra ``station`` is not installed.
@@ -75,7 +83,18 @@ def page_of(
         hosts=(*THIS_MACHINE, host, *names),
         visitors=AccountHolders(book) if has_accounts else None,
         watched=tuple(str(folder) for folder in watched),
+        references=_references(station, classifier),
     )
     with served(app, host, port) as address:
         typer.echo(f"The station's page: {address}  (Ctrl-C ends it)")
         yield
+
+
+def _references(station: Station, classifier: Classifier | None) -> ReferenceCells | None:
+    """Reference cells, where the network gives features."""
+    from edge_all.station.reference_cells import ReferenceCells
+
+    try:
+        return None if classifier is None else ReferenceCells(station, classifier)
+    except UsageError:
+        return None

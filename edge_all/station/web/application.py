@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 from edge_all import __version__
 from edge_all.results import INTENDED_USE
 from edge_all.station.desk import Station
+from edge_all.station.reference_cells import ReferenceCells
 from edge_all.station.web.event_feed import EventFeed
 from edge_all.station.web.exchange_api import exchange_router
 from edge_all.station.web.guards import Guards
@@ -19,6 +20,7 @@ from edge_all.station.web.page_desk import PageDesk
 from edge_all.station.web.page_views import STATIC_FOLDER, page_router
 from edge_all.station.web.picture_shelf import PictureShelf
 from edge_all.station.web.problems import add_problem_answers
+from edge_all.station.web.reference_learner import ReferenceLearner
 from edge_all.station.web.report_api import metrics_router, report_router
 from edge_all.station.web.slide_api import slide_router
 from edge_all.station.web.station_api import health_router, station_router
@@ -37,6 +39,7 @@ def web_application(
     hosts: Collection[str] = THIS_MACHINE,
     visitors: Visitors | None = None,
     watched: tuple[str, ...] = (),
+    references: ReferenceCells | None = None,
 ) -> FastAPI:
     """The page and the HTTP API of a station.
 
@@ -45,14 +48,17 @@ def web_application(
         hosts: names by which the server may be called.
         visitors: knows who asks; where None, everybody is taken at their word.
         watched: folders that this process watches.
+        references: confirmed cells to be shown beside one in question; None where no model is at hand.
     """
     threads = StationThreads()
 
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
         app.state.feed = EventFeed(station, threads)
-        feeding = asyncio.create_task(app.state.feed.run())
+        app.state.learner = ReferenceLearner(references, threads)
+        feeding, learning = asyncio.create_task(app.state.feed.run()), asyncio.create_task(app.state.learner.run())
         yield
+        learning.cancel()
         app.state.feed.stop()
         await feeding
         threads.close()
@@ -66,7 +72,7 @@ def web_application(
         redoc_url=None,
         lifespan=life,
     )
-    app.state.desk = PageDesk(station, threads, PictureShelf(station), visitors or NameTellers(), watched)
+    app.state.desk = PageDesk(station, threads, PictureShelf(station), visitors or NameTellers(), watched, references)
     add_problem_answers(app)
     routers = (slide_router, report_router, exchange_router, station_router, health_router, metrics_router, page_router)
     for router in routers:

@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from edge_all.results import INTENDED_USE, BoundingBox, CellLabel, FieldStatus, Verdict
 from edge_all.slides.verdict import is_rather_unlike
 from edge_all.station.desk import SlideOverview
+from edge_all.station.reference_cells import ReferenceCell
 from edge_all.station.review.cells import Circle, ReviewedCell
 from edge_all.station.review.kinds import CountsAs
 from edge_all.station.review.signatures import ReadingState, Signature
-from edge_all.station.review.slide_review import Done, SlideView
-from edge_all.station.review.tally import Tally
+from edge_all.station.review.slide_review import Disagreement, Done, SlideView
+from edge_all.station.review.tally import Agreement, Tally
 from edge_all.station.storage.found_fields import CurrentField, FoundField
 from edge_all.station.storage.image_queue import QueueState
 
@@ -24,12 +25,16 @@ __all__ = [
     "DoneDocument",
     "OutlinesDocument",
     "QueueDocument",
+    "ReadersDocument",
+    "ReferencesDocument",
     "SlideDocument",
     "SlideLine",
     "SlidesDocument",
     "cells_document",
     "done_document",
     "queue_document",
+    "readers_document",
+    "references_document",
     "slide_document",
     "slides_document",
 ]
@@ -203,6 +208,37 @@ class OutlinesDocument(Document):
     outlines: dict[str, list[int]]
 
 
+class ReferenceDocument(Document):
+    """A confirmed cell of a signed slide that is like the one in question; likeness 1 is the same."""
+
+    slide: str
+    cell: str
+    counts_as: CountsAs
+    kind: str | None
+    by: str
+    likeness: float
+
+
+class ReferencesDocument(Document):
+    """The confirmed cells nearest to one in question, the likest first."""
+
+    references: list[ReferenceDocument]
+
+
+class DisagreementDocument(Document):
+    """A cell that two readers count as different things; null where it is not there for one."""
+
+    first: CellDocument | None
+    second: CellDocument | None
+
+
+class ReadersDocument(Document):
+    """How two readers agree, and on which cells they do not."""
+
+    agreement: AgreementDocument
+    disagreements: list[DisagreementDocument]
+
+
 class DeadImageDocument(Document):
     """An image that was given up."""
 
@@ -256,6 +292,37 @@ def done_document(done: Done) -> DoneDocument:
     """A gesture that is on disk."""
     return DoneDocument(
         seq=done.seq, cells=[_cell(one) for one in done.cells], gone=list(done.gone), slide=slide_document(done.view)
+    )
+
+
+def readers_document(agreement: Agreement, disagreements: Iterable[Disagreement]) -> ReadersDocument:
+    """Two readings beside each other."""
+    return ReadersDocument(
+        agreement=AgreementDocument(compared=agreement.compared, same=agreement.same, kappa=agreement.kappa),
+        disagreements=[
+            DisagreementDocument(
+                first=None if one.first is None else _cell(one.first),
+                second=None if one.second is None else _cell(one.second),
+            )
+            for one in disagreements
+        ],
+    )
+
+
+def references_document(references: Iterable[ReferenceCell]) -> ReferencesDocument:
+    """Reference cells."""
+    return ReferencesDocument(
+        references=[
+            ReferenceDocument(
+                slide=one.slide,
+                cell=one.cell,
+                counts_as=one.counts_as,
+                kind=one.kind,
+                by=one.by,
+                likeness=one.likeness,
+            )
+            for one in references
+        ]
     )
 
 

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from edge_all.errors import InputNotFoundError
 from edge_all.station.desk import Station
+from edge_all.station.reference_cells import ReferenceCells
 from edge_all.station.review.slide_review import Review
 from edge_all.station.storage.found_fields import CurrentField
 from edge_all.station.web.picture_shelf import PictureShelf
@@ -29,6 +30,7 @@ class PageDesk:
         pictures: of cells and fields.
         visitors: knows who asks.
         watched: folders that this process watches, for the page that says what to do next.
+        references: confirmed cells to be shown beside one in question; None where no model is at hand.
     """
 
     station: Station
@@ -36,6 +38,7 @@ class PageDesk:
     pictures: PictureShelf
     visitors: Visitors
     watched: tuple[str, ...] = ()
+    references: ReferenceCells | None = None
 
     async def review(self, code: str, person: Person) -> Review:
         """A person at a slide.

@@ -65,7 +65,8 @@ async def slide_page(request: Request, desk: OpenDesk, code: Code) -> Response:
     review = await desk.review(code, person)
     slide = slide_document(await desk.threads.run(review.view))
     settings = await desk.threads.run(desk.station.settings)
-    return _page(request, desk, "slide.html", {"slide": slide, "kinds": settings.kinds, "person": person})
+    said = {"slide": slide, "kinds": settings.kinds, "second_reader": settings.second_reader}
+    return _page(request, desk, "slide.html", said)
 
 
 @page_router.get("/who")

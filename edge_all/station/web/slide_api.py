@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
+from edge_all.errors import InputNotFoundError
 from edge_all.station.review.cells import in_order
 from edge_all.station.web.documents import (
     CellsDocument,
     DoneDocument,
     OutlinesDocument,
     QueueDocument,
+    ReadersDocument,
+    ReferencesDocument,
     SlideDocument,
     SlidesDocument,
     cells_document,
     done_document,
     queue_document,
+    readers_document,
+    references_document,
     slide_document,
     slides_document,
 )
@@ -129,6 +134,31 @@ async def outlines(desk: OpenDesk, person: Asking, code: Code, place: Place) -> 
     return await desk.threads.run(read)
 
 
+@slide_router.get("/slides/{code}/cells/{cell}/references")
+async def references(desk: OpenDesk, person: Asking, code: Code, cell: CellPath) -> ReferencesDocument:
+    """The confirmed cells of signed slides that are most like a cell; none where no model is at hand."""
+    review = await desk.review(code, person)
+
+    def read() -> ReferencesDocument:
+        view = review.view()
+        if cell not in view.cell:
+            raise InputNotFoundError(f"Slide {code} has no cell {cell}.", "Load the slide again.")
+        return references_document(() if desk.references is None else desk.references.nearest(view, view.cell[cell]))
+
+    return await desk.threads.run(read)
+
+
+@slide_router.get("/slides/{code}/readers")
+async def readers(desk: OpenDesk, person: Asking, code: Code) -> ReadersDocument:
+    """How two readers agree; known when both have signed."""
+    review = await desk.review(code, person)
+
+    def read() -> ReadersDocument:
+        return readers_document(review.agreement_of_readers(), review.disagreements())
+
+    return await desk.threads.run(read)
+
+
 @slide_router.post("/slides/{code}/reclassify")
 async def reclassify(desk: OpenDesk, person: Asking, code: Code, said: Reclassifying) -> DoneDocument:
     """Call cells something, or confirm what they are called."""
@@ -204,12 +234,12 @@ async def redo(desk: OpenDesk, person: Asking, code: Code, said: Gesture) -> Don
 
 
 @slide_router.post("/slides/{code}/sign")
-async def sign(desk: OpenDesk, person: Asking, code: Code, said: Signing) -> DoneDocument:
+async def sign(request: Request, desk: OpenDesk, person: Asking, code: Code, said: Signing) -> DoneDocument:
     """Sign the slide as it stands."""
     review = await desk.review(code, person)
-    return done_document(
-        await desk.threads.run(review.sign, said.meaning, said.reason, said.last_seq, gesture=said.gesture)
-    )
+    done = await desk.threads.run(review.sign, said.meaning, said.reason, said.last_seq, gesture=said.gesture)
+    request.app.state.learner.want()
+    return done_document(done)
 
 
 @slide_router.post("/slides/{code}/amend")

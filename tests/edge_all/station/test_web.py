@@ -20,6 +20,7 @@ import pytest
 from edge_all.errors import UsageError
 from edge_all.results import INTENDED_USE
 from edge_all.station.desk import Station
+from edge_all.station.review.settings import StationSettings
 from edge_all.station.web.application import web_application
 from edge_all.station.web.serving import served
 
@@ -296,3 +297,32 @@ def test_without_its_packages_the_page_says_what_to_install(verb: str, tmp_path:
     assert done.returncode == 2
     assert "cpu,station" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_two_readers_are_compared_when_both_have_signed(serving: Served, code: str) -> None:
+    station, client, _ = serving
+    station.change_settings(StationSettings(second_reader=True), "Administrator")
+    base = f"/api/v1/slides/{code}"
+    for name, kind in (("Ada", "ALL"), ("Grace", "lymphocyte")):
+        reader = {"Edge-All-Reader": name}
+        cells = client.get(f"{base}/cells", headers=reader).json()["cells"]
+        assert all(cell["kind"] is None for cell in cells), "blind to what the other decided"
+        said = {"cells": versions(cells[:1]), "kind": kind}
+        client.post(f"{base}/reclassify", json=said, headers=reader).raise_for_status()
+        looked = {"cells": versions([cell for cell in cells if cell["must_be_seen"]])}
+        last = client.post(f"{base}/seen", json=looked, headers=reader).json()["slide"]["last_seq"]
+        assert client.get(f"{base}/readers", headers=reader).status_code == 409
+        signing = {"meaning": "reviewed", "reason": "routine", "last_seq": last}
+        client.post(f"{base}/sign", json=signing, headers=reader).raise_for_status()
+    found = client.get(f"{base}/readers").json()
+    assert [(one["first"]["kind"], one["second"]["kind"]) for one in found["disagreements"]] == [("ALL", "lymphocyte")]
+    assert found["agreement"]["compared"] - found["agreement"]["same"] == 1
+    third = client.get(base, headers={"Edge-All-Reader": "Eve"})
+    assert third.status_code == 409
+
+
+def test_without_a_model_no_cell_is_compared(serving: Served, code: str) -> None:
+    _, client, _ = serving
+    cell = cells_of(client, code)[0]["id"]
+    assert client.get(f"/api/v1/slides/{code}/cells/{cell}/references").json() == {"references": []}
+    assert client.get(f"/api/v1/slides/{code}/cells/999-1/references").status_code == 404

@@ -41,8 +41,34 @@ export function inspect(aside, state, targets, current) {
   const buttons = document.createElement("div");
   buttons.className = "buttons";
   buttons.append(button("Show in field", "open", "Enter"), button("Comment …", "comment", "F2"));
+  if (!cell.drawn) buttons.append(button("Compare", "compare", "Confirmed cells of signed slides that are most like this one"));
   if (!state.locked) buttons.append(button("Outline …", "outline", "Put a circle in the place of its outline"), button("Split …", "split", "It is several cells"));
   aside.replaceChildren(image, heading(cell.kind ?? cell.counts_as), facts, ...comments, buttons);
+}
+
+/**
+ * Confirmed cells beside the one in question.
+ * @param {HTMLElement} aside
+ * @param {{slide: string, cell: string, counts_as: string, kind: string | null, by: string, likeness: number}[]} references
+ */
+export function compare(aside, references) {
+  aside.querySelector(".references")?.remove();
+  const box = document.createElement("div");
+  box.className = "references";
+  box.append(heading("Confirmed cells like it"));
+  if (!references.length) box.append(paragraph("There are none yet: they come from signed slides, while edge-all station runs."));
+  for (const one of references) {
+    const figure = document.createElement("figure");
+    const image = document.createElement("img");
+    image.src = `/api/v1/slides/${one.slide}/cells/${one.cell}/picture`;
+    image.alt = `${one.kind ?? one.counts_as}, slide ${one.slide}`;
+    const caption = document.createElement("figcaption");
+    caption.append(Object.assign(document.createElement("b"), { textContent: one.kind ?? one.counts_as }), ` ${one.likeness.toFixed(2)}`);
+    figure.title = `${one.slide}, by ${one.by}; likeness ${one.likeness.toFixed(3)}`;
+    figure.append(image, caption);
+    box.append(figure);
+  }
+  aside.append(box);
 }
 
 /** @param {Cell} cell @returns {[string, string][]} */

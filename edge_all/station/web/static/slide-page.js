@@ -2,7 +2,7 @@
 // A slide: what the reader does with keys, mouse and buttons, and what becomes of it.
 import { CellGallery } from "./cell-gallery.js";
 import { FieldView } from "./field-view.js";
-import { inspect } from "./inspector.js";
+import { compare, inspect } from "./inspector.js";
 import { listen } from "./live-events.js";
 import { showResult } from "./result-bar.js";
 import { say, warn } from "./saying.js";
@@ -48,6 +48,7 @@ state.addEventListener("slide", () => {
   element("undo", HTMLButtonElement).disabled = !(state.slide.can_undo || waiting) || state.locked;
   element("redo", HTMLButtonElement).disabled = !state.slide.can_redo || state.locked;
   for (const button of [...kindButtons, element("exclude", HTMLButtonElement), element("see", HTMLButtonElement)]) button.disabled = state.locked;
+  element("readers", HTMLButtonElement).hidden = !(state.locked && counts.dataset.readers === "2");
   showInspector();
 });
 gallery.addEventListener("current", showInspector);
@@ -181,6 +182,30 @@ async function split() {
   if (circles.length > 1) await state.split(id, circles);
 }
 
+async function compareCurrent() {
+  const id = view().current;
+  if (!id) return;
+  const found = await ask(`${state.base}/cells/${id}/references`);
+  if (view().current === id) compare(aside, found.references);
+}
+
+/** What two readers call different things; known when both have signed. */
+async function showReaders() {
+  const { agreement, disagreements } = await ask(`${state.base}/readers`);
+  element("readers-text", HTMLElement).textContent =
+    `${agreement.same} of ${agreement.compared} cells are called the same${agreement.kappa === null ? "" : `, kappa ${agreement.kappa.toFixed(2)}`}.`;
+  element("readers-list", HTMLElement).replaceChildren(
+    ...disagreements.map((/** @type {any} */ one) => {
+      const cell = one.first ?? one.second;
+      const image = Object.assign(document.createElement("img"), { src: state.picture(cell), alt: `Cell ${cell.id}`, width: 72, height: 72 });
+      const row = document.createElement("li");
+      row.append(image, ` field ${cell.field}: first ${one.first?.kind ?? one.first?.counts_as ?? "not there"}, second ${one.second?.kind ?? one.second?.counts_as ?? "not there"}`);
+      return row;
+    }),
+  );
+  await asked("readers-dialog");
+}
+
 /** @param {import("./slide-state.js").Cell} cell @returns {[number, number, number]} */
 function circleOf(cell) {
   const [x, y, width, height] = cell.bbox;
@@ -300,12 +325,13 @@ kindDialog.addEventListener("keydown", (event) => {
 
 for (const button of kindButtons) button.addEventListener("click", () => reclassify(button.dataset.kind ?? ""));
 /** @type {[string, () => unknown][]} */
-const buttons = [["undo", undo], ["redo", redo], ["sign", sign], ["amend", amend], ["exclude", exclude], ["see", see], ["help-button", () => asked("help-dialog")]];
+const buttons = [["undo", undo], ["redo", redo], ["sign", sign], ["amend", amend], ["exclude", exclude], ["see", see], ["help-button", () => asked("help-dialog")], ["readers", () => showReaders().catch(complain)]];
 for (const [id, done] of buttons) element(id, HTMLButtonElement).addEventListener("click", () => void done());
 aside.addEventListener("click", (event) => {
   const verb = event.target instanceof HTMLElement ? event.target.dataset.verb : undefined;
   if (verb === "open") show(true, view().current);
   if (verb === "comment") void comment();
+  if (verb === "compare") compareCurrent().catch(complain);
   if (verb === "outline") void redraw();
   if (verb === "split") void split();
 });

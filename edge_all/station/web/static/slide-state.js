@@ -44,7 +44,11 @@ export class SlideState extends EventTarget {
   /** Everything anew. */
   async load() {
     const answer = await ask(`${this.base}/cells?order=field`);
-    if (this.queue.waiting.length) return; // what waits to be sent is newer than this
+    if (this.queue.waiting.length) {
+      this.staleCells = true; // what waits to be sent is newer than this
+      return;
+    }
+    if (this.slide && answer.slide.last_seq < this.slide.last_seq) return; // so is what came while this was on its way
     this.cells = new Map(answer.cells.map((/** @type {Cell} */ cell) => [cell.id, cell]));
     this.slide = answer.slide;
     this.tell(null);
