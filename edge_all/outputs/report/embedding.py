@@ -22,9 +22,9 @@ from edge_all.results import CellSummary, FieldSummary
 __all__ = ["cells_per_gallery", "chosen_fields", "embedded_file", "embedded_overlay", "embedded_pieces"]
 
 OVERLAYS_PER_REPORT = 40
-"""Reading them is most of what opening takes. Measured on 500 rendered fields of 20 slides with 1,500 cells, in Chromium
-on two cores with much other work on them (best of four): 1.14 s and 18 MB with 60 overlays, 0.92 s and 14 MB with these;
-the first page is painted after 0.2 s."""
+"""Reading them is most of what opening takes. Measured on 500 rendered fields of 20 slides with 1,500 cells, in
+Chromium on two cores with much other work on them (best of four): 1.14 s and 18 MB with 60 overlays, 0.92 s and 14 MB
+with these; the first page is painted after 0.2 s."""
 CELLS_PER_REPORT = 1500
 """At 5.6 kB each in base64 (144 cells of 20 ALL-IDB1 fields): 8 MB. Activation maps, where they are asked for, add
 4.4 kB each: 7 MB."""
