@@ -14,9 +14,10 @@ from starlette.responses import Response
 
 from edge_all import __version__
 from edge_all.results import INTENDED_USE
+from edge_all.station.reports.monitoring import monitor
 from edge_all.station.web.documents import slide_document, slides_document
 from edge_all.station.web.page_desk import OpenDesk, PageDesk
-from edge_all.station.web.slide_api import Code
+from edge_all.station.web.slide_api import Code, queue_of
 from edge_all.station.web.slide_filter import SlideFilter
 from edge_all.wording.percentages import percent, percent_range
 
@@ -49,7 +50,7 @@ async def slides_page(request: Request, desk: OpenDesk) -> Response:
         "in_all": len(overviews),
         "wanted": wanted,
         "readers": readers,
-        "queue": await desk.threads.run(desk.station.queue),
+        "queue": await desk.threads.run(queue_of, desk),
         "watched": desk.watched,
         "folder": str(desk.station.database.folder),
     }
@@ -67,6 +68,15 @@ async def slide_page(request: Request, desk: OpenDesk, code: Code) -> Response:
     settings = await desk.threads.run(desk.station.settings)
     said = {"slide": slide, "kinds": settings.kinds, "second_reader": settings.second_reader}
     return _page(request, desk, "slide.html", said)
+
+
+@page_router.get("/weeks")
+async def weeks_page(request: Request, desk: OpenDesk) -> Response:
+    """What came week by week, how software and readers agreed, and what has changed."""
+    if desk.visitors.person(request) is None:
+        return _to_entrance(request)
+    found = await desk.threads.run(monitor, desk.station)
+    return _page(request, desk, "weeks.html", {"weeks": found.weeks[::-1], "notices": found.notices})
 
 
 @page_router.get("/who")

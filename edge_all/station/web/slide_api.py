@@ -42,7 +42,7 @@ from edge_all.station.web.page_desk import Asking, OpenDesk, PageDesk
 from edge_all.station.web.problems import PROBLEMS
 from edge_all.station.web.slide_filter import SlideFilter
 
-__all__ = ["Code", "Place", "slide_router"]
+__all__ = ["Code", "Place", "queue_of", "slide_router"]
 
 slide_router = APIRouter(prefix="/api/v1", responses=PROBLEMS)
 Code = Annotated[str, Path(min_length=1, max_length=20, pattern="^[0-9A-Za-z]+$", description="Of a slide.")]
@@ -252,7 +252,7 @@ async def amend(desk: OpenDesk, person: Asking, code: Code, said: Amending) -> D
 @slide_router.get("/queue")
 async def queue(desk: OpenDesk, person: Asking) -> QueueDocument:  # noqa: ARG001
     """The images that wait, and those that were given up."""
-    return await desk.threads.run(_queue, desk)
+    return await desk.threads.run(queue_of, desk)
 
 
 @slide_router.post("/queue/retry")
@@ -261,12 +261,13 @@ async def retry(desk: OpenDesk, person: Asking, said: Retrying) -> QueueDocument
 
     def do() -> QueueDocument:
         desk.station.retry_dead(None if said.images is None else tuple(said.images))
-        return _queue(desk)
+        return queue_of(desk)
 
     return await desk.threads.run(do)
 
 
-def _queue(desk: PageDesk) -> QueueDocument:
+def queue_of(desk: PageDesk) -> QueueDocument:
+    """The images that wait, and those that were given up, by the codes of their slides."""
     state = desk.station.queue()
     return queue_document(state, {one.slide_id: desk.station.code_of(one.slide_id) for one in state.dead})
 

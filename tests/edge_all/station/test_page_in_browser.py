@@ -272,7 +272,7 @@ def test_no_page_has_a_serious_accessibility_fault(browser: Browser, desk: Desk,
     ada = Reader(browser, desk, "Ada", scheme)
     page = ada.page
     found = []
-    for path in ("", f"slides/{code}", "who"):
+    for path in ("", f"slides/{code}", "weeks", "who"):
         page.goto(desk.address + path)
         page.wait_for_timeout(600)
         assert INTENDED_USE in page.inner_text("body")

@@ -243,7 +243,7 @@ def test_nobody_is_let_in_without_a_name(serving: Served, code: str) -> None:
 
 def test_every_page_says_what_it_is_for_and_lets_no_script_of_others_in(serving: Served, code: str) -> None:
     _, client, _ = serving
-    for path in ("/", f"/slides/{code}", "/who", "/who?then=//evil.example"):
+    for path in ("/", f"/slides/{code}", "/weeks", "/who", "/who?then=//evil.example"):
         page = client.get(path)
         assert INTENDED_USE in page.text
         policy = page.headers["content-security-policy"]

@@ -109,7 +109,7 @@ export class CellGallery extends HTMLElement {
     const moved = ids === null || ids.some((id) => this.wouldMove(id));
     if (ids) for (const id of ids) this.paint(id);
     if (moved && !(ids && this.moveFew(ids))) this.arrange();
-    else if (ids) for (const key of new Set(ids.map((id) => this.tiles.get(id)?.dataset.group ?? ""))) this.title(key);
+    else if (ids) for (const key of new Set(ids.map((id) => this.tiles.get(id)?.dataset.group ?? ""))) this.writeTitle(key);
     this.dispatchEvent(new CustomEvent("current"));
   }
 
@@ -142,8 +142,8 @@ export class CellGallery extends HTMLElement {
       group.ids.splice(place, 0, cell.id);
       group.section.lastElementChild?.insertBefore(tile, follower);
       tile.dataset.group = to;
-      this.title(from);
-      this.title(to);
+      this.writeTitle(from);
+      this.writeTitle(to);
     }
     this.shown = [...this.groups.values()].flatMap((group) => group.ids);
     if (next) this.focusOn(next);
@@ -161,7 +161,7 @@ export class CellGallery extends HTMLElement {
   }
 
   /** Says in the heading of a group what is in it; a group with nothing in it goes. @param {string} key */
-  title(key) {
+  writeTitle(key) {
     const group = this.groups.get(key);
     if (!group) return;
     if (!group.ids.length) {
@@ -197,10 +197,10 @@ export class CellGallery extends HTMLElement {
     for (const [id, tile] of this.tiles) if (!state.cells.has(id)) { tile.remove(); this.tiles.delete(id); this.chosen.delete(id); }
     const top = this.scrollTop;
     this.replaceChildren(...sections.map(([section]) => section));
-    for (const key of keys) this.title(key);
+    for (const key of keys) this.writeTitle(key);
     if (!this.shown.length) this.append(Object.assign(document.createElement("p"), { className: "empty", textContent: "No cell was found on this slide yet." }));
     this.fill(sections, ++this.drawing, 0, 0);
-    this.scrollTop = top;
+    this.scrollTo({ top });
     if (this.focused && !this.tiles.has(this.focused)) this.focused = null;
     if (hadFocus) this.focusOn(next && this.tiles.has(next) ? next : this.focused ?? this.shown[0]);
     else if (!this.focused && this.shown.length) this.makeTabStop(this.shown[0]);
@@ -449,8 +449,8 @@ export class CellGallery extends HTMLElement {
 
   /** Arrows, as they look on the screen. @param {KeyboardEvent} event @returns {boolean} whether the key was one of these */
   onKey(event) {
-    const steps = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
-    if (event.key in steps) this.moveTo(this.neighbour(steps[/** @type {keyof steps} */ (event.key)]), event.shiftKey);
+    const steps = /** @type {Record<string, number>} */ ({ ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity });
+    if (event.key in steps) this.moveTo(this.neighbour(steps[event.key]), event.shiftKey);
     else if (event.key === "ArrowDown" || event.key === "ArrowUp") this.moveTo(this.below(event.key === "ArrowDown" ? 1 : -1), event.shiftKey);
     else if (event.key === " ") { if (this.focused) { this.toggle(this.focused); this.anchor = this.focused; } }
     else if (event.key === "Enter") { if (this.current) this.open(this.current); }

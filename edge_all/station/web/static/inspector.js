@@ -68,7 +68,7 @@ export function compare(aside, references) {
     figure.append(image, caption);
     box.append(figure);
   }
-  aside.append(box);
+  aside.querySelector("dl")?.before(box);
 }
 
 /** @param {Cell} cell @returns {[string, string][]} */

@@ -23,7 +23,7 @@ export class Unreachable extends Error {}
  * @param {{method?: string, body?: unknown}} [options]
  */
 export async function ask(path, { method = "GET", body } = {}) {
-  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+  const headers = /** @type {Record<string, string>} */ (body === undefined ? {} : { "Content-Type": "application/json" });
   let answer;
   try {
     answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
