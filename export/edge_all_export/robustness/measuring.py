@@ -185,7 +185,7 @@ def said_more(before: FieldResult, after: FieldResult) -> bool:
     """Whether a reader learns of a field that something is wrong with it now."""
     if before.quality is None or after.quality is None:
         return after.quality is None
-    return not after.quality.usable or bool(set(after.quality.warnings) - set(before.quality.warnings))
+    return after.status != "ok" or bool(set(after.quality.warnings) - set(before.quality.warnings))
 
 
 def compare_cells(before: Sequence[Cell], after: Sequence[Cell], changed: Changed) -> Survival:
