@@ -9,7 +9,7 @@ from edge_all.imaging import DecodedImage
 from edge_all.imaging.shrinking import Shrinking
 from edge_all.results import FieldResult, RgbImage, Segmentation, SegmentationWay
 from edge_all.segmentation import doubts, segment
-from edge_all.segmentation.doubts import CHANNELS_SWAPPED, channels_are_swapped
+from edge_all.segmentation.doubts import fault
 from edge_all.specimen import Specimen
 
 __all__ = ["PixelScale", "pixel_scale", "segment_at_scale"]
@@ -87,8 +87,9 @@ def segment_at_scale(
 
 def with_doubts(field: FieldResult, found: Segmentation) -> FieldResult:
     """The field with its cells and the doubts about them among its warnings; unusable if its colours are wrong."""
-    if channels_are_swapped(found):
-        return dataclasses.replace(field, status="unusable", error=CHANNELS_SWAPPED)
+    reason = fault(found)
+    if reason is not None:
+        return dataclasses.replace(field, status="unusable", error=reason)
     quality = field.quality
     if quality is not None:
         quality = dataclasses.replace(quality, warnings=(*quality.warnings, *doubts(found)))

@@ -23,7 +23,7 @@ from edge_all.results import Cell, CellLabel, RgbImage, Segmentation, Segmentati
 from edge_all.screening.rounds import prepared_in_rounds
 from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
-from edge_all.segmentation.doubts import CHANNELS_SWAPPED, channels_are_swapped
+from edge_all.segmentation.doubts import fault
 
 __all__ = [
     "ClassifiedCrop",
@@ -159,8 +159,9 @@ def _prepare(source: ReadableImage, spec: PreprocessingSpec, outlines: Segmentat
     if not quality.usable:
         return PreparedCrop(CropResult(source.image, "unusable", error=" ".join(quality.reasons)))
     segmentation = segment(pixels, outlines=outlines)
-    if channels_are_swapped(segmentation):
-        return PreparedCrop(CropResult(source.image, "unusable", error=CHANNELS_SWAPPED))
+    reason = fault(segmentation)
+    if reason is not None:
+        return PreparedCrop(CropResult(source.image, "unusable", error=reason))
     cell = central_cell(segmentation)
     if cell is None:
         return PreparedCrop(

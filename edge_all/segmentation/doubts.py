@@ -6,13 +6,18 @@ import math
 
 from edge_all.results import Cell, Segmentation
 
-__all__ = ["CHANNELS_SWAPPED", "channels_are_swapped", "doubts"]
+__all__ = ["doubts", "fault"]
 
 REDDEST_NUCLEI = 0.47
 """Hue of nuclei (`Segmentation.nucleus_hue`) below which no stain makes them so red. Up to 40 images of each of nine
 sets: lowest 0.54 (Raabin) and 0.58 (segmentation_wbc 1), of the others 0.74. With red and blue swapped: highest 0.39
 (ALL-IDB1), 0.39 (ALL-IDB2), 0.41 (Munich), 0.07 (PBC); medians 0.42 and 0.40 of those two sets of pink stain. Of BCCD
 and Taleqani swapped, most fields have no nuclei left."""
+MANY_SMALL, SMALL_PER_CELL = 30, 3
+"""Rejected objects, and how many for each candidate, from which a field without red cells is no smear. Of 300 fields of
+ALL-IDB1, BCCD, Raabin and Taleqani 18 have no measurable red cells, and at most 2 rejected objects; tissue in
+haematoxylin-eosin as the tests draw it has 344 for 50."""
+NO_SMEAR = "No red cells, and many small nuclei: this does not look like a blood smear."
 CHANNELS_SWAPPED = (
     "The nuclei are redder than any stain makes them: red and blue are swapped. "
     "Export the image with its channels in the order red, green, blue."
@@ -27,18 +32,36 @@ NEARLY_A_CELL = 0.45
 rejected below 0.6 (`candidates.PLATELET_RADIUS`)."""
 
 
+def fault(found: Segmentation) -> str | None:
+    """Why a field cannot be judged, as its cells tell; None where it can."""
+    if channels_are_swapped(found):
+        return CHANNELS_SWAPPED
+    return NO_SMEAR if is_no_smear(found) else None
+
+
 def doubts(found: Segmentation) -> tuple[str, ...]:
     """Sentences for the reader of the results; none where nothing is doubtful."""
-    is_field = found.red_cell_radius > 0 and max(found.shape) > FIELD_IN_RADII * found.red_cell_radius
     notes = []
-    if is_field and found.red_cell_error >= UNCERTAIN:
+    if is_field(found) and found.red_cell_error >= UNCERTAIN:
         notes.append("Red cells could not be measured: what is a cell and what a platelet rests on the nuclei alone.")
     large = [cell for cell in found.cells if nearly_a_cell(cell, found.red_cell_radius)]
-    if is_field and large and all(cell.kind == "rejected" for cell in found.cells):
+    if is_field(found) and large and all(cell.kind == "rejected" for cell in found.cells):
         notes.append(
             f"All nuclei of this field were rejected, {len(large)} of them nearly as large as cells: look at them."
         )
     return tuple(notes)
+
+
+def is_field(found: Segmentation) -> bool:
+    """Whether the picture shows more than a cell and what is beside it."""
+    return found.red_cell_radius > 0 and max(found.shape) > FIELD_IN_RADII * found.red_cell_radius
+
+
+def is_no_smear(found: Segmentation) -> bool:
+    """Whether the picture shows something else that is stained, such as tissue."""
+    rejected = sum(cell.kind == "rejected" for cell in found.cells)
+    many = rejected >= max(MANY_SMALL, SMALL_PER_CELL * (len(found.cells) - rejected))
+    return is_field(found) and found.red_cell_error >= UNCERTAIN and many
 
 
 def channels_are_swapped(found: Segmentation) -> bool:
