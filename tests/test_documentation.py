@@ -60,6 +60,8 @@ def test_the_snippets_of_a_page_run_one_after_the_other(
     for number, path in enumerate(["field.jpg", "S-1042/a.jpg", "S-1042/b.jpg"]):
         pixels = render_field(number, width=480, height=400, spec=SmearSpec(blasts=2, lymphocytes=1)).pixels
         write_jpeg(tmp_path / path, pixels, 95)
+    one_cell = render_field(4, width=220, height=220, spec=SmearSpec(blasts=1)).pixels
+    write_jpeg(tmp_path / "single-cell.jpg", one_cell, 95)
     monkeypatch.chdir(tmp_path)
     # The choice that `auto` measures once a machine is not this test's to keep.
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

@@ -32,6 +32,10 @@ def main() -> int:
     parser.add_argument("--python", choices=PYTHONS, default=own.python, help="of the station (default: %(default)s)")
     parser.add_argument("--model", type=Path, action="append", default=[], help="a further model package, .zip")
     options = parser.parse_args()
+    if not {"cpu", "gpu", "openvino", "directml"} & set(options.extras.split(",")):
+        parser.error(
+            f"{options.extras} brings no ONNX Runtime, and a station could judge nothing. Add cpu, for example."
+        )
     try:
         file, digest = make(
             options.extras.split(","), Target(options.system, options.python), options.model, options.output

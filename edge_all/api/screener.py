@@ -97,8 +97,8 @@ class Screener:
 
         Args:
             source: a path, the bytes of an image file, a file opened in binary mode, an array ``uint8 [height, width,
-                3]`` in RGB order, or a PIL image. OpenCV gives arrays in BGR order, which **cannot be detected**: their
-                cells are judged wrongly. A `NamedImage` gives it other names than its path.
+                3]`` in RGB order, or a PIL image. OpenCV gives arrays in BGR order, which is **not detected
+                reliably**: cells may be judged wrongly. A `NamedImage` gives it other names than its path.
             slide: the slide that it belongs to; where None, a path belongs to the slide named after its folder.
             microns_per_pixel: physical size of a pixel, where it is known.
 

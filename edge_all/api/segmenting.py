@@ -37,7 +37,7 @@ def segment(
 
     Args:
         image: as for `edge_all.Screener.screen`: a path, bytes, an open file, a PIL image, or an array ``uint8 [height,
-            width, 3]`` in RGB order (BGR **cannot be detected**).
+            width, 3]`` in RGB order (BGR is **not detected**).
         microns_per_pixel: where known, sets the size of a red cell; otherwise what the file says of it does where that
             can be right, or the field's own red cells.
         segmentation: what decides where a cell ends: ``learned`` for the network that is embedded for it, ``colour``

@@ -1,0 +1,27 @@
+"""A bundle is a whole installation: with nothing that runs a network it is refused before anything is fetched."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_all.wording.extras import install_words
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_a_bundle_without_a_runtime_is_refused() -> None:
+    made = subprocess.run(
+        [sys.executable, str(ROOT / "deploy" / "bundle"), "parquet"], capture_output=True, text=True, check=False
+    )
+    assert made.returncode == 2
+    assert "no ONNX Runtime" in made.stderr
+
+
+@pytest.mark.parametrize(("extra", "bundled"), [("parquet", "cpu,parquet"), ("gpu,station", "gpu,station")])
+def test_the_bundle_that_a_message_names_brings_a_runtime(extra: str, bundled: str) -> None:
+    assert f"'.[{extra}]'" in install_words(extra)
+    assert f"deploy/bundle {bundled}'" in install_words(extra)
