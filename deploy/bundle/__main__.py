@@ -13,6 +13,7 @@ import json
 import shutil
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 from building import BuildError, build
@@ -32,19 +33,25 @@ def main() -> int:
     parser.add_argument("--python", choices=PYTHONS, default=own.python, help="of the station (default: %(default)s)")
     parser.add_argument("--model", type=Path, action="append", default=[], help="a further model package, .zip")
     options = parser.parse_args()
-    if not {"cpu", "gpu", "openvino", "directml"} & set(options.extras.split(",")):
+    extras = options.extras.split(",")
+    if not any(brings_runtime(extra) for extra in extras):
         parser.error(
             f"{options.extras} brings no ONNX Runtime, and a station could judge nothing. Add cpu, for example."
         )
     try:
-        file, digest = make(
-            options.extras.split(","), Target(options.system, options.python), options.model, options.output
-        )
+        file, digest = make(extras, Target(options.system, options.python), options.model, options.output)
     except (BuildError, BundleError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
     print(f"{file} ({file.stat().st_size / 1e6:.0f} MB)\nSHA-256 {digest}\nOn the station: python3 {file.name}")
     return 0
+
+
+def brings_runtime(extra: str) -> bool:
+    """Whether an extra of edge-all, as its project file has it, requires an ONNX Runtime."""
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = project["optional-dependencies"].get(extra, [])
+    return any(requirement.startswith("onnxruntime") for requirement in required)
 
 
 def make(extras: list[str], target: Target, models: list[Path], output: Path) -> tuple[Path, str]:

@@ -20,9 +20,8 @@ blasts in every second ALL-IDB1 field has 0.77."""
 PLATELET_SHARE = 0.5
 """Share of the median nucleus of a field's candidates above which no nucleus is a platelet, whatever the red cells say:
 where few of them lie apart, their size may be taken too large.
-The largest of 36 platelets in 108 fields of ALL-IDB1, BCCD and Raabin has 0.28, nuclei that a wrong size had made
-platelets of
-rendered fields 0.7 and more."""
+The largest of 36 platelets in 108 fields of ALL-IDB1, BCCD and Raabin has 0.28, nuclei of rendered fields that a wrong
+size had made platelets 0.7 and more."""
 LARGEST_RADIUS = 5.0
 """Nuclei above this many red-cell radii are clumps or smears that could not be separated. The largest of those blasts
 has 2.0, but in a crop with few red cells these may be taken too small: at 3.5 three cells of 360 masked crops were

@@ -5,7 +5,7 @@ edge-all stands on no package index, where its name could be anybody's: its own 
 
 from __future__ import annotations
 
-__all__ = ["install_words"]
+__all__ = ["RUNTIMES", "install_words"]
 
 RUNTIMES = {"cpu", "gpu", "openvino", "directml"}
 """Extras that bring an ONNX Runtime."""

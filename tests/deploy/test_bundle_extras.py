@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_all.wording.extras import install_words
+from edge_all.session.installation import ONNXRUNTIME_DISTRIBUTIONS
+from edge_all.wording.extras import RUNTIMES, install_words
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,3 +26,7 @@ def test_a_bundle_without_a_runtime_is_refused() -> None:
 def test_the_bundle_that_a_message_names_brings_a_runtime(extra: str, bundled: str) -> None:
     assert f"'.[{extra}]'" in install_words(extra)
     assert f"deploy/bundle {bundled}'" in install_words(extra)
+
+
+def test_the_extras_with_a_runtime_are_those_that_install_one() -> None:
+    assert {extra for extra in ONNXRUNTIME_DISTRIBUTIONS.values() if extra is not None} == RUNTIMES

@@ -17,18 +17,7 @@ from edge_all_export.training.earlier_run import earlier_network, refuse_seen_ce
 
 pytestmark = pytest.mark.training
 
-CELL = Cell(
-    1,
-    (0, 0, 40, 40),
-    (20.0, 20.0),
-    1600,
-    (0, 0, 40, 40),
-    (20.0, 20.0),
-    1600,
-    "candidate",
-    contour=(),
-    glass=(200.0, 200.0, 200.0),
-)
+CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, "candidate", contour=())
 SAMPLES = [
     Sample(f"s/{i}", "s", f"g{i}", f"b{i // 2}", 1 if i % 4 < 2 else 0, Path(f"{i}"), CELL, "") for i in range(8)
 ]

@@ -21,18 +21,7 @@ from edge_all_export.datasets import Sample
 from edge_all_export.evaluation import judging
 from edge_all_export.run_folder import TrainingRunFolder
 
-CELL = Cell(
-    1,
-    (0, 0, 40, 40),
-    (20.0, 20.0),
-    1600,
-    (0, 0, 40, 40),
-    (20.0, 20.0),
-    1600,
-    "candidate",
-    contour=(),
-    glass=(200.0, 200.0, 200.0),
-)
+CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, "candidate", contour=())
 
 
 @pytest.fixture

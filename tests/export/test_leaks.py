@@ -16,18 +16,7 @@ from edge_all_export.datasets.samples import Sample
 from edge_all_export.splitting.leaks import find_leaks, join_copies, near_duplicates
 from edge_all_export.splitting.splits import Split, assign_folds, fold_splits, require_both_classes
 
-CELL = Cell(
-    1,
-    (0, 0, 40, 40),
-    (20.0, 20.0),
-    1600,
-    (0, 0, 40, 40),
-    (20.0, 20.0),
-    1600,
-    "candidate",
-    contour=(),
-    glass=(200.0, 200.0, 200.0),
-)
+CELL = Cell(1, (0, 0, 40, 40), (20.0, 20.0), 1600, (0, 0, 40, 40), (20.0, 20.0), 1600, "candidate", contour=())
 
 
 def sample(number: int, *, group: str, block: str, label: int = 0, source: str = "set") -> Sample:

@@ -179,17 +179,9 @@ def write_run(folder: Path) -> list[Any]:
     from edge_all.results import Cell
     from edge_all_export.datasets.samples import Sample
 
+    box = (0, 0, 40, 40)
     whole = Cell(
-        1,
-        (0, 0, 40, 40),
-        (20.0, 20.0),
-        1600,
-        (0, 0, 40, 40),
-        (20.0, 20.0),
-        1600,
-        "candidate",
-        contour=(),
-        glass=(200.0, 200.0, 200.0),
+        1, box, (20.0, 20.0), 1600, box, (20.0, 20.0), 1600, "candidate", contour=(), glass=(200.0, 200.0, 200.0)
     )
     generator = np.random.default_rng(1)
     samples = []

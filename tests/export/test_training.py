@@ -46,18 +46,8 @@ from edge_all_export.training.recording import (  # noqa: E402
 from edge_all_export.training.run import open_run  # noqa: E402
 from edge_all_export.training.watching import Watcher  # noqa: E402
 
-CELL = Cell(
-    1,
-    (0, 0, 40, 40),
-    (20.0, 20.0),
-    1600,
-    (0, 0, 40, 40),
-    (20.0, 20.0),
-    1600,
-    "candidate",
-    contour=(),
-    glass=(200.0, 200.0, 200.0),
-)
+BOX, GLASS = (0, 0, 40, 40), (200.0, 200.0, 200.0)
+CELL = Cell(1, BOX, (20.0, 20.0), 1600, BOX, (20.0, 20.0), 1600, "candidate", contour=(), glass=GLASS)
 SIZE = 75
 CONFIG = TrainingConfig(
     input_size=SIZE, weights="none", head_epochs=1, epochs=2, samples_per_epoch=8, batch_size=4, average_from=0.5

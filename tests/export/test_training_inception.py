@@ -17,18 +17,8 @@ from edge_all_export.datasets.samples import Sample  # noqa: E402
 from edge_all_export.splitting.splits import Split  # noqa: E402
 from edge_all_export.training import TrainingConfig, run, train  # noqa: E402
 
-CELL = Cell(
-    1,
-    (0, 0, 40, 40),
-    (20.0, 20.0),
-    1600,
-    (0, 0, 40, 40),
-    (20.0, 20.0),
-    1600,
-    "candidate",
-    contour=(),
-    glass=(200.0, 200.0, 200.0),
-)
+BOX, GLASS = (0, 0, 40, 40), (200.0, 200.0, 200.0)
+CELL = Cell(1, BOX, (20.0, 20.0), 1600, BOX, (20.0, 20.0), 1600, "candidate", contour=(), glass=GLASS)
 SIZE = 75
 CELLS = 8
 
