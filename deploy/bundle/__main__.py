@@ -43,8 +43,16 @@ def main() -> int:
     except (BuildError, BundleError) as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
-    print(f"{file} ({file.stat().st_size / 1e6:.0f} MB)\nSHA-256 {digest}\nOn the station: python3 {file.name}")
+    print(f"{file} ({file.stat().st_size / 1e6:.0f} MB)\nSHA-256 {digest}")
+    print(f"On the station: {install_line(options.system, file.name)}")
     return 0
+
+
+def install_line(system: str, name: str) -> str:
+    """What is typed on a station of that system; the folder stands there because an update has to name it again."""
+    if system.startswith("windows"):
+        return rf"py {name} --into C:\edge-all"
+    return f"python3 {name} --into {'/opt/edge-all' if system.startswith('linux') else '~/.local/edge-all'}"
 
 
 def brings_runtime(extra: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -30,3 +31,10 @@ def test_the_bundle_that_a_message_names_brings_a_runtime(extra: str, bundled: s
 
 def test_the_extras_with_a_runtime_are_those_that_install_one() -> None:
     assert {extra for extra in ONNXRUNTIME_DISTRIBUTIONS.values() if extra is not None} == RUNTIMES
+
+
+def test_what_is_to_be_typed_on_the_station_names_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "deploy" / "bundle"))
+    main = runpy.run_path(str(ROOT / "deploy" / "bundle" / "__main__.py"), run_name="bundle")
+    assert main["install_line"]("linux-x86_64", "b.pyz") == "python3 b.pyz --into /opt/edge-all"
+    assert main["install_line"]("windows-amd64", "b.pyz").startswith("py b.pyz --into ")

@@ -92,3 +92,43 @@ def test_the_simulation_knows_deaths_and_storage(monkeypatch: pytest.MonkeyPatch
     assert few.hours == pytest.approx(500 * 4 / 10 / 3600, rel=0.1)
     assert simulation.simulate(500, 10, 0.02, 1).lost > 0.02
     assert simulation.simulate(500, 400, 1000.0, 1).hours > few.hours / 40  # storage holds them up
+
+
+def test_what_no_service_was_asked_about_is_said_aloud(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(DEPLOY))
+    import known_weaknesses
+
+    weak = {"id": "X-1", "fix_versions": ["2"]}
+    numpy, rich = {"name": "numpy", "version": "1"}, {"name": "Rich", "version": "1"}
+    station = {"numpy", "rich"}
+    assert known_weaknesses.tell([numpy | {"skip_reason": "not found"}], station) == 0
+    assert capsys.readouterr().out.startswith("NOT CHECKED: no service answered")
+    assert known_weaknesses.tell([numpy | {"vulns": []}, rich | {"skip_reason": "not found"}], station) == 0
+    assert "NOT CHECKED, though a station has it: rich" in capsys.readouterr().out
+    assert known_weaknesses.tell([numpy | {"vulns": [weak]}, {"name": "tool", "vulns": []}], station) == 1
+    assert "numpy 1 (a station has it): X-1, put right in 2" in capsys.readouterr().out
+    assert (
+        known_weaknesses.tell([numpy | {"vulns": []}, {"name": "tool", "version": "1", "vulns": [weak]}], station) == 0
+    )
+    assert {"numpy", "onnxruntime", "rich"} <= known_weaknesses.runtime_packages()
+
+
+def test_the_script_for_windows_parses() -> None:
+    tree_sitter = pytest.importorskip("tree_sitter")
+    grammar = pytest.importorskip("tree_sitter_powershell")
+    parser = tree_sitter.Parser(tree_sitter.Language(grammar.language()))
+    script = (DEPLOY / "windows" / "Install-Station.ps1").read_bytes()
+    assert not parser.parse(script).root_node.has_error
+    assert parser.parse(script.replace(b'"The bundle', b'"The {$( bundle')).root_node.has_error
+
+
+def test_compose_reads_the_station(monkeypatch: pytest.MonkeyPatch) -> None:
+    tool("podman")
+    monkeypatch.delenv("EDGE_ALL_IMAGES", raising=False)
+    file = DEPLOY / "container" / "compose.yaml"
+    done = subprocess.run([tool("podman-compose"), "-f", file, "config"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for word in ("./images:/images:ro", "read_only: true", "network_mode: host"):
+        assert word in done.stdout
