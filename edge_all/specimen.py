@@ -93,8 +93,7 @@ def specimen_of(overview: RgbImage) -> Mask:
     """The mask of `Specimen`."""
     everywhere: Mask = np.ones(overview.shape[:2], np.uint8)
     patches = patches_of_one_level(overview)
-    red, green, blue = cv2.split(overview)
-    brightest = np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
+    brightest = brightest_channel(overview)
     dark = at_border(np.asarray(brightest < OPAQUE * np.percentile(brightest[::2, ::2], 99), np.uint8))
     if not patches and not dark.any():
         return everywhere
@@ -118,10 +117,17 @@ def specimen_of(overview: RgbImage) -> Mask:
     return panels(shown.view(np.uint8))
 
 
+def brightest_channel(pixels: RgbImage) -> NDArray[np.uint8]:
+    """The highest of red, green and blue: ``uint8 [height, width]``, in a fifteenth of the time of ``max(axis=2)``."""
+    red, green, blue = cv2.split(pixels)
+    return np.asarray(cv2.max(cv2.max(red, green), blue), np.uint8)
+
+
 def patches_of_one_level(overview: RgbImage) -> list[Mask]:
     """What begins at the border and is of one level throughout, each patch as ``uint8 [h, w]``."""
     square = np.ones((3, 3), np.uint8)
-    contrast = (cv2.dilate(overview, square).astype(np.int16) - cv2.erode(overview, square)).max(axis=2)
+    spread = cv2.subtract(cv2.dilate(overview, square), cv2.erode(overview, square))
+    contrast = brightest_channel(np.asarray(spread, np.uint8))
     uneven = np.asarray(contrast > FLAT, np.uint8)
     height, width = uneven.shape
     # The border of `cv2.floodFill`'s mask; what is set there is not flooded.
@@ -152,6 +158,8 @@ def border_points(width: int, height: int) -> list[tuple[int, int]]:
 
 def at_border(mask: Mask) -> Mask:
     """The pieces of a 0/1 mask that reach the border and are large enough for a surround."""
+    if not mask.any():
+        return mask
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(mask)
     keep = np.zeros(count, np.uint8)
     numbers: NDArray[np.int32] = np.asarray(labels, np.int32)

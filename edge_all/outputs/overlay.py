@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.imaging.display import display_scale, display_size
+from edge_all.imaging.display import display_scale, display_size, resize_for_the_eye
 from edge_all.outputs.palette import PALETTE, CellClass, Rgb, cell_class
-from edge_all.outputs.pictures import resize_for_the_eye, write_jpeg
+from edge_all.outputs.pictures import write_jpeg
 from edge_all.outputs.result_words import is_unlike, probability_words
 from edge_all.outputs.tag_placement import Rectangle, place_tags
 from edge_all.results import INTENDED_USE, Cell, FieldResult, RgbImage

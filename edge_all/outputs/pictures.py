@@ -11,33 +11,7 @@ from numpy.typing import NDArray
 from edge_all.files.atomic import write_atomically
 from edge_all.results import LabelImage, RgbImage
 
-__all__ = ["jpeg_bytes", "png_bytes", "resize_for_the_eye", "write_jpeg", "write_label_png", "write_png"]
-
-
-def resize_for_the_eye(pixels: RgbImage, width: int, height: int, out: RgbImage | None = None) -> RgbImage:
-    """A picture at another size, to look at, not to compute with.
-
-    Averaging whole blocks of pixels is fast, averaging fractions of pixels is not (1.4 against 17 ms for 5 megapixels,
-    AVX2, one core); what is left to shrink is less than half and needs no average.
-
-    Args:
-        pixels: ``uint8 [height, width, 3]`` RGB.
-        width: of the picture.
-        height: of the picture.
-        out: where to put it, ``uint8 [height, width, 3]``.
-
-    Returns:
-        ``uint8 [height, width, 3]`` RGB, never `pixels` itself.
-    """
-    block = min(pixels.shape[1] // width, pixels.shape[0] // height)
-    if block > 1:
-        exactly = pixels.shape[1] // block == width and pixels.shape[0] // block == height
-        pixels = pixels[: pixels.shape[0] // block * block, : pixels.shape[1] // block * block]
-        size = (pixels.shape[1] // block, pixels.shape[0] // block)
-        pixels = np.asarray(cv2.resize(pixels, size, out if exactly else None, interpolation=cv2.INTER_AREA), np.uint8)
-        if exactly:
-            return pixels
-    return np.asarray(cv2.resize(pixels, (width, height), out, interpolation=cv2.INTER_LINEAR), np.uint8)
+__all__ = ["jpeg_bytes", "png_bytes", "write_jpeg", "write_label_png", "write_png"]
 
 
 def jpeg_bytes(pixels: RgbImage, quality: int) -> bytes:

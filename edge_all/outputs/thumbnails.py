@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from edge_all.files.run_folder import RunFolder
-from edge_all.imaging.display import CELL_SIDE
-from edge_all.outputs.pictures import resize_for_the_eye, write_jpeg
+from edge_all.imaging.display import CELL_SIDE, resize_for_the_eye
+from edge_all.outputs.pictures import write_jpeg
 from edge_all.preprocessing import crop_square
 from edge_all.results import Cell, FieldResult, RgbImage
 

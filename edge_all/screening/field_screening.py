@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from edge_all.classification.classifier import Classifier, Judgement
 from edge_all.errors import EdgeAllError, internal_error
 from edge_all.imaging import DecodedImage
-from edge_all.imaging.display import CELL_SIDE
+from edge_all.imaging.display import CELL_SIDE, resize_for_the_eye
 from edge_all.imaging.sources import ReadableImage
-from edge_all.preprocessing import PreprocessingSpec, crop_cells
+from edge_all.preprocessing import PreprocessingSpec, crop_cells, crop_window
 from edge_all.results import Cell, FieldResult, RgbImage, SegmentationWay
 from edge_all.screening.rounds import prepared_in_rounds
 from edge_all.screening.seen_field import see_field
@@ -180,10 +180,18 @@ def _prepare_decoded(
     labels = segmentation.cell_labels if spec.background == "blank" else None
     crops = crop_cells(pixels, result.candidates, labels, spec)
     watch.lap("preprocessing")
-    # People see cells beside their field: in its colours, with their neighbours, and not too small.
-    shown = PreprocessingSpec(max(CELL_SIDE, spec.input_size), spec.factor)
-    squares = crops if spec == shown else crop_cells(pixels, result.candidates, None, shown)
+    as_in_field = spec == PreprocessingSpec(max(CELL_SIDE, spec.input_size), spec.factor)
+    squares = crops if as_in_field else _squares(pixels, result.candidates, spec.factor)
     return PreparedField(result, seen.picture, crops, squares)
+
+
+def _squares(pixels: RgbImage, cells: Sequence[Cell], factor: float) -> RgbImage:
+    """What people are shown of cells: as beside their field, in its colours, with their neighbours, not too small."""
+    squares = np.empty((len(cells), CELL_SIDE, CELL_SIDE, 3), np.uint8)
+    for square, cell in zip(squares, cells, strict=True):
+        window = crop_window(pixels, cell.nucleus_bbox, factor)
+        square[:] = resize_for_the_eye(window, CELL_SIDE, CELL_SIDE)
+    return squares
 
 
 def judge_prepared(

@@ -113,10 +113,11 @@ def glass_of_tiles(green: NDArray[np.uint8], shown: NDArray[np.uint8]) -> NDArra
     covered = levels.shape[1] - counts.sum(axis=1, dtype=np.int64)
     # What is not shown was set to 0 and comes first.
     place = covered + (levels.shape[1] - 1 - covered) * GLASS // 100
-    levels.sort(axis=1)
+    place = np.minimum(place, levels.shape[1] - 1)
+    levels.partition(np.unique(place), axis=1)
     centres = (np.arange(TILES) + 0.5) * 2 / TILES - 1
     y, x = (axis.ravel() for axis in np.meshgrid(centres, centres, indexing="ij"))
-    level = np.log1p(levels[np.arange(len(levels)), np.minimum(place, levels.shape[1] - 1)].astype(np.float64))
+    level = np.log1p(levels[np.arange(len(levels)), place].astype(np.float64))
     return np.asarray(np.stack([x, y, level], axis=1)[2 * covered <= levels.shape[1]], np.float64)
 
 

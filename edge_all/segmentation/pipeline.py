@@ -28,7 +28,7 @@ from edge_all.segmentation.nuclei import refine_nuclei
 from edge_all.segmentation.numbered_cells import Found, assemble, enlarge
 from edge_all.segmentation.outline_network import embedded_outlines
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, Scale, red_cell_scale
-from edge_all.segmentation.separation import separate
+from edge_all.segmentation.separation import cut_nuclei, separate
 from edge_all.segmentation.shapes import around, depth_inside, disc, extents_of, fill_holes
 from edge_all.segmentation.whole_cells import REACH, RedCells, red_cell_colour
 from edge_all.specimen import Specimen, find_specimen
@@ -302,7 +302,11 @@ def find_cells(
     )
     grown_groups = [group for group in grown if group is not None]
     if network is None:
-        cells = [separate(one.nuclei, one.whole, measures.red_radius, one.depth_limit) for one in grown_groups]
+        radius = measures.red_radius
+        cells = [
+            separate(cut_nuclei(one.nuclei, radius, one.depth_limit), one.whole, radius, one.depth_limit)
+            for one in grown_groups
+        ]
     else:
         cells = learned_cells(grown_groups, work, model.balance, measures.red_radius, measures.error, network)
     for grown_group, own_cells in zip(grown_groups, cells, strict=True):

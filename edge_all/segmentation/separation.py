@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_all.segmentation.colour_clustering import FloatArray
 from edge_all.segmentation.shapes import depth_inside, disc
 
-__all__ = ["NumberedCells", "nearest_part", "nucleus_parts", "separate"]
+__all__ = ["CutNuclei", "NumberedCells", "cut_nuclei", "nearest_part", "nucleus_parts", "separate"]
 
 NO_WAIST = 0.8
 """Neck of the nucleus over the depth of its thinner side above which two parts are one nucleus. Of 84 pairs of marked
@@ -92,59 +92,80 @@ class Parts:
         self.alive[drop] = False
 
 
-def separate(
-    nuclei: NDArray[np.uint8], whole: NDArray[np.uint8], red_radius: float, depth_limit: float
-) -> NumberedCells:
-    """Number the cells of one group.
+@dataclass(frozen=True, slots=True)
+class CutNuclei:
+    """The nuclei of a group, cut at every neck.
+
+    Attributes:
+        depth: ``float32 [height, width]``, distance from their edge.
+        labels: ``int32 [height, width]``, the parts from 1.
+        count: number of parts.
+    """
+
+    depth: FloatArray
+    labels: NDArray[np.int32]
+    count: int
+
+
+def cut_nuclei(nuclei: NDArray[np.uint8], red_radius: float, depth_limit: float) -> CutNuclei:
+    """Cut the nuclei of a group at every neck.
 
     Args:
         nuclei: ``uint8 [height, width]``, 1 on nuclei.
-        whole: ``uint8 [height, width]``, 1 on whole cells, holds the nuclei.
         red_radius: radius of a red cell.
         depth_limit: no distance from an edge counts for more, in pixels; it bounds what the border cuts.
     """
     depth = depth_inside(nuclei, depth_limit)
     labels, count = cut_at_necks(nuclei, depth, red_radius)
-    if count <= 1:
-        return NumberedCells(nuclei.astype(np.int32), whole.astype(np.int32), 1)
-    cell_labels = nearest_part(labels, whole)
+    return CutNuclei(depth, labels, count)
+
+
+def separate(cut: CutNuclei, whole: NDArray[np.uint8], red_radius: float, depth_limit: float) -> NumberedCells:
+    """Number the cells of one group.
+
+    Args:
+        cut: its nuclei.
+        whole: ``uint8 [height, width]``, 1 on whole cells, holds the nuclei.
+        red_radius: as for `cut_nuclei`.
+        depth_limit: as for `cut_nuclei`.
+    """
+    if cut.count <= 1:
+        return NumberedCells(cut.labels, whole.astype(np.int32), 1)
+    cell_labels = nearest_part(cut.labels, whole)
     whole_depth = depth_inside(whole, depth_limit)
-    parts = measure_parts(labels, cell_labels, depth, whole_depth, count)
-    owner = np.arange(count + 1)
+    parts = measure_parts(cut.labels, cell_labels, cut.depth, whole_depth, cut.count)
+    owner = np.arange(cut.count + 1)
     while pair := touching_fragment(parts, red_radius) or most_alike(parts, red_radius):
         keep, drop = pair
         parts.join(keep, drop)
         owner[owner == drop] = keep
-    numbers = np.zeros(count + 1, np.int32)
+    numbers = np.zeros(cut.count + 1, np.int32)
     numbers[parts.alive] = np.arange(1, np.count_nonzero(parts.alive) + 1)
     table = numbers[owner]
-    return NumberedCells(table.take(labels), table.take(cell_labels), int(numbers.max()))
+    return NumberedCells(table.take(cut.labels), table.take(cell_labels), int(numbers.max()))
 
 
-def nucleus_parts(nuclei: NDArray[np.uint8], depth_limit: float, red_radius: float) -> tuple[NDArray[np.int32], int]:
-    """Nuclei cut at every neck, small fragments joined to what they touch.
+def nucleus_parts(cut: CutNuclei, red_radius: float) -> tuple[NDArray[np.int32], int]:
+    """The parts of nuclei, small fragments joined to what they touch.
 
     Args:
-        nuclei: as for `separate`.
-        depth_limit: as for `separate`.
-        red_radius: as for `separate`.
+        cut: the nuclei.
+        red_radius: as for `cut_nuclei`.
 
     Returns:
         ``int32 [height, width]``, numbered from 1, and how many.
     """
-    depth = depth_inside(nuclei, depth_limit)
-    labels, count = cut_at_necks(nuclei, depth, red_radius)
-    if count <= 1:
-        return nuclei.astype(np.int32), 1
-    parts = measure_parts(labels, labels, depth, depth, count)
-    owner = np.arange(count + 1)
+    if cut.count <= 1:
+        return cut.labels, 1
+    parts = measure_parts(cut.labels, cut.labels, cut.depth, cut.depth, cut.count)
+    owner = np.arange(cut.count + 1)
     while pair := touching_fragment(parts, red_radius):
         keep, drop = pair
         parts.join(keep, drop)
         owner[owner == drop] = keep
-    numbers = np.zeros(count + 1, np.int32)
+    numbers = np.zeros(cut.count + 1, np.int32)
     numbers[parts.alive] = np.arange(1, np.count_nonzero(parts.alive) + 1)
-    return numbers[owner].take(labels), int(numbers.max())
+    return numbers[owner].take(cut.labels), int(numbers.max())
 
 
 def measure_parts(

@@ -6,8 +6,10 @@ is that the CUDA provider is gone (microsoft/onnxruntime issue 26996).
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.metadata
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -55,9 +57,15 @@ def installed_onnxruntimes() -> tuple[InstalledDistribution, ...]:
 
 def installed_distributions(names: tuple[str, ...]) -> tuple[InstalledDistribution, ...]:
     """Those of the named distributions that are installed."""
+    return _distributions_on(names, tuple(sys.path))
+
+
+@functools.cache
+def _distributions_on(names: tuple[str, ...], search_path: tuple[str, ...]) -> tuple[InstalledDistribution, ...]:
+    # Looked for once a process, and not each time that a network is opened (1.3 ms).
     found = []
     for name in names:
-        for distribution in importlib.metadata.distributions(name=name):
+        for distribution in importlib.metadata.distributions(name=name, path=list(search_path)):
             folder = Path(str(distribution.locate_file("")))
             installed = InstalledDistribution(name, distribution.version, folder.resolve())
             if installed not in found:

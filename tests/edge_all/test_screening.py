@@ -93,7 +93,9 @@ def test_people_are_shown_what_the_network_saw_large_enough_and_with_its_neighbo
         read_image(source.path), prepared.result.candidates, None, PreprocessingSpec(max(size, CELL_SIDE), 2.0)
     )
     assert len(whole) >= 2
-    assert np.array_equal(prepared.squares, whole)
+    # For the eye they are shrunk in a sixth of the time; another place, white point or neighbour differs by far more.
+    assert prepared.squares.shape == whole.shape
+    assert np.abs(prepared.squares.astype(int) - whole).mean(axis=(1, 2, 3)).max() < (0.1 if own else 3)
     assert (prepared.squares is prepared.crops) == own, "no second copy is kept"
 
 

@@ -23,7 +23,7 @@ from edge_all.segmentation.colour_clustering import (
 from edge_all.segmentation.illumination import light_of
 from edge_all.segmentation.numbered_cells import Found, assemble
 from edge_all.segmentation.scale import red_cell_scale
-from edge_all.segmentation.separation import separate
+from edge_all.segmentation.separation import cut_nuclei, separate
 from edge_all.segmentation.shapes import extents_of, fill_holes
 from edge_all.segmentation.whole_cells import GROUND, REGULARISATION, SCANT, RedCells, grow_cells
 
@@ -176,7 +176,7 @@ def test_a_dumb_bell_is_cut_at_its_waist() -> None:
     nuclei = np.zeros((120, 200), np.uint8)
     cv2.circle(nuclei, (65, 60), 32, 1, -1)
     cv2.circle(nuclei, (132, 60), 32, 1, -1)
-    numbered = separate(nuclei, nuclei, 24.0, 100.0)
+    numbered = separate(cut_nuclei(nuclei, 24.0, 100.0), nuclei, 24.0, 100.0)
     parts, cells = numbered.nuclei, numbered.cells
     assert numbered.count == 2
     assert parts[60, 65] != parts[60, 132]
@@ -190,7 +190,7 @@ def test_a_bean_is_not_cut() -> None:
     nuclei = np.zeros((120, 200), np.uint8)
     cv2.ellipse(nuclei, (100, 60), (44, 30), 0, 0, 360, 1, -1)
     cv2.circle(nuclei, (100, 20), 14, 0, -1)
-    assert separate(nuclei, nuclei, 30.0, 100.0).count == 1
+    assert separate(cut_nuclei(nuclei, 30.0, 100.0), nuclei, 30.0, 100.0).count == 1
 
 
 def test_an_object_whose_nucleus_another_has_takes_nothing() -> None:

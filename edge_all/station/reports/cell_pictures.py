@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edge_all.errors import EdgeAllError
-from edge_all.outputs.pictures import jpeg_bytes, resize_for_the_eye
+from edge_all.imaging.display import resize_for_the_eye
+from edge_all.outputs.pictures import jpeg_bytes
 from edge_all.preprocessing import crop_window
 from edge_all.results import RgbImage
 from edge_all.station.desk import Station

@@ -8,7 +8,8 @@ from collections import OrderedDict
 import numpy as np
 
 from edge_all.errors import InputNotFoundError, UsageError
-from edge_all.outputs.pictures import jpeg_bytes, resize_for_the_eye
+from edge_all.imaging.display import resize_for_the_eye
+from edge_all.outputs.pictures import jpeg_bytes
 from edge_all.outputs.thumbnails import OUTSIDE
 from edge_all.preprocessing import crop_square, crop_window
 from edge_all.results import BoundingBox, RgbImage
