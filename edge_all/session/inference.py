@@ -350,6 +350,9 @@ def _try_accelerator(
     """A session on the plan's provider and no reason, or no session and the reason.
 
     The session's own list of providers decides: those available are only those that were compiled in.
+
+    Raises:
+        ModelIncompatibleError: the file cannot be opened on the CPU either.
     """
     with _captured_output() as captured:
         if "CUDA" in plan.provider or "Tensorrt" in plan.provider:
@@ -360,6 +363,8 @@ def _try_accelerator(
         try:
             session = _create(onnxruntime, network, plan, threads, errors)
         except ModelIncompatibleError as error:
+            # A file that the CPU cannot open either says nothing of the device.
+            _create(onnxruntime, network, choose_provider("cpu", onnxruntime.get_available_providers()), threads, errors)
             cause = _without_source(str(error.__cause__))
             session = None
         else:

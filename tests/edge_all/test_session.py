@@ -279,6 +279,16 @@ def test_cuda_that_starts_is_what_the_report_names(network: Path, monkeypatch: p
         assert np.allclose(values, plain[name], atol=1e-6)
 
 
+def test_a_file_that_no_device_can_open_is_not_laid_at_the_door_of_cuda(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend_gpu_build(monkeypatch, starts=True)
+    damaged = tmp_path / "network.onnx"
+    damaged.write_bytes(b"no network")
+    with pytest.raises(ModelIncompatibleError, match="cannot open"):
+        open_session(damaged, device="cuda")
+
+
 def test_cuda_is_an_error_where_only_the_cpu_is(network: Path) -> None:
     if CUDA in import_onnxruntime().get_available_providers():
         pytest.skip("this ONNX Runtime was built with CUDA")
