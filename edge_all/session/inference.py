@@ -364,7 +364,8 @@ def _try_accelerator(
             session = _create(onnxruntime, network, plan, threads, errors)
         except ModelIncompatibleError as error:
             # A file that the CPU cannot open either says nothing of the device.
-            _create(onnxruntime, network, choose_provider("cpu", onnxruntime.get_available_providers()), threads, errors)
+            on_cpu = choose_provider("cpu", onnxruntime.get_available_providers())
+            _create(onnxruntime, network, on_cpu, threads, errors)
             cause = _without_source(str(error.__cause__))
             session = None
         else:
