@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +24,7 @@ from edge_all.cli.process import lean_process, stop_on_signals
 from edge_all.cli.station_folder import station_folder
 from edge_all.cli.station_page import DEFAULT_HOST, DEFAULT_PORT, page_of, require_page
 from edge_all.cli.watch import SlideNamesOption, say_field
+from edge_all.errors import OutputError
 
 __all__ = ["register"]
 
@@ -41,6 +42,14 @@ def station(
         list[Path] | None, typer.Argument(metavar="[FOLDER...]", help="Into which the camera writes.")
     ] = None,
     store: StationOption = None,
+    backups: Annotated[
+        Path | None,
+        typer.Option(
+            "--back-up-to",
+            metavar="FOLDER",
+            help="Copy what the station knows there once a day, and look each copy through.",
+        ),
+    ] = None,
     slide_names: SlideNamesOption = None,
     demo: Annotated[
         bool, typer.Option("--demo", help="Feed rendered slides to a station of their own, to see how it works.")
@@ -63,22 +72,26 @@ def station(
     from edge_all.station.intake.judging import judge_of
     from edge_all.station.intake.slide_names import SlideNames
     from edge_all.station.intake.watching import Intake
+    from edge_all.station.storage.daily_backup import DailyBackup
 
     place = _demo_station() if demo and store is None else station_folder(store)
     watched = list(folders or ())
     if demo:
+        _say_where_it_lies(place)
         watched.append(place / _DEMO_IMAGES)
         watched[-1].mkdir(parents=True, exist_ok=True)
+    daily = None if backups is None else DailyBackup(place, backups)
     stop = stop_on_signals()
     require_page()
     screener = Screener(model, variant, device, threads)
     with (
         Station(place) as opened,
-        page_of(opened, host, port, host_names or (), tuple(watched), screener.classifier),
+        page_of(opened, host, port, host_names or (), tuple(watched), screener.classifier, daily),
+        _while_it_works(lambda: daily.run(stop) if daily else None, stop),
     ):
         judge = judge_of(screener)
         intake = Intake(opened.database, watched, judge, SlideNames(slide_names), say_field)
-        with _fed(watched[-1]) if demo else _unfed():
+        with _while_it_works(lambda: _feed(watched[-1]) if demo else None):
             intake.run(stop)
 
 
@@ -88,20 +101,35 @@ def _demo_station() -> Path:
     return user_folder() / _DEMO_STATION
 
 
-@contextmanager
-def _fed(folder: Path) -> Iterator[None]:
-    """Render the sample slides into a folder meanwhile."""
+def _say_where_it_lies(place: Path) -> None:
+    from edge_all.station.storage.database import STORE_FILE
+
+    if (place / STORE_FILE).is_file():
+        typer.echo("The demonstration goes on where it was left. To begin anew, end it and delete that folder:")
+    else:
+        typer.echo("The demonstration is kept, with what you decide in it, in this folder, which you may delete:")
+    typer.echo(place)
+
+
+def _feed(folder: Path) -> None:
+    """Render the sample slides into a folder."""
     from edge_all.rendering.demo_fields import DEMO_NOTICE, write_demo_fields
 
     typer.echo(DEMO_NOTICE)
-    rendering = threading.Thread(target=write_demo_fields, args=(folder,), name="edge-all-demo")
-    rendering.start()
     try:
-        yield
-    finally:
-        rendering.join()
+        write_demo_fields(folder)
+    except OutputError as error:  # as of another version, which drew them differently: those that are there stay
+        typer.echo(error, err=True)
 
 
 @contextmanager
-def _unfed() -> Iterator[None]:
-    yield
+def _while_it_works(work: Callable[[], None], stop: threading.Event | None = None) -> Iterator[None]:
+    """Do something beside the block, tell it to stop where it has to be told, and wait for its end."""
+    thread = threading.Thread(target=work, name="edge-all-beside")
+    thread.start()
+    try:
+        yield
+    finally:
+        if stop is not None:
+            stop.set()
+        thread.join()

@@ -15,7 +15,7 @@ from edge_all.wording.extras import install_words
 if TYPE_CHECKING:
     from edge_all.classification.classifier import Classifier
     from edge_all.station.desk import Station
-    from edge_all.station.reference_cells import ReferenceCells
+    from edge_all.station.storage.daily_backup import DailyBackup
 
 __all__ = ["DEFAULT_HOST", "DEFAULT_PORT", "page_of", "require_page"]
 
@@ -48,6 +48,7 @@ def page_of(
     names: Sequence[str] = (),
     watched: tuple[Path, ...] = (),
     classifier: Classifier | None = None,
+    backups: DailyBackup | None = None,
 ) -> Iterator[None]:
     """Serve the page and the API of a station as long as the block lasts, and say where.
 
@@ -59,7 +60,8 @@ def page_of(
         port: to listen at.
         names: by which other machines call this one.
         watched: folders that this process watches.
-        classifier: by whose features confirmed cells are found that are like one in question; None: none are shown.
+        classifier: see `edge_all.station.web.application.web_application`.
+        backups: likewise.
 
     Raises:
         MissingPackageError: the extra ``station`` is not installed.
@@ -83,18 +85,10 @@ def page_of(
         hosts=(*THIS_MACHINE, host, *names),
         visitors=AccountHolders(book) if has_accounts else None,
         watched=tuple(str(folder) for folder in watched),
-        references=_references(station, classifier),
+        classifier=classifier,
+        backups=backups,
     )
     with served(app, host, port) as address:
         typer.echo(f"The station's page: {address}  (Ctrl-C ends it)")
+        typer.echo(f"What it knows lies in {station.database.folder}")
         yield
-
-
-def _references(station: Station, classifier: Classifier | None) -> ReferenceCells | None:
-    """Reference cells, where the network gives features."""
-    from edge_all.station.reference_cells import ReferenceCells
-
-    try:
-        return None if classifier is None else ReferenceCells(station, classifier)
-    except UsageError:
-        return None

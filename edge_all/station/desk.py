@@ -23,7 +23,7 @@ from typing import Self
 
 from edge_all.errors import InputNotFoundError, ReviewError, UnreadableImageError
 from edge_all.imaging import open_image
-from edge_all.results import RgbImage, Verdict
+from edge_all.results import Cell, RgbImage, Verdict
 from edge_all.station.review.settings import StationSettings, change_settings, settings_in_force
 from edge_all.station.review.signatures import ReadingState
 from edge_all.station.review.slide_review import Review, SlideView
@@ -31,8 +31,9 @@ from edge_all.station.storage.backup import Backup, back_up
 from edge_all.station.storage.chain import Event, events_after, last_event, last_events
 from edge_all.station.storage.database import Database
 from edge_all.station.storage.found_cache import FoundCache
-from edge_all.station.storage.found_fields import CurrentField, FoundField, current_fields, outlines
+from edge_all.station.storage.found_fields import CurrentField, FoundField, current_fields, outlines, whole_cells
 from edge_all.station.storage.image_queue import QueueState, queue_counts, queue_state, retry_dead
+from edge_all.station.storage.kept_pictures import EarlierField, earlier_fields, kept_picture
 from edge_all.station.storage.slide_records import SlideRecord, all_slides, forget_name, slide_record
 
 __all__ = ["SlideOverview", "Station"]
@@ -189,6 +190,35 @@ class Station:
         """The polygons around the cells that the software found in a field, by their numbers."""
         with self.database.read() as connection:
             return outlines(connection, field.finding_id)
+
+    def whole_cells(self, field: CurrentField) -> dict[int, Cell]:
+        """The cells of a field as the software found them, by their numbers."""
+        with self.database.read() as connection:
+            return whole_cells(connection, field.finding_id)
+
+    def earlier_fields(self, code: str, place: int) -> tuple[EarlierField, ...]:
+        """The fields of a place of a slide before the one in force, the latest first.
+
+        Raises:
+            InputNotFoundError: there is no such slide.
+        """
+        with self.database.read() as connection:
+            return earlier_fields(connection, self.database.folder, slide_record(connection, code).id, place)
+
+    def earlier_picture(self, code: str, place: int, field_id: int) -> bytes:
+        """How a field looked that was taken again since, as JPEG, at the size at which people are shown fields.
+
+        Raises:
+            InputNotFoundError: there is no such field or slide, or its picture was not kept.
+        """
+        content = None
+        if any(one.field_id == field_id for one in self.earlier_fields(code, place)):
+            content = kept_picture(self.database.folder, field_id)
+        if content is None:
+            raise InputNotFoundError(
+                f"No picture of the earlier field {field_id} was kept.", "What was found in it is in the store."
+            )
+        return content
 
     def pixels(self, field: CurrentField) -> RgbImage:
         """The image of a field, as it was judged: ``uint8 [height, width, 3]`` RGB.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
-from edge_all.results import Cell, CellSummary, RgbImage
+from edge_all.results import CellSummary, RgbImage
 from edge_all.segmentation import segment
 from edge_all.station.desk import Station
 from edge_all.station.storage.found_fields import CurrentField, FoundField
@@ -30,24 +30,11 @@ def cut_found_cells(
 
     Raises:
         ImageError, InputNotFoundError: the image is gone, changed or forgotten.
+        ModelIncompatibleError: an older edge-all found the cells, which did not note what this model goes by.
     """
     pixels = station.pixels(field)
-    outlines = station.outlines(field)
+    whole = station.whole_cells(field)
     labels = None
     if spec.background == "blank":
         labels = segment(pixels, microns_per_pixel=found.summary.microns_per_pixel).cell_labels
-    return crop_cells(pixels, [_with_outline(cell, outlines[cell.id]) for cell in cells], labels, spec)
-
-
-def _with_outline(cell: CellSummary, contour: tuple[tuple[int, int], ...]) -> Cell:
-    return Cell(
-        cell.id,
-        cell.bbox,
-        cell.centroid,
-        cell.area,
-        cell.nucleus_bbox,
-        cell.nucleus_centroid,
-        cell.nucleus_area,
-        cell.kind,
-        contour=contour,
-    )
+    return crop_cells(pixels, [whole[cell.id] for cell in cells], labels, spec)

@@ -24,7 +24,7 @@ from edge_all.station.review.kinds import CountsAs
 from edge_all.station.review.slide_review import SlideView
 from edge_all.station.storage.found_fields import CurrentField, FoundField, model_number
 
-__all__ = ["ReferenceCell", "ReferenceCells"]
+__all__ = ["ReferenceCell", "ReferenceCells", "reference_cells_of"]
 
 _ROUND = 32
 """Cells whose features are computed together."""
@@ -164,6 +164,14 @@ class ReferenceCells:
             some = cells[start : start + _ROUND]
             features |= {cell.id: row for cell, row in zip(some, rows / lengths, strict=True)}
         return features
+
+
+def reference_cells_of(station: Station, classifier: Classifier | None) -> ReferenceCells | None:
+    """Reference cells by a classifier's features; None where there is none, or its network gives no features."""
+    try:
+        return None if classifier is None else ReferenceCells(station, classifier)
+    except UsageError:
+        return None
 
 
 def _is_confirmed(cell: ReviewedCell) -> bool:

@@ -18,7 +18,7 @@ from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
-__all__ = ["LANGUAGE_SETTING", "Language", "language_of_environment"]
+__all__ = ["LANGUAGE_SETTING", "Language", "known_languages", "language_of_environment"]
 
 LANGUAGE_SETTING = "EDGE_ALL_LANGUAGE"
 """Environment variable with the code of the language, before what the system says."""
@@ -65,6 +65,20 @@ class Language:
         """
         return self._catalogue.ngettext(one, several, number).format(n=number, **values)
 
+    def messages(self) -> dict[str, str | list[str]]:
+        """All messages of this language that are no sentences of results, by their English; empty in English.
+
+        Where one depends on a number, all its forms, by the English of one.
+        """
+        several: dict[str, dict[int, str]] = {}
+        found: dict[str, str | list[str]] = {}
+        for key, text in self._translations.items():
+            if isinstance(key, tuple):
+                several.setdefault(key[0], {})[key[1]] = text
+            elif key and not key.startswith(_RESULT):
+                found[key] = text
+        return found | {key: [forms[number] for number in sorted(forms)] for key, forms in several.items()}
+
     def figure(self, written: str) -> str:
         """A number that was written with a decimal point, with this language's sign."""
         mark = self("decimal point")
@@ -108,13 +122,25 @@ class Language:
             return self("{low} to {high}", low=self.figure(between[1]), high=self.figure(between[2]))
         return self.figure(value) if re.fullmatch(r"[\d.]+( %)?", value) else value
 
+    @property
+    def _translations(self) -> Mapping[Any, str]:
+        return getattr(self._catalogue, "_catalog", {})
+
     @cached_property
     def _sentences(self) -> list[tuple[re.Pattern[str], str]]:
-        messages: Mapping[Any, str] = getattr(self._catalogue, "_catalog", {})
+        messages = self._translations
         known = [key.removeprefix(_RESULT) for key in messages if isinstance(key, str) and key.startswith(_RESULT)]
         # The most particular first: what has most words of its own.
         known.sort(key=lambda message: -len(re.sub(r"\{\w+\}", "", message)))
         return [(re.compile(_PLACE.sub(r"(?P<\1>.+?)", re.escape(one))), messages[_RESULT + one]) for one in known]
+
+
+@cache
+def known_languages() -> Mapping[str, Language]:
+    """The languages that there are, by their codes."""
+    folder = files("edge_all.wording") / "languages"
+    codes = [entry.name for entry in folder.iterdir() if entry.is_dir() and entry.name.isalnum()]
+    return {code: Language(code) for code in ("en", *sorted(codes))}
 
 
 @cache

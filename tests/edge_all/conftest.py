@@ -131,6 +131,7 @@ def make_tiny_package(
     input_size: int = 32,
     factor: float = 1.75,
     background: str = "keep",
+    white_point: str = "camera",
     variants: Sequence[VariantName] = ("fp32",),
     temperature: float = 1.0,
     non_all_below: float = 0.35,
@@ -160,7 +161,7 @@ def make_tiny_package(
         architecture="eight colour detectors, for tests",
         classes=("non-ALL", "ALL"),
         positive_class="ALL",
-        preprocessing=PreprocessingSpec(input_size, factor, background),  # type: ignore[arg-type]
+        preprocessing=PreprocessingSpec(input_size, factor, background, white_point),  # type: ignore[arg-type]
         variants={},
         feature_statistics=statistics,
         evaluation={"note": "made for tests; says nothing about cells"},

@@ -48,6 +48,7 @@ RUNTIME = (
     "station.desk",
     "station.network_crops",
     "station.reference_cells",
+    "station.cell_activation",
     "station.reports",
     "station.web",
     "station",

@@ -20,16 +20,19 @@ from pathlib import Path
 import cv2
 import pytest
 
+jinja2 = pytest.importorskip("jinja2")
 babel = pytest.importorskip("babel.messages")
 from babel.messages.catalog import Catalog  # noqa: E402
 from babel.messages.mofile import write_mo  # noqa: E402
 from babel.messages.pofile import read_po, write_po  # noqa: E402
+from jinja2 import nodes  # noqa: E402
 
 from edge_all import quality  # noqa: E402
 from edge_all.rendering import SmearSpec, render_field  # noqa: E402
 from edge_all.results import INTENDED_USE  # noqa: E402
 from edge_all.segmentation.doubts import CHANNELS_SWAPPED  # noqa: E402
 from edge_all.slides import verdict  # noqa: E402
+from edge_all.station.review.kinds import DEFAULT_KINDS  # noqa: E402
 from edge_all.wording.language import LANGUAGE_SETTING, Language, language_of_environment  # noqa: E402
 
 PACKAGE = Path(__file__).parents[2] / "edge_all"
@@ -37,6 +40,12 @@ CATALOGUES = sorted((PACKAGE / "wording" / "languages").glob("*/LC_MESSAGES/edge
 # Words that come out of results or tables, so that no call names them.
 LABELS = ("ALL", "non-ALL", "indeterminate", "rejected", "candidate", "suspicious", "not detected")
 MEASURES = ("edge width", "exposure", "clipped white", "clipped black", "stain", "colour", "cast", "noise", "specimen")
+# What people call cells, what becomes of fields and slides, and what people may do.
+STATION = (
+    *(kind.name for kind in DEFAULT_KINDS),
+    *("left out", "error", "unusable", "pending", "in review", "signed", "amended", "reviewer", "administrator"),
+)
+IN_SCRIPTS = re.compile(r'\bword\(\s*"((?:[^"\\]|\\.)*)"|\bcounted\(\s*"((?:[^"\\]|\\.)*)",\s*"((?:[^"\\]|\\.)*)"')
 QUALITIES = (
     *("sharp", "sharp enough", "soft", "out of focus", "too dark", "dark", "a little dark", "bright enough"),
     *("overexposed", "no stain", "pale stain", "well stained", "colour cast", "noisy"),
@@ -45,7 +54,8 @@ QUALITIES = (
 
 def words_in_the_code() -> set[str | tuple[str, str]]:
     """Every message that a call of ``say`` (of ``self`` in a `Language`) names, and constants that are handed to it."""
-    found: set[str | tuple[str, str]] = {INTENDED_USE, *LABELS, *MEASURES, *QUALITIES}
+    found: set[str | tuple[str, str]] = {INTENDED_USE, *LABELS, *MEASURES, *QUALITIES, *STATION}
+    found |= words_of_the_station_page()
     for file in PACKAGE.rglob("*.py"):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         constants = {
@@ -67,6 +77,25 @@ def words_in_the_code() -> set[str | tuple[str, str]]:
                     found.add(constants[first.id])
             elif isinstance(called, ast.Attribute) and called.attr == "counted" and ast.unparse(called.value) == "say":
                 found.add((ast.literal_eval(first), ast.literal_eval(node.args[1])))
+    return found
+
+
+def words_of_the_station_page() -> set[str | tuple[str, str]]:
+    """What its templates hand to ``say`` and its scripts to ``word`` and ``counted``."""
+    found: set[str | tuple[str, str]] = set()
+    page = PACKAGE / "station" / "web"
+    for file in (page / "templates").glob("*.html"):
+        for call in jinja2.Environment(autoescape=True).parse(file.read_text(encoding="utf-8")).find_all(nodes.Call):
+            first = call.args[0] if call.args else None
+            if not isinstance(first, nodes.Const):
+                continue
+            if isinstance(call.node, nodes.Name) and call.node.name == "say":
+                found.add(first.value)
+            elif isinstance(call.node, nodes.Getattr) and call.node.attr == "counted":
+                found.add((first.value, call.args[1].as_const()))
+    for file in (page / "static").glob("*.js"):
+        for alone, one, several in IN_SCRIPTS.findall(file.read_text(encoding="utf-8")):
+            found.add(alone or (one, several))
     return found
 
 

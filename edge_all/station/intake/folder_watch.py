@@ -24,8 +24,11 @@ from edge_all.station.storage.image_queue import FORGOTTEN
 __all__ = ["Arrival", "FolderWatch"]
 
 SETTLED_SECONDS = 0.8
-"""For so long size and time stay the same in two looks before a file counts as complete. From complete to judged may
-take 2 s; a copy that stalls for longer is tried too early, does not decode, and is tried again."""
+"""For so long size and time stay the same before a file counts as complete. A copy that stalls for longer is tried too
+early, does not decode, and is tried again."""
+ENDED_SECONDS = 0.15
+"""The same for a file that has its end: JPEG and PNG say where they end, and whoever copies writes that last."""
+_ENDS = {".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".png": b"IEND\xaeB`\x82"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,10 @@ class FolderWatch:
             before = self._seen.get(path)
             since = before[1] if before is not None and before[0] == version else moment
             seen[path] = (version, since)
-            if version[0] and moment - since >= SETTLED_SECONDS:
+            settled = moment - since
+            if version[0] and (
+                settled >= SETTLED_SECONDS or (settled >= ENDED_SECONDS and _has_its_end(path, version[0]))
+            ):
                 complete.append((path, version))
         self._seen = seen
         arrivals = []
@@ -143,3 +149,16 @@ class FolderWatch:
                 except (OSError, UnicodeEncodeError):
                     continue  # gone again, or not to be read yet
                 yield path, (status.st_size, status.st_mtime_ns)
+
+
+def _has_its_end(path: str, size: int) -> bool:
+    """Whether a file ends as files of its kind do; unknown of kinds that do not say where they end."""
+    end = _ENDS.get(Path(path).suffix.lower())
+    if end is None or size < len(end):
+        return False
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - as above
+            file.seek(size - len(end))
+            return file.read() == end
+    except OSError:
+        return False

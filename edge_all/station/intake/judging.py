@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from edge_all.api.screener import Screener
-from edge_all.errors import StoreError
+from edge_all.errors import EdgeAllError, StoreError
 from edge_all.imaging import OpenedImage, open_image
 from edge_all.imaging.sources import ReadableImage
 from edge_all.results import FieldResult
@@ -35,6 +35,7 @@ from edge_all.station.storage.image_queue import (
     lease_next,
     postpone,
 )
+from edge_all.station.storage.kept_pictures import keep_picture
 
 __all__ = ["Judge", "judge_of", "judge_queue"]
 
@@ -192,17 +193,27 @@ def _written(
         try:
             if result.status == "error":
                 return _failed(database, judge, log, taken.queued, result.error or "", taken.file)
+            field_id = None
             with database.write() as connection:
-                held = finish(connection, taken.queued, "done")
-                if held:
-                    record_finding(connection, taken.file, result, judge.model)
+                if finish(connection, taken.queued, "done"):
+                    field_id = record_finding(connection, taken.file, result, judge.model)
         except StoreError as error:
             log.write("store.failed", error=str(error))
             if stop.wait(_STORE_SECONDS):
                 return False  # it waits in the queue, and is judged again at the next start
             continue
         _say(log, "field.judged", taken.queued, status=result.status, cells=len(result.cells))
-        return held
+        if field_id is not None:
+            _keep_picture(database, log, taken, field_id)
+        return field_id is not None
+
+
+def _keep_picture(database: Database, log: StationLog, taken: _Taken, field_id: int) -> None:
+    """Keep how a field looks. What was found is on disk by then: a full disk costs the picture alone."""
+    try:
+        keep_picture(database.folder, field_id, taken.opened().decode().pixels)
+    except (EdgeAllError, OSError) as error:
+        _say(log, "picture.failed", taken.queued, error=str(error))
 
 
 def _failed(

@@ -24,7 +24,7 @@ from edge_all.station.storage.slide_records import find_or_add_slide
 
 __all__ = ["Intake"]
 
-_LOOK_SECONDS = 0.4
+_LOOK_SECONDS = 0.2
 """Between two looks at a folder, or three times as long as a look takes where that is longer: a share with thousands of
 files is not to be kept busy by us."""
 _ROUND = 500

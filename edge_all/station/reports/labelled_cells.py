@@ -18,7 +18,7 @@ from edge_all.station.network_crops import cut_found_cells
 from edge_all.station.review.cells import ReviewedCell
 from edge_all.station.review.slide_review import SlideView
 
-__all__ = ["WrittenCells", "write_labelled_cells"]
+__all__ = ["WrittenCells", "labelled_cells", "write_labelled_cells"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +38,33 @@ class WrittenCells:
 
 
 def write_labelled_cells(station: Station, out: Path, spec: PreprocessingSpec, laboratory: str = "") -> WrittenCells:
-    """Write the cells of signed slides that a person has looked at, cut as a model sees them.
+    """Write `labelled_cells` into a new file.
+
+    Raises:
+        InputNotFoundError: there is no such cell.
+        OutputError: the file cannot be written.
+    """
+    content, written = labelled_cells(station, spec, laboratory)
+    write_atomically(out, content)
+    return written
+
+
+def labelled_cells(station: Station, spec: PreprocessingSpec, laboratory: str = "") -> tuple[bytes, WrittenCells]:
+    """The cells of signed slides that a person has looked at, cut as a model sees them.
 
     A cell is taken where it counts as ALL or non-ALL; with two readers, where both say the same. Groups are slides.
     Cells that people have drawn or outlined anew are left out: their nucleus, which the cut goes by, is not known.
 
     Args:
         station: its store.
-        out: the new file, a cell set (npz) as `edge_all_calibration.labelled_cells` reads it.
         spec: how to cut: that of the model that is to learn.
         laboratory: name of the laboratory, where more than one is to be learned from.
 
+    Returns:
+        A cell set (npz) as `edge_all_calibration.labelled_cells` reads it, and what is in it.
+
     Raises:
         InputNotFoundError: there is no such cell.
-        OutputError: the file cannot be written.
     """
     crops: list[RgbImage] = []
     labels: list[bool] = []
@@ -81,8 +94,7 @@ def write_labelled_cells(station: Station, out: Path, spec: PreprocessingSpec, l
         slides=names,
         laboratories=np.array([laboratory] * len(crops)),
     )
-    write_atomically(out, content.getvalue())
-    return WrittenCells(sum(labels), len(labels) - sum(labels), len(set(slides)), left_out)
+    return content.getvalue(), WrittenCells(sum(labels), len(labels) - sum(labels), len(set(slides)), left_out)
 
 
 def _confirmed(cell: ReviewedCell) -> bool:

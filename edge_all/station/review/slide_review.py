@@ -25,6 +25,7 @@ from edge_all.station.storage.database import Database
 from edge_all.station.storage.found_cache import FoundCache
 from edge_all.station.storage.found_fields import CurrentField, FoundField, JudgingModel, current_fields, judging_model
 from edge_all.station.storage.image_queue import queue_state
+from edge_all.station.storage.kept_pictures import drop_pictures
 from edge_all.station.storage.slide_records import SlideRecord
 
 __all__ = ["Disagreement", "Done", "Review", "SlideView"]
@@ -324,7 +325,9 @@ class Review:
                 "models": [dataclasses.asdict(model.identity) for model in view.models],
             }
 
-        return self._do(decisions.SIGNED, payload, gesture=gesture)
+        done = self._do(decisions.SIGNED, payload, gesture=gesture)
+        drop_pictures(self._database.folder, (field.field_id for field, _ in done.view.fields))
+        return done
 
     def amend(self, reason: str, *, gesture: str | None = None) -> Done:
         """Open a signed slide again. The signature stays in its history.

@@ -13,6 +13,7 @@ from edge_all.slides.verdict import judge_slide
 from edge_all.station.review.cells import ReviewedCell
 from edge_all.station.review.kinds import CountsAs
 from edge_all.station.storage.found_fields import FoundField, JudgingModel
+from edge_all.wording.percentages import percent_range
 
 __all__ = ["Agreement", "Tally", "agreement_of", "merged", "tally"]
 
@@ -88,7 +89,10 @@ def tally(
     of_models = max((model.thresholds.false_positive_rate for model in models), default=0.0)
     rate = of_models * alone / max(1, len(in_count))
     return Tally(
-        result=judge_slide(code, counted, Thresholds(0.0, 1.0, None, rate)),
+        result=_with_the_confirmed(
+            judge_slide(code, counted, Thresholds(0.0, 1.0, None, rate)),
+            sum(cell.kind is not None and cell.counts_as == "ALL" for cell in cells),
+        ),
         kinds=dict(Counter(cell.kind or cell.counts_as for cell in cells if not cell.excluded)),
         to_look_at=sum(cell.must_be_seen and not cell.seen for cell in cells),
         decided=sum(cell.kind is not None for cell in cells),
@@ -124,6 +128,17 @@ def _agreement(table: Counter[tuple[CountsAs, CountsAs]]) -> Agreement:
         chance = sum(first[label] * second[label] for label in first) / compared**2
         kappa = None if chance == 1 else (same / compared - chance) / (1 - chance)
     return Agreement(compared, same, kappa, dict(table))
+
+
+def _with_the_confirmed(result: SlideResult, confirmed: int) -> SlideResult:
+    """A suspicious slide says which of its ALL cells people have confirmed: so few may do, for those are no guess."""
+    if result.verdict != "suspicious" or not confirmed or result.all_fraction_interval is None:
+        return result
+    judged = sum(result.cells[label] for label in ("ALL", "non-ALL", "indeterminate"))
+    counted = f"{result.cells['ALL']} of {judged} cells are ALL ({percent_range(*result.all_fraction_interval)})"
+    sure = min(confirmed, result.cells["ALL"])  # of a picture that came twice the cells count once
+    reason = f"{counted}, and people have confirmed {sure} of them: a confirmed cell is no false positive."
+    return dataclasses.replace(result, reason=reason)
 
 
 def _counted(cell: ReviewedCell) -> CellSummary:

@@ -14,8 +14,9 @@ from pathlib import Path
 from edge_all.errors import OutputError, StoreDamagedError, StoreInUseError
 from edge_all.files.atomic import atomic_path, output_error
 from edge_all.files.folder_claim import held_file
+from edge_all.station.storage.backup_names import BACKUPS_FOLDER, backup_name
 from edge_all.station.storage.chain import ChainReport, verify_chain
-from edge_all.station.storage.database import BACKUPS_FOLDER, LOCK_FILE, STORE_FILE, reading
+from edge_all.station.storage.database import LOCK_FILE, STORE_FILE, reading
 
 __all__ = ["Backup", "back_up", "examine_store", "restore"]
 
@@ -74,7 +75,7 @@ def back_up(folder: Path, target: Path | None = None) -> Backup:
     """
     file = folder / STORE_FILE
     if target is None:
-        target = folder / BACKUPS_FOLDER / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}Z.sqlite3"
+        target = folder / BACKUPS_FOLDER / backup_name(datetime.now(UTC))
     if target.exists():
         raise OutputError(f"{target} already exists.", "Choose another name.", settings=("out",))
     with atomic_path(target) as part:

@@ -18,12 +18,12 @@ from typing import Self
 
 from edge_all.errors import StoreDamagedError, StoreError, StoreInUseError, StoreTooNewError
 from edge_all.files.folder_claim import held_file
+from edge_all.station.storage.backup_names import BACKUPS_FOLDER, latest_backup
 
-__all__ = ["BACKUPS_FOLDER", "LOCK_FILE", "STORE_FILE", "Database", "latest_backup", "reading", "store_version"]
+__all__ = ["LOCK_FILE", "STORE_FILE", "Database", "reading", "store_version"]
 
 STORE_FILE = "station.sqlite3"
 LOCK_FILE = "station.lock"
-BACKUPS_FOLDER = "backups"
 BUSY_SECONDS = 5.0
 """How long a connection waits for another program's lock, such as that of a copy being made."""
 
@@ -31,11 +31,6 @@ BUSY_SECONDS = 5.0
 def store_version() -> int:
     """The version of the store that this edge-all writes: the number of the last migration."""
     return _migrations()[-1][0]
-
-
-def latest_backup(folder: Path) -> Path | None:
-    """The newest backup in a station's folder, by its name, which begins with its time; None where there is none."""
-    return max((folder / BACKUPS_FOLDER).glob("*.sqlite3"), default=None)
 
 
 class Database:
@@ -243,7 +238,7 @@ def _store_error(file: Path, error: sqlite3.Error) -> StoreError:
     code = getattr(error, "sqlite_errorcode", None)
     primary = code & 0xFF if isinstance(code, int) else None
     if primary in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-        backup = latest_backup(file.parent)
+        backup = latest_backup(file.parent / BACKUPS_FOLDER)
         offered = f"the last one is {backup}" if backup else "there is none in the station's folder"
         return StoreDamagedError(
             f"The store {file} is damaged or is no store ({error}).",

@@ -28,6 +28,7 @@ __all__ = [
     "model_number",
     "outlines",
     "record_finding",
+    "whole_cells",
 ]
 
 _SUMMARY = frozenset(one.name for one in dataclasses.fields(CellSummary))
@@ -199,6 +200,15 @@ def outlines(connection: sqlite3.Connection, finding_id: int) -> dict[int, tuple
     """The polygons around the cells of a finding, by their numbers: points ``(x, y)``, the first not repeated."""
     rows = connection.execute("SELECT number, outline FROM cells WHERE finding_id = ? ORDER BY number", (finding_id,))
     return {number: tuple((x, y) for x, y in json.loads(text)) for number, text in rows}
+
+
+def whole_cells(connection: sqlite3.Connection, finding_id: int) -> dict[int, Cell]:
+    """The cells of a finding as they were found, by their numbers."""
+    rows = connection.execute("SELECT number, record, outline FROM cells WHERE finding_id = ?", (finding_id,))
+    return {
+        number: Cell.from_json(json.loads(record) | {"contour": json.loads(outline)})
+        for number, record, outline in rows
+    }
 
 
 def judging_model(connection: sqlite3.Connection, model_id: int) -> JudgingModel:

@@ -1,7 +1,8 @@
 """Accounts: who may work with a station that others than its own machine can reach.
 
 Passwords are kept as Argon2id hashes (RFC 9106, by argon2-cffi with its own parameters). A session is a random name in
-a cookie, known to this process alone: a restart ends all sessions, and pages ask their readers in again, in place.
+a cookie, known to this process alone: a restart ends all sessions, and pages ask their readers in again, in place. It
+ends too when its account is taken away or gets another password; another role holds from the next request on.
 """
 
 from __future__ import annotations
@@ -84,14 +85,19 @@ class AccountBook:
             raise UsageError(f"{name} has no account.", "Look at the list of accounts.")
         self._write(entries)
 
-    def person(self, name: str, password: str) -> Person | None:
-        """Who has this name and password; takes as long where nobody has."""
+    def proven(self, name: str, password: str) -> str | None:
+        """What a session of who has this name and password goes by; takes as long where nobody has."""
         entry = self._read().get(name)
         try:
             self._hasher.verify(self._nobody if entry is None else entry["hash"], password)
         except argon2.exceptions.Argon2Error:
             return None
-        return None if entry is None else Person(name, entry["role"])
+        return None if entry is None else str(entry["hash"])
+
+    def person(self, name: str, proof: str) -> Person | None:
+        """Who has this name, as long as neither the account nor its password has changed since it was `proven`."""
+        entry = self._read().get(name)
+        return None if entry is None or entry["hash"] != proof else Person(name, entry["role"])
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -112,7 +118,8 @@ class AccountBook:
 
 @dataclass(slots=True)
 class _Session:
-    person: Person
+    name: str
+    proof: str
     begun: float
     used: float
 
@@ -150,7 +157,7 @@ class AccountHolders:
                 del self._sessions[name]
                 return None
             session.used = now
-            return session.person
+        return self.book.person(session.name, session.proof)
 
     def enter(self, name: str, password: str, address: str, response: Response) -> Person:
         """Begin a session.
@@ -160,15 +167,16 @@ class AccountHolders:
         """
         counted = (f"name {name}", f"address {address}")
         self._require_patience(counted)
-        person = self.book.person(name, password)
-        if person is None:
+        proof = self.book.proven(name, password)
+        person = None if proof is None else self.book.person(name, proof)
+        if person is None or proof is None:
             self._note_wrong(counted)
             raise WebError(401, "The name or the password is wrong.", "Try again, or ask an administrator.")
         with self._lock:
             for one in counted:
                 self._tries.pop(one, None)
             now, session = self.clock(), secrets.token_urlsafe(32)
-            self._sessions[session] = _Session(person, now, now)
+            self._sessions[session] = _Session(name, proof, now, now)
         response.set_cookie(_COOKIE, session, max_age=_SESSION_SECONDS, httponly=True, samesite="strict")
         return person
 

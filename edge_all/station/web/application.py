@@ -10,9 +10,12 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from edge_all import __version__
+from edge_all.classification.classifier import Classifier
 from edge_all.results import INTENDED_USE
 from edge_all.station.desk import Station
-from edge_all.station.reference_cells import ReferenceCells
+from edge_all.station.reference_cells import reference_cells_of
+from edge_all.station.storage.daily_backup import DailyBackup
+from edge_all.station.web.administration_api import administration_router
 from edge_all.station.web.event_feed import EventFeed
 from edge_all.station.web.exchange_api import exchange_router
 from edge_all.station.web.guards import Guards
@@ -31,6 +34,16 @@ __all__ = ["THIS_MACHINE", "web_application"]
 
 THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 """Names by which this machine is called on itself."""
+_ROUTERS = (
+    slide_router,
+    report_router,
+    exchange_router,
+    administration_router,
+    station_router,
+    health_router,
+    metrics_router,
+    page_router,
+)
 
 
 def web_application(
@@ -39,7 +52,8 @@ def web_application(
     hosts: Collection[str] = THIS_MACHINE,
     visitors: Visitors | None = None,
     watched: tuple[str, ...] = (),
-    references: ReferenceCells | None = None,
+    classifier: Classifier | None = None,
+    backups: DailyBackup | None = None,
 ) -> FastAPI:
     """The page and the HTTP API of a station.
 
@@ -48,9 +62,12 @@ def web_application(
         hosts: names by which the server may be called.
         visitors: knows who asks; where None, everybody is taken at their word.
         watched: folders that this process watches.
-        references: confirmed cells to be shown beside one in question; None where no model is at hand.
+        classifier: by whose features confirmed cells are found that are like one in question, and whose activation maps
+            are shown; None where no model is at hand.
+        backups: that are made here every day, whose failure is said.
     """
     threads = StationThreads()
+    references = reference_cells_of(station, classifier)
 
     @contextlib.asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
@@ -72,10 +89,11 @@ def web_application(
         redoc_url=None,
         lifespan=life,
     )
-    app.state.desk = PageDesk(station, threads, PictureShelf(station), visitors or NameTellers(), watched, references)
+    app.state.desk = PageDesk(
+        station, threads, PictureShelf(station), visitors or NameTellers(), watched, classifier, references, backups
+    )
     add_problem_answers(app)
-    routers = (slide_router, report_router, exchange_router, station_router, health_router, metrics_router, page_router)
-    for router in routers:
+    for router in _ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
     app.add_middleware(Guards, hosts=hosts, upload_paths=("/api/v1/images",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
@@ -18,11 +19,14 @@ from edge_all.station.review.slide_review import Disagreement, Done, SlideView
 from edge_all.station.review.tally import Agreement, Tally
 from edge_all.station.storage.found_fields import CurrentField, FoundField
 from edge_all.station.storage.image_queue import QueueState
+from edge_all.station.storage.kept_pictures import EarlierField
+from edge_all.wording.language import Language
 
 __all__ = [
     "CellDocument",
     "CellsDocument",
     "DoneDocument",
+    "EarlierFieldsDocument",
     "OutlinesDocument",
     "QueueDocument",
     "ReadersDocument",
@@ -32,6 +36,7 @@ __all__ = [
     "SlidesDocument",
     "cells_document",
     "done_document",
+    "earlier_fields_document",
     "queue_document",
     "readers_document",
     "references_document",
@@ -208,6 +213,22 @@ class OutlinesDocument(Document):
     outlines: dict[str, list[int]]
 
 
+class EarlierFieldDocument(Document):
+    """A field that was taken again since; see `edge_all.station.storage.kept_pictures.EarlierField`."""
+
+    field_id: int
+    found_at: str
+    status: FieldStatus
+    cells: int
+    has_picture: bool
+
+
+class EarlierFieldsDocument(Document):
+    """The fields of a place before the one in force, the latest first."""
+
+    earlier: list[EarlierFieldDocument]
+
+
 class ReferenceDocument(Document):
     """A confirmed cell of a signed slide that is like the one in question; likeness 1 is the same."""
 
@@ -257,21 +278,21 @@ class QueueDocument(Document):
     dead: list[DeadImageDocument]
 
 
-def slides_document(overviews: Iterable[SlideOverview]) -> SlidesDocument:
-    """The list of slides."""
-    return SlidesDocument(slides=[_line(one) for one in overviews])
+def slides_document(overviews: Iterable[SlideOverview], say: Language) -> SlidesDocument:
+    """The list of slides; what is for people in their language."""
+    return SlidesDocument(slides=[_line(one, say) for one in overviews])
 
 
-def slide_document(view: SlideView) -> SlideDocument:
-    """A slide."""
+def slide_document(view: SlideView, say: Language) -> SlideDocument:
+    """A slide; what is for people in their language."""
     return SlideDocument(
         code=view.slide.code,
         name=view.slide.name,
         created_at=view.slide.created_at,
         reading=view.reading,
         state=_state(view.state),
-        counts=_counts(view.tally),
-        fields=[_field(current, found) for current, found in view.fields],
+        counts=_counts(view.tally, say),
+        fields=[_field(current, found, say) for current, found in view.fields],
         models=[
             ModelDocument(name=one.name, version=one.version, variant=one.variant, sha256=one.sha256)
             for one in (model.identity for model in view.models)
@@ -283,30 +304,38 @@ def slide_document(view: SlideView) -> SlideDocument:
     )
 
 
-def cells_document(view: SlideView, cells: Iterable[ReviewedCell]) -> CellsDocument:
+def cells_document(view: SlideView, cells: Iterable[ReviewedCell], say: Language) -> CellsDocument:
     """Cells of a slide, in their order."""
-    return CellsDocument(cells=[_cell(one) for one in cells], slide=slide_document(view))
+    return CellsDocument(cells=[_cell(one, say) for one in cells], slide=slide_document(view, say))
 
 
-def done_document(done: Done) -> DoneDocument:
+def done_document(done: Done, say: Language) -> DoneDocument:
     """A gesture that is on disk."""
     return DoneDocument(
-        seq=done.seq, cells=[_cell(one) for one in done.cells], gone=list(done.gone), slide=slide_document(done.view)
+        seq=done.seq,
+        cells=[_cell(one, say) for one in done.cells],
+        gone=list(done.gone),
+        slide=slide_document(done.view, say),
     )
 
 
-def readers_document(agreement: Agreement, disagreements: Iterable[Disagreement]) -> ReadersDocument:
+def readers_document(agreement: Agreement, disagreements: Iterable[Disagreement], say: Language) -> ReadersDocument:
     """Two readings beside each other."""
     return ReadersDocument(
         agreement=AgreementDocument(compared=agreement.compared, same=agreement.same, kappa=agreement.kappa),
         disagreements=[
             DisagreementDocument(
-                first=None if one.first is None else _cell(one.first),
-                second=None if one.second is None else _cell(one.second),
+                first=None if one.first is None else _cell(one.first, say),
+                second=None if one.second is None else _cell(one.second, say),
             )
             for one in disagreements
         ],
     )
+
+
+def earlier_fields_document(earlier: Iterable[EarlierField]) -> EarlierFieldsDocument:
+    """Fields that were taken again."""
+    return EarlierFieldsDocument(earlier=[EarlierFieldDocument(**dataclasses.asdict(one)) for one in earlier])
 
 
 def references_document(references: Iterable[ReferenceCell]) -> ReferencesDocument:
@@ -339,7 +368,7 @@ def queue_document(state: QueueState, codes: Mapping[int, str]) -> QueueDocument
     )
 
 
-def _line(overview: SlideOverview) -> SlideLine:
+def _line(overview: SlideOverview, say: Language) -> SlideLine:
     return SlideLine(
         code=overview.slide.code,
         name=overview.slide.name,
@@ -347,7 +376,7 @@ def _line(overview: SlideOverview) -> SlideLine:
         last_event_at=overview.last_event_at,
         state=None if overview.state is None else _state(overview.state),
         verdict=overview.verdict,
-        verdict_reason=overview.verdict_reason,
+        verdict_reason=say.sentences(overview.verdict_reason),
         all_cells=overview.all_cells,
         judged_cells=overview.judged_cells,
         to_look_at=overview.to_look_at,
@@ -373,12 +402,12 @@ def _state(state: ReadingState) -> StateDocument:
     )
 
 
-def _counts(tally: Tally) -> CountsDocument:
+def _counts(tally: Tally, say: Language) -> CountsDocument:
     result, agreement = tally.result, tally.agreement
     return CountsDocument(
         verdict=result.verdict,
-        verdict_reason=result.reason,
-        warnings=list(result.warnings),
+        verdict_reason=say.sentences(result.reason),
+        warnings=[say.sentences(one) for one in result.warnings],
         all_cells=result.cells["ALL"],
         non_all_cells=result.cells["non-ALL"],
         indeterminate_cells=result.cells["indeterminate"],
@@ -394,7 +423,7 @@ def _counts(tally: Tally) -> CountsDocument:
     )
 
 
-def _field(current: CurrentField, found: FoundField) -> FieldDocument:
+def _field(current: CurrentField, found: FoundField, say: Language) -> FieldDocument:
     summary = found.summary
     reasons = [] if summary.quality is None else list(summary.quality.reasons)
     return FieldDocument(
@@ -402,8 +431,8 @@ def _field(current: CurrentField, found: FoundField) -> FieldDocument:
         width=summary.width,
         height=summary.height,
         status=summary.status,
-        problems=reasons or ([] if summary.error is None else [summary.error]),
-        warnings=[] if summary.quality is None else list(summary.quality.warnings),
+        problems=[say.sentences(one) for one in reasons or ([] if summary.error is None else [summary.error])],
+        warnings=[] if summary.quality is None else [say.sentences(one) for one in summary.quality.warnings],
         cells=len(summary.cells),
         retaken=current.retaken,
         microns_per_pixel=summary.microns_per_pixel,
@@ -411,7 +440,7 @@ def _field(current: CurrentField, found: FoundField) -> FieldDocument:
     )
 
 
-def _cell(cell: ReviewedCell) -> CellDocument:
+def _cell(cell: ReviewedCell, say: Language) -> CellDocument:
     found = cell.found
     return CellDocument(
         id=cell.id,
@@ -425,7 +454,7 @@ def _cell(cell: ReviewedCell) -> CellDocument:
         software_label=cell.software_label,
         probability=cell.probability,
         unlike=found is not None and is_rather_unlike(found),
-        rejected_because=None if found is None else found.reason,
+        rejected_because=None if found is None or found.reason is None else say.sentence(found.reason),
         excluded=cell.excluded,
         must_be_seen=cell.must_be_seen,
         seen=cell.seen,

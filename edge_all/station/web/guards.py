@@ -12,8 +12,10 @@ from urllib.parse import urlsplit
 
 from fastapi import HTTPException
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from edge_all.station.web.page_language import asked_language
 from edge_all.station.web.problems import WebError, problem_answer
 
 __all__ = ["LARGEST_MESSAGE", "LARGEST_UPLOAD", "Guards", "host_of"]
@@ -71,7 +73,7 @@ class Guards:
             self._require_known_host_and_site(Headers(scope=scope), scope["method"])
             _require_size(Headers(scope=scope), largest)
         except WebError as error:
-            await problem_answer(error)(scope, receive, _with_headers(send))
+            await problem_answer(error, asked_language(Request(scope)))(scope, receive, _with_headers(send))
             return
         await self._app(scope, _counted(receive, largest), _with_headers(send))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -12,14 +14,17 @@ from jinja2 import StrictUndefined
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from edge_all import __version__
 from edge_all.results import INTENDED_USE
 from edge_all.station.reports.monitoring import monitor
+from edge_all.station.review.kinds import CountsAs
+from edge_all.station.storage.backup_names import BACKUPS_FOLDER, latest_backup, time_of_backup
+from edge_all.station.web.administration_api import accounts_of, settings_document
 from edge_all.station.web.documents import slide_document, slides_document
-from edge_all.station.web.page_desk import OpenDesk, PageDesk
+from edge_all.station.web.page_desk import OpenDesk, PageDesk, administrator
+from edge_all.station.web.page_language import page_language
 from edge_all.station.web.slide_api import Code, queue_of
 from edge_all.station.web.slide_filter import SlideFilter
-from edge_all.wording.percentages import percent, percent_range
+from edge_all.wording.language import Language
 
 __all__ = ["STATIC_FOLDER", "page_router"]
 
@@ -27,9 +32,7 @@ _HERE = Path(__file__).parent
 STATIC_FOLDER = _HERE / "static"
 page_router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 _templates = Jinja2Templates(_HERE / "templates")
-_templates.env.globals.update(intended_use=INTENDED_USE, version=__version__, percent=percent)
-_templates.env.filters["percent_range"] = lambda interval: percent_range(*interval)
-_templates.env.filters["minute"] = lambda at: f"{at[:10]} {at[11:16]}"
+_templates.env.globals.update(intended_use=INTENDED_USE)
 _templates.env.undefined = StrictUndefined
 
 
@@ -46,13 +49,14 @@ async def slides_page(request: Request, desk: OpenDesk) -> Response:
     overviews = await desk.threads.run(desk.station.slides, person.name)
     readers = sorted({one.state.reader for one in overviews if one.state is not None and one.state.reader})
     said = {
-        "slides": slides_document(wanted.of(overviews)).slides,
+        "slides": slides_document(wanted.of(overviews), page_language(request)).slides,
         "in_all": len(overviews),
         "wanted": wanted,
         "readers": readers,
         "queue": await desk.threads.run(queue_of, desk),
         "watched": desk.watched,
         "folder": str(desk.station.database.folder),
+        "backup_failure": desk.backups.failure if desk.backups else None,
     }
     return _page(request, desk, "slides.html", said)
 
@@ -64,7 +68,7 @@ async def slide_page(request: Request, desk: OpenDesk, code: Code) -> Response:
     if person is None:
         return _to_entrance(request)
     review = await desk.review(code, person)
-    slide = slide_document(await desk.threads.run(review.view))
+    slide = slide_document(await desk.threads.run(review.view), page_language(request))
     settings = await desk.threads.run(desk.station.settings)
     said = {"slide": slide, "kinds": settings.kinds, "second_reader": settings.second_reader}
     return _page(request, desk, "slide.html", said)
@@ -79,6 +83,28 @@ async def weeks_page(request: Request, desk: OpenDesk) -> Response:
     return _page(request, desk, "weeks.html", {"weeks": found.weeks[::-1], "notices": found.notices})
 
 
+@page_router.get("/settings")
+async def settings_page(request: Request, desk: OpenDesk) -> Response:
+    """How the station is set, and who has an account; for administrators."""
+    person = desk.visitors.person(request)
+    if person is None:
+        return _to_entrance(request)
+    administrator(person)
+    folder = desk.station.database.folder
+    places = [folder / BACKUPS_FOLDER, *([desk.backups.folder] if desk.backups else [])]
+    backups = [time_of_backup(one) for one in map(latest_backup, places) if one is not None]
+    said = {
+        "settings": settings_document(await desk.threads.run(desk.station.settings)),
+        "labels": get_args(CountsAs),
+        "has_accounts": desk.visitors.needs_password,
+        "accounts": accounts_of(desk).accounts,
+        "folder": str(folder),
+        "backup": max(backups, default=None),
+        "backup_failure": desk.backups.failure if desk.backups else None,
+    }
+    return _page(request, desk, "settings.html", said)
+
+
 @page_router.get("/who")
 async def entrance(request: Request, desk: OpenDesk, then: Annotated[str, Query(max_length=300)] = "/") -> Response:
     """Say who you are."""
@@ -87,7 +113,19 @@ async def entrance(request: Request, desk: OpenDesk, then: Annotated[str, Query(
 
 
 def _page(request: Request, desk: PageDesk, template: str, said: dict[str, Any]) -> Response:
-    return _templates.TemplateResponse(request, template, {"person": desk.visitors.person(request), **said})
+    say = page_language(request)
+    known = {"person": desk.visitors.person(request), "say": say, "words": _words(say), "minute": partial(_minute, say)}
+    return _templates.TemplateResponse(request, template, {**known, **said})
+
+
+def _words(say: Language) -> dict[str, Any]:
+    """What the page's scripts speak by."""
+    return {"messages": say.messages(), "mark": say.figure("0.0")[1], "minute": say("%Y-%m-%d %H:%M")}
+
+
+def _minute(say: Language, at: str | datetime) -> str:
+    """A moment (UTC), also one that stands in the store as text."""
+    return say.minute(datetime.fromisoformat(at) if isinstance(at, str) else at)
 
 
 def _to_entrance(request: Request) -> Response:

@@ -25,6 +25,8 @@ from edge_all.errors import (
     UsageError,
 )
 from edge_all.station.review.decisions import Conflict
+from edge_all.station.web.page_language import asked_language
+from edge_all.wording.language import Language
 
 __all__ = ["PROBLEMS", "Problem", "WebError", "add_problem_answers", "problem_answer"]
 
@@ -83,15 +85,16 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 """What every path of the API answers with where it does not do what was asked."""
 
 
-def problem_answer(error: EdgeAllError) -> JSONResponse:
-    """An error as the answer to a request."""
+def problem_answer(error: EdgeAllError, say: Language) -> JSONResponse:
+    """An error as the answer to a request, in the language that it asks for."""
     status = error.status if isinstance(error, WebError) else _status_of(error)
     more: dict[str, Any] = {}
     if isinstance(error, ReviewConflictError):
-        more["conflicts"] = [dataclasses.asdict(one) for one in error.conflicts if isinstance(one, Conflict)]
+        found = [dataclasses.asdict(one) for one in error.conflicts if isinstance(one, Conflict)]
+        more["conflicts"] = [one | {"what": say.sentence(one["what"])} for one in found]
     if isinstance(error, UnreviewedCellsError):
         more["cells"] = list(error.cells)
-    answer = _answer(status, _kind_of(error), error.problem, error.remedy, **more)
+    answer = _answer(status, _kind_of(error), say.sentences(error.problem), say.sentences(error.remedy), **more)
     if isinstance(error, WebError) and error.retry_after is not None:
         answer.headers["Retry-After"] = str(error.retry_after)
     return answer
@@ -100,9 +103,9 @@ def problem_answer(error: EdgeAllError) -> JSONResponse:
 def add_problem_answers(app: FastAPI) -> None:
     """Let an application answer with problem details, whatever goes wrong."""
 
-    def of_ours(_: Request, error: Exception) -> JSONResponse:
+    def of_ours(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, EdgeAllError)  # noqa: S101 - registered for these alone
-        return problem_answer(error)
+        return problem_answer(error, asked_language(request))
 
     def of_validation(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)  # noqa: S101

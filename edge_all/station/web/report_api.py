@@ -13,6 +13,7 @@ from edge_all.station.reports.monitoring import Week, monitor
 from edge_all.station.reports.report_files import FORMS
 from edge_all.station.reports.slide_report import report_of
 from edge_all.station.web.page_desk import Asking, OpenDesk
+from edge_all.station.web.page_language import Saying
 from edge_all.station.web.problems import PROBLEMS
 from edge_all.station.web.slide_api import Code
 
@@ -62,10 +63,12 @@ async def slide_report(
 
 
 @report_router.get("/monitoring")
-async def monitoring(desk: OpenDesk, person: Asking) -> MonitoringDocument:  # noqa: ARG001
+async def monitoring(desk: OpenDesk, person: Asking, say: Saying) -> MonitoringDocument:  # noqa: ARG001
     """Counts, stain and agreement week by week, and what has changed."""
     found = await desk.threads.run(monitor, desk.station)
-    return MonitoringDocument(weeks=[_week(one) for one in found.weeks], notices=list(found.notices))
+    return MonitoringDocument(
+        weeks=[_week(one) for one in found.weeks], notices=[say.sentences(one) for one in found.notices]
+    )
 
 
 @metrics_router.get("/metrics", response_class=Response, responses=_FIGURES)

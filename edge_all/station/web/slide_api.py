@@ -7,10 +7,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from edge_all.errors import InputNotFoundError
+from edge_all.station.cell_activation import activation_picture
 from edge_all.station.review.cells import in_order
 from edge_all.station.web.documents import (
     CellsDocument,
     DoneDocument,
+    EarlierFieldsDocument,
     OutlinesDocument,
     QueueDocument,
     ReadersDocument,
@@ -19,6 +21,7 @@ from edge_all.station.web.documents import (
     SlidesDocument,
     cells_document,
     done_document,
+    earlier_fields_document,
     queue_document,
     readers_document,
     references_document,
@@ -38,8 +41,9 @@ from edge_all.station.web.gestures import (
     Signing,
     Splitting,
 )
-from edge_all.station.web.page_desk import Asking, OpenDesk, PageDesk
-from edge_all.station.web.problems import PROBLEMS
+from edge_all.station.web.page_desk import Administering, Asking, OpenDesk, PageDesk
+from edge_all.station.web.page_language import Saying
+from edge_all.station.web.problems import PROBLEMS, WebError
 from edge_all.station.web.slide_filter import SlideFilter
 
 __all__ = ["Code", "Place", "queue_of", "slide_router"]
@@ -56,23 +60,26 @@ _KEPT = "private, max-age=86400, immutable"
 
 
 @slide_router.get("/slides")
-async def slides(desk: OpenDesk, person: Asking, wanted: Annotated[SlideFilter, Query()]) -> SlidesDocument:
+async def slides(
+    desk: OpenDesk, person: Asking, say: Saying, wanted: Annotated[SlideFilter, Query()]
+) -> SlidesDocument:
     """The slides, suspicious ones first, as they stand for who asks."""
     overviews = await desk.threads.run(desk.station.slides, person.name)
-    return slides_document(wanted.of(overviews))
+    return slides_document(wanted.of(overviews), say)
 
 
 @slide_router.get("/slides/{code}")
-async def slide(desk: OpenDesk, person: Asking, code: Code) -> SlideDocument:
+async def slide(desk: OpenDesk, person: Asking, say: Saying, code: Code) -> SlideDocument:
     """A slide: counts, verdict, fields, signature."""
     review = await desk.review(code, person)
-    return slide_document(await desk.threads.run(review.view))
+    return slide_document(await desk.threads.run(review.view), say)
 
 
 @slide_router.get("/slides/{code}/cells")
 async def cells(
     desk: OpenDesk,
     person: Asking,
+    say: Saying,
     code: Code,
     order: Literal["attention", "probability", "size", "field"] = "attention",
 ) -> CellsDocument:
@@ -81,7 +88,7 @@ async def cells(
 
     def read() -> CellsDocument:
         view = review.view()
-        return cells_document(view, in_order(view.cells, order))
+        return cells_document(view, in_order(view.cells, order), say)
 
     return await desk.threads.run(read)
 
@@ -134,6 +141,37 @@ async def outlines(desk: OpenDesk, person: Asking, code: Code, place: Place) -> 
     return await desk.threads.run(read)
 
 
+@slide_router.get("/slides/{code}/fields/{place}/earlier")
+async def earlier(desk: OpenDesk, person: Asking, code: Code, place: Place) -> EarlierFieldsDocument:  # noqa: ARG001
+    """The fields of a place that were taken again since, the latest first."""
+    return earlier_fields_document(await desk.threads.run(desk.station.earlier_fields, code, place))
+
+
+@slide_router.get("/slides/{code}/fields/{place}/earlier/{field_id}/picture", response_class=Response, responses=_JPEG)
+async def earlier_picture(
+    desk: OpenDesk,
+    person: Asking,  # noqa: ARG001
+    code: Code,
+    place: Place,
+    field_id: Annotated[int, Path(ge=1, le=2**53, description="As the list of earlier fields says.")],
+) -> Response:
+    """How a field looked that was taken again since, as JPEG, reduced."""
+    return _jpeg(await desk.threads.run(desk.station.earlier_picture, code, place, field_id))
+
+
+@slide_router.get("/slides/{code}/cells/{cell}/activation", response_class=Response, responses=_JPEG)
+async def activation(desk: OpenDesk, person: Asking, code: Code, cell: CellPath) -> Response:  # noqa: ARG001
+    """What of a cell the network went by, as JPEG: grey, and orange where what it saw speaks for ALL."""
+    finding, number = (int(part) for part in cell.split("-"))
+
+    def draw() -> bytes:
+        if desk.classifier is None:
+            raise WebError(409, "No model is at hand.", "edge-all station has one; edge-all serve only shows.")
+        return activation_picture(desk.station, desk.field_of_finding(code, finding), number, desk.classifier)
+
+    return _jpeg(await desk.threads.run(draw))
+
+
 @slide_router.get("/slides/{code}/cells/{cell}/references")
 async def references(desk: OpenDesk, person: Asking, code: Code, cell: CellPath) -> ReferencesDocument:
     """The confirmed cells of signed slides that are most like a cell; none where no model is at hand."""
@@ -149,104 +187,106 @@ async def references(desk: OpenDesk, person: Asking, code: Code, cell: CellPath)
 
 
 @slide_router.get("/slides/{code}/readers")
-async def readers(desk: OpenDesk, person: Asking, code: Code) -> ReadersDocument:
+async def readers(desk: OpenDesk, person: Asking, say: Saying, code: Code) -> ReadersDocument:
     """How two readers agree; known when both have signed."""
     review = await desk.review(code, person)
 
     def read() -> ReadersDocument:
-        return readers_document(review.agreement_of_readers(), review.disagreements())
+        return readers_document(review.agreement_of_readers(), review.disagreements(), say)
 
     return await desk.threads.run(read)
 
 
 @slide_router.post("/slides/{code}/reclassify")
-async def reclassify(desk: OpenDesk, person: Asking, code: Code, said: Reclassifying) -> DoneDocument:
+async def reclassify(desk: OpenDesk, person: Asking, say: Saying, code: Code, said: Reclassifying) -> DoneDocument:
     """Call cells something, or confirm what they are called."""
     review = await desk.review(code, person)
     done = await desk.threads.run(review.reclassify, said.cells, said.kind, anyway=said.anyway, gesture=said.gesture)
-    return done_document(done)
+    return done_document(done, say)
 
 
 @slide_router.post("/slides/{code}/exclude")
-async def exclude(desk: OpenDesk, person: Asking, code: Code, said: Excluding) -> DoneDocument:
+async def exclude(desk: OpenDesk, person: Asking, say: Saying, code: Code, said: Excluding) -> DoneDocument:
     """Take cells out of the count, or in again."""
     review = await desk.review(code, person)
     done = await desk.threads.run(
         review.exclude, said.cells, excluded=said.excluded, anyway=said.anyway, gesture=said.gesture
     )
-    return done_document(done)
+    return done_document(done, say)
 
 
 @slide_router.post("/slides/{code}/seen")
-async def seen(desk: OpenDesk, person: Asking, code: Code, said: Looking) -> DoneDocument:
+async def seen(desk: OpenDesk, person: Asking, say: Saying, code: Code, said: Looking) -> DoneDocument:
     """Record that the person has looked at cells."""
     review = await desk.review(code, person)
-    return done_document(await desk.threads.run(review.mark_seen, said.cells, gesture=said.gesture))
+    return done_document(await desk.threads.run(review.mark_seen, said.cells, gesture=said.gesture), say)
 
 
 @slide_router.post("/slides/{code}/comment")
-async def comment(desk: OpenDesk, person: Asking, code: Code, said: Commenting) -> DoneDocument:
+async def comment(desk: OpenDesk, person: Asking, say: Saying, code: Code, said: Commenting) -> DoneDocument:
     """Write something about a cell, or about the slide."""
     review = await desk.review(code, person)
-    return done_document(await desk.threads.run(review.comment, said.text, said.cell or "", gesture=said.gesture))
+    return done_document(await desk.threads.run(review.comment, said.text, said.cell or "", gesture=said.gesture), say)
 
 
 @slide_router.post("/slides/{code}/draw")
-async def draw(desk: OpenDesk, person: Asking, code: Code, said: Drawing) -> DoneDocument:
+async def draw(desk: OpenDesk, person: Asking, say: Saying, code: Code, said: Drawing) -> DoneDocument:
     """Add a cell that was missed."""
     review = await desk.review(code, person)
     done = await desk.threads.run(review.draw, said.field, said.circle, said.kind, gesture=said.gesture)
-    return done_document(done)
+    return done_document(done, say)
 
 
 @slide_router.post("/slides/{code}/outline")
-async def outline(desk: OpenDesk, person: Asking, code: Code, said: Outlining) -> DoneDocument:
+async def outline(desk: OpenDesk, person: Asking, say: Saying, code: Code, said: Outlining) -> DoneDocument:
     """Put a circle in the place of a cell's outline."""
     review = await desk.review(code, person)
     done = await desk.threads.run(
         review.outline, said.cell, said.version, said.circle, anyway=said.anyway, gesture=said.gesture
     )
-    return done_document(done)
+    return done_document(done, say)
 
 
 @slide_router.post("/slides/{code}/split")
-async def split(desk: OpenDesk, person: Asking, code: Code, said: Splitting) -> DoneDocument:
+async def split(desk: OpenDesk, person: Asking, say: Saying, code: Code, said: Splitting) -> DoneDocument:
     """Put several cells in the place of one that was merged."""
     review = await desk.review(code, person)
     done = await desk.threads.run(
         review.split, said.cell, said.version, tuple(said.circles), anyway=said.anyway, gesture=said.gesture
     )
-    return done_document(done)
+    return done_document(done, say)
 
 
 @slide_router.post("/slides/{code}/undo")
-async def undo(desk: OpenDesk, person: Asking, code: Code, said: Gesture) -> DoneDocument:
+async def undo(desk: OpenDesk, person: Asking, say: Saying, code: Code, said: Gesture) -> DoneDocument:
     """Take the person's last gesture on the slide out of force."""
     review = await desk.review(code, person)
-    return done_document(await desk.threads.run(review.undo, gesture=said.gesture))
+    return done_document(await desk.threads.run(review.undo, gesture=said.gesture), say)
 
 
 @slide_router.post("/slides/{code}/redo")
-async def redo(desk: OpenDesk, person: Asking, code: Code, said: Gesture) -> DoneDocument:
+async def redo(desk: OpenDesk, person: Asking, say: Saying, code: Code, said: Gesture) -> DoneDocument:
     """Put the gesture that was undone last back into force."""
     review = await desk.review(code, person)
-    return done_document(await desk.threads.run(review.redo, gesture=said.gesture))
+    return done_document(await desk.threads.run(review.redo, gesture=said.gesture), say)
 
 
 @slide_router.post("/slides/{code}/sign")
-async def sign(request: Request, desk: OpenDesk, person: Asking, code: Code, said: Signing) -> DoneDocument:
+async def sign(
+    request: Request, desk: OpenDesk, person: Asking, say: Saying, code: Code, said: Signing
+) -> DoneDocument:
     """Sign the slide as it stands."""
     review = await desk.review(code, person)
     done = await desk.threads.run(review.sign, said.meaning, said.reason, said.last_seq, gesture=said.gesture)
     request.app.state.learner.want()
-    return done_document(done)
+    return done_document(done, say)
 
 
 @slide_router.post("/slides/{code}/amend")
-async def amend(desk: OpenDesk, person: Asking, code: Code, said: Amending) -> DoneDocument:
+async def amend(desk: OpenDesk, person: Asking, say: Saying, code: Code, said: Amending) -> DoneDocument:
     """Open a signed slide again."""
     review = await desk.review(code, person)
-    return done_document(await desk.threads.run(review.amend, said.reason, gesture=said.gesture))
+    return done_document(await desk.threads.run(review.amend, said.reason, gesture=said.gesture), say)
 
 
 @slide_router.get("/queue")
@@ -256,7 +296,7 @@ async def queue(desk: OpenDesk, person: Asking) -> QueueDocument:  # noqa: ARG00
 
 
 @slide_router.post("/queue/retry")
-async def retry(desk: OpenDesk, person: Asking, said: Retrying) -> QueueDocument:  # noqa: ARG001
+async def retry(desk: OpenDesk, person: Administering, said: Retrying) -> QueueDocument:  # noqa: ARG001
     """Have images that were given up tried again."""
 
     def do() -> QueueDocument:

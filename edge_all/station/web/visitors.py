@@ -27,7 +27,8 @@ class Person:
 
     Attributes:
         name: under which their decisions stand.
-        role: what they may do; an administrator may also change the station's settings.
+        role: what they may do: an administrator also what concerns the station as a whole, as `page_desk.Administering`
+            asks for.
     """
 
     name: str

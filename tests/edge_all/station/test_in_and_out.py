@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
@@ -22,6 +24,8 @@ from edge_all.station.intake.run_import import import_run
 from edge_all.station.reports.labelled_cells import write_labelled_cells
 from edge_all.station.review.settings import StationSettings
 from edge_all.station.storage.slide_records import SlideRecord
+from edge_all.station.web.application import web_application
+from edge_all.station.web.serving import served
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +126,14 @@ def test_confirmed_cells_become_labelled_cells_as_the_model_sees_them(
         crops, labels = arrays["crops"], arrays["labels"]
         assert set(arrays["groups"]) == set(arrays["slides"]) == {code}
         assert set(arrays["laboratories"]) == {"here"}
+    with (
+        served(web_application(station, classifier=screener.classifier), "127.0.0.1", 0) as address,
+        httpx.Client(base_url=address, headers={"Edge-All-Reader": "Curie"}) as client,
+    ):
+        posted = client.get("/api/v1/labelled-cells", params={"laboratory": "here"}).raise_for_status()
+    with np.load(io.BytesIO(posted.content), allow_pickle=False) as arrays:
+        assert np.array_equal(arrays["crops"], crops), "the same over HTTP"
+        assert np.array_equal(arrays["labels"], labels)
     counted = [cell for cell in review.view().cells if cell.counts_as in ("ALL", "non-ALL") and cell.found]
     assert len(crops) == len(counted) == written.all_cells + written.non_all_cells
     assert written.left_out == {"drawn or outlined by a person": 1}

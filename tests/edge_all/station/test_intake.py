@@ -58,6 +58,7 @@ def image(seed: int = 0, side: int = 40) -> bytes:
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(folder_watch, "SETTLED_SECONDS", 0.1)
+    monkeypatch.setattr(folder_watch, "ENDED_SECONDS", 0.1)
     monkeypatch.setattr("edge_all.station.intake.watching._LOOK_SECONDS", 0.05)
     monkeypatch.setattr(judging, "_IDLE_SECONDS", 0.02)
     monkeypatch.setattr(judging, "_STORE_SECONDS", 0.05)
@@ -172,6 +173,29 @@ def test_a_file_is_taken_only_when_it_no_longer_grows(watched: Path) -> None:
     watch.look()
     time.sleep(0.15)
     assert watch.look() == []
+
+
+@pytest.mark.parametrize("encoded", [png_bytes, lambda pixels: jpeg_bytes(pixels, 90)], ids=["png", "jpg"])
+def test_a_file_that_has_its_end_is_taken_sooner(
+    watched: Path, monkeypatch: pytest.MonkeyPatch, encoded: Callable[..., bytes], request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr(folder_watch, "SETTLED_SECONDS", 1000.0)
+    monkeypatch.setattr(folder_watch, "ENDED_SECONDS", 0.05)
+    content = encoded(np.zeros((40, 40, 3), np.uint8))
+    ending = request.node.callspec.id
+    watch = FolderWatch(watched, SlideNames())
+    # As Windows copies to a share: the whole length at first, and the content bit by bit.
+    growing = watched / "slide 1" / f"growing.{ending}"
+    growing.write_bytes(content[:-4] + bytes(4))
+    (watched / "slide 1" / f"whole.{ending}").write_bytes(content)
+    (watched / "slide 1" / "whole.bmp").write_bytes(content)
+    assert watch.look() == []
+    time.sleep(0.1)
+    assert [arrival.path.name for arrival in watch.look()] == [f"whole.{ending}"]
+    growing.write_bytes(content)
+    assert watch.look() == []
+    time.sleep(0.1)
+    assert [arrival.path.name for arrival in watch.look()] == [growing.name]
 
 
 def test_what_is_no_image_of_a_slide_is_passed_over(watched: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,12 +11,24 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from edge_all.api.screener import Screener
+from edge_all.classification.classifier import Classifier
+from edge_all.outputs.pictures import png_bytes
+from edge_all.rendering.field import render_field
+from edge_all.rendering.spec import SmearSpec
 from edge_all.results import INTENDED_USE, CellLabel
 from edge_all.station.desk import Station
+from edge_all.station.intake.judging import judge_of
+from edge_all.station.review.kinds import DEFAULT_KINDS, Kind
+from edge_all.station.storage.found_fields import ImageFile, record_finding
+from edge_all.station.storage.kept_pictures import keep_picture
+from edge_all.station.storage.slide_records import find_or_add_slide
 from edge_all.station.web.application import web_application
 from edge_all.station.web.serving import served
+from edge_all.wording.language import LANGUAGE_SETTING
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -27,15 +41,17 @@ LABELS: list[CellLabel | None] = ["ALL", "ALL", *["non-ALL"] * 4, "indeterminate
 class Desk:
     """A station whose server can be stopped and started again at its port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, classifier: Classifier | None = None) -> None:
         self.station = Station(folder / "station")
+        self.classifier = classifier
         self.images = folder / "images"
         self._serving = ExitStack()
         self.address = ""
         self.start(0)
 
     def start(self, port: int) -> None:
-        self.address = self._serving.enter_context(served(web_application(self.station), "127.0.0.1", port))
+        app = web_application(self.station, classifier=self.classifier)
+        self.address = self._serving.enter_context(served(app, "127.0.0.1", port))
 
     def stop(self) -> None:
         self._serving.close()
@@ -61,8 +77,8 @@ def code(desk: Desk, slide_with_image: Callable[..., str]) -> str:
 class Reader:
     """Somebody at a browser of their own; whatever goes wrong in it is kept."""
 
-    def __init__(self, browser: Browser, desk: Desk, name: str, scheme: str = "light") -> None:
-        self.context = browser.new_context(viewport={"width": 1366, "height": 768}, color_scheme=scheme)
+    def __init__(self, browser: Browser, desk: Desk, name: str, scheme: str = "light", locale: str = "en-GB") -> None:
+        self.context = browser.new_context(viewport={"width": 1366, "height": 768}, color_scheme=scheme, locale=locale)
         self.page: Page = self.context.new_page()
         self.wrong: list[str] = []
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
@@ -71,7 +87,7 @@ class Reader:
         self.page.goto(desk.address)
         self.page.keyboard.type(name)
         self.page.keyboard.press("Enter")
-        self.page.wait_for_selector("h1:has-text('Slides')")
+        self.page.wait_for_selector("#live h1")
 
     def open(self, code: str) -> Page:
         self.page.goto(f"{self.desk.address}slides/{code}")
@@ -191,6 +207,224 @@ def test_a_cell_is_found_in_its_field_and_a_missed_one_added(ada: Reader, desk: 
     assert page.evaluate("document.activeElement.dataset.cell") == cell
 
 
+def test_a_loop_drawn_with_alt_chooses_what_it_holds(ada: Reader, code: str) -> None:
+    page = ada.open(code)
+    boxes = [tile.bounding_box() for tile in page.locator(".group[data-counts='non-ALL'] .tile").all()]
+    first, second, third = ((box["x"] + box["width"] / 2, box["y"]) for box in boxes[:3] if box)
+    height = boxes[0]["height"] if boxes[0] else 0
+    # Around the first and the third, over the second: a frame would take all three.
+    way = [
+        (first[0] - 30, first[1] - 3),
+        (first[0] - 30, first[1] + height - 8),
+        (first[0] + 30, first[1] + height - 8),
+    ]
+    way += [(first[0] + 31, first[1] + 12), (third[0] - 31, third[1] + 12), (third[0] - 30, third[1] + height - 8)]
+    way += [(third[0] + 30, third[1] + height - 8), (third[0] + 30, third[1] - 3)]
+    page.mouse.move(*way[0])
+    page.keyboard.down("Alt")
+    page.mouse.down()
+    for point in way[1:]:
+        page.mouse.move(*point, steps=4)
+    assert page.locator(".loop polygon").count() == 1
+    page.mouse.up()
+    page.keyboard.up("Alt")
+    chosen = page.locator(".tile[aria-selected='true']")
+    assert [round(box["x"]) for tile in chosen.all() if (box := tile.bounding_box())] == [
+        round(boxes[number]["x"])
+        for number in (0, 2)
+        if boxes[number]  # type: ignore[index]
+    ]
+    assert page.locator(".loop").count() == 0
+    page.keyboard.press("m")
+    until(page, "document.querySelector('[data-count=monocyte]').textContent === '2'")
+    assert second
+
+
+def drag(page: Page, x: float, y: float, radius: float) -> None:
+    """Draw a circle around a place of the field, in its pixels, wherever that is on the screen."""
+    box = page.locator(".stage").bounding_box()
+    left, top, scale = page.evaluate(
+        "(({ left, top, scale }) => [left, top, scale])(document.querySelector('field-view').port)"
+    )
+    assert box is not None
+    page.mouse.move(box["x"] + left + x * scale, box["y"] + top + y * scale)
+    page.mouse.down()
+    page.mouse.move(box["x"] + left + (x + radius) * scale, box["y"] + top + y * scale, steps=6)
+    page.mouse.up()
+
+
+def test_a_merged_cell_is_split_and_an_outline_replaced(ada: Reader, desk: Desk, code: str) -> None:
+    page = ada.open(code)
+    merged = page.evaluate("document.activeElement.dataset.cell")
+    page.click("#inspector button:has-text('Split')")
+    page.wait_for_selector("field-view.drawing")
+    assert "Part 1" in str(page.get_attribute("field-view", "data-words"))
+    until(page, "document.querySelector('.stage img').naturalWidth === 1600")
+    drag(page, 240, 60, 40)
+    page.keyboard.press("Enter")
+    until(page, "document.querySelector('field-view').dataset.words.startsWith('Part 2')")
+    drag(page, 420, 60, 50)
+    page.keyboard.press("Enter")
+    until(page, "document.querySelector('field-view').dataset.words.startsWith('Part 3')")
+    page.keyboard.press("Escape")
+    until(page, "document.querySelectorAll('.tile').length === 9")
+    parts = [cell for cell in desk.station.review(code, "Ada").view().cells if cell.found is None]
+    assert merged not in desk.station.review(code, "Ada").view().cell
+    assert [part.circle for part in parts] == [pytest.approx(one, abs=4) for one in ((240, 60, 40), (420, 60, 50))]
+    page.keyboard.press("Control+z")
+    until(page, "document.querySelectorAll('.tile').length === 8")
+    assert merged in desk.station.review(code, "Ada").view().cell
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".tile:focus")
+    page.keyboard.press("ArrowRight")
+    cell = page.evaluate("document.activeElement.dataset.cell")
+    page.click("#inspector button:has-text('Outline')")
+    page.wait_for_selector("field-view.drawing")
+    drag(page, 300, 200, 80)
+    page.keyboard.press("Enter")
+    until(page, "document.querySelector('#undo').disabled === false")
+    view = desk.station.review(code, "Ada").view()
+    assert view.cell[cell].circle == pytest.approx((300, 200, 80), abs=4)
+    picture = f".tile[data-cell='{cell}'] img"
+    until(page, f"document.querySelector({picture!r}).src.includes('/fields/1/picture?x=2')")
+
+
+def test_a_circle_is_drawn_by_keys_alone(ada: Reader, desk: Desk, code: str) -> None:
+    page = ada.open(code)
+    page.keyboard.press("Enter")
+    page.wait_for_selector("field-view:focus")
+    until(page, "document.querySelector('.stage img').naturalWidth === 1600")
+    page.keyboard.press("0")
+    page.keyboard.press("Insert")
+    for key in ("ArrowLeft", "ArrowUp", "+", "+", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_selector("#kind-dialog[open]")
+    page.keyboard.press("Enter")
+    until(page, "document.querySelectorAll('.tile').length === 9")
+    (drawn,) = [one for one in desk.station.review(code, "Ada").view().cells if one.found is None]
+    assert drawn.circle is not None
+    assert drawn.circle[0] < 800
+    assert drawn.circle[1] < 600
+    assert drawn.kind == "cannot tell"
+
+
+def test_the_activation_map_takes_the_place_of_the_picture(
+    browser: Browser, tmp_path: Path, tiny_package: Path
+) -> None:
+    screener = Screener(tiny_package, device="cpu")
+    desk = Desk(tmp_path, screener.classifier)
+    path = tmp_path / "1.png"
+    path.write_bytes(png_bytes(render_field(3, width=700, height=600, spec=SmearSpec(blasts=2, neutrophils=2)).pixels))
+    with desk.station.database.write() as connection:
+        slide = find_or_add_slide(connection, "/x", "1")
+        file = ImageFile(slide.id, str(path), 0, hashlib.sha256(path.read_bytes()).hexdigest())
+        record_finding(connection, file, screener.screen(path), judge_of(screener).model)
+    ada = Reader(browser, desk, "Ada")
+    page = ada.open(slide.code)
+    page.keyboard.press("#")
+    page.wait_for_selector(".map-words")
+    until(page, "document.querySelector('#inspector img').src.endsWith('/activation')")
+    until(page, "document.querySelector('#inspector img').naturalWidth > 100")
+    page.keyboard.press("ArrowRight")
+    until(page, "document.querySelector('#inspector img').src.endsWith('/picture')")
+    assert page.locator(".map-words").count() == 0
+    ada.close()
+    desk.stop()
+    desk.station.close()
+
+
+def test_the_earlier_picture_of_a_field_that_was_taken_again_is_shown(
+    ada: Reader, desk: Desk, code: str, add_field: Callable[..., int]
+) -> None:
+    station = desk.station
+    (field,) = station.fields(code)
+    earlier = np.full((900, 1200, 3), (200, 30, 30), np.uint8)
+    keep_picture(station.database.folder, field.field_id, earlier)
+    again = Path(str(field.path))
+    again.write_bytes(png_bytes(np.full((1200, 1600, 3), 215, np.uint8)))
+    add_field(station, ["ALL"] * 3, path=str(again), content=again.read_bytes())
+    page = ada.open(code)
+    until(page, "document.querySelectorAll('.tile').length === 3")
+    page.keyboard.press("Enter")
+    page.click("field-view button:has-text('1 earlier')")
+    page.wait_for_selector("#earlier-dialog[open] img")
+    assert "7 cells" in page.inner_text("#earlier-list")
+    until(page, "document.querySelector('#earlier-list img').naturalWidth > 500")
+
+
+def test_a_german_browser_is_spoken_to_in_german(
+    browser: Browser, desk: Desk, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(LANGUAGE_SETTING)
+    ada = Reader(browser, desk, "Ada", locale="de-DE")
+    page = ada.page
+    page.goto(desk.address)
+    page.wait_for_selector(".list a")
+    assert page.get_attribute("html", "lang") == "de"
+    listed = page.inner_text("body")
+    for words in ("Präparate", "verdächtig", "Anzusehen", "2 von 7 28,6 %", INTENDED_USE, "Nur für Forschungszwecke"):
+        assert words in " ".join(listed.split()), words
+    page.goto(f"{desk.address}slides/{code}")
+    page.wait_for_selector(".tile:focus")
+    assert focused(page).startswith("Gesichtsfeld 1, unbestimmt, Wahrscheinlichkeit von ALL 0,50")
+    until(page, "document.getElementById('figures').textContent.includes('28,6 %')")
+    shown = " ".join(page.inner_text("body").split())
+    for words in (
+        "2 ALL von 7 Zellen",
+        "3 Zellen sind noch anzusehen.",
+        "auszuschließen",
+        "Unterschreiben …",
+        "Lymphozyt",
+    ):
+        assert words in shown, words
+    page.keyboard.press("l")
+    page.wait_for_selector(".tile:has-text('Lymphozyt')")
+    assert [cell.kind for cell in desk.station.review(code, "Ada").view().cells if cell.kind] == ["lymphocyte"]
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#told.shown:has-text('angesehen sein')")
+    page.keyboard.press("?")
+    page.wait_for_selector("#help-dialog[open]")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("field-view:focus")
+    english = re.compile(
+        r"\b(?:the|cells?|fields?|slides?|seen|looked|judged|undo|redo|sign|reviewer|outlines?|whole|order|of|and|none)\b",
+        re.IGNORECASE,
+    )
+    for path in ("", f"slides/{code}", "weeks", "settings", "who"):
+        page.goto(desk.address + path)
+        page.wait_for_timeout(400)
+        shown = page.inner_text("body").replace(INTENDED_USE, "").replace("Sign ", "")
+        attributes = page.evaluate(
+            "[...document.querySelectorAll('[title],[aria-label],[alt],[placeholder]')].flatMap((one) =>"
+            " [one.title, one.ariaLabel, one.alt, one.placeholder]).filter(Boolean).join(' | ')"
+        )
+        assert english.findall(re.sub(r"edge-all [a-z ]+|/\S+", "", f"{shown} {attributes}")) == [], path
+    ada.close()
+
+
+def test_an_administrator_sets_the_kinds_on_the_page(ada: Reader, desk: Desk) -> None:
+    page = ada.page
+    page.click("a:has-text('Settings')")
+    page.wait_for_selector("#kinds")
+    page.click("#another")
+    page.keyboard.type("blast, other")
+    page.locator("#kinds tr:last-child .counts").select_option("ALL")
+    page.locator("#kinds tr:last-child .key").fill("o")
+    page.check("#second-reader")
+    page.fill("#forget-after", "90")
+    page.click("#settings button[type=submit]")
+    page.wait_for_selector("#told.shown:has-text('set so')")
+    settings = desk.station.settings()
+    assert settings.kinds[-1] == Kind("blast, other", "ALL", "o")
+    assert settings.kinds[:-1] == DEFAULT_KINDS
+    assert (settings.second_reader, settings.forget_names_after_days) == (True, 90)
+    page.locator("#kinds tr:last-child .key").fill("a")
+    page.click("#settings button[type=submit]")
+    page.wait_for_selector("#told.shown:has-text('same key')")
+    assert desk.station.settings() == settings
+
+
 def test_who_is_overtaken_is_told_and_decides(ada: Reader, desk: Desk, code: str) -> None:
     page = ada.open(code)
     page.route("**/api/v1/events", lambda route: route.abort())
@@ -227,7 +461,7 @@ def test_no_gesture_is_lost_while_the_station_is_away(ada: Reader, desk: Desk, c
     port = desk.port
     desk.stop()
     page.keyboard.press("l")
-    page.wait_for_selector("#trouble:has-text('1 decisions wait')")
+    page.wait_for_selector("#trouble:has-text('1 decision waits')")
     page.keyboard.press("a")
     desk.start(port)
     page.wait_for_selector("#trouble", state="hidden", timeout=10_000)

@@ -22,12 +22,12 @@ from edge_all.station.storage.found_fields import ImageFile, record_finding
 from edge_all.station.storage.slide_records import find_or_add_slide
 
 
-@pytest.fixture
+@pytest.fixture(params=["camera", "glass"])
 def reviewed(
-    station: Station, tmp_path: Path, make_tiny_package: Callable[..., Path]
+    request: pytest.FixtureRequest, station: Station, tmp_path: Path, make_tiny_package: Callable[..., Path]
 ) -> tuple[Station, ReferenceCells, list[str], Screener]:
     """A station with two slides that a real (if tiny) network has judged, the codes, and its reference cells."""
-    screener = Screener(make_tiny_package(tmp_path / "package"), device="cpu")
+    screener = Screener(make_tiny_package(tmp_path / "package", white_point=request.param), device="cpu")
     judge = judge_of(screener)
     for number in (1, 2):
         path = tmp_path / f"{number}.png"

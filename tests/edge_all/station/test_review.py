@@ -18,6 +18,7 @@ from edge_all.station.review.cells import ReviewedCell, in_order
 from edge_all.station.review.settings import StationSettings
 from edge_all.station.review.slide_review import Review
 from edge_all.station.storage.slide_records import SlideRecord
+from edge_all.wording.language import Language
 
 
 def called(review: Review, *counts: str) -> dict[str, int]:
@@ -71,7 +72,13 @@ def test_a_confirmed_blast_is_no_false_positive(station: Station, slide: SlideRe
     assert review.view().tally.result.verdict == "indeterminate"
     everything = {cell.id: 0 for cell in review.view().cells if cell.counts_as == "non-ALL"}
     review.reclassify(everything, "lymphocyte")
-    assert review.reclassify(called(review, "ALL"), "ALL").view.tally.result.verdict == "suspicious"
+    (one, *_) = called(review, "ALL").items()
+    result = review.reclassify(dict([one]), "ALL").view.tally.result
+    assert result.verdict == "suspicious"
+    assert "people have confirmed 1 of them" in result.reason
+    assert "bestätigt" in Language("de").sentences(result.reason)
+    assert "confirmed 2 of them" in review.reclassify(called(review, "ALL"), "ALL").view.tally.result.reason
+    assert "confirmed" not in review.exclude(called(review, "ALL")).view.tally.result.reason
 
 
 def test_what_a_person_decides_no_longer_speaks_for_an_unknown_stain(

@@ -23,6 +23,7 @@ from edge_all.station.desk import Station
 from edge_all.station.review.settings import StationSettings
 from edge_all.station.web.application import web_application
 from edge_all.station.web.serving import served
+from edge_all.wording.language import LANGUAGE_SETTING
 
 Served = tuple[Station, httpx.Client, Path]
 LABELS = ["ALL", "ALL", *["non-ALL"] * 4, "indeterminate", None]
@@ -103,6 +104,46 @@ def test_who_is_overtaken_is_told_by_whom_and_may_insist(serving: Served, code: 
     assert (conflict["cell"], conflict["actor"]) == (cell["id"], "Ada")
     done = client.post(path, json=said | {"anyway": True}, headers=grace).json()
     assert done["cells"][0]["decided_by"] == "Gráce"
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"),
+    [
+        ("de", "de"),
+        ("fr;q=1, de-AT;q=0.8, en;q=0.7", "de"),
+        ("en, de", "en"),
+        ("fr", "en"),
+        ("*;q=x,,;;", "en"),
+        ("", "en"),
+    ],
+)
+def test_what_is_for_people_is_said_in_the_language_that_is_asked_for(
+    serving: Served, code: str, asked: str, language: str
+) -> None:
+    _, client, _ = serving
+    client.headers["Accept-Language"] = asked
+    base = f"/api/v1/slides/{code}"
+    slide = client.get(base).json()
+    refused = client.post(f"{base}/sign", json={"meaning": "m", "reason": "r", "last_seq": slide["last_seq"]}).json()
+    undone = client.post(f"{base}/undo", json={}).json()
+    german = ("Zellen sind ALL", "angesehen sein müssen", "Jede Zelle ansehen", "gibt es nichts zurückzunehmen")
+    said = (slide["counts"]["verdict_reason"], refused["detail"], refused["remedy"], undone["detail"])
+    assert [words in one for words, one in zip(german, said, strict=True)] == [language == "de"] * 4
+    assert slide["counts"]["verdict"] == "indeterminate", "names are the same in every language"
+    assert {cell["counts_as"] for cell in cells_of(client, code)} == {"ALL", "non-ALL", "indeterminate", "left out"}
+
+
+def test_a_page_speaks_as_the_station_was_started_else_as_the_browser_does(
+    serving: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, client, _ = serving
+    client.headers["Accept-Language"] = "de"
+    assert '<html lang="en">' in client.get("/").text, "as the tests are started"
+    monkeypatch.delenv(LANGUAGE_SETTING)
+    assert '<html lang="de">' in client.get("/").text
+    client.headers["Accept-Language"] = "en"
+    monkeypatch.setenv(LANGUAGE_SETTING, "de")
+    assert '<html lang="de">' in client.get("/").text
 
 
 def test_a_missed_cell_is_drawn_and_its_picture_is_there(serving: Served, code: str) -> None:

@@ -1,7 +1,8 @@
 // @ts-check
 // All cells of a slide as tiles, in groups by what they are called. 5,000 tiles stay fluent because the browser lays out
 // only the groups in sight, and because the tiles are made a few hundred at a time.
-import { probabilityWords } from "./saying.js";
+import { Band, Loop } from "./drawn-choice.js";
+import { counted, probabilityWords, word } from "./words.js";
 
 /**
  * @typedef {import("./slide-state.js").Cell} Cell
@@ -15,37 +16,32 @@ const DRAG_PX = 6;
 
 /** In which group a cell stands: [rank, title, what it counts as]. @param {Cell} cell @returns {[number, string, string]} */
 export function groupOf(cell) {
-  if (cell.excluded) return [8, "Excluded", "left out"];
+  if (cell.excluded) return [8, word("Excluded"), "left out"];
   if (cell.kind) {
     const rank = { indeterminate: 1, ALL: 3, "non-ALL": 5 }[cell.counts_as] ?? 7;
-    return [rank, cell.kind, cell.counts_as];
+    return [rank, word(cell.kind), cell.counts_as];
   }
-  if (cell.counts_as === "left out") return [9, "Not cells, by the software", "left out"];
-  if (cell.counts_as === "indeterminate") return [0, "Indeterminate", "indeterminate"];
-  if (cell.unlike) return [2, `${cell.counts_as}, but unlike what the model has learned`, cell.counts_as];
-  return [{ ALL: 3, "non-ALL": 5 }[cell.counts_as] ?? 7, cell.counts_as, cell.counts_as];
+  if (cell.counts_as === "left out") return [9, word("Not cells, by the software"), "left out"];
+  if (cell.counts_as === "indeterminate") return [0, word("Indeterminate"), "indeterminate"];
+  if (cell.unlike) return [2, word("{label}, but unlike what the model has learned", { label: word(cell.counts_as) }), cell.counts_as];
+  return [{ ALL: 3, "non-ALL": 5 }[cell.counts_as] ?? 7, word(cell.counts_as), cell.counts_as];
 }
 
 /** What a screen reader says of a cell. @param {Cell} cell */
 export function cellWords(cell) {
-  const words = [`Field ${cell.field}`, cell.kind ?? cell.counts_as];
-  if (cell.probability !== null) words.push(`probability of ALL ${probabilityWords(cell.probability)}`);
-  if (cell.decided_by) words.push(`decided by ${cell.decided_by}`);
-  if (cell.excluded) words.push("excluded");
-  if (cell.unlike) words.push("unlike what the model has learned");
-  words.push(cell.seen ? "seen" : cell.must_be_seen ? "must be looked at" : "not seen yet");
-  if (cell.comments.length) words.push(`${cell.comments.length} comments`);
+  const words = [word("Field {field}", { field: cell.field }), word(cell.kind ?? cell.counts_as)];
+  if (cell.probability !== null) words.push(word("probability of ALL {probability}", { probability: probabilityWords(cell.probability) }));
+  if (cell.decided_by) words.push(word("decided by {name}", { name: cell.decided_by }));
+  if (cell.excluded) words.push(word("excluded"));
+  if (cell.unlike) words.push(word("unlike what the model has learned"));
+  words.push(cell.seen ? word("seen") : cell.must_be_seen ? word("must be looked at") : word("not seen yet"));
+  if (cell.comments.length) words.push(counted("{n} comment", "{n} comments", cell.comments.length));
   return words.join(", ");
 }
 
 /** @param {string} one @param {string} other keys of groups, which begin with their rank */
 function byRank(one, other) {
   return one.localeCompare(other, "en", { numeric: true });
-}
-
-/** @param {number} number */
-function cellsWords(number) {
-  return number === 1 ? "1 cell" : `${number} cells`;
 }
 
 export class CellGallery extends HTMLElement {
@@ -171,9 +167,9 @@ export class CellGallery extends HTMLElement {
     }
     const title = key.split("|")[1];
     const unseen = group.ids.filter((id) => { const cell = this.state?.cells.get(id); return cell?.must_be_seen && !cell.seen; }).length;
-    const number = cellsWords(group.ids.length);
+    const number = counted("{n} cell", "{n} cells", group.ids.length);
     group.section.setAttribute("aria-label", `${title}, ${number}`);
-    group.section.firstElementChild?.replaceChildren(title, Object.assign(document.createElement("small"), { textContent: `${number}${unseen ? `, ${unseen} to look at` : ""}` }));
+    group.section.firstElementChild?.replaceChildren(title, Object.assign(document.createElement("small"), { textContent: `${number}${unseen ? `, ${word("{n} to look at", { n: unseen })}` : ""}` }));
   }
 
   /** Puts all tiles where they belong. */
@@ -198,7 +194,7 @@ export class CellGallery extends HTMLElement {
     const top = this.scrollTop;
     this.replaceChildren(...sections.map(([section]) => section));
     for (const key of keys) this.writeTitle(key);
-    if (!this.shown.length) this.append(Object.assign(document.createElement("p"), { className: "empty", textContent: "No cell was found on this slide yet." }));
+    if (!this.shown.length) this.append(Object.assign(document.createElement("p"), { className: "empty", textContent: word("No cell was found on this slide yet.") }));
     this.fill(sections, ++this.drawing, 0, 0);
     this.scrollTo({ top });
     if (this.focused && !this.tiles.has(this.focused)) this.focused = null;
@@ -292,14 +288,14 @@ export class CellGallery extends HTMLElement {
     const address = this.state.picture(cell);
     if (image.getAttribute("src") !== address) image.setAttribute("src", address);
     const signs = [];
-    if (cell.comments.length) signs.push(["✎", "", "has a comment"]);
-    if (cell.drawn) signs.push(["+", "", "added by hand"]);
-    if (cell.unlike) signs.push(["≠", "", "unlike what the model has learned"]);
-    if (cell.seen) signs.push(["✓", "", "seen"]);
-    else if (cell.must_be_seen) signs.push(["●", "must", "must be looked at"]);
+    if (cell.comments.length) signs.push(["✎", "", word("has a comment")]);
+    if (cell.drawn) signs.push(["+", "", word("added by hand")]);
+    if (cell.unlike) signs.push(["≠", "", word("unlike what the model has learned")]);
+    if (cell.seen) signs.push(["✓", "", word("seen")]);
+    else if (cell.must_be_seen) signs.push(["●", "must", word("must be looked at")]);
     mark.replaceChildren(...signs.map(([sign, name, title]) => Object.assign(document.createElement("span"), { textContent: sign, className: name, title })));
     const label = document.createElement("b");
-    label.textContent = cell.kind ?? (cell.counts_as === "indeterminate" ? "?" : cell.rejected_because ? "rejected" : cell.counts_as);
+    label.textContent = !cell.kind && cell.counts_as === "indeterminate" ? "?" : cell.rejected_because && !cell.kind ? word("rejected") : word(cell.kind ?? cell.counts_as);
     caption.replaceChildren(label, Object.assign(document.createElement("span"), { textContent: probabilityWords(cell.probability) }));
   }
 
@@ -399,30 +395,28 @@ export class CellGallery extends HTMLElement {
     this.choose([...(further ? this.chosen : []), ...this.shown.slice(Math.max(0, low), high + 1)]);
   }
 
-  /** A frame drawn with the mouse chooses what it touches. @param {PointerEvent} event */
+  /** A frame drawn with the mouse chooses what it touches, a loop drawn with Alt what it holds. @param {PointerEvent} event */
   onPointerDown(event) {
     if (event.button !== 0 || event.pointerType === "touch" || event.offsetX >= this.clientWidth) return;
     const start = this.placeOf(event);
     const before = event.ctrlKey || event.metaKey || event.shiftKey ? [...this.chosen] : [];
-    /** @type {HTMLElement | null} */
-    let band = null;
+    const drawn = event.altKey ? new Loop(start) : new Band(start);
+    let begun = false;
     const move = (/** @type {PointerEvent} */ moved) => {
       const end = this.placeOf(moved);
-      if (!band) {
+      if (!begun) {
         if (Math.hypot(end[0] - start[0], end[1] - start[1]) < DRAG_PX) return;
-        band = Object.assign(document.createElement("div"), { className: "band" });
-        this.append(band);
+        begun = true;
+        this.append(drawn.element);
         this.setPointerCapture(event.pointerId);
       }
-      const [left, top] = [Math.min(start[0], end[0]), Math.min(start[1], end[1])];
-      const [width, height] = [Math.abs(start[0] - end[0]), Math.abs(start[1] - end[1])];
-      Object.assign(band.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
-      this.choose([...before, ...this.touched(band.getBoundingClientRect())]);
+      drawn.draw(end);
+      this.choose([...before, ...this.within(drawn)]);
     };
     const end = () => {
       this.removeEventListener("pointermove", move);
-      if (band) {
-        band.remove();
+      if (begun) {
+        drawn.element.remove();
         const swallow = (/** @type {Event} */ click) => click.stopImmediatePropagation();
         this.addEventListener("click", swallow, { capture: true });
         window.setTimeout(() => { this.removeEventListener("click", swallow, { capture: true }); this.hover(null); });
@@ -439,11 +433,12 @@ export class CellGallery extends HTMLElement {
     return [event.clientX - box.left + this.scrollLeft, event.clientY - box.top + this.scrollTop];
   }
 
-  /** @param {DOMRect} frame */
-  touched(frame) {
+  /** The cells that something drawn over the tiles takes. @param {Band | Loop} drawn */
+  within(drawn) {
+    const own = this.getBoundingClientRect();
     return this.shown.filter((id) => {
       const box = this.tiles.get(id)?.getBoundingClientRect();
-      return box && box.width && box.left < frame.right && box.right > frame.left && box.top < frame.bottom && box.bottom > frame.top;
+      return box?.width && drawn.takes(box.left - own.left + this.scrollLeft, box.top - own.top + this.scrollTop, box.width, box.height);
     });
   }
 

@@ -4,6 +4,7 @@ import { cellAt, paint } from "./field-painting.js";
 import { say } from "./saying.js";
 import { ask } from "./station-api.js";
 import { ViewPort } from "./view-port.js";
+import { counted, word } from "./words.js";
 
 /** @typedef {import("./slide-state.js").Cell} Cell */
 /** @typedef {[number, number, number]} Circle */
@@ -43,7 +44,7 @@ export class FieldView extends HTMLElement {
   connectedCallback() {
     this.tabIndex = 0;
     this.setAttribute("role", "group");
-    this.setAttribute("aria-label", "Field at full resolution");
+    this.setAttribute("aria-label", word("Field at full resolution"));
     this.bar = document.createElement("div");
     this.bar.className = "field-bar";
     this.stage = document.createElement("div");
@@ -55,7 +56,7 @@ export class FieldView extends HTMLElement {
     this.stage.append(this.image, this.canvas);
     this.append(this.bar, this.stage);
     this.image.addEventListener("load", () => this.repaint());
-    this.image.addEventListener("error", () => say("The image of this field cannot be shown: it is gone, or has changed since it was judged."));
+    this.image.addEventListener("error", () => say(word("The image of this field cannot be shown: it is gone, or has changed since it was judged.")));
     new ResizeObserver(() => this.resized()).observe(this.stage);
     this.stage.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
     this.stage.addEventListener("pointerdown", (event) => this.onDown(event));
@@ -123,21 +124,23 @@ export class FieldView extends HTMLElement {
     if (!field || !this.bar) return;
     const fields = this.state?.slide.fields.length ?? 0;
     const title = document.createElement("b");
-    title.textContent = `Field ${this.place} of ${fields}`;
-    const facts = [`${this.cells.length} objects`, `${field.width} × ${field.height} pixels`];
-    if (field.retaken) facts.push(`taken again ${field.retaken} times`);
+    title.textContent = word("Field {field} of {fields}", { field: this.place, fields });
+    const facts = [counted("{n} object", "{n} objects", this.cells.length), word("{width} × {height} pixels", { width: field.width, height: field.height })];
     const words = document.createElement("small");
     words.textContent = facts.join(", ");
     const quality = document.createElement("span");
     quality.className = field.status === "ok" ? "soft" : "alarm";
-    quality.textContent = [field.status === "ok" ? "" : `Not judged (${field.status}):`, ...field.problems, ...field.warnings].join(" ");
+    quality.textContent = [field.status === "ok" ? "" : word("Not judged ({status}):", { status: word(field.status) }), ...field.problems, ...field.warnings].join(" ");
     quality.title = quality.textContent;
     const buttons = document.createElement("span");
     buttons.className = "buttons";
-    for (const [verb, sign, name, pressed] of /** @type {[string, string, string, boolean | null][]} */ ([
-      ["previous", "◀", "Previous field (PgUp)", null], ["next", "▶", "Next field (PgDn)", null],
-      ["smaller", "−", "Smaller (-)", null], ["whole", "Whole", "Whole field (0)", null], ["own", "1:1", "Own size (1)", null], ["larger", "+", "Larger (+)", null],
-      ["outlines", "Outlines", "Outlines on or off (,)", this.shown], ["add", "Add a cell", "Add a cell that was missed (Ins)", null]])) {
+    /** @type {[string, string, string, boolean | null][]} */
+    const verbs = [
+      ["previous", "◀", word("Previous field (PgUp)"), null], ["next", "▶", word("Next field (PgDn)"), null],
+      ["smaller", "−", word("Smaller (-)"), null], ["whole", word("Whole"), word("Whole field (0)"), null], ["own", "1:1", word("Own size (1)"), null], ["larger", "+", word("Larger (+)"), null],
+      ["outlines", word("Outlines"), word("Outlines on or off (,)"), this.shown], ["add", word("Add a cell"), word("Add a cell that was missed (Ins)"), null]];
+    if (field.retaken) verbs.unshift(["earlier", counted("{n} earlier …", "{n} earlier …", field.retaken), word("This field was taken again: look at the earlier pictures"), null]);
+    for (const [verb, sign, name, pressed] of verbs) {
       const button = Object.assign(document.createElement("button"), { type: "button", textContent: sign, title: name });
       button.setAttribute("aria-label", name);
       button.dataset.verb = verb;
@@ -152,7 +155,7 @@ export class FieldView extends HTMLElement {
   /** @param {Event} event */
   onBar(event) {
     const verb = event.target instanceof HTMLElement ? event.target.dataset.verb : undefined;
-    if (verb === "add") this.dispatchEvent(new CustomEvent("add"));
+    if (verb === "add" || verb === "earlier") this.dispatchEvent(new CustomEvent(verb));
     else if (verb) this.do(verb);
   }
 
@@ -325,7 +328,7 @@ export class FieldView extends HTMLElement {
     this.hovered = null;
     this.focus();
     this.classList.add("drawing");
-    this.setAttribute("data-words", `${words}: drag from its middle to its edge, or arrows and + −; Enter takes it, Esc does not.`);
+    this.setAttribute("data-words", word("{what}: drag from its middle to its edge, or arrows and + −; Enter takes it, Esc does not.", { what: words }));
     this.repaint();
     return new Promise((resolve) => {
       this.drawn = (circle) => {

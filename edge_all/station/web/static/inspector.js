@@ -1,7 +1,8 @@
 // @ts-check
 // The cell in question, larger, with all that is known of it.
 import { cellWords } from "./cell-gallery.js";
-import { probabilityWords } from "./saying.js";
+import { ask } from "./station-api.js";
+import { counted, figure, probabilityWords, word } from "./words.js";
 
 /** @typedef {import("./slide-state.js").Cell} Cell */
 
@@ -15,17 +16,18 @@ export function inspect(aside, state, targets, current) {
   const cell = current ? state.cells.get(current) : undefined;
   if (targets.length > 1) {
     aside.dataset.shown = "";
-    aside.replaceChildren(heading(`${targets.length} cells are chosen`), paragraph("A key or a button above works on all of them. Esc chooses none."));
+    aside.replaceChildren(heading(counted("{n} cell is chosen", "{n} cells are chosen", targets.length)), paragraph(word("A key or a button above works on all of them. Esc chooses none.")));
     return;
   }
   if (!cell) {
     aside.dataset.shown = "";
-    aside.replaceChildren(heading("No cell in question"), paragraph("Point at a cell, or move to one with Tab and the arrow keys. ? shows the keys."));
+    aside.replaceChildren(heading(word("No cell in question")), paragraph(word("Point at a cell, or move to one with Tab and the arrow keys. ? shows the keys.")));
     return;
   }
   const shown = JSON.stringify([cell, state.locked]);
   if (aside.dataset.shown === shown) return;
   aside.dataset.shown = shown;
+  aside.dataset.cell = cell.id;
   const image = document.createElement("img");
   image.src = state.picture(cell);
   image.alt = cellWords(cell);
@@ -40,10 +42,11 @@ export function inspect(aside, state, targets, current) {
   });
   const buttons = document.createElement("div");
   buttons.className = "buttons";
-  buttons.append(button("Show in field", "open", "Enter"), button("Comment …", "comment", "F2"));
-  if (!cell.drawn) buttons.append(button("Compare", "compare", "Confirmed cells of signed slides that are most like this one"));
-  if (!state.locked) buttons.append(button("Outline …", "outline", "Put a circle in the place of its outline"), button("Split …", "split", "It is several cells"));
-  aside.replaceChildren(image, heading(cell.kind ?? cell.counts_as), facts, ...comments, buttons);
+  buttons.append(button(word("Show in field"), "open", word("Enter")), button(word("Comment …"), "comment", "F2"));
+  if (!cell.drawn) buttons.append(button(word("Compare"), "compare", word("Confirmed cells of signed slides that are most like this one")));
+  if (cell.probability !== null) buttons.append(button(word("Activation"), "activation", word("What of the cell the network went by (#)")));
+  if (!state.locked) buttons.append(button(word("Outline …"), "outline", word("Put a circle in the place of its outline")), button(word("Split …"), "split", word("It is several cells")));
+  aside.replaceChildren(image, heading(word(cell.kind ?? cell.counts_as)), facts, ...comments, buttons);
 }
 
 /**
@@ -55,35 +58,57 @@ export function compare(aside, references) {
   aside.querySelector(".references")?.remove();
   const box = document.createElement("div");
   box.className = "references";
-  box.append(heading("Confirmed cells like it"));
-  if (!references.length) box.append(paragraph("There are none yet: they come from signed slides, while edge-all station runs."));
+  box.append(heading(word("Confirmed cells like it")));
+  if (!references.length) box.append(paragraph(word("There are none yet: they come from signed slides, while edge-all station runs.")));
   for (const one of references) {
-    const figure = document.createElement("figure");
+    const shown = document.createElement("figure");
     const image = document.createElement("img");
     image.src = `/api/v1/slides/${one.slide}/cells/${one.cell}/picture`;
-    image.alt = `${one.kind ?? one.counts_as}, slide ${one.slide}`;
+    image.alt = word("{kind}, slide {slide}", { kind: word(one.kind ?? one.counts_as), slide: one.slide });
     const caption = document.createElement("figcaption");
-    caption.append(Object.assign(document.createElement("b"), { textContent: one.kind ?? one.counts_as }), ` ${one.likeness.toFixed(2)}`);
-    figure.title = `${one.slide}, by ${one.by}; likeness ${one.likeness.toFixed(3)}`;
-    figure.append(image, caption);
-    box.append(figure);
+    caption.append(Object.assign(document.createElement("b"), { textContent: word(one.kind ?? one.counts_as) }), ` ${figure(one.likeness.toFixed(2))}`);
+    shown.title = word("{slide}, by {name}; likeness {likeness}", { slide: one.slide, name: one.by, likeness: figure(one.likeness.toFixed(3)) });
+    shown.append(image, caption);
+    box.append(shown);
   }
   aside.querySelector("dl")?.before(box);
+}
+
+/**
+ * What of the cell the network went by, in the place of its picture.
+ * @param {HTMLElement} aside @param {import("./slide-state.js").SlideState} state @param {string} id
+ * @returns {Promise<void>} refused with the reason where there is none
+ */
+export async function showActivation(aside, state, id) {
+  const address = `${state.base}/cells/${id}/activation`;
+  const map = new Image();
+  map.src = address;
+  try {
+    await map.decode();
+  } catch {
+    await ask(address); // says why
+  }
+  const image = aside.querySelector("img");
+  if (!image || aside.dataset.cell !== id) return;
+  aside.querySelector(".map-words")?.remove();
+  image.src = address;
+  image.alt = word("What of the cell the network went by");
+  image.after(Object.assign(paragraph(word("The more orange a place, the more of what the network saw there speaks for ALL. It says what it went by, not what is there, and is no second opinion.")), { className: "soft map-words" }));
 }
 
 /** @param {Cell} cell @returns {[string, string][]} */
 function factsOf(cell) {
   /** @type {[string, string][]} */
-  const facts = [["Cell", `${cell.id} in field ${cell.field}`]];
-  if (cell.drawn) facts.push(["Added", "by hand"]);
-  if (cell.software_label) facts.push(["Software", cell.software_label]);
-  if (cell.rejected_because) facts.push(["Rejected", cell.rejected_because]);
-  if (cell.probability !== null) facts.push(["P(ALL)", probabilityWords(cell.probability)]);
-  if (cell.unlike) facts.push(["Unlike", "what the model has learned"]);
-  if (cell.decided_by) facts.push(["Decided by", cell.decided_by]);
-  facts.push(["Counts as", cell.excluded ? "excluded" : cell.counts_as]);
-  facts.push(["Seen", cell.seen ? "yes" : cell.must_be_seen ? "no, and must be" : "no"]);
-  facts.push(["Size", `${cell.area} pixels`]);
+  const facts = [[word("Cell"), word("{cell} in field {field}", { cell: cell.id, field: cell.field })]];
+  if (cell.drawn) facts.push([word("Added"), word("by hand")]);
+  if (cell.software_label) facts.push([word("Software"), word(cell.software_label)]);
+  if (cell.rejected_because) facts.push([word("Rejected"), cell.rejected_because]);
+  if (cell.probability !== null) facts.push([word("P(ALL)"), probabilityWords(cell.probability)]);
+  if (cell.unlike) facts.push([word("Unlike"), word("what the model has learned")]);
+  if (cell.decided_by) facts.push([word("Decided by"), cell.decided_by]);
+  facts.push([word("Counts as"), cell.excluded ? word("excluded") : word(cell.counts_as)]);
+  facts.push([word("Seen"), cell.seen ? word("yes") : cell.must_be_seen ? word("no, and must be") : word("no")]);
+  facts.push([word("Size"), word("{n} pixels", { n: cell.area })]);
   return facts;
 }
 

@@ -1,9 +1,11 @@
 // @ts-check
 // What happens at the station, as it happens.
 
+const GATHER_MS = 80;
+
 /**
  * @typedef {{seq: number, at: string, kind: string, actor: string, slide: string | null, gesture: string | null}} Happened
- * @param {(events: Happened[]) => void} onEvents called at most every half second
+ * @param {(events: Happened[]) => void} onEvents at once, and while more happens in bunches
  * @param {(connected: boolean) => void} onConnection
  */
 export function listen(onEvents, onConnection) {
@@ -18,7 +20,7 @@ export function listen(onEvents, onConnection) {
       const events = gathered;
       gathered = [];
       onEvents(events);
-    }, 500);
+    }, GATHER_MS);
   };
   source.onopen = () => onConnection(true);
   source.onerror = () => {

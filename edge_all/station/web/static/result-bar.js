@@ -1,6 +1,6 @@
 // @ts-check
 // Counts, fraction, verdict and signature of a slide, as they stand.
-import { percent } from "./saying.js";
+import { counted, figure, minute, percent, word } from "./words.js";
 
 /** @param {string} id */
 const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -11,16 +11,16 @@ const at = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
  */
 export function showResult(slide, toLookAt) {
   const counts = slide.counts;
-  at("verdict").textContent = counts.verdict;
+  at("verdict").textContent = word(counts.verdict);
   at("verdict").className = `verdict ${counts.verdict.replace(" ", "-")}`;
-  const parts = [`${counts.all_cells} ALL of ${counts.judged_cells} cells`];
+  const parts = [counted("{all} ALL of {n} cell", "{all} ALL of {n} cells", counts.judged_cells, { all: counts.all_cells })];
   if (counts.all_fraction !== null) {
     const [low, high] = counts.all_fraction_interval;
-    parts.push(`${percent(counts.all_fraction)} (95 % interval ${(100 * low).toFixed(1)} to ${percent(high)})`);
+    parts.push(word("{share} (95 % interval {low} to {high})", { share: percent(counts.all_fraction), low: figure((100 * low).toFixed(1)), high: percent(high) }));
     Object.assign(at("interval").style, { left: `${100 * low}%`, width: `${100 * (high - low)}%` });
     at("point").style.left = `${100 * counts.all_fraction}%`;
   }
-  if (counts.indeterminate_cells) parts.push(`${counts.indeterminate_cells} indeterminate`);
+  if (counts.indeterminate_cells) parts.push(word("{n} indeterminate", { n: counts.indeterminate_cells }));
   at("figures").textContent = parts.join(" · ");
   at("reason").textContent = counts.verdict_reason;
   at("reason").title = [counts.verdict_reason, ...counts.warnings].join("\n");
@@ -37,12 +37,12 @@ export function showResult(slide, toLookAt) {
 function stateWords(slide, toLookAt) {
   const state = slide.state;
   if (state.locked) {
-    const since = state.fields_since ? `; ${state.fields_since} fields since are not covered` : "";
-    return `Signed by ${state.signed_by}, ${state.signed_at.slice(0, 16).replace("T", " ")} UTC (${state.meaning})${since}`;
+    const signed = word("Signed by {name}, {time} UTC ({meaning})", { name: state.signed_by, time: minute(state.signed_at), meaning: word(state.meaning) });
+    return state.fields_since ? `${signed}; ${counted("{n} field since is not covered", "{n} fields since are not covered", state.fields_since)}` : signed;
   }
   const words = [];
-  if (state.stage === "amended") words.push(`Amended: ${state.amended_because}.`);
-  if (slide.waiting) words.push(`${slide.waiting} images wait.`);
-  words.push(toLookAt ? `${toLookAt} cells are still to be looked at.` : "All that must be looked at has been.");
+  if (state.stage === "amended") words.push(word("Amended: {reason}.", { reason: state.amended_because }));
+  if (slide.waiting) words.push(counted("{n} image waits.", "{n} images wait.", slide.waiting));
+  words.push(toLookAt ? counted("{n} cell is still to be looked at.", "{n} cells are still to be looked at.", toLookAt) : word("All that must be looked at has been."));
   return words.join(" ");
 }

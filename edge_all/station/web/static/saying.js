@@ -18,16 +18,3 @@ export function warn(words) {
   trouble.textContent = words;
   trouble.hidden = !words;
 }
-
-/** A fraction as every report writes it. @param {number} fraction */
-export function percent(fraction) {
-  return `${(100 * fraction).toFixed(1)} %`;
-}
-
-/** Two digits, and never a certainty that rounding made up. @param {number | null} value */
-export function probabilityWords(value) {
-  if (value === null) return "";
-  if (value > 0.995) return ">0.99";
-  if (value < 0.005) return "<0.01";
-  return value.toFixed(2);
-}

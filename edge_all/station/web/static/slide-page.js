@@ -2,12 +2,13 @@
 // A slide: what the reader does with keys, mouse and buttons, and what becomes of it.
 import { CellGallery } from "./cell-gallery.js";
 import { FieldView } from "./field-view.js";
-import { compare, inspect } from "./inspector.js";
+import { compare, inspect, showActivation } from "./inspector.js";
 import { listen } from "./live-events.js";
 import { showResult } from "./result-bar.js";
 import { say, warn } from "./saying.js";
 import { SlideState } from "./slide-state.js";
 import { ask, Problem } from "./station-api.js";
+import { counted, figure, minute, word } from "./words.js";
 
 /** @template {HTMLElement} T @param {string} id @param {new (...args: any[]) => T} kind @returns {T} */
 function element(id, kind) {
@@ -44,6 +45,7 @@ state.addEventListener("slide", () => {
   if (!state.slide) return;
   const toLookAt = [...state.cells.values()].filter((cell) => cell.must_be_seen && !cell.seen).length;
   showResult(state.slide, toLookAt);
+  counts.dataset.fields = String(state.slide.fields.length);
   const waiting = state.queue.waiting.length > 0;
   element("undo", HTMLButtonElement).disabled = !(state.slide.can_undo || waiting) || state.locked;
   element("redo", HTMLButtonElement).disabled = !state.slide.can_redo || state.locked;
@@ -79,9 +81,9 @@ element("show-field", HTMLButtonElement).addEventListener("click", () => show(tr
 
 /** @param {(ids: string[]) => void} gesture */
 function onTargets(gesture) {
-  if (state.locked) return say("The slide is signed. Amend it to change something.");
+  if (state.locked) return say(word("The slide is signed. Amend it to change something."));
   const ids = view().targets();
-  if (!ids.length) return say("No cell is chosen.");
+  if (!ids.length) return say(word("No cell is chosen."));
   const many = ids.length > 1;
   const by = gallery.byPointer;
   const next = gallery.hidden || by || many ? null : gallery.neighbour(1);
@@ -120,16 +122,17 @@ async function comment() {
 }
 
 async function sign() {
-  await state.tellLooked();
-  if (state.queue.waiting.length) return say("Decisions are still on their way. Sign when the station has them.");
+  void state.tellLooked();
+  await state.queue.settled();
+  if (state.queue.waiting.length) return say(word("Decisions are still on their way. Sign when the station has them."));
   const unseen = [...state.cells.values()].filter((cell) => cell.must_be_seen && !cell.seen);
   if (unseen.length) {
     show(false, gallery.shown.find((id) => unseen.some((cell) => cell.id === id)) ?? null);
-    return say(`${unseen.length} cells that must be looked at have not been; here is the first.`);
+    return say(counted("{n} cell that must be looked at has not been; here it is.", "{n} cells that must be looked at have not been; here is the first.", unseen.length));
   }
   const result = state.slide.counts;
   element("sign-summary", HTMLElement).textContent =
-    `Verdict: ${result.verdict}. ${result.all_cells} ALL of ${result.judged_cells} cells. ${result.verdict_reason}`;
+    `${word("Verdict: {verdict}.", { verdict: word(result.verdict) })} ${result.verdict_reason}`;
   if ((await asked("sign-dialog")) !== "sign") return undefined;
   await state.queue.add(`${state.base}/sign`, {
     meaning: element("meaning", HTMLSelectElement).value,
@@ -147,14 +150,14 @@ async function amend() {
 
 /** Whether something can be drawn now; the field is shown for it. @param {string | null} [id] */
 async function readyToDraw(id = null) {
-  if (state.locked) say("The slide is signed. Amend it to change something.");
+  if (state.locked) say(word("The slide is signed. Amend it to change something."));
   else if (field.hidden) show(true, id);
   return !state.locked && !field.busy;
 }
 
 async function addMissed() {
   if (!(await readyToDraw())) return;
-  const circle = await field.askCircle("The cell that was missed");
+  const circle = await field.askCircle(word("The cell that was missed"));
   const chosen = element("kind-choice", HTMLSelectElement);
   if (circle && (await asked("kind-dialog")) === "add") await state.draw(field.place, circle, chosen.value);
   field.focus();
@@ -165,7 +168,7 @@ async function redraw() {
   if (!id || !(await readyToDraw(id))) return;
   const cell = state.cells.get(id);
   const start = cell ? circleOf(cell) : null;
-  const circle = await field.askCircle("Its outline", start);
+  const circle = await field.askCircle(word("Its outline"), start);
   if (circle) await state.outline(id, circle);
 }
 
@@ -175,7 +178,7 @@ async function split() {
   /** @type {[number, number, number][]} */
   const circles = [];
   for (;;) {
-    const circle = await field.askCircle(circles.length < 2 ? `Part ${circles.length + 1}` : `Part ${circles.length + 1}, or Esc when there are no more`, null, circles);
+    const circle = await field.askCircle(circles.length < 2 ? word("Part {n}", { n: circles.length + 1 }) : word("Part {n}, or Esc when there are no more", { n: circles.length + 1 }), null, circles);
     if (!circle) break;
     circles.push(circle);
   }
@@ -189,17 +192,40 @@ async function compareCurrent() {
   if (view().current === id) compare(aside, found.references);
 }
 
+async function activation() {
+  const id = view().current;
+  if (id && state.cells.get(id)?.probability !== null) await showActivation(aside, state, id);
+}
+
+/** The pictures of a field before it was taken again. */
+async function showEarlier() {
+  const base = `${state.base}/fields/${field.place}/earlier`;
+  const { earlier } = await ask(base);
+  element("earlier-title", HTMLElement).textContent = word("Earlier pictures of field {field}", { field: field.place });
+  element("earlier-list", HTMLElement).replaceChildren(
+    ...earlier.map((/** @type {any} */ one) => {
+      const row = document.createElement("li");
+      row.append(word("Taken {time} UTC, {status}", { time: minute(one.found_at), status: word(one.status) }), ", ", counted("{n} cell", "{n} cells", one.cells));
+      if (one.has_picture) row.append(Object.assign(document.createElement("img"), { src: `${base}/${one.field_id}/picture`, alt: word("The field as it was") }));
+      else row.append(". ", word("Its picture was not kept."));
+      return row;
+    }),
+  );
+  await asked("earlier-dialog");
+}
+
 /** What two readers call different things; known when both have signed. */
 async function showReaders() {
   const { agreement, disagreements } = await ask(`${state.base}/readers`);
   element("readers-text", HTMLElement).textContent =
-    `${agreement.same} of ${agreement.compared} cells are called the same${agreement.kappa === null ? "" : `, kappa ${agreement.kappa.toFixed(2)}`}.`;
+    word("{same} of {compared} cells are called the same", agreement) + (agreement.kappa === null ? "." : `, kappa ${figure(agreement.kappa.toFixed(2))}.`);
   element("readers-list", HTMLElement).replaceChildren(
     ...disagreements.map((/** @type {any} */ one) => {
       const cell = one.first ?? one.second;
-      const image = Object.assign(document.createElement("img"), { src: state.picture(cell), alt: `Cell ${cell.id}`, width: 72, height: 72 });
+      const image = Object.assign(document.createElement("img"), { src: state.picture(cell), alt: word("Cell {cell}", { cell: cell.id }), width: 72, height: 72 });
       const row = document.createElement("li");
-      row.append(image, ` field ${cell.field}: first ${one.first?.kind ?? one.first?.counts_as ?? "not there"}, second ${one.second?.kind ?? one.second?.counts_as ?? "not there"}`);
+      const [first, second] = [one.first, one.second].map((read) => (read ? word(read.kind ?? read.counts_as) : word("not there")));
+      row.append(image, ` ${word("field {field}: first {first}, second {second}", { field: cell.field, first, second })}`);
       return row;
     }),
   );
@@ -240,7 +266,7 @@ function stop() {
 async function decideConflict(problem) {
   element("conflict-text", HTMLElement).textContent = problem.message;
   element("conflict-list", HTMLElement).replaceChildren(
-    ...problem.conflicts.slice(0, 12).map((one) => Object.assign(document.createElement("li"), { textContent: `Cell ${one.cell}: ${one.what}, by ${one.actor}` })),
+    ...problem.conflicts.slice(0, 12).map((one) => Object.assign(document.createElement("li"), { textContent: word("Cell {cell}: {what}, by {name}", { cell: one.cell, what: one.what, name: one.actor }) })),
   );
   return (await asked("conflict-dialog")) === "mine";
 }
@@ -264,7 +290,7 @@ async function enterAgain() {
 
 state.queue.addEventListener("change", () => {
   const number = state.queue.waiting.length;
-  if (state.queue.unreachable && number) warn(`The station does not answer. ${number} decisions wait here and are sent as soon as it does; do not close this page.`);
+  if (state.queue.unreachable && number) warn(counted("The station does not answer. {n} decision waits here and is sent as soon as it does; do not close this page.", "The station does not answer. {n} decisions wait here and are sent as soon as it does; do not close this page.", number));
   else warn("");
 });
 state.queue.addEventListener("idle", () => {
@@ -291,6 +317,7 @@ const commands = /** @type {Record<string, () => unknown>} */ ({
   F2: comment,
   "?": () => asked("help-dialog"),
   Insert: addMissed,
+  "#": () => activation().catch(complain),
 });
 
 document.addEventListener("keydown", (event) => {
@@ -332,10 +359,12 @@ aside.addEventListener("click", (event) => {
   if (verb === "open") show(true, view().current);
   if (verb === "comment") void comment();
   if (verb === "compare") compareCurrent().catch(complain);
+  if (verb === "activation") activation().catch(complain);
   if (verb === "outline") void redraw();
   if (verb === "split") void split();
 });
 field.addEventListener("add", () => void addMissed());
+field.addEventListener("earlier", () => showEarlier().catch(complain));
 element("order", HTMLSelectElement).addEventListener("change", (event) => {
   gallery.order = /** @type {HTMLSelectElement} */ (event.target).value;
   gallery.arrange();
@@ -354,18 +383,29 @@ state.queue.send().then(() => state.load()).catch(complain);
 
 // What others do.
 
-let reloadTimer = 0;
+let reloading = false;
+let reloadAgain = false;
 let wasAway = false;
+
+/** Takes the slide anew; what happens meanwhile is taken once more, after that. */
+async function reload() {
+  reloadAgain = true;
+  if (reloading) return;
+  reloading = true;
+  while (reloadAgain) {
+    reloadAgain = false;
+    await state.load().catch(complain);
+  }
+  reloading = false;
+}
+
 listen(
   (events) => {
     const foreign = events.filter((event) => event.slide === state.code && !(event.gesture && state.queue.own.has(event.gesture)));
     if (!foreign.length) return;
     const people = [...new Set(foreign.filter((event) => event.actor !== "edge-all" && event.kind !== "cells.seen").map((event) => event.actor))];
-    if (people.length) say(`${people.join(", ")} changed something on this slide.`);
-    reloadTimer ||= window.setTimeout(() => {
-      reloadTimer = 0;
-      void state.load();
-    }, 300);
+    if (people.length) say(word("{names} changed something on this slide.", { names: people.join(", ") }));
+    void reload();
   },
   (connected) => {
     if (connected) {
@@ -374,7 +414,7 @@ listen(
       wasAway = false;
     } else {
       wasAway = true;
-      warn("The station does not answer. What you decide now waits here and is sent as soon as it does.");
+      warn(word("The station does not answer. What you decide now waits here and is sent as soon as it does."));
     }
   },
 );

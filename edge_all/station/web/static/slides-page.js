@@ -3,6 +3,7 @@
 import { listen } from "./live-events.js";
 import { ask } from "./station-api.js";
 import { say, warn } from "./saying.js";
+import { word } from "./words.js";
 
 /** Takes the list anew, unless somebody is typing in it. @param {Set<string>} changed codes of slides */
 async function refresh(changed) {
@@ -41,13 +42,13 @@ async function refreshSoon(codes) {
 
 listen(
   (events) => void refreshSoon(events.map((event) => event.slide ?? "")),
-  (connected) => warn(connected ? "" : "The station does not answer. This list is as it was."),
+  (connected) => warn(connected ? "" : word("The station does not answer. This list is as it was.")),
 );
 
 document.addEventListener("click", async (event) => {
   if (event.target instanceof HTMLElement && event.target.id === "retry") {
     await ask("/api/v1/queue/retry", { method: "POST", body: {} });
-    say("They wait for their turn again.");
+    say(word("They wait for their turn again."));
     void refreshSoon([""]);
   }
 });

@@ -1,5 +1,6 @@
 // @ts-check
 // Requests to the station, and the queue of gestures: sent one after the other, kept until the station has them.
+import { word } from "./words.js";
 
 /** A request that the station has not done, with its problem details (RFC 9457). */
 export class Problem extends Error {
@@ -23,17 +24,19 @@ export class Unreachable extends Error {}
  * @param {{method?: string, body?: unknown}} [options]
  */
 export async function ask(path, { method = "GET", body } = {}) {
-  const headers = /** @type {Record<string, string>} */ (body === undefined ? {} : { "Content-Type": "application/json" });
+  // What the answer says for people, it says in the language of the page.
+  const headers = /** @type {Record<string, string>} */ ({ "Accept-Language": document.documentElement.lang });
+  if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer;
   try {
     answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   } catch {
-    throw new Unreachable("The station does not answer.");
+    throw new Unreachable(word("The station does not answer."));
   }
   const type = answer.headers.get("Content-Type") ?? "";
   if (answer.ok) return type.includes("json") ? answer.json() : null;
   if (type.includes("json")) throw new Problem(await answer.json());
-  throw new Problem({ status: answer.status, detail: `The station answered ${answer.status}.` });
+  throw new Problem({ status: answer.status, detail: word("The station answered {status}.", { status: answer.status }) });
 }
 
 /** A name for a gesture: random, also where crypto.randomUUID is missing because the page came over plain HTTP. */
@@ -76,6 +79,11 @@ export class GestureQueue extends EventTarget {
     if (this.waiting.length) sessionStorage.setItem(this.key, JSON.stringify(this.waiting));
     else sessionStorage.removeItem(this.key);
     this.dispatchEvent(new CustomEvent("change"));
+  }
+
+  /** Waits until the station has all of them, or does not answer. */
+  async settled() {
+    while (this.waiting.length && !this.unreachable) await new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
   }
 
   async send() {
