@@ -158,8 +158,8 @@ def border_points(width: int, height: int) -> list[tuple[int, int]]:
 
 def at_border(mask: Mask) -> Mask:
     """The pieces of a 0/1 mask that reach the border and are large enough for a surround."""
-    if not mask.any():
-        return mask
+    if not any(side.any() for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1])):
+        return np.zeros_like(mask)
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(mask)
     keep = np.zeros(count, np.uint8)
     numbers: NDArray[np.int32] = np.asarray(labels, np.int32)
