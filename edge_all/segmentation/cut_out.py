@@ -120,11 +120,11 @@ def glass_colour(cell: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _black(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    return np.logical_and.reduce([pixels[..., channel] <= BLACK_LEVEL for channel in range(3)])
+    return np.asarray(np.logical_and.reduce([pixels[..., channel] <= BLACK_LEVEL for channel in range(3)]))
 
 
 def _white(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    return np.logical_and.reduce([pixels[..., channel] >= WHITE_LEVEL for channel in range(3)])
+    return np.asarray(np.logical_and.reduce([pixels[..., channel] >= WHITE_LEVEL for channel in range(3)]))
 
 
 def _reaching_the_border(painted: Mask) -> Mask:
