@@ -70,6 +70,8 @@ _NOISE_STEEPNESS, _NOISE_RANGE = 0.8, 3.2
 of it; the same from 3 to 20 grey levels of Gaussian noise."""
 _ROUNDING = 0.2
 """Grey levels a pixel that rounding to whole levels may hide."""
+_AROUND = 0.004
+"""Share that a surround has at least; less is the rounding of shares."""
 _BLACK_LEVEL, _WHITE_LEVEL = 6, 254
 """The brightest channel at most, the darkest at least this: nothing left to see. JPEG wavers by a few levels."""
 
@@ -87,7 +89,8 @@ class _Metrics:
         colour: difference of optical density between the channels in the most coloured 0.1 %; 0 in a grey image.
         cast: how far the ground is from neutral, 0 to 1.
         noise: what a slight smoothing takes away, over the contrast.
-        specimen: share of the picture that shows the specimen; the rest is a surround, a frame or a bar.
+        specimen: share of the picture that shows the specimen; the rest is a surround, a frame, a bar, or under a pen.
+        pen: share of the picture that strokes of a pen cover.
     """
 
     edge_width: float
@@ -99,6 +102,7 @@ class _Metrics:
     cast: float
     noise: float
     specimen: float
+    pen: float
 
 
 def assess_quality(pixels: RgbImage, *, sizes: Shrinking | None = None, specimen: Specimen | None = None) -> Quality:
@@ -112,7 +116,7 @@ def assess_quality(pixels: RgbImage, *, sizes: Shrinking | None = None, specimen
     Returns:
         ``usable``, with the reason for the technician where it is False, warnings where the field is poor but can be
         judged, and the figures ``edge_width``, ``exposure``, ``clipped_white``, ``clipped_black``, ``stain``,
-        ``colour``, ``cast``, ``noise`` and ``specimen``.
+        ``colour``, ``cast``, ``noise``, ``specimen`` and ``pen``.
     """
     sizes = sizes or Shrinking(pixels)
     specimen = specimen or find_specimen(sizes, pixels.shape[1], pixels.shape[0])
@@ -142,6 +146,7 @@ def _reason(metrics: _Metrics) -> str | None:
 
 
 def _warnings(metrics: _Metrics) -> tuple[str, ...]:
+    around = 1 - metrics.specimen - metrics.pen
     findings = (
         (metrics.edge_width > _SOFT, "The focus is soft."),
         (metrics.exposure < _DIM, "The image is dark."),
@@ -152,8 +157,12 @@ def _warnings(metrics: _Metrics) -> tuple[str, ...]:
         (metrics.cast > _TINTED, "The ground has a strong colour cast."),
         (metrics.noise > _GRAIN, "The image is noisy."),
         (
-            metrics.specimen < 1,
-            f"{percent(1 - metrics.specimen, 0)} of the image is no specimen (surround, frame, bar) and is left out.",
+            around >= _AROUND,
+            f"{percent(around, 0)} of the image is no specimen (surround, frame, bar) and is left out.",
+        ),
+        (
+            metrics.pen > 0,
+            f"Lines of a pen or a program cover {percent(metrics.pen)} of the image: look at what lies under them.",
         ),
     )
     return tuple(text for found, text in findings if found)
@@ -192,7 +201,7 @@ def _measure(sizes: Shrinking, longer_side: int, specimen: Specimen) -> _Metrics
     # A hole in the light has a rim that is no edge of the smear.
     lit = ~cv2.dilate(black.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & shown
     if not lit.any():
-        return _Metrics(0.0, 0.0, clipped_white, clipped_black, 0.0, 0.0, 0.0, 0.0, specimen.share)
+        return _Metrics(0.0, 0.0, clipped_white, clipped_black, 0.0, 0.0, 0.0, 0.0, specimen.share, specimen.pen)
 
     channels = (red, green, blue)
     ground = [_percentile(channel, lit, 0.9) for channel in channels]
@@ -214,6 +223,7 @@ def _measure(sizes: Shrinking, longer_side: int, specimen: Specimen) -> _Metrics
         cast=(max(ground) - min(ground)) / max(1.0, *ground),
         noise=noise,
         specimen=specimen.share,
+        pen=specimen.pen,
     )
 
 

@@ -39,7 +39,10 @@ PACKAGE = Path(__file__).parents[2] / "edge_all"
 CATALOGUES = sorted((PACKAGE / "wording" / "languages").glob("*/LC_MESSAGES/edge_all.po"))
 # Words that come out of results or tables, so that no call names them.
 LABELS = ("ALL", "non-ALL", "indeterminate", "rejected", "candidate", "suspicious", "not detected")
-MEASURES = ("edge width", "exposure", "clipped white", "clipped black", "stain", "colour", "cast", "noise", "specimen")
+MEASURES = (
+    *("edge width", "exposure", "clipped white", "clipped black", "stain", "colour", "cast", "noise", "specimen"),
+    "pen",
+)
 # What people call cells, what becomes of fields and slides, and what people may do.
 STATION = (
     *(kind.name for kind in DEFAULT_KINDS),

@@ -180,7 +180,7 @@ def test_figures_are_ready_for_json() -> None:
     quality = assess_quality(field())
     assert set(quality.metrics) == {
         "edge_width", "exposure", "clipped_white", "clipped_black", "stain", "colour", "cast", "noise",
-        "specimen",
+        "specimen", "pen",
     }  # fmt: skip
     assert all(type(value) is float and np.isfinite(value) for value in quality.metrics.values())
     assert dataclasses.asdict(quality)["usable"] is True

@@ -116,3 +116,102 @@ def test_empty_glass_at_the_border_is_kept(field: RgbImage) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (5, 300), (200, 200), (131, 131)])
 def test_an_image_of_one_level_is_no_surround_of_itself(shape: tuple[int, int], level: int) -> None:
     assert specimen_in(np.full((*shape, 3), level, np.uint8)).whole
+
+
+PENS = {
+    "blue": (30, 40, 160),
+    "navy": (20, 25, 90),
+    "violet": (120, 40, 190),
+    "green": (20, 130, 60),
+    "red": (200, 20, 30),
+    "black": (20, 20, 22),
+    "yellow": (250, 230, 0),
+}
+
+
+def stroke(kind: str) -> Mask:
+    pen: Mask = everywhere() * 0
+    middle, thick = (400, 300), 9
+    if kind == "ring":
+        cv2.ellipse(pen, middle, (180, 120), 20, 0, 340, 1, thick)
+    elif kind == "arrow":
+        cv2.arrowedLine(pen, (150, 500), (300, 330), 1, thick, tipLength=0.25)
+    else:
+        across, down = {"level": (300, 0), "upright": (0, 250), "falling": (260, 200), "rising": (260, -200)}[kind]
+        cv2.line(pen, (400 - across, 300 - down), (400 + across, 300 + down), 1, thick)
+    return pen
+
+
+def marked(pixels: RgbImage, pen: Mask, colour: tuple[int, int, int], *, ink: bool = False) -> RgbImage:
+    """A stroke with a soft edge, opaque or of ink that cells are seen through, as a JPEG keeps it."""
+    cover = cv2.GaussianBlur(pen.astype(np.float32), (0, 0), 0.8)[..., None]
+    shade = np.array(colour, np.float32)
+    mixed = pixels * (shade / 255) ** cover if ink else pixels * (1 - cover) + shade * cover
+    _, content = cv2.imencode(".jpg", np.rint(mixed[..., ::-1]).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return np.ascontiguousarray(np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR), np.uint8)[..., ::-1])
+
+
+@pytest.mark.parametrize("kind", ["ring", "arrow", "level", "upright", "falling", "rising"])
+@pytest.mark.parametrize("colour", PENS)
+def test_a_stroke_of_any_colour_and_direction_is_left_out(field: RgbImage, colour: str, kind: str) -> None:
+    pen = stroke(kind)
+    found = specimen_in(marked(field, pen, PENS[colour]))
+    left_out = found.at(*SHAPE[::-1]) == 0
+    assert left_out[pen > 0].mean() > 0.95
+    assert left_out[pen == 0].sum() < 1.2 * pen.sum(), "more than the soft edges"
+    assert found.pen == pytest.approx(1 - found.share)
+
+
+@pytest.mark.parametrize("colour", PENS)
+def test_cells_beside_a_stroke_stay_and_the_reader_is_told(field: RgbImage, colour: str) -> None:
+    pen = stroke("ring")
+    beside = cv2.erode(1 - pen, np.ones((41, 41), np.uint8))
+    expected = [
+        cell
+        for cell in segment(field).cells
+        if cell.kind == "candidate" and beside[round(cell.centroid[1]), round(cell.centroid[0])]
+    ]
+    assert len(expected) >= 4
+    for ink in (False, True):
+        picture = marked(field, pen, PENS[colour], ink=ink)
+        found = segment(picture)
+        kinds = dict(enumerate((cell.kind for cell in found.cells), start=1))
+        assert all(
+            kinds.get(int(found.cell_labels[round(cell.centroid[1]), round(cell.centroid[0])])) == "candidate"
+            for cell in expected
+        )
+        quality = assess_quality(picture)
+        assert quality.usable
+        assert any("pen" in warning for warning in quality.warnings)
+        assert not any("no specimen" in warning for warning in quality.warnings)
+
+
+def test_a_stroke_and_a_frame_are_told_apart(field: RgbImage) -> None:
+    picture = surrounded(marked(field, stroke("rising"), PENS["blue"]), frame(), 0)
+    quality = assess_quality(picture)
+    assert [any(word in warning for warning in quality.warnings) for word in ("pen", "no specimen")] == [True, True]
+
+
+def test_a_chain_of_nuclei_and_a_folded_nucleus_are_no_strokes(field: RgbImage) -> None:
+    """As slender as a stroke, but with necks, or too thick for one."""
+    chain = field.copy()
+    for step in range(12):
+        cv2.circle(chain, (100 + 44 * step, 300 + (step % 2) * 14), 24, (95, 45, 135), -1)
+    band = field[200:400, 300:500].copy()
+    cv2.ellipse(band, (100, 100), (62, 62), 0, 0, 300, (70, 40, 130), 24)
+    for picture in (chain, band):
+        assert specimen_in(np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.2), np.uint8)).pen == 0
+
+
+@pytest.mark.parametrize(
+    "shape", [*(lambda n=n: bar(n) for n in range(4)), frame, corners], ids=lambda one: one.__name__
+)
+def test_a_surround_of_the_colour_of_red_cells_is_left_out(field: RgbImage, shape: Callable[[], Mask]) -> None:
+    mask = shape()
+    stained = field[field[..., 1] < 0.85 * np.percentile(field[..., 1], 90)]
+    red_cells = np.median(stained, axis=0)
+    picture = np.where(mask[..., None] > 0, field, red_cells).astype(np.uint8)
+    found = specimen_in(picture).at(*SHAPE[::-1])
+    # Red cells that touch it go with it.
+    assert ((found == 0) & (mask == 0)).sum() > 0.95 * (mask == 0).sum()
+    assert ((found == 0) | (mask == 0)).sum() < 1.5 * (mask == 0).sum()

@@ -1,4 +1,4 @@
-"""What of a picture shows the specimen, and what is something else: a frame, a bar, the surround of a round field.
+"""The surround of a round field, a frame, a bar: what begins at the border of a picture and is no specimen.
 
 Such a surround begins at the picture's border and is either opaque (a diaphragm seen through the eyepiece, a black bar)
 or of one level throughout (white, grey, transparent corners), unlike the glass between the cells. What it cuts off from
@@ -8,24 +8,14 @@ glass's colour and is kept.
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.imaging.shrinking import Shrinking, shrink
 from edge_all.results import Mask, RgbImage
 
-__all__ = ["Specimen", "find_specimen"]
+__all__ = ["within_surrounds"]
 
-OVERVIEW_SIDE = 220
-"""Pixels of the longer side on which surrounds are looked for; the grain of a camera is gone there."""
-SHARED_SIDE = 1300
-"""Pixels of the longer side of the picture that the overview is shrunk from."""
-SMALLEST_SIDE = 130
-"""Pixels of the shorter side below which a picture is the crop of one cell, whose glass may lie all on one side."""
 FLAT = 7
 """Levels by which a pixel may differ from its eight neighbours inside a surround of one level."""
 ONE_LEVEL, CONSTANT = 9, 1.5
@@ -40,6 +30,9 @@ GLASS_LEFT = 0.1
 """Share of what is of no level throughout that has to be glass; else the even patches are a single cell's glass."""
 ALIKE, SEEN_ELSEWHERE = 8.0, 0.02
 """What so large a share of the rest has the colour of, up to so many levels, is glass or stain, however even."""
+ALONG_BORDER = 0.08
+"""Share of the picture's border from which a patch is no stain, even of a colour that is seen elsewhere, as red cells
+have that of many a grey frame."""
 SMALLEST_SURROUND = 0.008
 """Share of the picture below which a surround is none."""
 SMALLEST_PANEL = 0.05
@@ -48,49 +41,8 @@ GLASS_SHARE = 0.9
 """Percentile of what is no surround that stands for its glass."""
 
 
-@dataclass(frozen=True)
-class Specimen:
-    """Which part of a picture shows the specimen.
-
-    Attributes:
-        overview: ``uint8 [h, w]``, 1 where it does, in a picture of at most `OVERVIEW_SIDE` pixels a side.
-    """
-
-    overview: Mask
-
-    @functools.cached_property
-    def share(self) -> float:
-        """Share of the picture that shows the specimen: 1 where no surround was found."""
-        return float(self.overview.mean())
-
-    @property
-    def whole(self) -> bool:
-        """Whether all of the picture shows the specimen."""
-        return self.share == 1.0
-
-    def at(self, width: int, height: int) -> Mask:
-        """The same mask at another size: ``uint8 [height, width]``."""
-        return np.asarray(cv2.resize(self.overview, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-
-
-def find_specimen(sizes: Shrinking, width: int, height: int) -> Specimen:
-    """Find what a picture shows beside the specimen, and leave it out.
-
-    Args:
-        sizes: of the picture.
-        width: of the picture in pixels.
-        height: of the picture in pixels.
-    """
-    # By way of a size that other stages look at, too: shrinking a whole field anew takes 4 ms.
-    shared = sizes.by(-(-max(width, height) // SHARED_SIDE))
-    overview = shrink(shared, -(-max(shared.shape[:2]) // OVERVIEW_SIDE))
-    if min(width, height) < SMALLEST_SIDE:
-        return Specimen(np.ones(overview.shape[:2], np.uint8))
-    return Specimen(specimen_of(overview))
-
-
-def specimen_of(overview: RgbImage) -> Mask:
-    """The mask of `Specimen`."""
+def within_surrounds(overview: RgbImage) -> Mask:
+    """``uint8 [h, w]``, 1 where a small picture shows the specimen and no surround."""
     everywhere: Mask = np.ones(overview.shape[:2], np.uint8)
     patches = patches_of_one_level(overview)
     brightest = brightest_channel(overview)
@@ -109,7 +61,8 @@ def specimen_of(overview: RgbImage) -> Mask:
     for patch in patches:
         level = np.median(overview[patch > 0], axis=0)
         alike = (np.abs(elsewhere - level) <= ALIKE).all(axis=1)
-        if (np.abs(level - glass) > UNLIKE_GLASS * glass).any() and alike.mean() < SEEN_ELSEWHERE:
+        seen_elsewhere = alike.mean() >= SEEN_ELSEWHERE and share_of_border(patch) < ALONG_BORDER
+        if (np.abs(level - glass) > UNLIKE_GLASS * glass).any() and not seen_elsewhere:
             surround |= patch
     if not surround.any():
         return everywhere
@@ -154,6 +107,11 @@ def border_points(width: int, height: int) -> list[tuple[int, int]]:
     """Every fourth pixel of the border, and the corners."""
     columns, rows = (sorted({*range(0, side, 4), side - 1}) for side in (width, height))
     return [(x, y) for x in columns for y in (0, height - 1)] + [(x, y) for y in rows for x in (0, width - 1)]
+
+
+def share_of_border(patch: Mask) -> float:
+    """Share of the picture's border that a 0/1 mask covers."""
+    return float(np.concatenate([patch[0], patch[-1], patch[:, 0], patch[:, -1]]).mean())
 
 
 def at_border(mask: Mask) -> Mask:
