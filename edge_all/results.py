@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
@@ -137,7 +138,7 @@ class Cell(CellSummary):
             balance; None in a cell that was not segmented by this version.
     """
 
-    contour: tuple[tuple[int, int], ...] = field(kw_only=True)
+    contour: tuple[tuple[int, int], ...] = field(kw_only=True, repr=False)
     glass: tuple[float, float, float] | None = field(default=None, kw_only=True)
 
     def summary(self) -> CellSummary:
@@ -172,6 +173,12 @@ class Cell(CellSummary):
         return cls(**known)
 
 
+def _counted(cells: Sequence[CellSummary]) -> str:
+    """How many cells there are, by what became of them: ``5 ALL, 2 non-ALL, 1 rejected``."""
+    kinds = Counter(cell.label or cell.kind for cell in cells)
+    return ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items())) or "no cells"
+
+
 def roundness_of(contour: Sequence[tuple[int, int]]) -> float | None:
     """4 pi area / perimeter^2 of a closed polygon: 1 for a circle, less the more it is drawn out or frayed.
 
@@ -187,7 +194,7 @@ def roundness_of(contour: Sequence[tuple[int, int]]) -> float | None:
     return 4 * math.pi * area / perimeter**2 if area else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Segmentation:
     """What `edge_all.segmentation.segment` found in one field.
 
@@ -208,6 +215,11 @@ class Segmentation:
     red_cell_radius: float = 0.0
     red_cell_error: float = 0.0
     nucleus_hue: float | None = None
+
+    def __repr__(self) -> str:
+        """One line, without the masks."""
+        height, width = self.shape
+        return f"<Segmentation {width} x {height}: {_counted(self.cells)}>"
 
     # Painted when first asked for: at 5 megapixels the two take 20 MB, and screening seldom needs them.
     @functools.cached_property
@@ -289,7 +301,7 @@ class FieldPictures(Protocol):
         """The overlay as a PNG file."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FieldSummary:
     """What was found in one field, without the outlines of its cells.
 
@@ -326,6 +338,11 @@ class FieldSummary:
     microns_per_pixel: float | None = None
     microns_per_pixel_from: str | None = None
     fingerprint: str | None = None
+
+    def __repr__(self) -> str:
+        """One line: all that a field holds would fill pages. `rows` makes a table of its cells."""
+        found = f"{self.width} x {self.height}, {_counted(self.cells)}" if self.status == "ok" else self.error
+        return f"<{type(self).__name__} {self.image}: {self.status}, {found}>"
 
     @property
     def candidates(self) -> tuple[CellSummary, ...]:
@@ -379,7 +396,7 @@ class FieldSummary:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FieldResult(FieldSummary):
     """One field: what was found in it, as one line of ``fields.jsonl`` and, where its image is at hand, as pictures.
 
@@ -390,7 +407,7 @@ class FieldResult(FieldSummary):
     """
 
     cells: tuple[Cell, ...] = ()
-    pictures: FieldPictures | None = field(default=None, compare=False, repr=False)
+    pictures: FieldPictures | None = field(default=None, compare=False)
 
     @property
     def candidates(self) -> tuple[Cell, ...]:

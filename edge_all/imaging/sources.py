@@ -7,7 +7,7 @@ block). `hold_image` therefore takes what it needs at once, and decoding can wai
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeAlias, TypeGuard
 
@@ -91,7 +91,7 @@ class HeldImage:
 
     image: str
     slide: str
-    content: Path | bytes | RgbImage | ReadableImage | EdgeAllError
+    content: Path | bytes | RgbImage | ReadableImage | EdgeAllError = field(repr=False)
     stamp: tuple[int, int] | None = None
 
     def read(self) -> RgbImage:

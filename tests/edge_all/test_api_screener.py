@@ -330,6 +330,20 @@ def test_label_image_overlay_and_rows_are_those_of_the_result(screener: Screener
     assert all(len(row) == len(rows[0]) for row in rows)
 
 
+def test_what_holds_pixels_or_outlines_is_one_line_in_a_shell(screener: Screener, arrays: list[np.ndarray]) -> None:
+    field, nothing = screener.screen_many([arrays[0], b"no image"])
+    labels = [cell.label for cell in field.candidates]
+    assert repr(field).startswith(f"<FieldResult image 1: ok, {SIZE} x {SIZE}, ")
+    assert labels
+    assert all(f"{labels.count(label)} {label}" in repr(field) for label in labels)
+    assert repr(nothing) == f"<FieldResult image 2: error, {nothing.error}>"
+    found = edge_all.segment(arrays[0])
+    assert repr(found).startswith(f"<Segmentation {SIZE} x {SIZE}: ")
+    for value in (field, nothing, field.summary(), found, field.pictures):
+        assert len(repr(value)) < 300
+    assert len(repr(field.cells[0])) < 600
+
+
 def test_a_notebook_shows_a_field(screener: Screener, arrays: list[np.ndarray]) -> None:
     field = screener.screen(edge_all.NamedImage(arrays[0], "<script>x</script>"))
     page = field._repr_html_()
