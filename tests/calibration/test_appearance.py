@@ -14,6 +14,7 @@ from edge_all.model.package import load_package
 from edge_all.results import RgbImage
 from edge_all_calibration.labelled_cells.cells import LabelledCells, load_cells
 from edge_all_calibration.probability.appearance import FEWEST_CELLS, fit_appearance, with_laboratory
+from edge_all_calibration.probability.left_out_alarms import LeftOutAlarms
 from edge_all_calibration.releasing.publishing import embed_package
 from edge_all_calibration.releasing.release import CellParts, ReleasePlan, build_release
 
@@ -80,7 +81,7 @@ def test_a_release_carries_what_its_laboratories_look_like(
         network,
         card,
         dataclasses.replace(parts, training=named),
-        ReleasePlan(("fp32",), false_positive_rate=0.4),
+        ReleasePlan(("fp32",), left_out=LeftOutAlarms((0.0,), (0.4,))),
     )
     embed_package(folder, tmp_path / "embedded", "fp32")
     for where in (folder, tmp_path / "embedded"):

@@ -76,10 +76,9 @@ def test_the_figures_of_a_laboratory(tmp_path: Path) -> None:
         (Row("one", "a", {"a": both, "b": normal}), Row("two", "b", {"b": normal}), Row("all", None, {"a": both})),
         ("c is the only one.",),
     )
-    rate = matrix.left_out_false_positives
-    assert rate is not None
-    assert rate.value == pytest.approx(1 / 24)
-    assert Matrix(("a",), (Row("all", None, {"a": both}),)).left_out_false_positives is None
+    found = [round(one.value, 3) for one in matrix.left_out_alarms]
+    assert found == [1.0, 1.0, 0.771, 0.771, 0.312] + 5 * [0.042] + 5 * [0.0]
+    assert Matrix(("a",), (Row("all", None, {"a": both}),)).left_out_alarms == ()
     text = markdown(matrix)
     assert "| all but a | **AUC 0." in text
     assert "| all but b | - | **called ALL 0.000 (0.00 to 0." in text
@@ -87,11 +86,13 @@ def test_the_figures_of_a_laboratory(tmp_path: Path) -> None:
     assert "c is the only one." in text
     assert "Research Use Only" in text
     record = matrix.to_json()
-    assert record["left_out_false_positive_rate"]["value"] == pytest.approx(1 / 24, abs=1e-4)
+    at_one_half = record["left_out_false_positives"][5]
+    assert at_one_half["value"] == pytest.approx(1 / 24, abs=1e-4)
     write_matrix(matrix, tmp_path)
-    read, upper = read_matrix(tmp_path / "laboratories.json")
+    read, alarms = read_matrix(tmp_path / "laboratories.json")
     assert read == record
-    assert upper == record["left_out_false_positive_rate"]["high"] > 1 / 24
+    assert alarms.cuts[5] == 0.5
+    assert alarms.rates[5] == at_one_half["high"] > 1 / 24
     (tmp_path / "laboratories.json").write_text("{}")
     with pytest.raises(InputError):
         read_matrix(tmp_path / "laboratories.json")

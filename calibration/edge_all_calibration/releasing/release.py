@@ -44,6 +44,7 @@ from edge_all_calibration.labelled_cells.cells import (
     require_disjoint,
 )
 from edge_all_calibration.probability.appearance import fit_appearance, save_appearance
+from edge_all_calibration.probability.left_out_alarms import LeftOutAlarms
 from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.probability.out_of_distribution import (
     condense_features,
@@ -162,14 +163,14 @@ class ReleasePlan:
         variants: which precisions to make; FP32 is always among them.
         policy: how thresholds are chosen.
         limits: of the gate.
-        false_positive_rate: of laboratories that the recipe never saw, upper bound; takes the place of that of the
+        left_out: false alarms in laboratories that the recipe never saw; their rate takes the place of that of the
             calibration cells where it is higher. None where it was not measured.
     """
 
     variants: tuple[VariantName, ...] = ("fp32", "fp16", "int8")
     policy: OperatingPolicy = field(default_factory=OperatingPolicy)
     limits: GateLimits = field(default_factory=GateLimits)
-    false_positive_rate: float | None = None
+    left_out: LeftOutAlarms | None = None
 
     @property
     def names(self) -> tuple[VariantName, ...]:
@@ -218,7 +219,7 @@ def build_release(
     reference = run_network(files["fp32"], parts.calibration.crops)
     leading = _with_rate(
         fit_reference(reference, parts.calibration.labels, plan.policy, statistics, parts.out_of_fold),
-        plan.false_positive_rate,
+        plan.left_out,
     )
     poor = _poorness(reference, parts.calibration.labels)
     if poor and len(files) > 1:
@@ -341,9 +342,10 @@ def _prepare_reference(network: Path, target: Path, parts: CellParts) -> Feature
     return fit_statistics(condensed)
 
 
-def _with_rate(rule: DecisionRule, rate: float | None) -> DecisionRule:
+def _with_rate(rule: DecisionRule, left_out: LeftOutAlarms | None) -> DecisionRule:
     """The rule with a false-positive rate that holds where the network never was."""
-    if rate is None or rate <= rule.thresholds.false_positive_rate:
+    rate = 0.0 if left_out is None else left_out.of(rule)
+    if rate <= rule.thresholds.false_positive_rate:
         return rule
     return dataclasses.replace(rule, thresholds=dataclasses.replace(rule.thresholds, false_positive_rate=rate))
 

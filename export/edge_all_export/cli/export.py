@@ -192,9 +192,9 @@ def _with_laboratories(file: Path, description: Description, plan: ReleasePlan) 
     with quiet_backend():
         from edge_all_export.evaluation.laboratory_matrix import read_matrix
 
-    matrix, rate = read_matrix(file)
+    matrix, left_out = read_matrix(file)
     evaluation = {**description.evaluation, "left_out_laboratories": matrix}
-    return dataclasses.replace(description, evaluation=evaluation), dataclasses.replace(plan, false_positive_rate=rate)
+    return dataclasses.replace(description, evaluation=evaluation), dataclasses.replace(plan, left_out=left_out)
 
 
 def _check_name(description: Description, progress: Callable[[str], None]) -> None:

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_all.errors import InputError, UsageError
 from edge_all.files.atomic import write_atomically
 from edge_all.results import INTENDED_USE
 from edge_all_calibration.figures.intervals import Estimate, bootstrap
 from edge_all_calibration.figures.measures import auc
+from edge_all_calibration.probability.left_out_alarms import LeftOutAlarms
 from edge_all_export.datasets.laboratories import laboratories_of
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.evaluation.bootstrap import summarise
@@ -34,6 +36,8 @@ __all__ = ["Entry", "Matrix", "Row", "entry_of", "judge_run", "markdown", "read_
 
 MATRIX_FILE, TABLE_FILE = "laboratories.json", "laboratories.md"
 NOTHING = "-"
+CUTS = (0.05, 0.1, 0.2, 0.3, 0.4, CUTOFF, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995)
+"""Probabilities from which false alarms are counted: a package calls a cell ALL from its own threshold on."""
 EXPLANATION = (
     "AUC with its 95 % interval over groups; of laboratories of one class the share of cells called ALL at a "
     "probability of one half. In bold: the laboratory that the run never saw. Elsewhere the blocks that the run held "
@@ -51,6 +55,7 @@ class Entry:
         slide_auc: of slides of several cells; None likewise.
         sensitivity: share of ALL cells at a probability of one half or more; None without ALL cells.
         false_positives: share of non-ALL cells there; None without non-ALL cells.
+        alarms: that share from each of `CUTS` on; empty likewise.
     """
 
     cells: int
@@ -61,6 +66,7 @@ class Entry:
     slide_auc: Estimate | None
     sensitivity: Estimate | None
     false_positives: Estimate | None
+    alarms: tuple[Estimate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +99,30 @@ class Matrix:
     notes: tuple[str, ...] = ()
 
     @property
-    def left_out_false_positives(self) -> Estimate | None:
-        """Share of non-ALL cells called ALL by runs that never saw their laboratory, each laboratory alike.
+    def left_out_alarms(self) -> tuple[Estimate, ...]:
+        """Share of non-ALL cells from each of `CUTS` on, by runs that never saw their laboratory.
 
-        None where no run left out a laboratory with non-ALL cells.
+        Each laboratory weighs alike.
+
+        Empty where no run left out a laboratory with non-ALL cells.
         """
         entries = [row.entries.get(row.left_out) for row in self.rows if row.left_out is not None]
-        known = [entry.false_positives for entry in entries if entry is not None and entry.false_positives is not None]
-        if not known:
-            return None
-        return Estimate(*(float(np.mean([getattr(one, end) for one in known])) for end in ("value", "low", "high")))
+        known = [entry.alarms for entry in entries if entry is not None and entry.alarms]
+        return tuple(
+            Estimate(*(float(np.mean([getattr(one, end) for one in at_cut])) for end in ("value", "low", "high")))
+            for at_cut in zip(*known, strict=True)
+        )
 
     def to_json(self) -> dict[str, Any]:
         """``laboratories.json``."""
-        rate = self.left_out_false_positives
         return {
             "kind": "laboratories",
             "intended_use": INTENDED_USE,
             "what": "rows are runs, columns laboratories; at a probability of one half; 95 % intervals over groups",
             "laboratories": list(self.laboratories),
-            "left_out_false_positive_rate": None if rate is None else _figure(rate),
+            "left_out_false_positives": [
+                {"from": cut, **_figure(rate)} for cut, rate in zip(CUTS, self.left_out_alarms, strict=False)
+            ],
             "runs": [
                 {
                     "run": row.run,
@@ -170,6 +180,7 @@ def entry_of(predictions: Predictions) -> Entry:
         slide_auc=None if slides is None else _auc(slides),
         sensitivity=_share(called[truth], groups[truth]),
         false_positives=_share(called[~truth], groups[~truth]),
+        alarms=_alarms(predictions.probability[~truth], groups[~truth]),
     )
 
 
@@ -192,8 +203,8 @@ def markdown(matrix: Matrix) -> str:
     return "\n".join(lines)
 
 
-def read_matrix(file: Path) -> tuple[dict[str, Any], float]:
-    """A written matrix for a card, and the upper bound of its false-positive rate.
+def read_matrix(file: Path) -> tuple[dict[str, Any], LeftOutAlarms]:
+    """A written matrix for a card, and its false alarms in laboratories left out.
 
     Raises:
         InputError: the file is no such matrix, or says nothing of laboratories left out.
@@ -201,12 +212,13 @@ def read_matrix(file: Path) -> tuple[dict[str, Any], float]:
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
         of_laboratories = record["kind"] == "laboratories"
-        rate = float(record["left_out_false_positive_rate"]["high"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        rates = [(float(one["from"]), float(one["high"])) for one in record["left_out_false_positives"]]
+        left_out = LeftOutAlarms(tuple(cut for cut, _ in rates), tuple(rate for _, rate in rates))
+    except (OSError, ValueError, KeyError, TypeError, UsageError) as error:
         raise _no_matrix(file, repr(error)) from error
-    if not of_laboratories or not 0 <= rate <= 1:
+    if not of_laboratories:
         raise _no_matrix(file, "it is about something else")
-    return record, rate
+    return record, left_out
 
 
 def _no_matrix(file: Path, why: str) -> InputError:
@@ -227,7 +239,7 @@ def write_matrix(matrix: Matrix, folder: Path) -> None:
     write_atomically(folder / TABLE_FILE, markdown(matrix).encode())
 
 
-def _rows(predictions: Predictions, chosen: np.ndarray[Any, np.dtype[np.intp]]) -> Predictions:
+def _rows(predictions: Predictions, chosen: NDArray[np.intp]) -> Predictions:
     return Predictions(
         sample=tuple(predictions.sample[row] for row in chosen),
         source=tuple(predictions.source[row] for row in chosen),
@@ -245,7 +257,14 @@ def _auc(predictions: Predictions) -> Estimate | None:
     return bootstrap(lambda drawn: auc(predictions.probability[drawn], truth[drawn]), np.asarray(predictions.group))
 
 
-def _share(hits: np.ndarray[Any, np.dtype[np.bool_]], groups: np.ndarray[Any, np.dtype[np.str_]]) -> Estimate | None:
+def _alarms(probability: NDArray[np.float64], groups: NDArray[np.str_]) -> tuple[Estimate, ...]:
+    """The share of cells from each of `CUTS` on; no bound rises, whatever chance draws."""
+    shares = [share for cut in CUTS if (share := _share(probability >= cut, groups)) is not None]
+    highs = np.minimum.accumulate([share.high for share in shares])
+    return tuple(Estimate(share.value, share.low, float(high)) for share, high in zip(shares, highs, strict=True))
+
+
+def _share(hits: NDArray[np.bool_], groups: NDArray[np.str_]) -> Estimate | None:
     """A share with its interval over groups; where all groups agree, that of as many trials as there are groups."""
     if not len(hits):
         return None
