@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -66,3 +67,18 @@ def test_the_program_in_cpp_answers_alike(tmp_path: Path) -> None:
     session = onnxruntime.InferenceSession(str(NETWORK), providers=["CPUExecutionProvider"])
     (expected,) = session.run(["probability"], {"image": crops})
     assert np.abs(np.array(said.split(), np.float32) - expected).max() <= GOLDEN_TOLERANCE["int8"]
+
+
+@pytest.mark.parametrize("library", ["onnxruntime", "openvino"])
+def test_the_lines_in_python_run_and_answer_alike(
+    library: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(library)
+    page = (ROOT / "docs" / "interoperate.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(rf"^```\n(import [^\n]*\b{library}\n.*?)^```", page, re.DOTALL | re.MULTILINE)
+    shutil.copy(NETWORK, tmp_path / "model.int8.onnx")
+    monkeypatch.chdir(tmp_path)
+    names = {"crops": golden_crops(PACKAGE.card.preprocessing.input_size)}
+    exec(compile(lines, "docs/interoperate.md", "exec"), names)  # noqa: S102 - the page's own code
+    golden = next(iter(PACKAGE.card.variants.values())).golden
+    assert np.abs(names["probability"] - np.array(golden)).max() <= GOLDEN_TOLERANCE["int8"]
