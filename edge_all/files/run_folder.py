@@ -15,6 +15,7 @@ FIELDS_FILE = "fields.jsonl"
 _OVERLAYS = "overlays"
 _CROPS = "crops"
 _GEOJSON = "geojson"
+_REJECTED = "rejected"
 _CELL_LABELS = ".cells.png"
 _NUCLEUS_LABELS = ".nuclei.png"
 
@@ -88,6 +89,10 @@ class RunFolder:
         """The picture of a cell of ``segment``, by its ``id``."""
         return self._of_cell(image, cell, ".png")
 
+    def rejected(self, image: str) -> Path:
+        """Pictures of what was rejected in an image, on one sheet."""
+        return self.path / _REJECTED / f"{self.stems[image]}.jpg"
+
     def geojson(self, image: str) -> Path:
         """The outlines of an image, for QuPath."""
         return self.path / _GEOJSON / f"{self.stems[image]}.geojson"
@@ -115,7 +120,7 @@ def run_that_wrote(file: Path, folder: Path) -> tuple[Path | None, bool]:
         The run's folder, None where no run wrote it; and whether the picture shows a single cell.
     """
     run = None
-    if folder.name in {_CROPS, _OVERLAYS, _GEOJSON}:
+    if folder.name in {_CROPS, _OVERLAYS, _REJECTED, _GEOJSON}:
         run = folder.parent
     elif file.name.endswith((_CELL_LABELS, _NUCLEUS_LABELS)):
         run = folder

@@ -18,6 +18,7 @@ from edge_all.outputs.geojson import write_geojson
 from edge_all.outputs.jsonl import each_field
 from edge_all.outputs.overlay import save_overlay
 from edge_all.outputs.parquet import write_parquet
+from edge_all.outputs.rejected_sheet import save_rejected_sheet
 from edge_all.outputs.report.html_report import write_report
 from edge_all.outputs.report.tile_outlines import TileOutline, tile_outlines
 from edge_all.outputs.run_summary import RunSummary
@@ -52,6 +53,7 @@ def _write_report(folder: RunFolder, run: RunSummary) -> None:
         run.fields,
         overlays={field.image: folder.overlay(field.image) for field in run.fields if field.status != "error"},
         thumbnails={cell: folder.crop(*cell) for cell in cells},
+        rejected={field.image: folder.rejected(field.image) for field in run.fields if field.status != "error"},
         outlines=outlines,
         activations=maps if maps or run.with_maps else None,
         card=run.card,
@@ -65,6 +67,7 @@ FIELD_FORMATS: tuple[FieldWriter, ...] = (
     lambda folder, field, _, factor: save_activation_maps(
         folder, field.result, field.squares, field.activations, factor
     ),
+    lambda folder, field, picture, _: save_rejected_sheet(folder.rejected(field.result.image), picture, field.result),
     lambda folder, field, *_: write_geojson(folder.geojson(field.result.image), field.result),
 )
 RUN_FORMATS: tuple[RunWriter, ...] = (

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from edge_all.errors import OutputError
 from edge_all.files.run_folder import RunFolder
+from edge_all.imaging import read_image
 from edge_all.model.card import ModelCard, Thresholds, Variant
 from edge_all.outputs.overlay import save_overlay
+from edge_all.outputs.rejected_sheet import save_rejected_sheet
 from edge_all.outputs.report import embedding
 from edge_all.outputs.report.html_report import write_report
 from edge_all.outputs.report.tile_outlines import TileOutline, tile_outlines
@@ -124,12 +126,14 @@ def judged(image: str, slide: str, *cells: Cell) -> FieldResult:
 def report(folder: Path, fields: list[FieldResult], **options: object) -> str:
     """Draw the pictures, judge the slides, and write the report as a run does."""
     pixels = np.full((220, 280, 3), 210, np.uint8)
-    overlays, thumbnails = {}, {}
+    overlays, thumbnails, rejected = {}, {}, {}
     names = RunFolder.for_images(folder, [field.image for field in fields])
     for field in fields:
         if field.status == "ok":
             overlays[field.image] = names.overlay(field.image)
             save_overlay(overlays[field.image], pixels, field)
+            rejected[field.image] = names.rejected(field.image)
+            save_rejected_sheet(rejected[field.image], pixels, field)
             squares = crop_cells(pixels, field.candidates, None, SPEC)
             save_thumbnails(names, field, squares, SPEC.factor)
             thumbnails |= {(field.image, cell.id): names.crop(field.image, cell.id) for cell in field.candidates}
@@ -137,7 +141,8 @@ def report(folder: Path, fields: list[FieldResult], **options: object) -> str:
         judge_slide(slide, [field for field in fields if field.slide == slide], THRESHOLDS)
         for slide in dict.fromkeys(field.slide for field in fields)
     ]
-    arguments: dict[str, object] = {"overlays": overlays, "thumbnails": thumbnails, "card": CARD, **options}
+    pictures = {"overlays": overlays, "thumbnails": thumbnails, "rejected": rejected}
+    arguments: dict[str, object] = {**pictures, "card": CARD, **options}
     write_report(folder / "report.html", slides, fields, **arguments)  # type: ignore[arg-type]
     return (folder / "report.html").read_text("utf-8")
 
@@ -477,7 +482,12 @@ def test_rejected_objects_have_a_gallery_with_their_reasons_largest_nucleus_firs
     field = judged("a.jpg", "s", cell(1, 0.9, "ALL"), small, large)
     written = report(tmp_path, [field, judged("b.jpg", "t", cell(1, 0.9, "ALL"))])
     page = Page(written)
-    pieces = [image["alt"] for image in page.images() if "rejected object" in image["alt"]]
+    shown = [image for image in page.images() if "rejected object" in image["alt"]]
+    # Of the field as it is: no outline, number or legend of its neighbours is drawn in.
+    for image in shown:
+        pixels = read_image(base64.b64decode(image["src"].split(",")[1])).astype(int)
+        assert np.abs(pixels - 210).max() <= 3, image["alt"]
+    pieces = [image["alt"] for image in shown]
     assert pieces == ["Picture of rejected object 3 of a.jpg", "Picture of rejected object 2 of a.jpg"]
     assert all(image["src"].startswith("data:image/jpeg") for image in page.images())
     assert page.text.count("Rejected, not classified (2)") == 1

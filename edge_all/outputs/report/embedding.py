@@ -17,6 +17,7 @@ from edge_all.errors import InputError
 from edge_all.imaging import read_image
 from edge_all.imaging.header import examine
 from edge_all.outputs.pictures import jpeg_bytes
+from edge_all.outputs.rejected_sheet import pieces_of_sheet
 from edge_all.results import CellSummary, FieldSummary
 
 __all__ = ["cells_per_gallery", "chosen_fields", "embedded_file", "embedded_overlay", "embedded_pieces"]
@@ -31,11 +32,8 @@ CELLS_PER_REPORT = 1500
 CELLS_PER_GALLERY = 120
 """More than anybody looks through on one page."""
 FEWEST_CELLS = 12
-PIECE_SIDE = 112
 OVERLAY_WIDTH = 1400
 OVERLAY_QUALITY = 80
-OUTSIDE = (225, 225, 225)
-"""Grey where the field ends."""
 
 
 def chosen_fields(fields: Sequence[FieldSummary], slides: int) -> frozenset[str]:
@@ -89,35 +87,27 @@ def embedded_overlay(overlays: Mapping[str, Path], image: str) -> tuple[str, int
     return _address(jpeg_bytes(pixels, OVERLAY_QUALITY)), width, height
 
 
-def embedded_pieces(overlays: Mapping[str, Path], field: FieldSummary, cells: Sequence[CellSummary]) -> dict[int, str]:
-    """Objects of which no picture was written, cut out of their field's overlay, where they are outlined.
+def embedded_pieces(sheets: Mapping[str, Path], field: FieldSummary, cells: Sequence[CellSummary]) -> dict[int, str]:
+    """Pictures of rejected objects.
 
     Args:
-        overlays: from the name of an image to its overlay.
+        sheets: from the name of an image to its sheet, see `edge_all.outputs.rejected_sheet`.
         field: the field.
-        cells: the objects.
+        cells: the objects wanted.
 
     Returns:
-        ``data:`` addresses of square JPEGs by the id of the object; empty where there is no overlay.
+        ``data:`` addresses of square JPEGs by the id of the object; empty where there is no sheet.
     """
-    path = overlays.get(field.image)
+    path = sheets.get(field.image)
     try:
-        pixels = None if path is None else read_image(path.read_bytes())
+        sheet = None if path is None else read_image(path.read_bytes())
     except (InputError, OSError):
-        pixels = None
-    if pixels is None or not field.width:
+        # As with an overlay.
         return {}
-    scale = pixels.shape[1] / field.width
-    pieces = {}
-    for cell in cells:
-        x, y, width, height = (value * scale for value in cell.bbox)
-        side = max(width, height, PIECE_SIDE / 4) * 1.6
-        step = side / PIECE_SIDE
-        place = np.array([[step, 0, x + (width - side) / 2], [0, step, y + (height - side) / 2]])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        piece = cv2.warpAffine(pixels, place, (PIECE_SIDE, PIECE_SIDE), flags=flags, borderValue=OUTSIDE)
-        pieces[cell.id] = _address(jpeg_bytes(np.asarray(piece, np.uint8), OVERLAY_QUALITY))
-    return pieces
+    if sheet is None:
+        return {}
+    pieces = pieces_of_sheet(sheet, field.cells)
+    return {cell.id: _address(jpeg_bytes(pieces[cell.id], OVERLAY_QUALITY)) for cell in cells if cell.id in pieces}
 
 
 def embedded_file(paths: Mapping[tuple[str, int], Path], image: str, cell: CellSummary) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_all.files.naming import image_file_name
 from edge_all.outputs.palette import CellClass
+from edge_all.outputs.rejected_sheet import MOST_REJECTED
 from edge_all.outputs.report.embedding import embedded_file, embedded_pieces
 from edge_all.outputs.report.markup import CSS_NAMES, named, text
 from edge_all.outputs.report.tile_outlines import TileOutline
@@ -19,8 +20,6 @@ __all__ = ["GALLERIES", "NumberedField", "Pictures", "cells_shown", "gallery", "
 
 GALLERIES: tuple[CellLabel, ...] = ("ALL", "indeterminate", "non-ALL")
 """The galleries of a slide, in the order in which they are read."""
-MOST_REJECTED = 48
-"""Objects without a cell are many; the largest nuclei come first. Each may take decoding an overlay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,7 @@ class Pictures:
 
     overlays: Mapping[str, Path]
     thumbnails: Mapping[tuple[str, int], Path]
+    rejected: Mapping[str, Path]
     activations: Mapping[tuple[str, int], Path] | None
     outlines: Mapping[tuple[str, int], TileOutline]
 
@@ -126,9 +126,7 @@ def rejected_gallery(fields: Iterable[NumberedField], pictures: Pictures, limit:
     objects, count = cells_shown(fields, "rejected", limit)
     if not objects:
         return
-    explanation = say(
-        "Largest nucleus first, cut out of the overlays. A whole white cell among them is not in any count."
-    )
+    explanation = say("Largest nucleus first. A whole white cell among them is not in any count.")
     yield _opening("rejected", say("Rejected, not classified"), count, explanation)
     yield _left_out(len(objects), count, say("All are in cells.xlsx and in the overlays."), say)
     pieces = _pieces(objects, pictures)
@@ -159,14 +157,14 @@ def _left_out(shown: int, count: int, elsewhere: str, say: Language) -> str:
 
 
 def _pieces(objects: Sequence[Placed], pictures: Pictures) -> dict[tuple[int, int], str]:
-    """Pictures of objects by field and id; each overlay is decoded once."""
+    """Pictures of objects by field and id; each sheet is decoded once."""
     by_field: dict[int, tuple[FieldSummary, list[CellSummary]]] = {}
     for field, cell in objects:
         by_field.setdefault(field.number, (field.result, []))[1].append(cell)
     return {
         (number, cell): piece
         for number, (result, cells) in by_field.items()
-        for cell, piece in embedded_pieces(pictures.overlays, result, cells).items()
+        for cell, piece in embedded_pieces(pictures.rejected, result, cells).items()
     }
 
 

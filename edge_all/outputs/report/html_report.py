@@ -42,6 +42,7 @@ def write_report(
     *,
     overlays: Mapping[str, Path],
     thumbnails: Mapping[tuple[str, int], Path],
+    rejected: Mapping[str, Path] | None = None,
     activations: Mapping[tuple[str, int], Path] | None = None,
     outlines: OutlinesOf = lambda _: {},
     card: ModelCard | None = None,
@@ -58,8 +59,9 @@ def write_report(
         overlays: from the name of an image to its overlay, as `edge_all.outputs.overlay` makes it. A picture that is
             missing here, or on disk, is left out of the report.
         thumbnails: from the name of an image and the id of a cell to its picture.
-        activations: likewise to a picture of the class activation map; where they are given, all cells have a place
-            for theirs, which may say that there is none.
+        rejected: from the name of an image to its sheet, as `edge_all.outputs.rejected_sheet` makes it.
+        activations: as ``thumbnails``, to a picture of the class activation map; where they are given, all cells
+            have a place for theirs, which may say that there is none.
         outlines: asked once for the outlines that are laid over the pictures of the cells that are shown.
         card: of the model package; its figures and limitations are shown.
         created: date of the report; now, where none is given.
@@ -70,7 +72,8 @@ def write_report(
         OutputError: the file cannot be written.
     """
     numbered = [NumberedField(number, field) for number, field in enumerate(fields, start=1)]
-    pictures = Pictures(overlays, thumbnails, activations, outlines(shown_candidates(slides, numbered)))
+    shown = outlines(shown_candidates(slides, numbered))
+    pictures = Pictures(overlays, thumbnails, rejected or {}, activations, shown)
     say = language or language_of_environment()
     now = created or datetime.now().astimezone()
     with atomic_file(path) as file:
