@@ -24,11 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TypeVar, overload
 
-from edge_all.errors import InputError, InputNotFoundError, UsageError
+from edge_all.errors import ImageError, InputError, InputNotFoundError, UsageError
 from edge_all.files.run_folder import run_that_wrote
 from edge_all.imaging import IMAGE_SUFFIXES, OpenedImage, open_image
 from edge_all.imaging.foreign import EXPORT_REMEDY, kind_by_ending
 from edge_all.imaging.pages import pages_of_file
+from edge_all.wording.plurals import counted
 
 __all__ = [
     "FoundImages",
@@ -116,7 +117,7 @@ def find_images(paths: Iterable[str | Path], *, slide: str | None = None, crops_
     Raises:
         UsageError: no path was given.
         InputNotFoundError: none of the paths leads to an image.
-        InputError: a folder cannot be listed, or holds what a run wrote.
+        InputError: a folder cannot be listed, or holds what a run wrote; nothing that was named is an image.
     """
     wanted = [Path(path) for path in paths]
     if not wanted:
@@ -141,6 +142,7 @@ def find_images(paths: Iterable[str | Path], *, slide: str | None = None, crops_
     ordered = [file for file in dict.fromkeys(files) if file in kept]
     for file in ordered:
         _refuse_output_of_a_run(file, crops_wanted=crops_of_a_run)
+    _refuse_where_nothing_is_an_image(ordered)
     slides = slide_names(dict.fromkeys(_folder_of(file) for file in ordered))
     return FoundImages(
         sources=tuple(source for file in ordered for source in pictures_of(file, slide or slides[_folder_of(file)])),
@@ -170,7 +172,7 @@ def described(files: Sequence[Path]) -> str:
     """Some files in other formats, named: ``3 files (a.czi: Zeiss CZI, b.lif: Leica LIF and 1 more)``."""
     named = ", ".join(f"{file.name}: {kind_by_ending(file)}" for file in files[:_NAMED])
     more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
-    return f"{len(files)} file{'s' * (len(files) != 1)} ({named}{more})"
+    return f"{counted(len(files), 'file')} ({named}{more})"
 
 
 def _expand(path: Path, passed_over: list[Path]) -> Iterator[Path]:
@@ -200,7 +202,8 @@ def _images_in(folder: Path, passed_over: list[Path]) -> list[Path]:
     passed_over += [entry for entry in entries if not _looks_like_an_image(entry)]
     if not images:
         folders = sum(os.path.isdir(entry) for entry in entries)
-        hint = f" It holds {folders} folders; to take each as a slide, name {folder / '*'}." if folders else ""
+        held = counted(folders, "folder")
+        hint = f" It holds {held}; to take each as a slide, name {folder / '*'}." if folders else ""
         others = [entry for entry in entries if kind_by_ending(entry)]
         if others:
             hint += f" It holds {described(others)} in formats that are not read. {EXPORT_REMEDY}"
@@ -245,6 +248,28 @@ def _refuse_output_of_a_run(file: Path, *, crops_wanted: bool) -> None:
             f"{file} was written by a run of edge-all, whose results lie in {run}; it is no image of a slide.",
             "Name the slides themselves, without the folders of results.",
         )
+
+
+def _refuse_where_nothing_is_an_image(files: Sequence[Path]) -> None:
+    """A manifest or a text that is named alone is a mistake, of which no report is to be written.
+
+    Raises:
+        ImageError: no file is called like an image, or is one; says why of the first.
+    """
+    refused: list[ImageError] = []
+    for file in files:
+        if is_image_name(file.name) or os.path.isdir(file):
+            return
+        try:
+            open_image(file)
+        except ImageError as error:
+            refused.append(error)
+        except InputNotFoundError:
+            continue
+        else:
+            return
+    if refused:
+        raise refused[0]
 
 
 def natural_order(path: PurePath) -> tuple[list[tuple[int, int, str]], str]:

@@ -13,6 +13,7 @@ from edge_all.cli.json_output import JsonOption, print_json
 from edge_all.cli.options import DeviceOption, ModelOption, PixelSizeOption, ThreadsOption, VariantOption
 from edge_all.errors import UsageError
 from edge_all.results import INTENDED_USE
+from edge_all.wording.plurals import counted
 
 if TYPE_CHECKING:
     from edge_all.slide_archive.reconciliation import Reconciliation
@@ -74,7 +75,8 @@ def archive(
         with _slide_progress(len(slides), sum(len(slide.images) for slide in slides), quiet=as_json) as on_slide:
             if numbers is not None:
                 failures = screen_part(slides, settings, crew, on_slide=on_slide)
-                typer.echo(f"Part {part}: {len(slides) - failures} of {len(slides)} slides are in place.", err=True)
+                in_place = f"{len(slides) - failures} of {counted(len(slides), 'slide')} in place"
+                typer.echo(f"Part {part}: {in_place}.", err=True)
                 raise typer.Exit(1 if failures else 0)
             account = screen_archive(wanted, settings, crew, on_slide=on_slide)
     except KeyboardInterrupt:
@@ -118,7 +120,7 @@ def _slide_progress(slides: int, images: int, *, quiet: bool) -> Iterator[Callab
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True, disable=quiet) as progress:
-        task = progress.add_task("Slides", total=slides, rate=f"{images} images")
+        task = progress.add_task("Slides", total=slides, rate=counted(images, "image"))
         fields = 0
 
         def on_slide(outcome: Outcome) -> None:

@@ -27,10 +27,11 @@ def capture(
     """
     lean_process()
     from edge_all.station.intake.capturing import capture_fields
+    from edge_all.wording.plurals import counted
 
     stop = stop_on_signals()
     taken = 0
     for path in capture_fields(source, out, stop):
         taken += 1
         typer.echo(path)
-    typer.echo(f"{taken} fields")
+    typer.echo(counted(taken, "field"))

@@ -11,6 +11,9 @@ from edge_all.cli.options import DeviceOption, ModelOption, ThreadsOption, Varia
 from edge_all.cli.process import lean_process
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge_all.inputs import ImageSource
     from edge_all.screening.single_cells import CropResult
 
 __all__ = ["register"]
@@ -36,6 +39,7 @@ def classify(
 
     sources = find_images(crops, crops_of_a_run=True)
     say_what_is_left_out(sources)
+    _say_what_a_run_saved(sources)
     from edge_all.api.screener import Screener
 
     results = tuple(Screener(model, variant, device, threads).classify(sources))
@@ -44,6 +48,19 @@ def classify(
     else:
         _print_table(results)
     raise typer.Exit(0 if all(result.status == "ok" for result in results) else 1)
+
+
+def _say_what_a_run_saved(sources: Sequence[ImageSource]) -> None:
+    """Crops that a run saved are pictures for people; it judged the cells before they were shrunk."""
+    from edge_all.files.run_folder import run_that_wrote
+
+    runs = {run for source in sources if (run := run_that_wrote(source.path, source.path.parent)[0]) is not None}
+    for run in sorted(runs):
+        typer.echo(
+            f"Some of these images were saved by the run in {run}, for people to look at. What it found in the fields "
+            "themselves is in its cells.csv.",
+            err=True,
+        )
 
 
 def _print_table(results: tuple[CropResult, ...]) -> None:

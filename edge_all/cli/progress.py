@@ -25,14 +25,19 @@ def field_progress(total: int, *, quiet: bool) -> Iterator[Callable[[FieldSummar
 
         def on_field(result: FieldSummary) -> None:
             if result.status != "ok":
-                console.print(Text(_failure_words(result), style="yellow"))
+                # A line of its own, however long: a path can be copied out of it.
+                console.print(Text(_failure_words(result), style="yellow"), soft_wrap=True)
             progress.advance(task)
 
         yield on_field
 
 
 def _failure_words(result: FieldSummary) -> str:
-    """Status, image and reason; errors name their image themselves."""
+    """Status, image and reason, begun as every error is; errors name their image themselves."""
     reason = result.error or "no reason was given"
     named = reason.startswith((result.image, str(Path(result.image))))
-    return f"{result.status}: {reason}" if named else f"{result.status}: {result.image}: {reason}"
+    return (
+        f"{result.status.capitalize()}: {reason}"
+        if named
+        else f"{result.status.capitalize()}: {result.image}: {reason}"
+    )

@@ -111,11 +111,13 @@ def screen(
 
 def _say_pixel_sizes(fields: Sequence[FieldSummary]) -> None:
     """Which sizes of a pixel were taken from the files."""
+    from edge_all.wording.plurals import counted
+
     taken = Counter(
         f"{field.microns_per_pixel:.4g} \u00b5m ({field.microns_per_pixel_from})"
         for field in fields
         if field.microns_per_pixel_from not in (None, "given")
     )
     if taken:
-        sizes = ", ".join(f"{size} in {number}" for size, number in taken.items())
-        typer.echo(f"Size of a pixel taken from the files: {sizes} fields")
+        sizes = ", ".join(f"{size} in {counted(number, 'field')}" for size, number in taken.items())
+        typer.echo(f"Size of a pixel taken from the files: {sizes}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,7 +15,9 @@ __all__ = ["SPLIT", "ReadableTable", "output_console"]
 SPLIT = "\u00ad\n"
 """Where a heading breaks within a word: a hyphen that is not there where the word stands whole."""
 PIPE_WIDTH = 100_000
-"""Columns of a pipe or a file: what is written there is as wide as it is, so that a path can be copied out of it."""
+"""Columns of a pipe or a file: lines there are as long as they are, so that a path can be copied out of them."""
+TABLE_WIDTH = 100
+"""Columns of a table there, where it is folded between words; wider only where a name or path is."""
 LEAST_FOLDED = 12
 """Columns below which names and paths stand in scraps that nobody can read."""
 
@@ -56,7 +59,7 @@ class ReadableTable:
         """Print the table on standard output."""
         console = output_console()
         if self._least_width() <= console.width:
-            console.print(self._as_table())
+            console.print(self._as_table(console))
             return
         if self._title is not None:
             console.print(Text(self._title, style="italic"))
@@ -79,11 +82,30 @@ class ReadableTable:
             width += min(widest, LEAST_FOLDED) if heading in self._fold else widest
         return width
 
-    def _as_table(self) -> Table:
+    def _widths_in_a_pipe(self) -> tuple[int | None, ...]:
+        """Columns of the folding ones, so that the table is `TABLE_WIDTH` wide, or as wide as its longest words are."""
+        whole, least = [], []
+        for number, heading in enumerate(self._headings):
+            lines = [line for row in self._rows for line in row[number].plain.split("\n")]
+            widest = [max(map(cell_len, parts), default=0) for parts in (lines, " ".join(lines).split())]
+            of_heading = max(map(cell_len, heading.replace(SPLIT, "-\n").split("\n")))
+            whole.append(max(widest[0], of_heading))
+            least.append(max(widest[1], of_heading) if heading in self._fold else whole[-1])
+        room = TABLE_WIDTH - 3 * len(whole) - 1
+        most = max(whole)
+        while most and sum(map(min, whole, (max(one, most) for one in least))) > room:
+            most -= 1
+        return tuple(
+            min(of, max(one, most)) if heading in self._fold else None
+            for of, one, heading in zip(whole, least, self._headings, strict=True)
+        )
+
+    def _as_table(self, console: Console) -> Table:
         table = Table(title=self._title, caption=self._caption)
-        for heading in self._headings:
+        widths = self._widths_in_a_pipe() if console.width == PIPE_WIDTH else (None,) * len(self._headings)
+        for heading, width in zip(self._headings, widths, strict=True):
             shown = Text(heading.replace(SPLIT, "-\n"))  # not Rich's markup, which brackets would be
-            table.add_column(shown, overflow="fold", no_wrap=heading not in self._fold)
+            table.add_column(shown, overflow="fold", no_wrap=heading not in self._fold, width=width)
         for row in self._rows:
             table.add_row(*row)
         return table

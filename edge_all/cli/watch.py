@@ -65,4 +65,4 @@ def say_field(result: FieldResult) -> None:
         counts = Counter(cell.label for cell in result.candidates)
         typer.echo(", ".join([f"{len(result.candidates)} cells", *(f"{counts[label]} {label}" for label in counts)]))
     else:
-        typer.echo(f"{result.status}: {result.error}")
+        typer.echo(f"{result.status.capitalize()}: {result.error}")

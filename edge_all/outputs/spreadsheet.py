@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from edge_all.files.atomic import write_atomically
-from edge_all.outputs.cell_table import COLUMNS
+from edge_all.outputs.cell_table import COLUMNS, CROP
 
 __all__ = ["MOST_ROWS", "write_spreadsheet"]
 
 MOST_ROWS = 1_048_575
 """Rows that a sheet takes below its heading."""
+_WIDE = {"slide": 20, "image": 42, "kind": 11, "reason": 22, "label": 15, CROP: 34, "model": 22, "provider": 24}
+"""Characters of a column whose values are longer than its heading."""
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """Characters that XML 1.0 cannot hold, not even escaped."""
 _XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
@@ -84,7 +86,8 @@ def _sheet(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     # The heading stays in sight, and can be filtered by.
     yield (
         f'{_XML}<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0">'
-        '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews><sheetData>'
+        '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews>'
+        f"{_widths()}<sheetData>"
     )
     yield _row(COLUMNS)
     lines = 1
@@ -92,6 +95,15 @@ def _sheet(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
         yield _row(row.values())
         lines += 1
     yield f'</sheetData><autoFilter ref="A1:{_column(len(COLUMNS))}{lines}"/></worksheet>'
+
+
+def _widths() -> str:
+    """Columns as wide as their headings and, where names and paths stand, as those may be long."""
+    columns = "".join(
+        f'<col min="{number}" max="{number}" width="{_WIDE.get(name, max(8, len(name) + 4))}" customWidth="1"/>'
+        for number, name in enumerate(COLUMNS, start=1)
+    )
+    return f"<cols>{columns}</cols>"
 
 
 def _row(values: Iterable[Any]) -> str:

@@ -84,7 +84,8 @@ def screen_to_folder(
             run takes from an earlier one keep the maps that they have, or have none.
         parquet: whether to write the table of cells as Parquet, too.
         on_field: called with each result, those of an earlier run included, as soon as it is on disk.
-        on_notice: told, in a sentence, what is judged again although it was judged before.
+        on_notice: told, in a sentence, what is judged again although it was judged before, and where there is no run to
+            go on with.
 
     Raises:
         OutputError: the folder is in use, holds another run or the images themselves, was begun under other conditions
@@ -105,6 +106,8 @@ def screen_to_folder(
         settled = SettledSlides(screener.classifier.thresholds if stop_when_settled else None)
         conditions = Conditions(screener.model, microns_per_pixel, segmentation=screener.segmentation)
         record = read_record(out) if (out / FIELDS_FILE).exists() else None
+        if resume and not (out / FIELDS_FILE).exists():
+            on_notice(f"There is no run in {out} to go on with: this one begins anew.")
         results = _earlier_results(out, conditions, record, sources, settled, resume=resume, on_notice=on_notice)
         for result in results.values():
             on_field(result)

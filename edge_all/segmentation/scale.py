@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_all.segmentation.colour_clustering import FloatArray
 from edge_all.segmentation.shapes import depth_inside, extents_of
 
-__all__ = ["NUCLEUS_IN_RED_CELLS", "RED_CELL_RADIUS_MICRONS", "Scale", "red_cell_scale"]
+__all__ = ["INFERRED_ERROR", "NUCLEUS_IN_RED_CELLS", "RED_CELL_RADIUS_MICRONS", "Scale", "red_cell_scale"]
 
 RED_CELL_RADIUS_MICRONS = 3.7
 """Radius of a red cell on a dried smear."""

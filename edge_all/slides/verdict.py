@@ -22,6 +22,7 @@ from edge_all.model.card import Thresholds
 from edge_all.results import CellSummary, FieldSummary, SlideResult, Verdict
 from edge_all.slides.repeats import repeated_fields
 from edge_all.wording.percentages import percent, percent_range
+from edge_all.wording.plurals import counted
 
 __all__ = [
     "CUSTOMARY_COUNT",
@@ -150,19 +151,20 @@ def decide(blasts: int, judged: int, indeterminate: int, rate: float, unlike: in
     if judged == 0:
         return "indeterminate", "No white cell was found, which is not the same as finding no disease."
     low, high = wilson_interval(blasts, judged)
-    counted = f"{blasts} of {judged} cells are ALL ({percent_range(low, high)})"
+    found = f"{blasts} of {counted(judged, 'cell')} {'is' if judged == 1 else 'are'} ALL ({percent_range(low, high)})"
     if unlike > UNKNOWN_SHARE * judged:
-        return "indeterminate", f"{UNKNOWN_SLIDE} ({unlike} of {judged} cells): look at it yourself."
+        return "indeterminate", f"{UNKNOWN_SLIDE} ({unlike} of {counted(judged, 'cell')}): look at it yourself."
     if blasts and chance_of_at_least(blasts, judged, rate) < SIGNIFICANCE:
-        return "suspicious", f"{counted}, more than the classifier's false positives (up to {percent(rate)}) explain."
+        return "suspicious", f"{found}, more than the classifier's false positives (up to {percent(rate)}) explain."
     if high > DEFINING_BLAST_SHARE:
         return (
             "indeterminate",
-            f"{counted}: too few cells to exclude {percent(DEFINING_BLAST_SHARE, 0)}. Capture more fields.",
+            f"{found}: too few cells to exclude {percent(DEFINING_BLAST_SHARE, 0)}. Capture more fields.",
         )
     if wilson_interval(blasts + indeterminate, judged)[1] > DEFINING_BLAST_SHARE:
-        return "indeterminate", f"{counted}, but {indeterminate} more are indeterminate: look at them."
-    return "not detected", f"{counted}, no more than the classifier's false positives (up to {percent(rate)}) explain."
+        are, them = ("is", "it") if indeterminate == 1 else ("are", "them")
+        return "indeterminate", f"{found}, but {indeterminate} more {are} indeterminate: look at {them}."
+    return "not detected", f"{found}, no more than the classifier's false positives (up to {percent(rate)}) explain."
 
 
 def _warnings(errors: int, unusable: int, judged: int, not_looked_at: int) -> tuple[str, ...]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_all.errors import InputError, InputNotFoundError, UsageError
+from edge_all.errors import ImageError, InputError, InputNotFoundError, UsageError
 from edge_all.inputs import FoundImages, find_images
 
 
@@ -75,7 +77,28 @@ def test_a_linked_folder_keeps_the_name_of_the_link() -> None:
 
 def test_a_named_file_is_taken_whatever_its_suffix() -> None:
     touch(Path("S1/scan.dat"))
-    assert names(find_images(["S1/scan.dat"])) == ["scan.dat"]
+    cv2.imwrite("S1/scan.png", np.full((40, 40, 3), 200, np.uint8))
+    Path("S1/scan.png").rename("S1/picture.dat")
+    assert names(find_images(["S1/picture.dat"])) == ["picture.dat"]
+    # One that is none stays beside others, and is reported with them.
+    assert names(find_images(["S1/scan.dat", "S1/picture.dat"])) == ["scan.dat", "picture.dat"]
+
+
+@pytest.mark.parametrize("paths", [["manifest.csv"], ["manifest.csv", "notes.txt"], ["notes.txt", "missing.png"]])
+def test_where_nothing_that_was_named_is_an_image_nothing_is_begun(paths: list[str]) -> None:
+    Path("manifest.csv").write_text("image,slide\n")
+    Path("notes.txt").write_text("notes")
+    if "missing.png" in paths:
+        assert names(find_images(paths)) == paths  # that one may have been meant
+        return
+    with pytest.raises(ImageError, match=r"manifest\.csv is not an image"):
+        find_images(paths)
+
+
+def test_a_folder_of_one_folder_is_said_in_the_singular() -> None:
+    Path("study/S1").mkdir(parents=True)
+    with pytest.raises(InputNotFoundError, match="It holds 1 folder; to take"):
+        find_images(["study"])
 
 
 def test_each_image_is_judged_once() -> None:

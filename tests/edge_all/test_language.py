@@ -259,6 +259,22 @@ def test_a_german_station_has_a_german_report_and_the_same_files_for_programs(
     assert re.search(r"\d,\d %", shown)
 
 
+def test_one_cell_is_one_in_both_languages() -> None:
+    german = Language("de")
+    for judged, english, translated in (
+        (1, "0 of 1 cell is ALL", "0 von 1 Zelle ist ALL"),
+        (2, "0 of 2 cells are ALL", "0 von 2 Zellen sind ALL"),
+    ):
+        reason = verdict.decide(0, judged, 0, 0.1)[1]
+        assert reason.startswith(english)
+        assert german.sentence(reason).startswith(translated)
+    for unsure, english, translated in ((1, "1 more is", "1 weitere ist"), (2, "2 more are", "2 weitere sind")):
+        reason = verdict.decide(1, 26, unsure, 0.1)[1]
+        assert english in reason
+        assert translated in german.sentence(reason)
+    assert "(1 von 1 Zelle)" in german.sentence(verdict.decide(0, 1, 0, 0.1, 1)[1])
+
+
 def test_the_german_manual_has_the_parts_and_commands_of_the_english_one() -> None:
     docs = PACKAGE.parent / "docs"
     english, german = ((docs / name).read_text(encoding="utf-8") for name in ("technician.md", "technician-de.md"))

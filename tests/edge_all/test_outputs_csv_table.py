@@ -175,7 +175,11 @@ def test_the_same_cells_give_the_same_spreadsheet_and_an_empty_run_one_too(tmp_p
     for file in ("one.xlsx", "two.xlsx"):
         write_spreadsheet(tmp_path / file, [])
     assert (tmp_path / "one.xlsx").read_bytes() == (tmp_path / "two.xlsx").read_bytes()
-    assert openpyxl.load_workbook(tmp_path / "one.xlsx").active.max_row == 1
+    sheet = openpyxl.load_workbook(tmp_path / "one.xlsx").active
+    assert sheet.max_row == 1
+    # Names and paths have room, and no heading is cut.
+    assert sheet.column_dimensions["B"].width == 42
+    assert all(sheet.column_dimensions[cell.column_letter].width > len(cell.value) for cell in sheet[1])
 
 
 def test_parquet_has_types_and_nulls(tmp_path: Path) -> None:

@@ -89,6 +89,14 @@ def test_a_resumed_run_refuses_its_images_under_another_path(
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
 
 
+def test_a_run_that_is_not_there_begins_anew_and_says_so(slide: Path, screener: Screener, tmp_path: Path) -> None:
+    out, notices = tmp_path / "out", list[str]()
+    screen_to_folder(find_images([slide / "field0.png"]), screener, out, resume=True, on_notice=notices.append)
+    assert notices == [f"There is no run in {out} to go on with: this one begins anew."]
+    screen_to_folder(find_images([slide]), screener, out, resume=True, on_notice=notices.append)
+    assert len(notices) == 1
+
+
 def test_a_resumed_run_takes_further_images(slide: Path, screener: Screener, tmp_path: Path) -> None:
     out = tmp_path / "out"
     screen_to_folder(find_images([slide / "field0.png"]), screener, out)

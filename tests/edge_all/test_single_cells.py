@@ -15,7 +15,7 @@ from edge_all.inputs import find_images
 from edge_all.model.package import load_package
 from edge_all.preprocessing import crop_cell, crop_window
 from edge_all.rendering import SmearSpec, render_field
-from edge_all.screening.single_cells import classify_crops
+from edge_all.screening.single_cells import SCALE_UNKNOWN, classify_crops
 from edge_all.segmentation import segment
 
 
@@ -52,9 +52,25 @@ def test_the_note_says_how_many_cells_a_whole_field_holds(tmp_path: Path, classi
     write_crop(tmp_path / "one.png", 2.0)
     field = render_field(1, width=600, height=600, spec=SmearSpec(blasts=4))
     cv2.imwrite(str(tmp_path / "many.png"), field.pixels[..., ::-1])
-    many, one = Screener.of(classifier).classify(find_images([tmp_path / "many.png", tmp_path / "one.png"]))
-    assert many.note == "The image holds 4 cells; the one in the middle was judged."
+    wide = render_field(2, width=1200, height=1000, spec=SmearSpec(blasts=1)).pixels
+    cv2.imwrite(str(tmp_path / "wide.png"), wide[..., ::-1])
+    images = find_images([tmp_path / f"{name}.png" for name in ("many", "one", "wide")])
+    many, one, wide_one = Screener.of(classifier).classify(images)
+    assert many.note is not None
+    assert many.note.endswith("The image holds 4 cells; the one in the middle was judged.")
     assert one.note is None
+    assert SCALE_UNKNOWN not in (wide_one.note or "")
+
+
+def test_a_picture_with_nothing_around_its_cell_says_that_its_scale_is_not_known(
+    tmp_path: Path, classifier: Classifier
+) -> None:
+    truth = (field := render_field(1, width=1200, height=1000, spec=SmearSpec(blasts=1))).cells[0]
+    x, y = (round(value) for value in truth.centroid)
+    tight = field.pixels[y - 65 : y + 65, x - 65 : x + 65]
+    cv2.imwrite(str(tmp_path / "tight.png"), tight[..., ::-1])
+    (result,) = Screener.of(classifier).classify(find_images([tmp_path / "tight.png"]))
+    assert result.note == SCALE_UNKNOWN
 
 
 def test_a_damaged_crop_does_not_stop_the_others(tmp_path: Path, classifier: Classifier) -> None:

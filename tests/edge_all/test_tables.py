@@ -24,6 +24,7 @@ from edge_all.cli.benchmark_tables import print_report
 from edge_all.cli.json_output import print_json
 from edge_all.cli.main import build_app
 from edge_all.cli.slide_table import print_slides
+from edge_all.cli.tables import TABLE_WIDTH, ReadableTable
 from edge_all.model.package import load_package
 from edge_all.model.store import store_path
 from edge_all.rendering import SmearSpec, render_field
@@ -93,8 +94,8 @@ def whole(words: Callable[[str], str], outputs: dict[str, str], store: Path, tmp
     network = load_package(store).card.variants["fp32"].sha256
     for verb, expected in {
         "screen": (SLIDE,),
-        "segment": (f"{FIELD}.png", words("whatever its name says")),
-        "classify": (f"{FIELD}.png", words("whatever its name says")),
+        "segment": (f"{FIELD}.png", words("content")),
+        "classify": (f"{FIELD}.png", words("content")),
         "list": (NAME, VERSION, str(store)),
         "verify": (network,),
         "show": (str(store),),
@@ -116,6 +117,20 @@ def test_a_pipe_gets_every_name_and_path_on_one_line(
         return CliRunner().invoke(build_app(), list(map(str, arguments))).stdout
 
     whole(str, outputs_of(run, slide, installed), installed, tmp_path)
+
+
+def test_a_table_in_a_pipe_folds_sentences_and_no_path(capsys: pytest.CaptureFixture[str]) -> None:
+    path = "/a/long/path" * 12
+    for note in ("a short one", path):
+        table = ReadableTable("image", "note", fold=("image", "note"))
+        table.add_row("field.jpg", "many words " * 30)
+        table.add_row("field.jpg", note)
+        table.print()
+        output = capsys.readouterr().out
+        widest = max(map(len, output.splitlines()))
+        assert widest == (TABLE_WIDTH if note != path else 3 * 2 + 1 + len("field.jpg") + len(path))
+        assert note in output
+        assert output.count("many") == 30
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are of Unix")

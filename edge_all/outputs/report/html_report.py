@@ -170,16 +170,16 @@ def _tools(say: Language) -> str:
         "unreadable": say("The browser does not show images of this format."),
     }
     data = " ".join(f'data-{name}="{text(value)}"' for name, value in words.items())
-    stay = text(say("The images stay where they are; nothing is sent anywhere."))
+    stay = text(say("Choose the folder of the images. They stay where they are; nothing is sent anywhere."))
     return (
         f'<div class="tools" role="group" aria-label="{text(say("Cells shown"))}" hidden {data}>'
         f"<span>{labels}</span><span>{say('Probability')} {low} {say('to')} {high}</span>"
         f"<span>{say('Area from')} {area} px</span>"
         f'<label>{say("Sort by")} <select name="order">{options}</select></label>'
-        f'<label><input type="checkbox" name="outlines" checked>{say("outlines")}</label>'
-        f'<button type="button" name="unfold">{say("Unfold all fields")}</button>'
-        f'<label class="folder" title="{stay}">{say("Full resolution: choose the folder of the images")}'
-        '<input type="file" name="images" webkitdirectory></label></div>'
+        f'<div><label><input type="checkbox" name="outlines" checked>{say("outlines")}</label>'
+        f'<button type="button" name="unfold">{say("Unfold fields")}</button>'
+        f'<label class="folder" title="{stay}">{say("Full resolution …")}'
+        '<input type="file" name="images" webkitdirectory></label></div></div>'
     )
 
 
