@@ -322,6 +322,10 @@ class FieldSummary:
         microns_per_pixel_from: who says so: ``given`` for the user, else what in the file, for example ``ImageJ``.
         fingerprint: perceptual hash by which the same picture is known again, see `edge_all.imaging.fingerprints`; None
             where the image could not be read.
+        red_cell_radius: of a red cell in pixels, by which everything else is large or small; None where nothing was
+            measured.
+        red_cell_error: standard error of its logarithm (0.1: about a tenth of it), 0 where the size of a pixel says it;
+            from 0.25 it rests on the nuclei alone.
     """
 
     image: str
@@ -338,6 +342,8 @@ class FieldSummary:
     microns_per_pixel: float | None = None
     microns_per_pixel_from: str | None = None
     fingerprint: str | None = None
+    red_cell_radius: float | None = None
+    red_cell_error: float | None = None
 
     def __repr__(self) -> str:
         """One line: all that a field holds would fill pages. `rows` makes a table of its cells."""
@@ -388,6 +394,8 @@ class FieldSummary:
             "outline_unsure": None if cell.outline_unsure is None else int(cell.outline_unsure),
             **boxes,
             "microns_per_pixel": micron,
+            "red_cell_radius": self.red_cell_radius,
+            "red_cell_error": self.red_cell_error,
             "model": None if model is None else model.name,
             "model_version": None if model is None else model.version,
             "model_variant": None if model is None else model.variant,
@@ -512,6 +520,8 @@ class FieldResult(FieldSummary):
             "microns_per_pixel": None if self.microns_per_pixel is None else round(self.microns_per_pixel, 6),
             "microns_per_pixel_from": self.microns_per_pixel_from,
             "fingerprint": self.fingerprint,
+            "red_cell_radius": self.red_cell_radius,
+            "red_cell_error": self.red_cell_error,
         }
 
     @classmethod
@@ -542,6 +552,8 @@ class FieldResult(FieldSummary):
             microns_per_pixel=record.get("microns_per_pixel"),
             microns_per_pixel_from=record.get("microns_per_pixel_from"),
             fingerprint=record.get("fingerprint"),
+            red_cell_radius=record.get("red_cell_radius"),
+            red_cell_error=record.get("red_cell_error"),
         )
 
 

@@ -42,6 +42,8 @@ COLUMNS: dict[str, type] = {
     "nucleus_to_cytoplasm": float,
     "outline_unsure": int,
     "microns_per_pixel": float,
+    "red_cell_radius": float,
+    "red_cell_error": float,
     CROP: str,
     "model": str,
     "model_version": str,

@@ -86,11 +86,18 @@ def segment_at_scale(
 
 
 def with_doubts(field: FieldResult, found: Segmentation) -> FieldResult:
-    """The field with its cells and the doubts about them among its warnings; unusable if its colours are wrong."""
+    """The field with its cells and their scale, and doubts among its warnings; unusable if its colours are wrong."""
     reason = fault(found)
     if reason is not None:
         return dataclasses.replace(field, status="unusable", error=reason)
     quality = field.quality
     if quality is not None:
         quality = dataclasses.replace(quality, warnings=(*quality.warnings, *doubts(found)))
-    return dataclasses.replace(field, cells=found.cells, quality=quality)
+    measured = found.red_cell_radius > 0
+    return dataclasses.replace(
+        field,
+        cells=found.cells,
+        quality=quality,
+        red_cell_radius=round(found.red_cell_radius, 2) if measured else None,
+        red_cell_error=round(found.red_cell_error, 3) if measured else None,
+    )

@@ -107,6 +107,8 @@ def _field_row(field: FieldResult) -> dict[str, Any]:
         "microns_per_pixel": field.microns_per_pixel,
         "microns_per_pixel_from": field.microns_per_pixel_from,
         "fingerprint": field.fingerprint,
+        "red_cell_radius": field.red_cell_radius,
+        "red_cell_error": field.red_cell_error,
         "model": None if model is None else model.name,
         "model_version": None if model is None else model.version,
         "model_variant": None if model is None else model.variant,
@@ -127,6 +129,7 @@ _COLUMNS: Mapping[str, Mapping[str, Any]] = {
         "microns_per_pixel": float,
         "microns_per_pixel_from": str,
         "fingerprint": str,
+        **dict.fromkeys(("red_cell_radius", "red_cell_error"), float),
         **dict.fromkeys(_MODEL, str),
     },
     "slides": {

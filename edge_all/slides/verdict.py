@@ -21,6 +21,7 @@ from collections.abc import Mapping, Sequence
 from edge_all.model.card import Thresholds
 from edge_all.results import CellSummary, FieldSummary, SlideResult, Verdict
 from edge_all.slides.repeats import repeated_fields
+from edge_all.slides.scale import on_scale
 from edge_all.wording.percentages import percent, percent_range
 from edge_all.wording.plurals import counted
 
@@ -128,6 +129,7 @@ def judge_slide(
         warnings=(
             *_warnings(by_status["error"], by_status["unusable"], judged, not_looked_at),
             *_on_repeated(repeated),
+            *on_scale(counted),
         ),
         images_not_looked_at=not_looked_at,
     )
