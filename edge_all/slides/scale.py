@@ -20,12 +20,13 @@ FEWEST_FIELDS = 3
 FEWEST_CELLS = 5
 """Fewer cells do not tell how large a nucleus is on this slide."""
 OTHER_SCALE = 1.5
-"""Factor from the slide's median from which red cells have another size. Of 242 BCCD fields, of one magnification, 4 lie
-beyond it and are measured wrongly; of 74 ALL-IDB1 fields two, which were taken with another objective; the others lie
-within 1.1. Of 167 Raabin fields, of two microscopes and few red cells each, a tenth."""
+"""Factor from the slide's median from which red cells have another size. Of 242 BCCD fields, of one magnification, 7
+lie beyond it, measured wrongly; of 74 ALL-IDB1 fields two, taken with another objective, and the others within 1.1; of
+167 Raabin fields, of two microscopes and with few red cells each, 15."""
 NUCLEUS_OF_A_CELL = 0.5
-"""Share of the area of the slide's median nucleus from which a nucleus is no platelet's: the largest of 64 platelets of
-ALL-IDB1 has 0.25, of 17 of BCCD 0.12; one of 17 of Raabin 0.52, a red cell in a field whose scale is twice too large."""
+"""Share of the area of the slide's median nucleus from which a nucleus is no platelet's: the largest of 64 platelets
+of ALL-IDB1 has 0.25, of 17 of BCCD 0.12; one of 17 of Raabin 0.52, a red cell in a field whose scale is twice too
+large."""
 
 
 def on_scale(fields: Sequence[FieldSummary]) -> tuple[str, ...]:
