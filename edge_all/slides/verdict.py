@@ -20,8 +20,8 @@ from collections.abc import Mapping, Sequence
 
 from edge_all.model.card import Thresholds
 from edge_all.results import CellSummary, FieldSummary, SlideResult, Verdict
+from edge_all.slides.common_scale import on_scale
 from edge_all.slides.repeats import repeated_fields
-from edge_all.slides.scale import on_scale
 from edge_all.wording.percentages import percent, percent_range
 from edge_all.wording.plurals import counted
 

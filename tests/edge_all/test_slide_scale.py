@@ -8,7 +8,7 @@ import pytest
 
 from edge_all.model.card import Thresholds
 from edge_all.results import Cell, CellKind, FieldResult, FieldSummary
-from edge_all.slides.scale import large_platelets, on_scale, other_scales
+from edge_all.slides.common_scale import large_platelets, on_scale, other_scales
 from edge_all.slides.verdict import judge_slide
 from edge_all.wording.language import Language
 
