@@ -47,8 +47,9 @@ def test_a_field_of_another_scale_is_said_of_its_slide(radius: float, factor: st
 def test_what_was_not_measured_and_other_cameras_are_not_compared() -> None:
     given = field("given.jpg", 100.0, error=0.0)
     unknown = field("unknown.jpg", None)
+    guessed = field("guessed.jpg", 100.0, error=0.3)
     other_camera = field("small.jpg", 100.0, side=640)
-    assert on_scale([*USUAL, given, unknown, other_camera]) == ()
+    assert on_scale([*USUAL, given, unknown, guessed, other_camera]) == ()
     assert on_scale([USUAL[0], field("odd.jpg", 100.0)]) == (), "two fields do not tell which is odd"
 
 
