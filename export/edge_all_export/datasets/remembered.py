@@ -34,8 +34,8 @@ __all__ = ["remembered"]
 FOLDER = "segmented"
 KEPT_DAYS = 60
 """Entries that nobody asked for so long are removed."""
-SOURCES = ("edge_all/imaging", "edge_all/segmentation", "edge_all/specimen.py", "edge_all/results.py")
-"""What a segmentation depends on."""
+SOURCES = ("edge_all/imaging", "edge_all/segmentation", "edge_all/specimen", "edge_all/results")
+"""What a segmentation depends on: rooms, whether they are folders or files."""
 
 
 def remembered(image: Path, field_size: tuple[int, int] | None, compute: Callable[[], Segmentation]) -> Segmentation:
@@ -81,7 +81,7 @@ def _code() -> str:
     root = Path(str(files("edge_all"))).parent
     for source in SOURCES:
         path = root / source
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+        for file in sorted(path.rglob("*.py")) or [path.with_suffix(".py")]:
             digest.update(file.read_bytes())
     return digest.hexdigest()
 
