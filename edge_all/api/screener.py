@@ -18,6 +18,7 @@ from edge_all.results import FieldResult, FieldSummary, ModelIdentity, ProviderR
 from edge_all.screening.field_screening import ScreenedField, judge_prepared, prepare_field, screen_fields
 from edge_all.screening.single_cells import CropResult, classify_crops, judge_crops, prepare_crop
 from edge_all.segmentation import checked_segmentation
+from edge_all.segmentation.outline_network import embedded_outlines
 from edge_all.slides.verdict import judge_slide
 
 __all__ = ["OnError", "Screener", "Source"]
@@ -84,6 +85,11 @@ class Screener:
     def model(self) -> ModelIdentity:
         """Which network judges."""
         return self.classifier.identity
+
+    @property
+    def outlines(self) -> str | None:
+        """SHA-256 of the network that decides where a cell ends; None where colour does."""
+        return None if self.segmentation == "colour" else embedded_outlines().sha256
 
     @property
     def provider(self) -> ProviderReport:

@@ -13,8 +13,17 @@ from edge_all.model.card import VariantName
 from edge_all.model.golden import GOLDEN_TOLERANCE, golden_crops
 from edge_all.model.package import ModelPackage
 from edge_all.model.trust import SignatureState, signature_state, signed_only
+from edge_all.segmentation.outline_network import GOLDEN_DIFFERENCE, embedded_outlines, golden_answers
 
-__all__ = ["GoldenCheck", "PackageCheck", "check_golden", "check_networks", "check_package"]
+__all__ = [
+    "GoldenCheck",
+    "OutlinesCheck",
+    "PackageCheck",
+    "check_golden",
+    "check_networks",
+    "check_outlines",
+    "check_package",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +49,31 @@ class GoldenCheck:
         found = self.largest_difference
         return found if found is not None and math.isfinite(found) else None
 
+    def to_json(self, file: str, sha256: str) -> dict[str, Any]:
+        """The check of the network in a file, as JSON-ready values."""
+        return {
+            "file": file,
+            "sha256": sha256,
+            "golden_answers": None if self.largest_difference is None else self.passed,
+            "largest_difference": self.json_difference,
+            "tolerance": self.tolerance,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class OutlinesCheck:
+    """The network of outlines that is embedded in edge-all, of which the hash is right.
+
+    Attributes:
+        file: its file.
+        sha256: of that file.
+        golden: its golden answers.
+    """
+
+    file: str
+    sha256: str
+    golden: GoldenCheck
+
 
 @dataclass(frozen=True, slots=True)
 class PackageCheck:
@@ -50,17 +84,19 @@ class PackageCheck:
         networks: the golden answers of each network.
         signature: what is known of its signature.
         accepted: whether this station takes a package with such a signature.
+        outlines: the network by which cells are outlined before any package judges them, and its golden answers.
     """
 
     package: ModelPackage
     networks: dict[VariantName, GoldenCheck]
     signature: SignatureState
     accepted: bool
+    outlines: OutlinesCheck
 
     @property
     def passed(self) -> bool:
         """True where nothing contradicts the card or the signature, and the station takes the package."""
-        answers = all(check.passed for check in self.networks.values())
+        answers = all(check.passed for check in (*self.networks.values(), self.outlines.golden))
         return answers and self.accepted and self.signature.status != "changed"
 
     def to_json(self) -> dict[str, Any]:
@@ -72,15 +108,10 @@ class PackageCheck:
             "path": str(self.package.path),
             "passed": self.passed,
             "networks": {
-                variant: {
-                    "file": card.variants[variant].file,
-                    "sha256": card.variants[variant].sha256,
-                    "golden_answers": None if check.largest_difference is None else check.passed,
-                    "largest_difference": check.json_difference,
-                    "tolerance": check.tolerance,
-                }
+                variant: check.to_json(card.variants[variant].file, card.variants[variant].sha256)
                 for variant, check in self.networks.items()
             },
+            "outlines": self.outlines.golden.to_json(self.outlines.file, self.outlines.sha256),
             "signature": {"status": self.signature.status, "key": self.signature.key, "signer": self.signature.signer},
             "accepted": self.accepted,
         }
@@ -101,7 +132,21 @@ def check_package(package: ModelPackage) -> PackageCheck:
         variant: check_golden(Classifier(package, variant=variant, device="cpu")) for variant in package.card.variants
     }
     signature = signature_state(package)
-    return PackageCheck(package, networks, signature, signature.accepted or not signed_only())
+    return PackageCheck(package, networks, signature, signature.accepted or not signed_only(), check_outlines())
+
+
+def check_outlines() -> OutlinesCheck:
+    """Open the embedded network of outlines, which compares its hash, and compare it with its golden answers.
+
+    Raises:
+        ModelError: it is not what its card says, or failed.
+        RuntimeSetupError: no ONNX Runtime to open it with.
+    """
+    network = embedded_outlines()
+    difference = None
+    if network.golden is not None:
+        difference = float(np.abs(np.subtract(golden_answers(network), network.golden)).max())
+    return OutlinesCheck(network.file, network.sha256, GoldenCheck(difference, GOLDEN_DIFFERENCE))
 
 
 def check_networks(package: ModelPackage) -> None:

@@ -11,7 +11,7 @@ import typer
 from edge_all.cli.json_output import JsonOption, print_json
 
 if TYPE_CHECKING:
-    from edge_all.classification.verification import PackageCheck
+    from edge_all.classification.verification import GoldenCheck, PackageCheck
     from edge_all.model.package import ModelPackage
     from edge_all.model.store import StoredPackage
 
@@ -143,18 +143,22 @@ def verify(
 
 
 def _print_check(found: PackageCheck) -> None:
-    rows = []
+    rows: list[tuple[str, str, str, str]] = []
     for variant, check in found.networks.items():
         block = found.package.card.variants[variant]
-        if check.largest_difference is None:
-            golden = "the card carries none"
-        else:
-            golden = f"{'met' if check.passed else 'MISSED'}, difference {check.largest_difference:.2g}"
-        rows.append((variant, block.file, block.sha256, golden))
+        rows.append((variant, block.file, block.sha256, _golden_words(check)))
+    outlines = found.outlines
+    rows.append(("outlines of cells", outlines.file, outlines.sha256, _golden_words(outlines.golden)))
     _print_table(("variant", "file", "SHA-256, verified", "golden answers"), rows)
     typer.echo(f"Signature: {found.signature.words}")
     if not found.accepted:
         typer.echo("This station accepts signed packages only: this one is NOT accepted.")
+
+
+def _golden_words(check: GoldenCheck) -> str:
+    if check.largest_difference is None:
+        return "the card carries none"
+    return f"{'met' if check.passed else 'MISSED'}, difference {check.largest_difference:.2g}"
 
 
 def install(

@@ -42,18 +42,21 @@ class Conditions:
         microns_per_pixel: as the user gave it.
         edge_all: the version that found and judged the cells.
         segmentation: what decided where a cell ends.
+        outlines: SHA-256 of the network that did; None where colour decided, or an earlier version did not say.
     """
 
     model: ModelIdentity
     microns_per_pixel: float | None
     edge_all: str = __version__
     segmentation: SegmentationWay = "learned"
+    outlines: str | None = None
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Conditions:
         """The inverse of `dataclasses.asdict`; before there was another one, colour decided all."""
         segmentation: SegmentationWay = "learned" if record.get("segmentation") == "learned" else "colour"
-        return cls(ModelIdentity(**record["model"]), record["microns_per_pixel"], record["edge_all"], segmentation)
+        model = ModelIdentity(**record["model"])
+        return cls(model, record["microns_per_pixel"], record["edge_all"], segmentation, record.get("outlines"))
 
     def refuse_others(self, earlier: Conditions, out: Path | str) -> None:
         """Hold a run that is gone on with to the conditions under which it was begun.
@@ -80,6 +83,9 @@ class Conditions:
         elif earlier.segmentation != self.segmentation:
             problem = f"the segmentation {earlier.segmentation}, not with {self.segmentation}"
             remedy = "Go on with that segmentation, or choose another output folder."
+        elif None not in (earlier.outlines, self.outlines) and earlier.outlines != self.outlines:
+            problem = "another network of outlines, which may find other cells"
+            remedy = "Choose another output folder."
         else:
             return
         raise OutputError(f"The run in {out} was made with {problem}.", remedy, settings=("out",))

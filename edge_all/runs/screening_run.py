@@ -104,7 +104,9 @@ def screen_to_folder(
     # Whether what lies there may be gone on with depends on what it is.
     with claimed_folder(out, marker=FIELDS_FILE, resume=True):
         settled = SettledSlides(screener.classifier.thresholds if stop_when_settled else None)
-        conditions = Conditions(screener.model, microns_per_pixel, segmentation=screener.segmentation)
+        conditions = Conditions(
+            screener.model, microns_per_pixel, segmentation=screener.segmentation, outlines=screener.outlines
+        )
         record = read_record(out) if (out / FIELDS_FILE).exists() else None
         if resume and not (out / FIELDS_FILE).exists():
             on_notice(f"There is no run in {out} to go on with: this one begins anew.")

@@ -23,8 +23,7 @@ from edge_all.results import Cell, CellLabel, RgbImage, Segmentation, Segmentati
 from edge_all.screening.rounds import prepared_in_rounds
 from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
-from edge_all.segmentation.doubts import fault
-from edge_all.segmentation.scale import INFERRED_ERROR
+from edge_all.segmentation.doubts import UNCERTAIN, fault
 
 __all__ = [
     "SCALE_UNKNOWN",
@@ -181,7 +180,7 @@ def _note(segmentation: Segmentation, judged: Cell) -> str | None:
     notes = []
     if judged.reason is not None:
         notes.append(f"In a field this object would be rejected: {judged.reason}.")
-    if segmentation.red_cell_error >= INFERRED_ERROR:
+    if segmentation.red_cell_error >= UNCERTAIN:
         notes.append(SCALE_UNKNOWN)
     others = sum(cell.kind == "candidate" and cell.id != judged.id for cell in segmentation.cells)
     if others:

@@ -6,7 +6,7 @@ import math
 
 from edge_all.results import Cell, Segmentation
 
-__all__ = ["doubts", "fault"]
+__all__ = ["UNCERTAIN", "doubts", "fault"]
 
 REDDEST_NUCLEI = 0.47
 """Hue of nuclei (`Segmentation.nucleus_hue`) below which no stain makes them so red. Up to 40 images of each of nine

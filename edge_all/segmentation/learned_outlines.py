@@ -26,9 +26,8 @@ from edge_all.segmentation.outline_windows import (
     seed_disc,
     window_around,
 )
-from edge_all.segmentation.scale import NUCLEUS_IN_RED_CELLS
 from edge_all.segmentation.separation import NumberedCells, cut_nuclei, nearest_part, nucleus_parts, separate
-from edge_all.segmentation.shapes import depth_inside, fill_holes, likeness_to_ellipse
+from edge_all.segmentation.shapes import fill_holes, likeness_to_ellipse
 
 __all__ = ["OutlineNetwork", "learned_cells"]
 
@@ -36,15 +35,6 @@ CERTAIN = 0.9
 """Likeness to an ellipse (`likeness_to_ellipse`) from which the outline that colour gave a single nucleus stands."""
 ONE_CELL = 0.5
 """Probability, that a part's nucleus belongs to the cell of the other, from which two parts are one cell."""
-CERTAIN_SCALE = 0.07
-"""Standard error of the logarithm of a red cell's radius up to which it stands whatever the nuclei are: some 180 red
-cells agree. It is 0.058 in three crowded fields of ALL-IDB1 whose nuclei seem to say otherwise, 0.072 and more in 27
-crops of ALL-IDB2, segmentation_wbc and Munich that have it wrong by half or more."""
-BELIEVABLE = (0.5, 1.3)
-"""A red cell's radius by the nuclei over the measured one, between which the measured one is believed. Eight fields of
-BCCD that are right lie at 0.55 to 0.62, most of those crops at 1.8 to 3.6."""
-LARGE = 0.5
-"""Share of the deepest nucleus's depth from which an object is no platelet."""
 INSIDE = 0.5
 """Probability from which a pixel belongs to a cell."""
 UNSURE = 0.25
@@ -123,7 +113,6 @@ def learned_cells(
     work: RgbImage,
     balance: NDArray[np.uint8],
     red_radius: float,
-    error: float,
     network: OutlineNetwork,
 ) -> list[NumberedCells]:
     """Number the cells of all groups of a field; the network runs once.
@@ -133,15 +122,13 @@ def learned_cells(
         work: ``uint8 [height, width, 3]`` RGB, the working image.
         balance: table for `cv2.LUT` that puts its ground at one grey.
         red_radius: radius of a red cell in it.
-        error: standard error of the logarithm of that.
         network: of outlines.
     """
-    believed = believable_radius(groups, red_radius, error)
-    scale = RED_CELL_PIXELS / believed
+    scale = RED_CELL_PIXELS / red_radius
     asked = [AskedGroup.of(group, red_radius, scale) for group in groups]
     seeds = [seed for one in asked for seed in one.seeds]
     # In two of five fields of ALL-IDB1 colour is certain everywhere; to bring one to the windows' size takes 1 ms.
-    claims = iter(network(windows_of(seeds, scaled_view(work, balance, believed)[0])) if seeds else ())
+    claims = iter(network(windows_of(seeds, scaled_view(work, balance, red_radius)[0])) if seeds else ())
     return [
         one.numbered([in_group(next(claims), seed, one.group, scale) for seed in one.seeds], red_radius)
         for one in asked
@@ -155,29 +142,6 @@ def windows_of(seeds: Sequence[Seed], view: RgbImage) -> NDArray[np.uint8]:
         window[..., :3] = window_around(view, seed.x, seed.y)
         window[..., 3] = seed_disc(seed.radius)
     return windows
-
-
-def believable_radius(groups: Sequence[OutlinedGroup], red_radius: float, error: float) -> float:
-    """Radius of a red cell by which windows are scaled: as measured, unless the nuclei cannot be so large or so small.
-
-    The network was trained on sizes that are right within a third; red cells that were measured wrongly by much more
-    would show it cells such as it never saw.
-
-    Args:
-        groups: nuclei.
-        red_radius: as measured.
-        error: standard error of its logarithm.
-    """
-    if error <= CERTAIN_SCALE or not groups:
-        return red_radius
-    areas = np.array([np.count_nonzero(group.nuclei) for group in groups])
-    depths = np.array([depth_inside(group.nuclei, np.inf).max() for group in groups])
-    large = depths > LARGE * depths.max()
-    # A clump is as deep as one of its nuclei, and a lobed nucleus covers as much as a round one.
-    least, most = (float(np.median(size[large])) / NUCLEUS_IN_RED_CELLS for size in (depths, np.sqrt(areas / np.pi)))
-    if least > BELIEVABLE[1] * red_radius:
-        return least
-    return most if most < BELIEVABLE[0] * red_radius else red_radius
 
 
 def seeds_of(

@@ -15,18 +15,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, ModelNotFoundError
-from edge_all.segmentation.colour_clustering import FloatArray
-from edge_all.segmentation.outline_windows import CHANNELS, RED_CELL_PIXELS, WINDOW
+from edge_all.segmentation.colour_clustering import GROUND_LEVEL, FloatArray
+from edge_all.segmentation.learned_outlines import OutlineNetwork
+from edge_all.segmentation.outline_windows import CHANNELS, RED_CELL_PIXELS, WINDOW, seed_disc
 from edge_all.session.installation import import_onnxruntime
 from edge_all.session.network_structure import structure_problem
 
-__all__ = ["OUTLINE_CARD", "OUTLINE_SCHEMA", "OpenedOutlines", "embedded_outlines", "open_outlines"]
+__all__ = [
+    "GOLDEN_DIFFERENCE",
+    "OUTLINE_CARD",
+    "OUTLINE_SCHEMA",
+    "OpenedOutlines",
+    "embedded_outlines",
+    "golden_answers",
+    "open_outlines",
+]
 
 OUTLINE_CARD = "card.json"
 OUTLINE_SCHEMA = 1
 """Raised whenever an older runtime could misread a newer card."""
 BATCH = 8
 """Windows that are computed at once, the last ones padded, so that a window's answer never depends on the others."""
+GOLDEN_DIFFERENCE = 1e-3
+"""Largest difference of a golden answer, for the reasons of `edge_all.model.golden`."""
 _LOG_ERRORS_ONLY = 3
 
 
@@ -34,12 +45,20 @@ class OpenedOutlines:
     """Implements `edge_all.segmentation.learned_outlines.OutlineNetwork`; may be shared between threads.
 
     Attributes:
-        sha256: of the network's file, by which it is known.
+        file: name of the network's file.
+        sha256: of that file, by which the network is known.
+        golden: what it answered where it was tested, see `golden_answers`; None where its card does not say.
     """
 
-    def __init__(self, session: Any, sha256: str) -> None:  # noqa: ANN401  ONNX Runtime carries no types
+    def __init__(
+        self,
+        session: Any,  # noqa: ANN401  ONNX Runtime carries no types
+        file: str,
+        sha256: str,
+        golden: tuple[float, ...] | None,
+    ) -> None:
         self._session = session
-        self.sha256 = sha256
+        self.file, self.sha256, self.golden = file, sha256, golden
 
     def __call__(self, windows: NDArray[np.uint8], /) -> FloatArray:
         """Probabilities ``float32 [n, WINDOW, WINDOW]`` for windows ``uint8 [n, WINDOW, WINDOW, CHANNELS]``."""
@@ -69,6 +88,7 @@ def open_outlines(folder: Path) -> OpenedOutlines:
         card = json.loads((folder / OUTLINE_CARD).read_bytes())
         name, sha256 = Path(card["file"]).name, str(card["sha256"])
         kind = card["schema"], card["kind"], card["window"], card["red_cell_pixels"]
+        golden = None if card.get("golden") is None else tuple(map(float, card["golden"]))
         content = (folder / name).read_bytes()
     except OSError as error:
         raise ModelNotFoundError(
@@ -94,9 +114,24 @@ def open_outlines(folder: Path) -> OpenedOutlines:
     # Fields are prepared on several threads, each of which runs the network by itself.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    return OpenedOutlines(
-        onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0), sha256
-    )
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+    return OpenedOutlines(session, name, sha256, golden)
+
+
+def golden_answers(network: OutlineNetwork) -> tuple[float, ...]:
+    """Mean probability that a network gives each of four windows which every machine can make for itself.
+
+    They are drawn by a formula in whole numbers: schematic cells beside one another, one of them meant.
+    """
+    row, column = np.mgrid[0:WINDOW, 0:WINDOW].astype(np.int64)
+    windows = np.full((4, WINDOW, WINDOW, CHANNELS), GROUND_LEVEL, np.uint8)
+    for index, window in enumerate(windows):
+        for away, radius, shade in ((0, 13, 0), (9 + 4 * index, 7 + index, 40), (-19, 10, 70 + 10 * index)):
+            distance = (row - WINDOW // 2 - away // 2) ** 2 + (column - WINDOW // 2 - away) ** 2
+            window[distance < radius**2, :3] = (190 - shade, 170 - shade, 215)
+            window[distance < (radius - 4) ** 2, :3] = (110 - shade, 60, 145)
+        window[..., 3] = seed_disc(6 + index)
+    return tuple(round(float(answer.mean()), 6) for answer in network(windows))
 
 
 @functools.cache

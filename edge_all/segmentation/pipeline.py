@@ -27,6 +27,7 @@ from edge_all.segmentation.learned_outlines import OutlineNetwork, learned_cells
 from edge_all.segmentation.nuclei import refine_nuclei
 from edge_all.segmentation.numbered_cells import Found, assemble, enlarge
 from edge_all.segmentation.outline_network import embedded_outlines
+from edge_all.segmentation.red_rings import without_red_rings
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, Scale, red_cell_scale
 from edge_all.segmentation.separation import cut_nuclei, separate
 from edge_all.segmentation.shapes import around, depth_inside, disc, extents_of, fill_holes
@@ -53,7 +54,7 @@ SPECK_RADIUS = 0.45
 """Nuclei below this many red-cell radii cannot be candidates (`candidates.PLATELET_RADIUS`) and are not outlined."""
 RIVAL_RADIUS = 0.6
 """Nuclei below this many red-cell radii, platelets and specks, have no cytoplasm to be kept from their neighbours."""
-LOBE_GAP = 0.35
+LOBE_GAP = 0.5
 """Nuclei nearer than twice this many red-cell radii are looked at together."""
 FAR = 1.6
 """Red cells are looked for further than this many red-cell radii from any nucleus."""
@@ -105,6 +106,7 @@ def segment(
     red_radius, error = 0.0, 0.0
     if model.has_nuclei:
         nuclei = np.asarray(cv2.medianBlur(model.nucleus_table.take(keys), 3), np.uint8)
+        nuclei = without_red_rings(nuclei, keys, model)
         scale, red_cells = red_cells_of(model, keys, nuclei)
         red_radius, error = scale.radius, scale.error
         if microns_per_pixel is not None:
@@ -112,7 +114,7 @@ def segment(
             red_radius = RED_CELL_RADIUS_MICRONS / (microns_per_pixel * factor * step)
         if red_radius >= FINE_ENOUGH:
             work, factor, step = coarse, factor * step, 1
-        measures = WorkScale(factor, step, red_radius * step, error)
+        measures = WorkScale(factor, step, red_radius * step)
         found = find_cells(work, nuclei, measures, model, red_cells, network)
         red_radius = measures.in_field(1.0)
     segmentation = assemble(found, factor, red_radius, (height, width))
@@ -168,13 +170,11 @@ class WorkScale:
         factor: how much smaller than the field the working image is, on which cells are outlined.
         step: how much smaller than the working image the coarse one is, on which nuclei are found.
         red_radius: radius of a red cell in pixels of the working image.
-        error: standard error of the logarithm of that.
     """
 
     factor: int
     step: int
     red_radius: float
-    error: float
 
     @property
     def grain(self) -> bool:
@@ -308,7 +308,7 @@ def find_cells(
             for one in grown_groups
         ]
     else:
-        cells = learned_cells(grown_groups, work, model.balance, measures.red_radius, measures.error, network)
+        cells = learned_cells(grown_groups, work, model.balance, measures.red_radius, network)
     for grown_group, own_cells in zip(grown_groups, cells, strict=True):
         found.extend(cells_of_group(grown_group, own_cells))
     return found

@@ -97,7 +97,9 @@ class SlideWorker:
         self._settings = settings
         self._folder: ResultsFolder = results_folder(settings.out)
         self._screener = Screener(settings.model, settings.variant, settings.device, settings.threads)
-        self._conditions = Conditions(self._screener.model, settings.microns_per_pixel)
+        self._conditions = Conditions(
+            self._screener.model, settings.microns_per_pixel, outlines=self._screener.outlines
+        )
         claim_conditions(self._folder, self._conditions, settings.out)
 
     def judge(self, slide: ArchiveSlide) -> Outcome:

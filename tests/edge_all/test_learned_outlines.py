@@ -14,7 +14,7 @@ from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, ModelNo
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.segmentation import segment
 from edge_all.segmentation.groups import OutlinedGroup
-from edge_all.segmentation.learned_outlines import believable_radius, learned_cells
+from edge_all.segmentation.learned_outlines import learned_cells
 from edge_all.segmentation.numbered_cells import UNSURE_RIM
 from edge_all.segmentation.outline_network import open_outlines
 from edge_all.segmentation.outline_windows import CHANNELS, RED_CELL_PIXELS, WINDOW, scaled_view, window_around
@@ -58,7 +58,7 @@ LEAKING = cv2.dilate(TWO_NUCLEI, np.ones((31, 31), np.uint8)).astype(np.uint8)
 
 def test_parts_that_do_not_claim_one_another_are_two_cells_with_a_border_between_them() -> None:
     network = DiscAroundTheSeed(1.5)
-    (found,) = learned_cells([group_of(TWO_NUCLEI, LEAKING)], PICTURE, UNCHANGED, RED_RADIUS, 0.05, network)
+    (found,) = learned_cells([group_of(TWO_NUCLEI, LEAKING)], PICTURE, UNCHANGED, RED_RADIUS, network)
     assert found.count == 2
     assert found.nuclei[80, 70] != found.nuclei[80, 130]
     # Each cell is the disc that the network claims for it, not what colour let it grow to.
@@ -69,9 +69,7 @@ def test_parts_that_do_not_claim_one_another_are_two_cells_with_a_border_between
 
 
 def test_parts_that_claim_one_another_are_one_cell() -> None:
-    (found,) = learned_cells(
-        [group_of(TWO_NUCLEI, LEAKING)], PICTURE, UNCHANGED, RED_RADIUS, 0.05, DiscAroundTheSeed(4.5)
-    )
+    (found,) = learned_cells([group_of(TWO_NUCLEI, LEAKING)], PICTURE, UNCHANGED, RED_RADIUS, DiscAroundTheSeed(4.5))
     assert found.count == 1
     assert (found.nuclei > 0).sum() == TWO_NUCLEI.sum()
 
@@ -79,7 +77,7 @@ def test_parts_that_claim_one_another_are_one_cell() -> None:
 def test_a_single_nucleus_whose_cell_is_an_ellipse_is_not_asked_about() -> None:
     network = DiscAroundTheSeed(1.0)
     nucleus, whole = discs((100, 80, 24)), discs((100, 80, 34))
-    (found,) = learned_cells([group_of(nucleus, whole)], PICTURE, UNCHANGED, RED_RADIUS, 0.05, network)
+    (found,) = learned_cells([group_of(nucleus, whole)], PICTURE, UNCHANGED, RED_RADIUS, network)
     assert network.windows == []
     assert (found.cells == whole).all()
 
@@ -87,39 +85,23 @@ def test_a_single_nucleus_whose_cell_is_an_ellipse_is_not_asked_about() -> None:
 def test_round_cells_that_colour_tells_apart_are_not_asked_about() -> None:
     network = DiscAroundTheSeed(1.0)
     nuclei, whole = discs((70, 80, 24), (136, 80, 24)), discs((70, 80, 32), (136, 80, 32))
-    (found,) = learned_cells([group_of(nuclei, whole)], PICTURE, UNCHANGED, RED_RADIUS, 0.05, network)
+    (found,) = learned_cells([group_of(nuclei, whole)], PICTURE, UNCHANGED, RED_RADIUS, network)
     assert found.count == 2
     assert network.windows == []
-
-
-@pytest.mark.parametrize(
-    ("measured", "error", "believed"),
-    [(20.0, 0.3, 20.0), (60.0, 0.3, 19.2), (10.0, 0.1, 19.2), (60.0, 0.05, 60.0), (15.0, 0.1, 15.0)],
-)
-def test_windows_are_scaled_by_nuclei_where_few_red_cells_say_otherwise(
-    measured: float, error: float, believed: float
-) -> None:
-    group = group_of(discs((70, 80, 24)), discs((70, 80, 30)))
-    assert believable_radius([group], measured, error) == pytest.approx(believed, rel=0.06)
-
-
-def test_a_clump_is_no_large_nucleus() -> None:
-    clump = group_of(discs((50, 80, 24), (95, 80, 24), (140, 80, 24), (185, 80, 24)), discs())
-    assert believable_radius([clump], 20.0, 0.3) == 20.0
 
 
 def test_an_outline_that_leaks_is_asked_about_and_cut_back() -> None:
     nucleus = discs((100, 80, 24))
     leaking = discs((100, 80, 30), (150, 80, 20), (190, 80, 20))
     assert likeness_to_ellipse(leaking) < 0.9
-    (found,) = learned_cells([group_of(nucleus, leaking)], PICTURE, UNCHANGED, RED_RADIUS, 0.05, DiscAroundTheSeed(1.5))
+    (found,) = learned_cells([group_of(nucleus, leaking)], PICTURE, UNCHANGED, RED_RADIUS, DiscAroundTheSeed(1.5))
     assert found.cells[80, 150] == 0
     assert found.cells[80, 125] == 1
 
 
 def test_a_nucleus_that_the_network_does_not_know_keeps_the_outline_of_its_colours() -> None:
     nucleus, leaking = discs((100, 80, 24)), discs((100, 80, 30), (150, 80, 20))
-    (found,) = learned_cells([group_of(nucleus, leaking)], PICTURE, UNCHANGED, RED_RADIUS, 0.05, DiscAroundTheSeed(0.2))
+    (found,) = learned_cells([group_of(nucleus, leaking)], PICTURE, UNCHANGED, RED_RADIUS, DiscAroundTheSeed(0.2))
     assert ((found.cells > 0) == (leaking > 0)).all()
 
 
@@ -129,7 +111,7 @@ def test_an_outline_is_doubtful_where_the_network_is_unsure_or_does_not_know_the
     unsure = DiscAroundTheSeed(1.5)
     unsure.answer = np.asarray(cv2.GaussianBlur(unsure.answer, (0, 0), 4.0), np.float32)
     widths = [
-        learned_cells([group_of(nucleus, leaking)], PICTURE, UNCHANGED, RED_RADIUS, 0.05, network)[0].unsure[0]
+        learned_cells([group_of(nucleus, leaking)], PICTURE, UNCHANGED, RED_RADIUS, network)[0].unsure[0]
         for network in (sure, unsure, unknown)
     ]
     assert widths[0] < UNSURE_RIM < widths[1] < widths[2]
@@ -145,7 +127,7 @@ def test_a_window_shows_the_seed_in_its_middle_at_the_size_of_red_cells() -> Non
     network = DiscAroundTheSeed(1.5)
     picture = PICTURE.copy()
     picture[TWO_NUCLEI > 0] = (80, 20, 120)
-    learned_cells([group_of(TWO_NUCLEI, LEAKING)], picture, UNCHANGED, RED_RADIUS, 0.05, network)
+    learned_cells([group_of(TWO_NUCLEI, LEAKING)], picture, UNCHANGED, RED_RADIUS, network)
     for window in network.windows:
         assert window.shape == (WINDOW, WINDOW, CHANNELS)
         assert window[WINDOW // 2, WINDOW // 2].tolist() == [80, 20, 120, 255]

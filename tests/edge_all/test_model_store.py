@@ -36,6 +36,7 @@ from edge_all.model import store
 from edge_all.model.archive import download, pack, unpack
 from edge_all.model.package import ModelPackage, load_package, sha256_of, write_card
 from edge_all.model.store import find_package, install, list_packages, store_path
+from edge_all.segmentation.outline_network import embedded_outlines
 
 
 @pytest.fixture(autouse=True)
@@ -541,6 +542,19 @@ def test_verify_fails_where_the_golden_answers_are_missed(tiny_package: Path) ->
     write_card(tiny_package, package.card)
     status, output = run("verify", str(tiny_package))
     assert status == 1
+    assert "MISSED" in output
+
+
+def test_verify_is_also_about_the_network_that_outlines_cells(
+    tiny_package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status, output = run("verify", str(tiny_package), "--json")
+    outlines = json.loads(output)["outlines"]
+    assert (status, outlines["golden_answers"], outlines["sha256"]) == (0, True, embedded_outlines().sha256)
+    monkeypatch.setattr(embedded_outlines(), "golden", (0.5, 0.5, 0.5, 0.5))
+    status, output = run("verify", str(tiny_package))
+    assert status == 1
+    assert "outlines of cells" in output
     assert "MISSED" in output
 
 

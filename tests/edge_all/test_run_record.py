@@ -97,6 +97,9 @@ def test_other_conditions_are_refused_and_nothing_is_touched(
     (out / "run.jsonl").write_text(record.replace('"edge_all": "', '"edge_all": "0.0.', 1))
     with pytest.raises(OutputError, match=r"edge-all 0\.0\."):
         screen_to_folder(find_images([slide]), screener, out, **again)
+    (out / "run.jsonl").write_text(record.replace('"outlines": "', '"outlines": "0', 1))
+    with pytest.raises(OutputError, match="another network of outlines"):
+        screen_to_folder(find_images([slide]), screener, out, **again)
     (out / "run.jsonl").unlink()
     with pytest.raises(OutputError, match=r"has lost its run\.jsonl"):
         screen_to_folder(find_images([slide]), screener, out, **again)

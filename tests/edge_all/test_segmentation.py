@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import RgbImage, Segmentation
 from edge_all.segmentation import segment
 
@@ -232,3 +233,12 @@ def test_the_input_is_left_as_it_was() -> None:
 def test_any_pixels_give_a_consistent_result(seed: int, height: int, width: int) -> None:
     image = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
     check_contract(segment(image), image)
+
+
+@pytest.mark.parametrize(("seed", "x", "y"), [(0, 587, 160), (1, 188, 480), (2, 505, 310)])
+def test_a_neutrophil_in_a_crop_with_few_red_cells_is_one_cell(seed: int, x: int, y: int) -> None:
+    field = render_field(seed, width=720, height=720, spec=SmearSpec(neutrophils=4)).pixels
+    crop = segment(field[y - 80 : y + 80, x - 80 : x + 80])
+    in_the_middle = [cell for cell in crop.cells if max(abs(place - 80) for place in cell.centroid) < 40]
+    assert len(in_the_middle) == 1
+    assert crop.red_cell_radius == pytest.approx(segment(field).red_cell_radius, rel=0.35)

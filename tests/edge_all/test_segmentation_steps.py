@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from edge_all.segmentation.candidates import more_magenta, rejection_reason
 from edge_all.segmentation.colour_clustering import (
+    ColourModel,
     FloatArray,
+    cluster_colours,
     ground_colour,
     mean_of,
     median_of,
@@ -22,6 +24,7 @@ from edge_all.segmentation.colour_clustering import (
 )
 from edge_all.segmentation.illumination import light_of
 from edge_all.segmentation.numbered_cells import Found, assemble
+from edge_all.segmentation.red_rings import without_red_rings
 from edge_all.segmentation.scale import red_cell_scale
 from edge_all.segmentation.separation import cut_nuclei, separate
 from edge_all.segmentation.shapes import extents_of, fill_holes
@@ -140,6 +143,42 @@ def test_white_cells_set_the_scale_where_there_are_no_red_ones() -> None:
     scale = red_cell_scale(nothing, 7.0, np.zeros((100, 100), np.uint8), 25.0, 25.0)
     assert scale.radius == pytest.approx(20)
     assert scale.error == pytest.approx(0.3)
+
+
+def test_red_cells_with_large_pale_centres_are_measured_whole() -> None:
+    colours = np.zeros((300, 300), np.float32)
+    for x in range(30, 280, 60):
+        for y in range(30, 280, 60):
+            cv2.circle(colours, (x, y), 24, 20.0, 8)
+    assert red_cell_scale(colours, 7.0, NO_NUCLEI, 29.0, 20.0).radius == pytest.approx(28, rel=0.1)
+
+
+def test_specks_around_a_cell_that_fills_its_picture_are_no_red_cells() -> None:
+    specks = cv2.resize(smear_of_red_cells(45), (75, 75), interpolation=cv2.INTER_AREA)
+    scale = red_cell_scale(specks, 7.0, np.zeros((75, 75), np.uint8), 25.0, 25.0)
+    assert scale.radius == pytest.approx(20, rel=0.15)
+    assert scale.error > 0.25
+
+
+def test_rims_of_red_cells_are_no_nuclei_and_a_nucleus_that_is_a_ring_stays() -> None:
+    picture = np.full((300, 300, 3), 235, np.uint8)
+    cv2.circle(picture, (150, 150), 30, (110, 30, 120), -1)
+    alone = picture.copy()
+    cv2.circle(alone, (60, 60), 20, (100, 70, 165), 8)
+    for x, y in ((60, 60), (240, 60), (60, 240)):
+        cv2.circle(picture, (x, y), 20, (100, 70, 165), 8)
+    cv2.ellipse(picture, (240, 240), (20, 20), 0, 0, 200, (100, 70, 165), 8)
+    cleaned, seen = (without_red_rings(*nuclei_of(one)) for one in (picture, alone))
+    assert cleaned[150, 150] == 1
+    assert np.count_nonzero(cleaned) == pytest.approx(np.pi * 30**2, rel=0.1)
+    assert seen[60, 80] == 1
+
+
+def nuclei_of(picture: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint16], ColourModel]:
+    model, keys = cluster_colours(picture)
+    nuclei = model.nucleus_table.take(keys)
+    assert nuclei[60, 80] == 1
+    return nuclei, keys, model
 
 
 def lit_field(loss: float) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ from edge_all.segmentation.colour_clustering import GROUND_LEVEL
 from edge_all.segmentation.outline_windows import RED_CELL_PIXELS, WINDOW, seed_disc
 from edge_all_export.outlines.known_cells import PATCH_RED_CELL, KnownCell, KnownCells
 
-__all__ = ["Composer", "Layer", "lay", "turned"]
+__all__ = ["Composer", "Layer", "lay", "turned", "with_eosin"]
 
 COMPOSED = 0.7
 """Share of windows in which something is laid beside the cell."""
@@ -33,8 +33,14 @@ TRANSPARENT = 0.3
 """Share of red cells through which what lies below is seen."""
 LEAST_LEFT = 0.65
 """Share of a cell that has to stay visible, or the object is not laid."""
-ZOOM = (0.75, 1.3)
+ZOOM = (0.7, 1.4)
 """Sizes that a cell is shown at: the radius of a red cell may be measured wrongly by as much."""
+LIKE_RED_CELLS = 0.2
+"""Share of cells whose cytoplasm is stained like a red cell, as an eosinophil's is; few of these are known."""
+GRANULES = 0.4
+"""Standard deviation of the optical density of such cytoplasm at most, before it is smoothed to granules."""
+CUT_BY_BORDER = 0.15
+"""Share of windows that a border of the picture cuts."""
 SEED_SHARE = (0.5, 1.05)
 """Radius of the seed over the depth of the nucleus there."""
 PEAK = 0.7
@@ -157,6 +163,8 @@ class Composer:
         """
         laboratory = self._laboratories[rng.integers(len(self._laboratories))]
         cell = _any(self._white[laboratory], rng)
+        if self._red[laboratory] and rng.random() < LIKE_RED_CELLS:
+            cell = with_eosin(cell, _any(self._red[laboratory], rng), rng)
         scene = Layer(cell.picture.copy(), cell.cell.copy(), cell.nucleus.copy())
         if rng.random() < COMPOSED:
             for number in range(2, 2 + int(rng.integers(1, MOST_BESIDE + 1))):
@@ -177,6 +185,19 @@ class Composer:
         lay(tried, other, shift, number, under=rng.random() < UNDER, transparent=transparent)
         left = np.count_nonzero(tried.owner == 1)
         return tried if left >= LEAST_LEFT * np.count_nonzero(cell.cell) else scene
+
+
+def with_eosin(cell: KnownCell, red: KnownCell, rng: np.random.Generator) -> KnownCell:
+    """A cell whose cytoplasm has the stain of a red cell, more or less, and granules."""
+    cytoplasm = cell.cell & ~cell.nucleus & 1
+    if not cytoplasm.any():
+        return cell
+    density, stain = (density_of(picture) for picture in (cell.picture, red.picture))
+    change = rng.uniform(0.4, 1.2) * (stain[red.cell > 0].mean(axis=0) - density[cytoplasm > 0].mean(axis=0))
+    granules = cv2.GaussianBlur(rng.normal(0, 1, cytoplasm.shape), (0, 0), 1.0) * rng.uniform(0, GRANULES)
+    share = cv2.GaussianBlur(cytoplasm.astype(np.float64), (0, 0), 0.8)[..., None]
+    changed = density + share * (change + np.asarray(granules)[..., None])
+    return replace(cell, picture=np.clip(np.rint(light_through(changed)), 0, 255).astype(np.uint8))
 
 
 def shift_beside(cell: KnownCell, other: KnownCell, rng: np.random.Generator) -> tuple[int, int]:
@@ -222,7 +243,19 @@ def _photographed(
     truth = cv2.warpAffine(inside, matrix, (WINDOW, WINDOW), flags=cv2.INTER_LINEAR)
     varied = elsewhere(np.asarray(picture, np.uint8), rng)
     window = np.concatenate([varied, seed_disc(radius * zoom)[..., None]], axis=2)
-    return window, np.where(np.asarray(truth) > 127, np.uint8(1), np.uint8(0))
+    inside = np.where(np.asarray(truth) > 127, np.uint8(1), np.uint8(0))
+    if rng.random() < CUT_BY_BORDER:
+        beyond = beyond_border(rng)
+        window[..., :3][beyond] = GROUND_LEVEL
+        inside[beyond] = 0
+    return window, inside
+
+
+def beyond_border(rng: np.random.Generator) -> NDArray[np.bool_]:
+    """Where a window, whose middle the picture holds, lies beyond the picture's border; the runtime shows glass."""
+    offsets = np.arange(WINDOW) - WINDOW // 2
+    beyond = np.broadcast_to(offsets > rng.integers(2, WINDOW // 2), (WINDOW, WINDOW))
+    return np.rot90(beyond, int(rng.integers(4)))
 
 
 DENSITY = 0.15
@@ -232,15 +265,25 @@ BLURRED, NOISY, COMPRESSED, GREY = 0.35, 0.3, 0.2, 0.05
 """Shares of windows that are blurred, noisy, compressed, and nearly without colour."""
 
 
+def density_of(picture: RgbImage) -> NDArray[np.float32]:
+    """Optical density of each channel; 0 on glass."""
+    return np.asarray(np.log((GROUND_LEVEL + 1.0) / (picture.astype(np.float32) + 1.0)), np.float32)
+
+
+def light_through(density: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Levels of each channel behind that optical density."""
+    return np.asarray((GROUND_LEVEL + 1.0) * np.exp(-np.clip(density, -0.1, 5.0)) - 1.0, np.float64)
+
+
 def elsewhere(picture: RgbImage, rng: np.random.Generator) -> RgbImage:
     """A window as another laboratory and camera would show it; glass keeps its grey."""
-    density = np.log((GROUND_LEVEL + 1.0) / (picture.astype(np.float32) + 1.0))
+    density = density_of(picture)
     mixing = np.eye(3) + rng.normal(0, DENSITY, (3, 3)) / 2
     if rng.random() < GREY:
         mixing = 0.3 * mixing + 0.7 / 3
     gains = np.exp(rng.normal(0, DENSITY, 3) + rng.normal(0, 2 * DENSITY))
-    density = cv2.transform(density, (mixing * gains[:, None]).astype(np.float32))
-    changed = np.asarray((GROUND_LEVEL + 1.0) * np.exp(-np.clip(density, -0.1, 5.0)) - 1.0, np.float64)
+    stained = cv2.transform(density, (mixing * gains[:, None]).astype(np.float32))
+    changed = light_through(np.asarray(stained, np.float32))
     if rng.random() < BLURRED:
         changed = np.asarray(cv2.GaussianBlur(changed, (0, 0), rng.uniform(0.3, 1.3)), np.float64)
     if rng.random() < NOISY:

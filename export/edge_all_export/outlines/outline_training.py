@@ -21,6 +21,7 @@ from edge_all.errors import UsageError
 from edge_all.files.atomic import atomic_path, write_atomically
 from edge_all.files.folder_claim import claimed_folder
 from edge_all.results import INTENDED_USE
+from edge_all.segmentation.outline_network import golden_answers, open_outlines
 from edge_all.segmentation.outline_windows import CHANNELS, RED_CELL_PIXELS, WINDOW
 from edge_all_export.outlines.composing import Composer
 from edge_all_export.outlines.known_cells import LABORATORIES, SOURCES, KnownCells, read_known_cells
@@ -270,4 +271,6 @@ def _write_package(
         },
     }
     write_json(files.path / CARD_FILE, card)
+    # Only a network with its card can be opened.
+    write_json(files.path / CARD_FILE, card | {"golden": golden_answers(open_outlines(files.path))})
     return target

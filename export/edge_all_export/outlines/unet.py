@@ -13,7 +13,7 @@ from edge_all.segmentation.outline_windows import CHANNELS, WINDOW
 
 __all__ = ["build_outline_network", "outline_loss"]
 
-WIDTHS = (8, 16, 32, 48)
+WIDTHS = (12, 24, 40, 64)
 """Channels at a half, a quarter, an eighth and a sixteenth of the window's size."""
 
 
