@@ -49,7 +49,7 @@ def test_an_image_without_a_cell_is_not_called_negative(tmp_path: Path, classifi
 
 
 def test_the_note_says_how_many_cells_a_whole_field_holds(tmp_path: Path, classifier: Classifier) -> None:
-    write_crop(tmp_path / "one.png", 2.0)
+    write_crop(tmp_path / "one.png", 3.2)
     field = render_field(1, width=600, height=600, spec=SmearSpec(blasts=4))
     cv2.imwrite(str(tmp_path / "many.png"), field.pixels[..., ::-1])
     wide = render_field(2, width=1200, height=1000, spec=SmearSpec(blasts=1)).pixels
