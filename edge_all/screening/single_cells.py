@@ -37,9 +37,8 @@ __all__ = [
 ]
 
 SCALE_UNKNOWN = "Too little lies around the cell to tell the scale."
-"""So were 26 of 55 cells of 9 ALL-IDB1 fields that were cut out as a run saves them, before the
-reliability of a measured size was fitted; 22 of these bore the label that they have in their field, of the other 29 all but
-one."""
+"""So were 26 of 55 cells of 9 ALL-IDB1 fields that were cut out as a run saves them, before the reliability of a
+measured size was fitted; 22 of these bore the label that they have in their field, of the other 29 all but one."""
 CROPS_PER_ROUND = 64
 """Crops judged together; bounds the memory."""
 
