@@ -112,7 +112,10 @@ class Station:
             change_settings(connection, settings, actor)
 
     def slides(self, reader: str) -> tuple[SlideOverview, ...]:
-        """All slides as they stand for somebody, suspicious ones first, then indeterminate, the latest first."""
+        """All slides as they stand for somebody: those that are not signed before the others.
+
+        Of either, the suspicious ones come first, then the indeterminate; the latest first.
+        """
         with self.database.read() as connection:
             settings = settings_in_force(connection)
             records = all_slides(connection)
@@ -123,7 +126,7 @@ class Station:
                 for record in reversed(records)
             ]
         rank = {"suspicious": 0, "indeterminate": 1, "not detected": 2}
-        return tuple(sorted(overviews, key=lambda one: rank[one.verdict]))
+        return tuple(sorted(overviews, key=lambda one: (one.state is not None and one.state.locked, rank[one.verdict])))
 
     def review(self, code: str, reader: str) -> Review:
         """One person at one slide.

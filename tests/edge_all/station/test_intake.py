@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge_all.errors import InputError, StoreError, StoreInUseError, UsageError
+from edge_all.errors import InputError, InputNotFoundError, StoreError, StoreInUseError, UsageError
+from edge_all.imaging import open_image
 from edge_all.outputs.pictures import jpeg_bytes, png_bytes
 from edge_all.rendering.field import render_field
 from edge_all.rendering.spec import SmearSpec
@@ -31,6 +32,7 @@ from edge_all.station.intake.slide_names import SlideNames
 from edge_all.station.intake.watching import Intake
 from edge_all.station.review.audit import audit_store
 from edge_all.station.storage import image_queue
+from edge_all.station.storage.kept_pictures import PICTURES_FOLDER
 from edge_all.station.storage.slide_records import find_or_add_slide, forget_name
 
 COMMAND = str(Path(sys.executable).with_name("edge-all"))
@@ -120,6 +122,43 @@ def test_an_image_that_arrives_is_judged_once(station: Station, watched: Path) -
     assert judged(station) == {"a.png": 1, "b.png": 1}
     (overview,) = station.slides("Curie")
     assert (overview.slide.name, overview.fields) == ("slide 1", 2)
+
+
+def test_how_a_field_looked_before_it_was_taken_again_is_kept(station: Station, watched: Path) -> None:
+    path = watched / "slide 1" / "a.png"
+    red, blue = (np.full((60, 80, 3), colour, np.uint8) for colour in ((200, 20, 20), (20, 20, 200)))
+    with intake(station, watched):
+        path.write_bytes(png_bytes(red))
+        wait_until(lambda: judged(station)["a.png"] == 1)
+        path.write_bytes(png_bytes(blue))
+        wait_until(lambda: judged(station)["a.png"] == 2)
+    code = station.slides("Curie")[0].slide.code
+    (earlier,) = station.earlier_fields(code, 1)
+    assert (earlier.status, earlier.has_picture) == ("ok", True)
+    picture = open_image(station.earlier_picture(code, 1, earlier.field_id), name="it").decode().pixels
+    assert np.abs(picture.mean(axis=(0, 1)) - (200, 20, 20)).max() < 4
+    (field,) = station.fields(code)
+    pictures = station.database.folder / PICTURES_FOLDER
+    assert len(list(pictures.iterdir())) == 2
+    review = station.review(code, "Curie")
+    done = review.mark_seen({cell.id: 0 for cell in review.view().cells})
+    review.sign("reviewed", "routine", done.view.last_seq)
+    assert [file.name for file in pictures.iterdir()] == [f"field-{earlier.field_id}.jpg"]
+    with pytest.raises(InputNotFoundError, match="No picture"):
+        station.earlier_picture(code, 1, field.field_id)
+
+
+def test_a_disk_on_which_no_picture_has_room_costs_the_picture_alone(
+    station: Station, watched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("edge_all.station.intake.judging.keep_picture", full)
+    (watched / "slide 1" / "a.png").write_bytes(image())
+    with intake(station, watched):
+        wait_until(lambda: judged(station)["a.png"] == 1)
+    assert "picture.failed" in (station.database.folder / "station.jsonl").read_text()
 
 
 def test_what_came_while_the_station_was_off_is_found(station: Station, watched: Path) -> None:

@@ -135,10 +135,12 @@ def test_a_slide_is_reviewed_and_signed_by_keys_alone(ada: Reader, desk: Desk, c
     page.wait_for_selector(".group:has-text('Indeterminate')")
     page.keyboard.press("Control+y")
     page.wait_for_selector(".tile:has-text('lymphocyte')")
-    page.keyboard.press("Control+Enter")
+    page.keyboard.press("Control+Enter")  # at once: what is still on its way is waited for
     page.wait_for_selector("#sign-dialog[open]")
     page.keyboard.press("Enter")
     until(page, "document.getElementById('review-state').textContent.startsWith('Signed by Ada')")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("tbody:has-text('signed') a:focus")
     view = desk.station.review(code, "Ada").view()
     assert view.state.locked
     assert [cell.kind for cell in view.cells if cell.kind] == ["lymphocyte"]
@@ -325,6 +327,10 @@ def test_the_activation_map_takes_the_place_of_the_picture(
     page.wait_for_selector(".map-words")
     until(page, "document.querySelector('#inspector img').src.endsWith('/activation')")
     until(page, "document.querySelector('#inspector img').naturalWidth > 100")
+    page.keyboard.press("#")
+    until(page, "document.querySelector('#inspector img').src.endsWith('/picture')")
+    page.keyboard.press("#")
+    page.wait_for_selector(".map-words")
     page.keyboard.press("ArrowRight")
     until(page, "document.querySelector('#inspector img').src.endsWith('/picture')")
     assert page.locator(".map-words").count() == 0
@@ -379,9 +385,9 @@ def test_a_german_browser_is_spoken_to_in_german(
         assert words in shown, words
     page.keyboard.press("l")
     page.wait_for_selector(".tile:has-text('Lymphozyt')")
-    assert [cell.kind for cell in desk.station.review(code, "Ada").view().cells if cell.kind] == ["lymphocyte"]
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("#told.shown:has-text('angesehen sein')")
+    assert [cell.kind for cell in desk.station.review(code, "Ada").view().cells if cell.kind] == ["lymphocyte"]
     page.keyboard.press("?")
     page.wait_for_selector("#help-dialog[open]")
     page.keyboard.press("Escape")
@@ -506,7 +512,7 @@ def test_no_page_has_a_serious_accessibility_fault(browser: Browser, desk: Desk,
     ada = Reader(browser, desk, "Ada", scheme)
     page = ada.page
     found = []
-    for path in ("", f"slides/{code}", "weeks", "who"):
+    for path in ("", f"slides/{code}", "weeks", "settings", "who"):
         page.goto(desk.address + path)
         page.wait_for_timeout(600)
         assert INTENDED_USE in page.inner_text("body")

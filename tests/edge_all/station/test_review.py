@@ -374,6 +374,18 @@ def test_slides_are_listed_suspicious_first(station: Station, add_field: Callabl
     assert [one.slide.name for one in station.slides("Curie")] == ["ill", "empty", "healthy"]
 
 
+def test_what_is_not_signed_stands_before_what_is(
+    station: Station, slide: SlideRecord, add_field: Callable[..., int]
+) -> None:
+    add_field(station, ["ALL"] * 30, slide="blasts", path="/images/2.jpg")
+    add_field(station, ["non-ALL"] * 60, slide="none", path="/images/3.jpg")
+    assert [one.slide.name for one in station.slides("Curie")] == ["blasts", slide.name, "none"]
+    look_at_all(station.review(station.slides("Curie")[0].slide.code, "Curie"))
+    review = station.review(station.slides("Curie")[0].slide.code, "Curie")
+    review.sign("reviewed", "routine", review.view().last_seq)
+    assert [one.slide.name for one in station.slides("Curie")] == [slide.name, "none", "blasts"]
+
+
 def test_the_list_of_slides_follows_what_happens(station: Station, slide: SlideRecord) -> None:
     def listed() -> tuple[int, int, str]:
         (one,) = station.slides("Curie")

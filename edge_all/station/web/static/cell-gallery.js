@@ -449,7 +449,7 @@ export class CellGallery extends HTMLElement {
     else if (event.key === "ArrowDown" || event.key === "ArrowUp") this.moveTo(this.below(event.key === "ArrowDown" ? 1 : -1), event.shiftKey);
     else if (event.key === " ") { if (this.focused) { this.toggle(this.focused); this.anchor = this.focused; } }
     else if (event.key === "Enter") { if (this.current) this.open(this.current); }
-    else if (event.key === "Escape") this.choose([]);
+    else if (event.key === "Escape" && this.chosen.size) this.choose([]);
     else if (event.key === "a" && (event.ctrlKey || event.metaKey)) this.chooseGroup();
     else return false;
     return true;

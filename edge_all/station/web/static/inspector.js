@@ -75,12 +75,17 @@ export function compare(aside, references) {
 }
 
 /**
- * What of the cell the network went by, in the place of its picture.
+ * What of the cell the network went by, in the place of its picture; asked for again, the picture.
  * @param {HTMLElement} aside @param {import("./slide-state.js").SlideState} state @param {string} id
  * @returns {Promise<void>} refused with the reason where there is none
  */
 export async function showActivation(aside, state, id) {
   const address = `${state.base}/cells/${id}/activation`;
+  if (aside.querySelector(".map-words")) {
+    aside.dataset.shown = "";
+    inspect(aside, state, [id], id);
+    return;
+  }
   const map = new Image();
   map.src = address;
   try {
@@ -90,7 +95,6 @@ export async function showActivation(aside, state, id) {
   }
   const image = aside.querySelector("img");
   if (!image || aside.dataset.cell !== id) return;
-  aside.querySelector(".map-words")?.remove();
   image.src = address;
   image.alt = word("What of the cell the network went by");
   image.after(Object.assign(paragraph(word("The more orange a place, the more of what the network saw there speaks for ALL. It says what it went by, not what is there, and is no second opinion.")), { className: "soft map-words" }));

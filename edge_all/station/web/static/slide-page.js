@@ -105,6 +105,13 @@ function redo() {
   void state.step("redo");
 }
 
+/** To the list, where the next slide waits; what was decided is sent first. */
+async function leave() {
+  void state.tellLooked();
+  await state.queue.settled();
+  if (!state.queue.waiting.length) window.location.assign("/");
+}
+
 /** @param {string} id @returns {Promise<string>} what the dialog was closed with */
 function asked(id) {
   const dialog = element(id, HTMLDialogElement);
@@ -330,6 +337,7 @@ document.addEventListener("keydown", (event) => {
   else if (control && letter === "y") redo();
   else if (control && event.key === "Enter") void (state.locked ? amend() : sign());
   else if (event.key === "Escape" && !field.hidden && !field.busy) show(false);
+  else if (event.key === "Escape" && field.hidden && !gallery.chosen.size) void leave();
   else if (!onControl && !event.altKey && view().onKey(event)) {
     // done there
   } else if (control || event.altKey || inside instanceof HTMLSelectElement) return;

@@ -74,4 +74,4 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-if (document.activeElement === document.body) slideLinks()[0]?.focus({ preventScroll: true });
+if (document.activeElement === document.body) slideLinks()[0]?.focus({ preventScroll: true }); // what is not signed stands first
