@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edge_all.cli.json_output import JsonOption, print_json
 from edge_all.cli.options import StationOption
 from edge_all.cli.station_folder import station_folder
 from edge_all.cli.station_page import require_page
@@ -43,12 +44,16 @@ def put(
     typer.echo(f"{name} may work with the station ({role}).")
 
 
-def list_accounts(station: StationOption = None) -> None:
+def list_accounts(station: StationOption = None, as_json: JsonOption = False) -> None:
     """Say who has an account."""
     require_page()
     from edge_all.station.web.accounts import AccountBook
 
-    for person in AccountBook(station_folder(station)).people():
+    people = AccountBook(station_folder(station)).people()
+    if as_json:
+        print_json([{"name": person.name, "role": person.role} for person in people])
+        return
+    for person in people:
         typer.echo(f"{person.name}  {person.role}")
 
 

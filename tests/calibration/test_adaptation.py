@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,10 +22,11 @@ from edge_all.model.card import ModelCard
 from edge_all.model.package import ModelPackage, load_package
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.segmentation import segment
-from edge_all_calibration.adapting.adaptation import NOT_KNOWN, adapt_package, check_cells, deal
+from edge_all_calibration.adapting.adaptation import NOT_KNOWN, Adaptation, adapt_package, check_cells, deal
 from edge_all_calibration.adapting.corrected_run import read_corrected_cells
 from edge_all_calibration.adapting.gain import DRAWS, gain_table, measure_gains
 from edge_all_calibration.adapting.head import Head, write_head
+from edge_all_calibration.figures.intervals import Estimate
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.quantizing.inference import run_network
 from edge_all_calibration.releasing.release import CellParts, ReleasePlan, build_release
@@ -210,6 +213,27 @@ def test_the_command_adapts_and_says_what_it_bought(
     assert "before" in done.output
     assert "Research Use Only" in done.output
     assert load_package(target).card.name == "mine"
+
+
+def test_a_program_is_told_the_same_as_json(
+    tmp_path: Path, package: ModelPackage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = {"auc": Estimate(0.5, 0.4, 0.6)}, {"auc": Estimate(0.9, 0.8, 1.0)}
+
+    def adapted(_package: ModelPackage, stage: Path, *_cells: object, **_named: object) -> Adaptation:
+        shutil.copytree(package.path, stage, dirs_exist_ok=True)
+        return Adaptation(package.card, False, before, after, True, ())
+
+    monkeypatch.setattr("edge_all_calibration.adapting.adaptation.adapt_package", adapted)
+    monkeypatch.setattr("edge_all_calibration.labelled_cells.cell_folder.read_cells", lambda *_: None)
+    target = str(tmp_path / "mine")
+    done = CliRunner().invoke(build_app(), ["adapt", str(package.path), "--cells", ".", "-o", target, "--json"])
+    assert done.exit_code == 0, done.output
+    printed = json.loads(done.stdout)
+    assert printed["before"]["auc"] == {"value": 0.5, "low": 0.4, "high": 0.6}
+    assert printed["after"]["auc"]["value"] == 0.9
+    assert (printed["name"], printed["path"]) == (package.card.name, target)
+    assert "Research Use Only" in printed["intended_use"]
 
 
 def test_what_cells_buy_is_measured_on_groups_kept_apart(package: ModelPackage, strange: LabelledCells) -> None:

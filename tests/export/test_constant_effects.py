@@ -49,3 +49,11 @@ def test_an_effect_names_the_score_that_loses_most(monkeypatch: pytest.MonkeyPat
     assert (smaller.factor, smaller.mean, smaller.worst) == (0.8, 0.0, 0.0)
     assert (larger.factor, larger.where) == (1.2, "whole-cell Dice, b")
     assert (larger.mean, larger.worst) == (pytest.approx(-0.05), pytest.approx(0.1))
+    assert larger.to_json() == {
+        "constant": "whole_cells.REACH",
+        "value": list(reach.numbers),
+        "factor": 1.2,
+        "mean": larger.mean,
+        "worst": larger.worst,
+        "where": "whole-cell Dice, b",
+    }

@@ -67,6 +67,18 @@ class Adaptation:
     passed: bool
     notes: tuple[str, ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """What came of it as JSON-ready values."""
+        return {
+            "name": self.card.name,
+            "version": self.card.version,
+            "head": self.head,
+            "passed": self.passed,
+            "before": {name: dataclasses.asdict(figure) for name, figure in self.before.items()},
+            "after": {name: dataclasses.asdict(figure) for name, figure in self.after.items()},
+            "notes": list(self.notes),
+        }
+
 
 def check_cells(cells: LabelledCells, package: ModelPackage) -> tuple[str, ...]:
     """Refuse cells that nothing can be learned from.

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edge_all.cli.json_output import JsonOption, print_json
 from edge_all_calibration.cli.options import PackageArgument
 
 __all__ = ["register"]
@@ -39,6 +40,7 @@ def adapt(
         str | None, typer.Option("--model-version", help="Version of the new package; else as it was.")
     ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Adapt a model package to a laboratory that it does not know, by its own network; no TensorFlow is needed.
 
@@ -78,6 +80,9 @@ def adapt(
                     "The adapted package decides the cells kept back less well than the old one; nothing is published.",
                     "Check the labels, or label more cells: 50 at least, of several patients.",
                 )
+    if as_json:
+        print_json({"kind": "adapted package", "intended_use": INTENDED_USE, "path": str(output), **found.to_json()})
+        return
     for figure, after in found.after.items():
         typer.echo(f"{figure.replace('_', ' ')}: {found.before[figure]} before, {after} after")
     for note in found.notes:

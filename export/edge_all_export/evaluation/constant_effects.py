@@ -85,6 +85,17 @@ class ConstantEffect:
     worst: float
     where: str
 
+    def to_json(self) -> dict[str, Any]:
+        """The effect as JSON-ready values."""
+        return {
+            "constant": f"{self.constant.module}.{self.constant.name}",
+            "value": list(self.constant.numbers),
+            "factor": self.factor,
+            "mean": self.mean,
+            "worst": self.worst,
+            "where": self.where,
+        }
+
 
 def constants_of(modules: Sequence[ModuleType] | None = None) -> tuple[Constant, ...]:
     """The constants that decide something, in the order of their modules.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -115,4 +116,6 @@ def test_other_machines_are_let_in_by_account_alone(tmp_path: Path) -> None:
     made = run("account", "put", "Ada", "--role", "administrator", "--station", str(tmp_path), typed=f"{PASSWORD}\n")
     assert (made.returncode, made.stderr) == (0, "")
     assert run("account", "list", "--station", str(tmp_path)).stdout == "Ada  administrator\n"
+    listed = run("account", "list", "--station", str(tmp_path), "--json").stdout
+    assert json.loads(listed) == [{"name": "Ada", "role": "administrator"}]
     assert run("account", "put", "Bob", "--role", "king", "--station", str(tmp_path), typed="x" * 20).returncode == 2
