@@ -169,7 +169,10 @@ def test_a_disk_that_fills_up_leaves_nothing(
     # The network has the contract's input already: as a foreign one it takes uint8 pictures and gives a probability.
     command = ["wrap", str(plain(network, tmp_path / "theirs.onnx")), "-o", str(target / "package")]
     cells = ["--cells", str(tmp_path / "cells.npz"), "--test-cells", str(tmp_path / "test.npz")]
-    result = subprocess.run([sys.executable, "-c", code, *command, *cells], capture_output=True, text=True, check=False)
+    # Without -B, Python would leave cut-off bytecode of its modules where every later process finds it.
+    result = subprocess.run(
+        [sys.executable, "-B", "-c", code, *command, *cells], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 2, result.stderr
     assert "Cannot write" in result.stderr
     assert "Traceback" not in result.stderr
