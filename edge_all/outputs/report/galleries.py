@@ -203,7 +203,7 @@ def _data(field: NumberedField, cell: CellSummary, place: int) -> str:
 
 
 def _where(field: NumberedField, cell: CellSummary, more: str = "") -> str:
-    return f'<span class="where">{field.name} <span class="id">#{cell.id}</span>{more}</span>'
+    return f'<span class="where"><span class="file">{field.name}</span> <span class="id">#{cell.id}</span>{more}</span>'
 
 
 def _thumbnail(address: str | None, description: str, missing: str) -> str:
