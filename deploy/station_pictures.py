@@ -46,14 +46,15 @@ def main() -> int:
 
 def _address(station: subprocess.Popen[str]) -> str:
     """Where its page is."""
-    found = re.search(r"http://\S+", station.stdout.readline() if station.stdout else "")
-    if found is None:
-        raise SystemExit("The station did not start.")
-    return found[0]
+    for line in station.stdout or ():
+        found = re.search(r"http://\S+", line)
+        if found is not None:
+            return found[0]
+    raise SystemExit("The station did not start.")
 
 
 def _take(browser: Any, address: str, target: Path) -> None:  # noqa: ANN401 - Playwright's
-    page = browser.new_page(viewport={"width": 1366, "height": 768}, color_scheme="light")
+    page = browser.new_page(viewport={"width": 1366, "height": 768}, color_scheme="light", locale="en-GB")
     page.request.post(f"{address}api/v1/session", data={"name": "Ada Lovelace"})
     end = time.monotonic() + _SECONDS
     while page.request.get(f"{address}api/v1/queue").json()["done"] < _FIELDS:

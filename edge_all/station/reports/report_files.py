@@ -16,6 +16,7 @@ from edge_all.station.reports.report_tables import cells_csv, cells_geojson
 from edge_all.station.reports.slide_html import slide_html
 from edge_all.station.reports.slide_pdf import slide_pdf
 from edge_all.station.reports.slide_report import SlideReport, report_document, report_of
+from edge_all.wording.language import Language, language_of_environment
 
 __all__ = ["FORMS", "ReportForm", "write_reports"]
 
@@ -27,32 +28,38 @@ class ReportForm:
     Attributes:
         ending: of its file, behind the slide's code.
         media_type: as HTTP calls it.
-        content: makes it; may raise MissingPackageError.
+        content: makes it, in the language of who reads it where people do; may raise MissingPackageError.
     """
 
     ending: str
     media_type: str
-    content: Callable[[Station, SlideReport], bytes]
+    content: Callable[[Station, SlideReport, Language], bytes]
 
 
 FORMS: dict[str, ReportForm] = {
     "html": ReportForm(
-        ".html", "text/html", lambda station, report: slide_html(report, cells_with_pictures(station, report)).encode()
+        ".html",
+        "text/html",
+        lambda station, report, say: slide_html(report, cells_with_pictures(station, report), say).encode(),
     ),
     "pdf": ReportForm(
-        ".pdf", "application/pdf", lambda station, report: slide_pdf(report, cells_with_pictures(station, report))
+        ".pdf",
+        "application/pdf",
+        lambda station, report, say: slide_pdf(report, cells_with_pictures(station, report), say),
     ),
     "json": ReportForm(
-        ".json", "application/json", lambda _, report: json_text(report_document(report), indent=2).encode() + b"\n"
+        ".json", "application/json", lambda _, report, __: json_text(report_document(report), indent=2).encode() + b"\n"
     ),
-    "csv": ReportForm(".csv", "text/csv", lambda _, report: cells_csv(report)),
+    "csv": ReportForm(".csv", "text/csv", lambda _, report, __: cells_csv(report)),
     "geojson": ReportForm(
-        ".geojson", "application/geo+json", lambda station, report: json_text(cells_geojson(station, report)).encode()
+        ".geojson",
+        "application/geo+json",
+        lambda station, report, _: json_text(cells_geojson(station, report)).encode(),
     ),
     "fhir": ReportForm(
         ".fhir.json",
         "application/fhir+json",
-        lambda _, report: json_text(fhir_bundle(report), indent=2).encode() + b"\n",
+        lambda _, report, __: json_text(fhir_bundle(report), indent=2).encode() + b"\n",
     ),
 }
 """By the name under which they are asked for."""
@@ -85,5 +92,5 @@ def write_reports(station: Station, code: str, reader: str, out: Path) -> tuple[
     with atomic_folder(out, require_free) as stage:
         for form in FORMS.values():
             names.append(f"{report.view.slide.code}{form.ending}")
-            (stage / names[-1]).write_bytes(form.content(station, report))
+            (stage / names[-1]).write_bytes(form.content(station, report, language_of_environment()))
     return tuple(out / name for name in names)

@@ -1,22 +1,18 @@
-"""A slide's report in words: the same sections in HTML and in PDF."""
+"""A slide's report in words, in the language of who reads it: the same sections in HTML and in PDF."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 
 from edge_all.outputs.result_words import probability_words
+from edge_all.results import INTENDED_USE
 from edge_all.station.reports.slide_report import SlideReport
 from edge_all.station.review.cells import ReviewedCell
-from edge_all.wording.percentages import percent, percent_range
+from edge_all.wording.language import Language
 
-__all__ = ["Section", "caption", "sections", "title_words"]
-
-_STATUS = {
-    "preliminary": "Preliminary: not signed",
-    "final": "Final: signed",
-    "amended": "Amended: signed again",
-}
+__all__ = ["Section", "caption", "intended_use_words", "sections", "status_words", "title_words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,107 +23,144 @@ class Section:
     rows: tuple[tuple[str, str], ...]
 
 
-def title_words(report: SlideReport) -> str:
+def title_words(report: SlideReport, say: Language) -> str:
     """What stands above all."""
-    return f"Slide {report.view.slide.code}"
+    return say("Slide {code}", code=report.view.slide.code)
 
 
-def sections(report: SlideReport) -> tuple[Section, ...]:
+def intended_use_words(say: Language) -> str:
+    """What the report is for: in English, as everywhere, and before that in the reader's language."""
+    return INTENDED_USE if say(INTENDED_USE) == INTENDED_USE else f"{say(INTENDED_USE)} {INTENDED_USE}"
+
+
+def status_words(report: SlideReport, say: Language) -> str:
+    """How binding it is."""
+    return {
+        "preliminary": say("Preliminary: not signed"),
+        "final": say("Final: signed"),
+        "amended": say("Amended: signed again"),
+    }[report.status]
+
+
+def sections(report: SlideReport, say: Language) -> tuple[Section, ...]:
     """All that the first page says, in its order; a section that has nothing to say is left out."""
     every = (
-        Section("Result", _result(report)),
-        Section("Signature", _signatures(report)),
-        Section("Cells", _cells(report)),
-        Section("What people changed", _changes(report)),
-        Section("Readers", _readers(report)),
-        Section("Made with", _method(report)),
+        Section(say("Result"), _result(report, say)),
+        Section(say("Signature"), _signatures(report, say)),
+        Section(say("Cells"), _cells(report, say)),
+        Section(say("What people changed"), _changes(report, say)),
+        Section(say("Readers"), _readers(report, say)),
+        Section(say("Made with"), _method(report, say)),
     )
     return tuple(one for one in every if one.rows)
 
 
-def caption(cell: ReviewedCell) -> str:
+def caption(cell: ReviewedCell, say: Language) -> str:
     """What stands under a cell: where it lies, what it is, and who says so."""
-    where = f"field {cell.field}"
+    where = say("field {field}", field=cell.field)
     if cell.found is not None and cell.found.probability is not None:
-        where = f"{where}, {probability_words(cell.found)}"
+        where = f"{where}, {say.figure(probability_words(cell.found))}"
     if cell.excluded:
-        return f"{where}, excluded"
-    return where if cell.kind is None else f"{where}, {cell.kind} by {cell.decided_by}"
+        return f"{where}, {say('excluded')}"
+    if cell.kind is None:
+        return where
+    return say("{where}, {kind} by {name}", where=where, kind=say(cell.kind), name=cell.decided_by)
 
 
-def _time(at: str) -> str:
+def _time(at: str, say: Language) -> str:
     """A time of an event to the minute."""
-    return f"{at[:16].replace('T', ' ')} UTC"
+    return f"{say.minute(datetime.fromisoformat(at))} UTC"
 
 
-def _result(report: SlideReport) -> tuple[tuple[str, str], ...]:
+def _result(report: SlideReport, say: Language) -> tuple[tuple[str, str], ...]:
     result = report.view.tally.result
-    fraction = "no cell was judged"
+    fraction = say("no cell was judged")
     if result.all_fraction is not None and result.all_fraction_interval is not None:
-        low, high = result.all_fraction_interval
-        fraction = f"{percent(result.all_fraction)} ({percent_range(low, high)})"
+        fraction = f"{say.percent(result.all_fraction)} ({say.percent_range(*result.all_fraction_interval)})"
     return (
-        ("Status", _STATUS[report.status]),
-        ("Verdict", result.verdict),
-        ("Because", result.reason),
-        ("ALL cells among those judged", fraction),
-        ("By the software alone", f"{report.software.verdict}: {report.software.reason}"),
-        *(("Note", warning) for warning in result.warnings),
+        (say("Status"), status_words(report, say)),
+        (say("Verdict"), say(result.verdict)),
+        (say("Because"), say.sentences(result.reason)),
+        (say("ALL cells among those judged"), fraction),
+        (say("By the software alone"), f"{say(report.software.verdict)}: {say.sentences(report.software.reason)}"),
+        *((say("Note"), say.sentences(warning)) for warning in result.warnings),
     )
 
 
-def _signatures(report: SlideReport) -> tuple[tuple[str, str], ...]:
+def _signatures(report: SlideReport, say: Language) -> tuple[tuple[str, str], ...]:
     signed = tuple(
         (
-            f"{'First' if one.reading == 1 else 'Second'} reader",
-            f"{one.name}, {_time(one.at)}: {one.meaning}. {one.reason}",
+            say("First reader") if one.reading == 1 else say("Second reader"),
+            f"{one.name}, {_time(one.at, say)}: {say(one.meaning)}. {one.reason}",
         )
         for one in report.signatures
     )
-    opened = tuple(("Opened again", f"{one.name}, {_time(one.at)}: {one.reason}") for one in report.amendments)
-    return (*signed, *opened)
+    again = say("Opened again")
+    return (*signed, *((again, f"{one.name}, {_time(one.at, say)}: {one.reason}") for one in report.amendments))
 
 
-def _cells(report: SlideReport) -> tuple[tuple[str, str], ...]:
+def _cells(report: SlideReport, say: Language) -> tuple[tuple[str, str], ...]:
     tally = report.view.tally
     kinds = sorted(tally.kinds.items(), key=lambda one: -one[1])
     fields = tally.result.fields
+    became = say(
+        "{ok} judged, {unusable} not fit to be judged, {error} not readable",
+        ok=fields["ok"],
+        unusable=fields["unusable"],
+        error=fields["error"],
+    )
     return (
-        *((name, str(number)) for name, number in kinds),
-        ("excluded by a person", str(tally.excluded)),
-        ("added by a person", str(tally.drawn)),
-        ("Fields", f"{fields['ok']} judged, {fields['unusable']} not fit to be judged, {fields['error']} not readable"),
+        *((say(name), str(number)) for name, number in kinds),
+        (say("excluded by a person"), str(tally.excluded)),
+        (say("added by a person"), str(tally.drawn)),
+        (say("Fields"), became),
     )
 
 
-def _changes(report: SlideReport) -> tuple[tuple[str, str], ...]:
+def _changes(report: SlideReport, say: Language) -> tuple[tuple[str, str], ...]:
     counts = Counter((one.software or "not judged", one.counts_as, one.by or "?") for one in report.changes)
     return tuple(
-        (f"{number} cells", f"{software} by the software, {now} by {by}")
+        (
+            say.counted("{n} cell", "{n} cells", number),
+            say(
+                "{before} by the software, {now} by {name}",
+                before=say("not judged") if software == "not judged" else say(software),
+                now=say(now),
+                name=by,
+            ),
+        )
         for (software, now, by), number in counts.most_common()
     )
 
 
-def _readers(report: SlideReport) -> tuple[tuple[str, str], ...]:
+def _readers(report: SlideReport, say: Language) -> tuple[tuple[str, str], ...]:
     agreement = report.view.tally.agreement
     rows = []
     if agreement.compared:
-        kappa = "" if agreement.kappa is None else f", kappa {agreement.kappa:.2f}"
-        rows.append(("Software and reader agree", f"on {agreement.same} of {agreement.compared} cells{kappa}"))
+        kappa = "" if agreement.kappa is None else say.figure(f", kappa {agreement.kappa:.2f}")
+        same = say("on {same} of {compared} cells", same=agreement.same, compared=agreement.compared)
+        rows.append((say("Software and reader agree"), f"{same}{kappa}"))
     if report.disagreements:
-        rows.append(("The two readers differ", f"on {len(report.disagreements)} cells"))
+        rows.append(
+            (say("The two readers differ"), say.counted("on {n} cell", "on {n} cells", len(report.disagreements)))
+        )
     return tuple(rows)
 
 
-def _method(report: SlideReport) -> tuple[tuple[str, str], ...]:
+def _method(report: SlideReport, say: Language) -> tuple[tuple[str, str], ...]:
     rows: list[tuple[str, str]] = []
     for model in report.view.models:
         identity, limits = model.identity, model.thresholds
-        thresholds = f"non-ALL below {limits.non_all_below:.3g}, ALL from {limits.all_from:.3g}"
+        thresholds = say(
+            "non-ALL below {low}, ALL from {high}, false positives up to {rate}",
+            low=say.figure(f"{limits.non_all_below:.3g}"),
+            high=say.figure(f"{limits.all_from:.3g}"),
+            rate=say.percent(limits.false_positive_rate),
+        )
         rows += [
-            ("Model", f"{identity.name} {identity.version} ({identity.variant})"),
-            ("Network's SHA-256", identity.sha256),
-            ("Card's SHA-256", identity.card_sha256),
-            ("Thresholds", f"{thresholds}, false positives up to {percent(limits.false_positive_rate)}"),
+            (say("Model"), f"{identity.name} {identity.version} ({identity.variant})"),
+            (say("Network's SHA-256"), identity.sha256),
+            (say("Card's SHA-256"), identity.card_sha256),
+            (say("Thresholds"), thresholds),
         ]
-    return (*rows, ("Audit chain", report.chain_sha256), ("Made", _time(report.made_at)))
+    return (*rows, (say("Audit chain"), report.chain_sha256), (say("Made"), _time(report.made_at, say)))

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from edge_all.outputs.report.markup import text
-from edge_all.results import INTENDED_USE
-from edge_all.station.reports.report_words import Section, caption, sections, title_words
+from edge_all.station.reports.report_words import Section, caption, intended_use_words, sections, title_words
 from edge_all.station.reports.slide_report import SlideReport
 from edge_all.station.review.cells import ReviewedCell
+from edge_all.wording.language import Language
 
 __all__ = ["slide_html"]
 
@@ -30,31 +30,32 @@ figure div { display: grid; place-items: center; text-align: center; }
 """
 
 
-def slide_html(report: SlideReport, cells: Iterable[tuple[ReviewedCell, bytes | None]]) -> str:
+def slide_html(report: SlideReport, cells: Iterable[tuple[ReviewedCell, bytes | None]], say: Language) -> str:
     """The report.
 
     Args:
         report: of the slide.
         cells: with their pictures, those that count as the same together.
+        say: the language of who reads it.
     """
-    return "".join(_parts(report, cells))
+    return "".join(_parts(report, cells, say))
 
 
-def _parts(report: SlideReport, cells: Iterable[tuple[ReviewedCell, bytes | None]]) -> Iterator[str]:
-    title = text(title_words(report))
-    yield f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+def _parts(report: SlideReport, cells: Iterable[tuple[ReviewedCell, bytes | None]], say: Language) -> Iterator[str]:
+    title, use = text(title_words(report, say)), text(intended_use_words(say))
+    yield f'<!doctype html><html lang="{say.code}"><head><meta charset="utf-8"><title>{title}</title>'
     yield '<meta name="viewport" content="width=device-width"><meta http-equiv="Content-Security-Policy" '
     yield "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
-    yield f'<style>{_STYLE}</style></head><body><h1>{title}</h1><p class="use">{text(INTENDED_USE)}</p>'
-    for section in sections(report):
+    yield f'<style>{_STYLE}</style></head><body><h1>{title}</h1><p class="use">{use}</p>'
+    for section in sections(report, say):
         yield _table(section)
     yield '<div class="gallery">'
     for label, group in groupby(cells, key=lambda one: one[0].counts_as):
         shown = list(group)
-        yield f'<h2>{text(label)} ({len(shown)})</h2><div class="cells">'
-        yield from (_figure(cell, picture) for cell, picture in shown)
+        yield f'<h2>{text(say(label))} ({len(shown)})</h2><div class="cells">'
+        yield from (_figure(cell, picture, say) for cell, picture in shown)
         yield "</div>"
-    yield f'</div><p class="use">{text(INTENDED_USE)}</p></body></html>\n'
+    yield f'</div><p class="use">{use}</p></body></html>\n'
 
 
 def _table(section: Section) -> str:
@@ -62,10 +63,10 @@ def _table(section: Section) -> str:
     return f"<h2>{text(section.title)}</h2><table>{rows}</table>"
 
 
-def _figure(cell: ReviewedCell, picture: bytes | None) -> str:
-    words = text(caption(cell))
+def _figure(cell: ReviewedCell, picture: bytes | None, say: Language) -> str:
+    words = text(caption(cell, say))
     if picture is None:
-        shown = "<div>no image</div>"
+        shown = f"<div>{text(say('no image'))}</div>"
     else:
         shown = f'<img alt="" src="data:image/jpeg;base64,{base64.b64encode(picture).decode()}">'
     comments = "".join(f"<br>{text(one.actor)}: {text(one.text)}" for one in cell.comments)

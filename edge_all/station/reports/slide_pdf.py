@@ -10,11 +10,18 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from edge_all.errors import MissingPackageError
-from edge_all.results import INTENDED_USE
-from edge_all.station.reports.report_words import Section, caption, sections, title_words
+from edge_all.station.reports.report_words import (
+    Section,
+    caption,
+    intended_use_words,
+    sections,
+    status_words,
+    title_words,
+)
 from edge_all.station.reports.slide_report import SlideReport
 from edge_all.station.review.cells import ReviewedCell
 from edge_all.wording.extras import install_words
+from edge_all.wording.language import Language
 
 if TYPE_CHECKING:
     from fpdf import FPDF
@@ -35,12 +42,13 @@ _ACROSS = 7
 _HEIGHT = 297.0
 
 
-def slide_pdf(report: SlideReport, cells: Iterable[tuple[ReviewedCell, bytes | None]]) -> bytes:
+def slide_pdf(report: SlideReport, cells: Iterable[tuple[ReviewedCell, bytes | None]], say: Language) -> bytes:
     """The report on A4.
 
     Args:
         report: of the slide.
         cells: with their pictures, those that count as the same together.
+        say: the language of who reads it.
 
     Raises:
         MissingPackageError: fpdf2 is not installed.
@@ -52,30 +60,33 @@ def slide_pdf(report: SlideReport, cells: Iterable[tuple[ReviewedCell, bytes | N
             "A report as PDF needs fpdf2, which is not installed.", f"Run, {install_words('station')}."
         ) from error
 
+    title = title_words(report, say)
+
     class Page(FPDF):  # type: ignore[misc, unused-ignore]
         def header(self) -> None:
             self.set_font("helvetica", "B", 9)
-            self.cell(0, 5, INTENDED_USE, new_x="LMARGIN", new_y="NEXT")
+            self.cell(0, 5, _latin(intended_use_words(say)), new_x="LMARGIN", new_y="NEXT")
             self.ln(2)
 
         def footer(self) -> None:
             self.set_y(-12)
             self.set_font("helvetica", "", 8)
-            self.cell(0, 5, f"{title_words(report)}, {report.status}, page {self.page_no()} of {{nb}}")
+            place = say("Page {page} of {pages}", page=self.page_no(), pages="{nb}")
+            self.cell(0, 5, _latin(f"{title}. {status_words(report, say)}. {place}"))
 
     pdf = Page(format="A4")
     pdf.set_creation_date(datetime.fromisoformat(report.made_at))
-    pdf.set_title(_latin(title_words(report)))
+    pdf.set_title(_latin(title))
     pdf.set_margins(_MARGIN, _MARGIN)
     pdf.set_auto_page_break(auto=True, margin=_MARGIN)
     pdf.add_page()
     pdf.set_font("helvetica", "B", 15)
-    pdf.cell(0, 8, _latin(title_words(report)), new_x="LMARGIN", new_y="NEXT")
-    for section in sections(report):
+    pdf.cell(0, 8, _latin(title), new_x="LMARGIN", new_y="NEXT")
+    for section in sections(report, say):
         _table(pdf, section)
     pdf.add_page()
     for label, group in groupby(cells, key=lambda one: one[0].counts_as):
-        _gallery(pdf, label, list(group))
+        _gallery(pdf, say(label), list(group), say)
     return bytes(pdf.output())
 
 
@@ -91,7 +102,7 @@ def _table(pdf: FPDF, section: Section) -> None:
         pdf.multi_cell(0, _LINE, _latin(value), new_x="LMARGIN", new_y="NEXT", align="L")
 
 
-def _gallery(pdf: FPDF, label: str, cells: list[tuple[ReviewedCell, bytes | None]]) -> None:
+def _gallery(pdf: FPDF, label: str, cells: list[tuple[ReviewedCell, bytes | None]], say: Language) -> None:
     row_height = _SIDE + _CAPTION_LINES * _CAPTION_LINE + _GAP
     if pdf.get_y() + 8 + row_height > _HEIGHT - _MARGIN:
         pdf.add_page()
@@ -112,7 +123,7 @@ def _gallery(pdf: FPDF, label: str, cells: list[tuple[ReviewedCell, bytes | None
             pdf.image(io.BytesIO(picture), left, top, _SIDE, _SIDE)
         pdf.set_xy(left, top + _SIDE)
         pdf.set_font("helvetica", "", 6)
-        words = caption(cell) if picture is not None else f"no image: {caption(cell)}"
+        words = caption(cell, say) if picture is not None else f"{say('no image')}: {caption(cell, say)}"
         with pdf.local_context():
             pdf.multi_cell(_SIDE, _CAPTION_LINE, _latin(words)[:_CAPTION_LETTERS], align="L")
     pdf.set_xy(_MARGIN, top + row_height)

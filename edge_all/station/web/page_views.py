@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
 from fastapi.templating import Jinja2Templates
 from jinja2 import StrictUndefined
 from pydantic import ValidationError
 from starlette.responses import Response
 
+from edge_all.errors import EdgeAllError
 from edge_all.results import INTENDED_USE
 from edge_all.station.reports.monitoring import monitor
 from edge_all.station.review.kinds import CountsAs
@@ -22,6 +25,7 @@ from edge_all.station.web.administration_api import accounts_of, settings_docume
 from edge_all.station.web.documents import slide_document, slides_document
 from edge_all.station.web.page_desk import OpenDesk, PageDesk, administrator
 from edge_all.station.web.page_language import page_language
+from edge_all.station.web.problems import problem_status
 from edge_all.station.web.slide_api import Code, queue_of
 from edge_all.station.web.slide_filter import SlideFilter
 from edge_all.wording.language import Language
@@ -30,7 +34,25 @@ __all__ = ["STATIC_FOLDER", "page_router"]
 
 _HERE = Path(__file__).parent
 STATIC_FOLDER = _HERE / "static"
-page_router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+
+
+class _PageRoute(APIRoute):
+    """What goes wrong with a page is said on a page."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """As usual, and an error as a page of its own."""
+        usual = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await usual(request)
+            except EdgeAllError as error:
+                return _page(request, request.app.state.desk, "problem.html", {"error": error}, problem_status(error))
+
+        return handle
+
+
+page_router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse, route_class=_PageRoute)
 _templates = Jinja2Templates(_HERE / "templates")
 _templates.env.globals.update(intended_use=INTENDED_USE)
 _templates.env.undefined = StrictUndefined
@@ -112,10 +134,10 @@ async def entrance(request: Request, desk: OpenDesk, then: Annotated[str, Query(
     return _page(request, desk, "who.html", {"then": then, "needs_password": desk.visitors.needs_password})
 
 
-def _page(request: Request, desk: PageDesk, template: str, said: dict[str, Any]) -> Response:
+def _page(request: Request, desk: PageDesk, template: str, said: dict[str, Any], status: int = 200) -> Response:
     say = page_language(request)
     known = {"person": desk.visitors.person(request), "say": say, "words": _words(say), "minute": partial(_minute, say)}
-    return _templates.TemplateResponse(request, template, {**known, **said})
+    return _templates.TemplateResponse(request, template, {**known, **said}, status)
 
 
 def _words(say: Language) -> dict[str, Any]:

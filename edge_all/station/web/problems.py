@@ -28,7 +28,7 @@ from edge_all.station.review.decisions import Conflict
 from edge_all.station.web.page_language import asked_language
 from edge_all.wording.language import Language
 
-__all__ = ["PROBLEMS", "Problem", "WebError", "add_problem_answers", "problem_answer"]
+__all__ = ["PROBLEMS", "Problem", "WebError", "add_problem_answers", "problem_answer", "problem_status"]
 
 _MEDIA_TYPE = "application/problem+json"
 _STATUS: tuple[tuple[type[EdgeAllError], int], ...] = (
@@ -87,7 +87,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 def problem_answer(error: EdgeAllError, say: Language) -> JSONResponse:
     """An error as the answer to a request, in the language that it asks for."""
-    status = error.status if isinstance(error, WebError) else _status_of(error)
+    status = problem_status(error)
     more: dict[str, Any] = {}
     if isinstance(error, ReviewConflictError):
         found = [dataclasses.asdict(one) for one in error.conflicts if isinstance(one, Conflict)]
@@ -127,7 +127,10 @@ def add_problem_answers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, of_nobody)
 
 
-def _status_of(error: EdgeAllError) -> int:
+def problem_status(error: EdgeAllError) -> int:
+    """The status of the answer that says an error."""
+    if isinstance(error, WebError):
+        return error.status
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from edge_all.results import INTENDED_USE
@@ -13,7 +13,7 @@ from edge_all.station.reports.monitoring import Week, monitor
 from edge_all.station.reports.report_files import FORMS
 from edge_all.station.reports.slide_report import report_of
 from edge_all.station.web.page_desk import Asking, OpenDesk
-from edge_all.station.web.page_language import Saying
+from edge_all.station.web.page_language import Saying, page_language
 from edge_all.station.web.problems import PROBLEMS
 from edge_all.station.web.slide_api import Code
 
@@ -49,13 +49,18 @@ class MonitoringDocument(BaseModel):
 
 @report_router.get("/slides/{code}/report.{form}", response_class=Response, responses=_FILES)
 async def slide_report(
-    desk: OpenDesk, person: Asking, code: Code, form: Literal["html", "pdf", "json", "csv", "geojson", "fhir"]
+    request: Request,
+    desk: OpenDesk,
+    person: Asking,
+    code: Code,
+    form: Literal["html", "pdf", "json", "csv", "geojson", "fhir"],
 ) -> Response:
     """The report of a slide as a file: as it was signed, or preliminary, as it stands for who asks."""
+    say = page_language(request)
 
     def make() -> tuple[str, bytes]:
         report = report_of(desk.station, code, person.name)
-        return report.view.slide.code, FORMS[form].content(desk.station, report)
+        return report.view.slide.code, FORMS[form].content(desk.station, report, say)
 
     name, content = await desk.threads.run(make)
     headers = {"Content-Disposition": f'attachment; filename="{name}{FORMS[form].ending}"'}

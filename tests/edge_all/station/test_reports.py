@@ -23,12 +23,15 @@ from edge_all.station.desk import Station
 from edge_all.station.reports.cell_pictures import cells_with_pictures
 from edge_all.station.reports.fhir import fhir_bundle
 from edge_all.station.reports.metrics import metrics_text
-from edge_all.station.reports.report_files import write_reports
+from edge_all.station.reports.report_files import FORMS, write_reports
 from edge_all.station.reports.report_tables import cells_csv, cells_geojson
 from edge_all.station.reports.slide_html import slide_html
 from edge_all.station.reports.slide_pdf import slide_pdf
 from edge_all.station.reports.slide_report import report_document, report_of
 from edge_all.station.review.settings import StationSettings
+from edge_all.wording.language import Language
+
+ENGLISH = Language("en")
 
 
 @pytest.fixture
@@ -113,8 +116,8 @@ def test_no_form_of_a_report_holds_the_name_or_the_path(station: Station, code: 
         json.dumps(fhir_bundle(report)),
         json.dumps(cells_geojson(station, report)),
         cells_csv(report).decode(),
-        slide_html(report, pictures),
-        slide_pdf(report, pictures).decode("latin-1"),
+        slide_html(report, pictures, ENGLISH),
+        slide_pdf(report, pictures, ENGLISH).decode("latin-1"),
     ):
         assert "Smith" not in content
         assert "gone.png" not in content
@@ -180,7 +183,7 @@ def test_outlines_are_those_in_force(station: Station, code: str) -> None:
 def test_the_page_shows_every_cell_also_without_its_image(station: Station, code: str) -> None:
     reviewed(station, code)
     report = report_of(station, code, "Curie")
-    page = slide_html(report, cells_with_pictures(station, report))
+    page = slide_html(report, cells_with_pictures(station, report), ENGLISH)
     assert page.count("<figure>") == 46
     assert page.count("data:image/jpeg") == 6
     assert page.count("no image") == 40
@@ -195,21 +198,37 @@ def test_words_of_people_are_no_markup(station: Station, code: str) -> None:
     review = station.review(code, "<b>Curie</b>")
     review.comment("<script>alert(1)</script>", review.view().cells[0].id)
     review.reclassify({review.view().cells[0].id: 0}, "ALL")
-    page = slide_html(report_of(station, code, "<b>Curie</b>"), [])
+    page = slide_html(report_of(station, code, "<b>Curie</b>"), [], ENGLISH)
     report = report_of(station, code, "<b>Curie</b>")
-    page += slide_html(report, cells_with_pictures(station, report))
+    page += slide_html(report, cells_with_pictures(station, report), ENGLISH)
     assert "<script" not in page
     assert "<b>Curie" not in page
+
+
+def test_a_report_speaks_the_language_of_its_reader_and_files_for_programs_none(station: Station, code: str) -> None:
+    reviewed(station, code, "Müller")
+    report = report_of(station, code, "Curie")
+    pictures = list(cells_with_pictures(station, report))
+    page = re.sub(r"<style>.*?</style>|<[^>]*>", " ", slide_html(report, pictures, Language("de")), flags=re.DOTALL)
+    for words in ("Nur für Forschungszwecke", INTENDED_USE, "Endgültig: unterschrieben", "Prüfkette", "Schwellen"):
+        assert words in page, words
+    assert not re.search(
+        r"\b(?:the|cells?|fields?|signed|by|of|judged|people|reader)\b", page.replace(INTENDED_USE, "")
+    )
+    assert re.search(r"\d,\d %", page)
+    assert slide_pdf(report, pictures, Language("de")) != slide_pdf(report, pictures, ENGLISH)
+    for form in ("json", "csv", "geojson", "fhir"):
+        assert FORMS[form].content(station, report, Language("de")) == FORMS[form].content(station, report, ENGLISH)
 
 
 def test_the_pdf_has_one_page_and_then_the_cells(station: Station, code: str) -> None:
     reviewed(station, code, "Łukasz Müller, 李")
     report = report_of(station, code, "Curie")
-    content = slide_pdf(report, list(cells_with_pictures(station, report)))
+    content = slide_pdf(report, list(cells_with_pictures(station, report)), ENGLISH)
     assert content.startswith(b"%PDF-")
     # Nine rows of cells take two pages, so that the tables take one.
     assert content.count(b"/Type /Page\n") == 3
-    assert slide_pdf(report, list(cells_with_pictures(station, report))) == content
+    assert slide_pdf(report, list(cells_with_pictures(station, report)), ENGLISH) == content
 
 
 def test_without_the_extra_it_is_said_what_to_install_and_nothing_is_left(

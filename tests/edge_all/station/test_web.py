@@ -296,6 +296,15 @@ def test_every_page_says_what_it_is_for_and_lets_no_script_of_others_in(serving:
         assert " style=" not in page.text
 
 
+def test_a_page_that_is_not_there_is_said_on_a_page(serving: Served) -> None:
+    _, client, _ = serving
+    page = client.get("/slides/NONSENSE")
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "NONSENSE" in page.text
+    assert 'href="/"' in page.text
+    assert INTENDED_USE in page.text
+
+
 def test_an_empty_station_says_what_to_do_next(serving: Served) -> None:
     _, client, _ = serving
     assert "edge-all station --demo" in client.get("/").text
