@@ -103,8 +103,8 @@ class CellSummary:
         out_of_distribution: how unlike the training cells it is, 1.0 being the limit above which a cell is
             sent to review; None where the model package offers no such score.
         roundness: of the outline, see `roundness_of`; None in a `Cell`, whose outline says it.
-        outline_unsure: whether the outline of the whole cell could as well lie elsewhere; None where colour alone
-            decided, which does not know.
+        outline_unsure: whether the outline of the whole cell could as well lie elsewhere, or ends where the field does;
+            None where colour alone decided, which does not know.
     """
 
     id: int

@@ -11,7 +11,7 @@ import numpy as np
 
 from edge_all.results import BoundingBox
 
-__all__ = ["SMUDGE_ROUGHNESS", "more_magenta", "rejection_reason", "too_large_for_platelets"]
+__all__ = ["SMUDGE_ROUGHNESS", "more_magenta", "reaches_border", "rejection_reason", "too_large_for_platelets"]
 
 DEBRIS_RADIUS = 0.27
 PLATELET_RADIUS = 0.6
@@ -80,11 +80,22 @@ def too_large_for_platelets(nucleus_areas: Sequence[int], kinds: Sequence[str | 
 
 def cut_by_border(box: BoundingBox, field_size: tuple[int, int], tolerance: int) -> bool:
     """So little of the cell is in the field that it cannot be judged."""
+    _, _, width, height = box
+    at_side, at_top = borders_at(box, field_size, tolerance)
+    return (at_side and width < VISIBLE * height) or (at_top and height < VISIBLE * width)
+
+
+def reaches_border(box: BoundingBox, field_size: tuple[int, int], tolerance: int) -> bool:
+    """Whether some of a cell may lie beyond the field, so that its outline there is only where the field ends."""
+    return any(borders_at(box, field_size, tolerance))
+
+
+def borders_at(box: BoundingBox, field_size: tuple[int, int], tolerance: int) -> tuple[bool, bool]:
+    """Whether a box reaches the left or right border, and whether the upper or lower one, but for so many pixels."""
     x, y, width, height = box
     field_width, field_height = field_size
     at_side = x < tolerance or x + width > field_width - tolerance
-    at_top = y < tolerance or y + height > field_height - tolerance
-    return (at_side and width < VISIBLE * height) or (at_top and height < VISIBLE * width)
+    return at_side, y < tolerance or y + height > field_height - tolerance
 
 
 def more_magenta(hues: Sequence[float | None]) -> list[int]:

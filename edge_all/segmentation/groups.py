@@ -117,8 +117,8 @@ def cells_of_group(group: OutlinedGroup, numbered: NumberedCells) -> list[Found]
             inside = (slice(y, y + h), slice(x, x + w))
             hue = nucleus_hue(group.lab[rows, columns].reshape(-1, 3).compress(inside_nucleus.ravel(), axis=0))
             left, top = group.left + columns.start + x, group.top + rows.start + y
-            unsure = numbered.unsure[number - 1] if numbered.unsure else None
-            result.append(Found(nucleus[inside], cell[inside], left, top, hue, unsure))
+            certainty = numbered.certainty[number - 1] if numbered.certainty else None
+            result.append(Found(nucleus[inside], cell[inside], left, top, hue, certainty))
     return result
 
 

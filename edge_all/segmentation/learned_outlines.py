@@ -37,8 +37,6 @@ ONE_CELL = 0.5
 """Probability, that a part's nucleus belongs to the cell of the other, from which two parts are one cell."""
 INSIDE = 0.5
 """Probability from which a pixel belongs to a cell."""
-UNSURE = 0.25
-"""Probabilities so near to `INSIDE` are counted for how wide the rim is in which the outline could lie."""
 RECOGNISED = 0.5
 """Mean probability over a cell's own nucleus below which the network does not know it, and its colours decide."""
 
@@ -101,11 +99,11 @@ class AskedGroup:
         labels, count = nucleus_parts(cut, red_radius)
         return cls(group, by_colour, labels, seeds_of(group, cut.depth, labels, count, scale))
 
-    def numbered(self, claims: list[FloatArray], red_radius: float) -> NumberedCells:
+    def numbered(self, claims: list[FloatArray]) -> NumberedCells:
         """The cells by what the network says, or by colour where it was not asked."""
         if not claims:
-            return replace(self.by_colour, unsure=(0.0,) * self.by_colour.count)
-        return numbered_by(self.group, self.labels, np.array(claims, np.float32), red_radius)
+            return replace(self.by_colour, certainty=(1.0,) * self.by_colour.count)
+        return numbered_by(self.group, self.labels, np.array(claims, np.float32))
 
 
 def learned_cells(
@@ -129,10 +127,7 @@ def learned_cells(
     seeds = [seed for one in asked for seed in one.seeds]
     # In two of five fields of ALL-IDB1 colour is certain everywhere; to bring one to the windows' size takes 1 ms.
     claims = iter(network(windows_of(seeds, scaled_view(work, balance, red_radius)[0])) if seeds else ())
-    return [
-        one.numbered([in_group(next(claims), seed, one.group, scale) for seed in one.seeds], red_radius)
-        for one in asked
-    ]
+    return [one.numbered([in_group(next(claims), seed, one.group, scale) for seed in one.seeds]) for one in asked]
 
 
 def windows_of(seeds: Sequence[Seed], view: RgbImage) -> NDArray[np.uint8]:
@@ -175,16 +170,13 @@ def in_group(claim: FloatArray, seed: Seed, group: OutlinedGroup, scale: float) 
     return np.asarray(cv2.warpAffine(claim, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.float32)
 
 
-def numbered_by(
-    group: OutlinedGroup, labels: NDArray[np.int32], claims: FloatArray, red_radius: float
-) -> NumberedCells:
+def numbered_by(group: OutlinedGroup, labels: NDArray[np.int32], claims: FloatArray) -> NumberedCells:
     """Join the parts of a group that are one cell, and give each pixel to the cell that claims it most.
 
     Args:
         group: the group.
         labels: ``int32 [height, width]``, the parts of its nuclei from 1.
         claims: ``float32 [parts, height, width]``, the probability of each pixel to belong to the cell of each part.
-        red_radius: radius of a red cell.
     """
     owner, areas = joined(labels, claims)
     count = int(owner.max())
@@ -201,16 +193,18 @@ def numbered_by(
     best = of_cell.argmax(axis=0).astype(np.int32)
     numbers = np.where(of_cell.max(axis=0) > INSIDE, best + 1, np.int32(0))
     np.copyto(numbers, nuclei, where=nuclei > 0)
-    unsure = []
+    certainty = []
     for number in range(1, count + 1):
         mask = (numbers == number).view(np.uint8)
-        area = float(np.count_nonzero(mask))
-        fill_holes(mask, area)
+        fill_holes(mask, float(np.count_nonzero(mask)))
         numbers[(mask > 0) & (numbers == 0)] = number
-        rim = (best == number - 1) & (np.abs(of_cell[number - 1] - INSIDE) < UNSURE)
-        width = np.count_nonzero(rim) / (2 * np.sqrt(np.pi * max(1.0, area)))
-        unsure.append(float(width / red_radius) if known[number - 1] else np.inf)
-    return NumberedCells(nuclei, numbers, count, tuple(unsure))
+        certainty.append(certainty_of(mask, of_cell[number - 1]) if known[number - 1] else 0.0)
+    return NumberedCells(nuclei, numbers, count, tuple(certainty))
+
+
+def certainty_of(mask: NDArray[np.uint8], claimed: FloatArray) -> float:
+    """Intersection over union of an outline and what is claimed with each probability."""
+    return float(np.minimum(mask, claimed).sum() / np.maximum(mask, claimed).sum())
 
 
 def joined(labels: NDArray[np.int32], claims: FloatArray) -> tuple[NDArray[np.int32], NDArray[np.float64]]:

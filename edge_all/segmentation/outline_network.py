@@ -1,6 +1,6 @@
 """The network of outlines on ONNX Runtime: one small file with its card, embedded or out of a training run.
 
-It runs on the CPU alone: 0.5 ms a window there, less than another device takes to be handed them.
+It runs on the CPU alone: 0.4 ms a window there, less than another device takes to be handed them.
 """
 
 from __future__ import annotations
@@ -34,8 +34,6 @@ __all__ = [
 OUTLINE_CARD = "card.json"
 OUTLINE_SCHEMA = 1
 """Raised whenever an older runtime could misread a newer card."""
-BATCH = 8
-"""Windows that are computed at once, the last ones padded, so that a window's answer never depends on the others."""
 GOLDEN_DIFFERENCE = 1e-3
 """Largest difference of a golden answer, for the reasons of `edge_all.model.golden`."""
 _LOG_ERRORS_ONLY = 3
@@ -62,14 +60,9 @@ class OpenedOutlines:
 
     def __call__(self, windows: NDArray[np.uint8], /) -> FloatArray:
         """Probabilities ``float32 [n, WINDOW, WINDOW]`` for windows ``uint8 [n, WINDOW, WINDOW, CHANNELS]``."""
-        count = len(windows)
-        padded = np.zeros((-(-count // BATCH) * BATCH, WINDOW, WINDOW, CHANNELS), np.uint8)
-        padded[:count] = windows
-        answers = [
-            self._session.run(["cell"], {"window": padded[first : first + BATCH]})[0]
-            for first in range(0, len(padded), BATCH)
-        ]
-        return np.concatenate(answers)[:count] if answers else np.zeros((0, WINDOW, WINDOW), np.float32)
+        # One by one, so that a window's answer never depends on the others; several at once take as long each.
+        answers = [self._session.run(["cell"], {"window": window[None]})[0] for window in windows]
+        return np.concatenate(answers) if answers else np.zeros((0, WINDOW, WINDOW), np.float32)
 
 
 def open_outlines(folder: Path) -> OpenedOutlines:

@@ -44,14 +44,14 @@ class NumberedCells:
     Attributes:
         nuclei, cells: ``int32 [height, width]`` each, the same number for the same cell, from 1; 0 where none is.
         count: of them.
-        unsure: of each, how wide the rim is in which its outline could lie, in red-cell radii; infinite where the
-            network does not know the cell, and empty where none was asked.
+        certainty: of each, the share of its outline that is certain (`learned_outlines.certainty_of`): 1 where colour
+            alone was certain, 0 where the network does not know the cell; empty where none could be asked.
     """
 
     nuclei: NDArray[np.int32]
     cells: NDArray[np.int32]
     count: int
-    unsure: tuple[float, ...] = ()
+    certainty: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, ModelNotFoundError
 from edge_all.rendering import SmearSpec, render_field
+from edge_all.results import SegmentationWay
 from edge_all.segmentation import segment
 from edge_all.segmentation.groups import OutlinedGroup
 from edge_all.segmentation.learned_outlines import learned_cells
-from edge_all.segmentation.numbered_cells import UNSURE_RIM
+from edge_all.segmentation.numbered_cells import LEAST_CERTAINTY
 from edge_all.segmentation.outline_network import open_outlines
 from edge_all.segmentation.outline_windows import CHANNELS, RED_CELL_PIXELS, WINDOW, scaled_view, window_around
 from edge_all.segmentation.shapes import likeness_to_ellipse
@@ -110,17 +111,26 @@ def test_an_outline_is_doubtful_where_the_network_is_unsure_or_does_not_know_the
     sure, unknown = DiscAroundTheSeed(1.5), DiscAroundTheSeed(0.2)
     unsure = DiscAroundTheSeed(1.5)
     unsure.answer = np.asarray(cv2.GaussianBlur(unsure.answer, (0, 0), 4.0), np.float32)
-    widths = [
-        learned_cells([group_of(nucleus, leaking)], PICTURE, UNCHANGED, RED_RADIUS, network)[0].unsure[0]
+    certain = [
+        learned_cells([group_of(nucleus, leaking)], PICTURE, UNCHANGED, RED_RADIUS, network)[0].certainty[0]
         for network in (sure, unsure, unknown)
     ]
-    assert widths[0] < UNSURE_RIM < widths[1] < widths[2]
+    assert certain[0] > LEAST_CERTAINTY > certain[1] > certain[2] == 0
 
 
 def test_a_field_says_of_each_outline_whether_it_is_doubtful_and_colour_does_not_know() -> None:
     pixels = render_field(13, width=480, height=480, spec=SmearSpec(blasts=2)).pixels
     assert {cell.outline_unsure for cell in segment(pixels).cells} <= {True, False}
     assert {cell.outline_unsure for cell in segment(pixels, outlines="colour").cells} == {None}
+
+
+@pytest.mark.parametrize("way", ["learned", "colour"])
+def test_an_outline_that_ends_where_the_field_does_is_doubtful(way: SegmentationWay) -> None:
+    field = render_field(13, width=480, height=480, spec=SmearSpec(blasts=1))
+    x, y, width, height = field.cells[0].bbox
+    cut = segment(field.pixels[:, x + width // 3 :], outlines=way)
+    (cell,) = (one for one in cut.cells if one.bbox[0] == 0 and abs(one.centroid[1] - y - height / 2) < height / 2)
+    assert cell.outline_unsure
 
 
 def test_a_window_shows_the_seed_in_its_middle_at_the_size_of_red_cells() -> None:
