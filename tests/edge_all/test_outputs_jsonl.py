@@ -29,6 +29,7 @@ CELL = Cell(
     probability=0.753_219,
     label="ALL",
     out_of_distribution=0.254_871,
+    glass=(201.5, 190.0, 221.3),
 )
 FIELD = FieldResult(
     image="slides/één.jpg",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -18,7 +19,8 @@ from edge_all.api.screener import Screener
 from edge_all.errors import OutputError
 from edge_all.inputs import find_images
 from edge_all.rendering import SmearSpec, render_field
-from edge_all.results import FieldResult
+from edge_all.results import FieldResult, ModelIdentity
+from edge_all.runs.run_record import RECORD_FILE, BegunImage, Conditions, RunRecordWriter, read_record
 from edge_all.runs.screening_run import screen_to_folder
 from edge_all.runs.suspects import images_that_kill
 
@@ -192,6 +194,30 @@ def test_an_image_that_kills_is_set_aside_and_named(
     # The second time, the first field is no suspect any more, and the killer still is.
     assert "field1.png" in asked[0]
     assert asked[1] == {"field1.png"}
+
+
+def test_an_image_is_suspected_until_a_process_has_looked_at_it_and_ended_by_itself(tmp_path: Path) -> None:
+    conditions = Conditions(ModelIdentity("m", "1", "int8", "0" * 64, "1" * 64), None)
+
+    def suspects() -> frozenset[str]:
+        record = read_record(tmp_path)
+        assert record is not None
+        assert record.conditions == conditions
+        return record.suspects
+
+    with RunRecordWriter(tmp_path, conditions, anew=True) as file:
+        file.begin(BegunImage("whole.png", "S", "whole"))
+    assert suspects() == set()
+    # Killed: nothing says that it ended.
+    with (tmp_path / RECORD_FILE).open("a") as lines_of_killed:
+        lines_of_killed.write(json.dumps(dataclasses.asdict(BegunImage("killer.png", "S", "killer"))) + "\n")
+    assert suspects() == {"killer.png"}
+    with RunRecordWriter(tmp_path, conditions, anew=False) as file:
+        file.set_aside("killer.png")
+    assert suspects() == {"killer.png"}
+    with RunRecordWriter(tmp_path, conditions, anew=False) as file:
+        file.begin(BegunImage("killer.png", "S", "killer"))
+    assert suspects() == set()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits by the system")
