@@ -196,6 +196,17 @@ def test_an_image_that_kills_is_set_aside_and_named(
     assert asked[1] == {"field1.png"}
 
 
+def test_a_file_is_known_by_its_bytes_and_not_by_their_number(tmp_path: Path) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(b"sharp")
+    begun = BegunImage.look_at(file, "a.png", "S", "a")
+    assert not begun.changed(file)
+    file.write_bytes(b"blurs")
+    assert begun.changed(file)
+    file.unlink()
+    assert not begun.changed(file)
+
+
 def test_an_image_is_suspected_until_a_process_has_looked_at_it_and_ended_by_itself(tmp_path: Path) -> None:
     conditions = Conditions(ModelIdentity("m", "1", "int8", "0" * 64, "1" * 64), None)
 

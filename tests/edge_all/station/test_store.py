@@ -181,6 +181,7 @@ def test_the_chain_of_a_station_holds(station: Station, slide: SlideRecord) -> N
         ("UPDATE events SET at = '1999-01-01' WHERE seq = 1", 1),
         ("UPDATE events SET payload = replace(payload, 'odd', 'fine') WHERE seq = 3", 3),
         ("UPDATE events SET gesture = 'g' WHERE seq = 3", 3),
+        ("UPDATE events SET previous_sha256 = 'f' WHERE seq = 3", 3),
         ("DELETE FROM events WHERE seq = 3", 3),
         ("UPDATE cells SET record = replace(record, '0.9', '0.1') WHERE number = 1", 2),
         ("UPDATE cells SET outline = '[]' WHERE number = 3", 2),
