@@ -25,8 +25,8 @@ from edge_all.outputs.jsonl import each_field
 from edge_all.slide_archive import archive_run, worker_crew
 from edge_all.slide_archive.addresses import LocalFolder
 from edge_all.slide_archive.archive_run import Crew, screen_part
-from edge_all.slide_archive.manifest import read_manifest
-from edge_all.slide_archive.reconciliation import Reconciliation
+from edge_all.slide_archive.manifest import ArchiveImage, ArchiveSlide, read_manifest
+from edge_all.slide_archive.reconciliation import Reconciliation, _twice
 from edge_all.slide_archive.slide_results import read_conditions, read_slide, result_name
 from edge_all.slide_archive.worker import MOST_ATTEMPTS, Outcome, Settings, SlideWorker
 
@@ -358,3 +358,24 @@ def test_the_lines_of_a_slide_are_a_fields_jsonl(run_archive: Run, tmp_path: Pat
     _, *lines = gzip.decompress(file.read_bytes()).splitlines(keepends=True)
     (tmp_path / "fields.jsonl").write_bytes(b"".join(lines))
     assert [field.status for field in tuple(each_field(tmp_path / "fields.jsonl"))] == ["ok", "ok", "error"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "pictures", "wrong"),
+    [
+        (["a.tif#1", "a.tif#2", "b.jpg"], [2, 1], []),
+        (["a.tif#1", "a.tif#1", "b.jpg"], [2, 1], ["a.tif"]),
+        (["a.tif#1", "b.jpg"], [2, 1], ["a.tif", "b.jpg"]),
+        (["a.tif#1", "a.tif#2"], [2, 0], ["b.jpg"]),
+    ],
+)
+def test_an_image_that_counts_twice_or_not_at_all_is_named(
+    fields: list[str], pictures: list[int], wrong: list[str]
+) -> None:
+    slide = ArchiveSlide("S", (ArchiveImage("a.tif", "/a.tif"), ArchiveImage("b.jpg", "/b.jpg")))
+    assert _twice(slide, fields, pictures) == wrong
+
+
+def test_a_field_of_one_image_is_not_counted_for_another_as_well() -> None:
+    slide = ArchiveSlide("S", (ArchiveImage("a.tif", "/a.tif"), ArchiveImage("a.tif#2", "/b.tif")))
+    assert _twice(slide, ["a.tif#1", "a.tif#2", "a.tif#2"], [2, 1]) == ["a.tif#2"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from edge_all.cli.station import _say_where_it_lies
 from edge_all.station.desk import Station
 from edge_all.station.storage.backup import examine_store, restore
 from edge_all.station.storage.daily_backup import DailyBackup
@@ -89,22 +89,25 @@ def test_the_station_copies_by_itself_and_says_where_it_lies(tmp_path: Path, tin
     assert str(tmp_path / "station") in said
 
 
-def test_the_demonstration_says_where_it_lies_and_how_to_begin_anew(tmp_path: Path, tiny_package: Path) -> None:
-    home = {**os.environ, "XDG_DATA_HOME": str(tmp_path)}
+def test_the_demonstration_says_where_it_lies_and_how_to_begin_anew(
+    tmp_path: Path, tiny_package: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     place = tmp_path / "edge-all" / "demo-station"
-    said = []
-    for _ in range(2):
-        command = [sys.executable, "-m", "edge_all", "station", "--demo", "--port", "0", "--model", str(tiny_package)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home) as process:
-            assert process.stdout is not None
-            lines = []
-            while not any("http://" in line for line in lines):
-                lines.append(process.stdout.readline())
-            process.terminate()
-            rest, errors = process.communicate(timeout=120)
-        said.append("".join(lines) + rest)
-        assert (process.returncode, errors) == (0, "")
-    assert all(str(place) in one for one in said)
-    assert "begin anew" not in said[0]
-    assert "begin anew" in said[1]
-    shutil.rmtree(place)
+    _say_where_it_lies(place)
+    said = capsys.readouterr().out
+    assert str(place) in said
+    assert "begin anew" not in said
+    with Station(place):
+        pass
+    command = [sys.executable, "-m", "edge_all", "station", "--demo", "--port", "0", "--model", str(tiny_package)]
+    home = {**os.environ, "XDG_DATA_HOME": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home) as process:
+        assert process.stdout is not None
+        lines = []
+        while not any("http://" in line for line in lines):
+            lines.append(process.stdout.readline())
+        process.terminate()
+        rest, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors) == (0, "")
+    assert str(place) in "".join(lines) + rest
+    assert "begin anew" in "".join(lines) + rest

@@ -87,6 +87,7 @@ def test_what_a_person_decides_no_longer_speaks_for_an_unknown_stain(
     add_field(station, ["non-ALL"] * 30, unlike=0.9)
     review = station.review(station.slides("Curie")[0].slide.code, "Curie")
     assert "stain or camera" in review.view().tally.result.reason
+    assert review.view().tally.to_look_at == 30, "what the network may well have wrong is looked at before signing"
     done = review.reclassify(called(review, "non-ALL"), "lymphocyte")
     assert done.view.tally.result.verdict == "not detected"
 
