@@ -10,7 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from edge_all.cli.main import build_app
 from edge_all.errors import StoreDamagedError, UsageError
 from edge_all.station.desk import Station
 from edge_all.station.web.accounts import ACCOUNTS_FILE, AccountBook, AccountHolders
@@ -115,7 +117,9 @@ def test_other_machines_are_let_in_by_account_alone(tmp_path: Path) -> None:
     assert "edge-all account put" in refused.stderr
     made = run("account", "put", "Ada", "--role", "administrator", "--station", str(tmp_path), typed=f"{PASSWORD}\n")
     assert (made.returncode, made.stderr) == (0, "")
-    assert run("account", "list", "--station", str(tmp_path)).stdout == "Ada  administrator\n"
-    listed = run("account", "list", "--station", str(tmp_path), "--json").stdout
+    here = ("--station", str(tmp_path))
+    assert CliRunner().invoke(build_app(), ["account", "list", *here]).stdout == "Ada  administrator\n"
+    listed = CliRunner().invoke(build_app(), ["account", "list", *here, "--json"]).stdout
     assert json.loads(listed) == [{"name": "Ada", "role": "administrator"}]
-    assert run("account", "put", "Bob", "--role", "king", "--station", str(tmp_path), typed="x" * 20).returncode == 2
+    king = CliRunner().invoke(build_app(), ["account", "put", "Bob", "--role", "king", *here], input="x" * 20)
+    assert isinstance(king.exception, UsageError)
