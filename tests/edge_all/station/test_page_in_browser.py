@@ -19,13 +19,15 @@ from edge_all.classification.classifier import Classifier
 from edge_all.outputs.pictures import png_bytes
 from edge_all.rendering.field import render_field
 from edge_all.rendering.spec import SmearSpec
-from edge_all.results import INTENDED_USE, CellLabel
+from edge_all.results import INTENDED_USE, CellLabel, FieldResult, Quality
 from edge_all.station.desk import Station
 from edge_all.station.intake.judging import judge_of
 from edge_all.station.review.kinds import DEFAULT_KINDS, Kind
-from edge_all.station.storage.found_fields import ImageFile, record_finding
+from edge_all.station.storage.found_fields import ImageFile, JudgingModel, record_finding
+from edge_all.station.storage.image_queue import add_to_queue
 from edge_all.station.storage.kept_pictures import keep_picture
 from edge_all.station.storage.slide_records import find_or_add_slide
+from edge_all.station.web.accounts import AccountBook, AccountHolders
 from edge_all.station.web.application import web_application
 from edge_all.station.web.serving import served
 from edge_all.wording.language import LANGUAGE_SETTING
@@ -41,16 +43,18 @@ LABELS: list[CellLabel | None] = ["ALL", "ALL", *["non-ALL"] * 4, "indeterminate
 class Desk:
     """A station whose server can be stopped and started again at its port."""
 
-    def __init__(self, folder: Path, classifier: Classifier | None = None) -> None:
+    def __init__(
+        self, folder: Path, classifier: Classifier | None = None, visitors: AccountHolders | None = None
+    ) -> None:
         self.station = Station(folder / "station")
-        self.classifier = classifier
+        self.classifier, self.visitors = classifier, visitors
         self.images = folder / "images"
         self._serving = ExitStack()
         self.address = ""
         self.start(0)
 
     def start(self, port: int) -> None:
-        app = web_application(self.station, classifier=self.classifier)
+        app = web_application(self.station, classifier=self.classifier, visitors=self.visitors)
         self.address = self._serving.enter_context(served(app, "127.0.0.1", port))
 
     def stop(self) -> None:
@@ -429,6 +433,198 @@ def test_an_administrator_sets_the_kinds_on_the_page(ada: Reader, desk: Desk) ->
     page.click("#settings button[type=submit]")
     page.wait_for_selector("#told.shown:has-text('same key')")
     assert desk.station.settings() == settings
+
+
+def test_a_comment_is_written_and_a_signed_slide_opened_again_by_keys(ada: Reader, desk: Desk, code: str) -> None:
+    page = ada.open(code)
+    page.keyboard.press("F2")
+    page.wait_for_selector("#comment-dialog[open]")
+    page.keyboard.type("clumped chromatin")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#inspector blockquote:has-text('clumped chromatin')")
+    for _ in range(3):
+        page.keyboard.press(".")
+    until(page, "document.getElementById('review-state').textContent.startsWith('All that')")
+    until(
+        page, "/agree on ([34]) of \\1/.test(document.getElementById('review-state').textContent)"
+    )  # the next is seen soon
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#sign-dialog[open]")
+    page.keyboard.press("Enter")
+    until(page, "document.getElementById('review-state').textContent.startsWith('Signed by Ada')")
+    page.keyboard.press("a")
+    page.wait_for_selector("#told.shown:has-text('signed')")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#amend-dialog[open]")
+    page.keyboard.type("the third cell again")
+    page.keyboard.press("Enter")
+    until(page, "document.getElementById('review-state').textContent.startsWith('Amended: the third cell again')")
+    assert not desk.station.review(code, "Ada").view().state.locked
+
+
+def test_a_field_is_moved_and_zoomed_by_mouse_keys_and_two_fingers(ada: Reader, code: str) -> None:
+    page = ada.open(code)
+    page.keyboard.press("Enter")
+    until(page, "document.querySelector('.stage img').naturalWidth === 1600")
+    page.keyboard.press("0")
+    scale = "document.querySelector('field-view').port.scale"
+    whole = page.evaluate(scale)
+    box = page.locator(".stage").bounding_box()
+    assert box is not None
+    page.keyboard.press("+")
+    page.keyboard.press("+")  # wider than the window: what is narrower stays in its middle
+    page.mouse.move(box["x"] + 300, box["y"] + 200)
+    under = "document.querySelector('field-view').port.toImage(300, 200).map(Math.round).join()"
+    place = page.evaluate(under)
+    page.mouse.wheel(0, -400)
+    until(page, f"{scale} > 4 * {whole}")
+    assert page.evaluate(under) == place, "what lies under the pointer stays there"
+    page.mouse.down()
+    page.mouse.move(box["x"] + 250, box["y"] + 180, steps=4)
+    page.mouse.up()
+    assert page.evaluate(under) != place
+    page.keyboard.press("1")
+    assert page.evaluate(scale) == 1
+    left = page.evaluate("document.querySelector('field-view').port.left")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.querySelector('field-view').port.left") < left
+    page.evaluate(
+        """() => {
+            const stage = document.querySelector(".stage");
+            const touch = (kind, id, x) => stage.dispatchEvent(new PointerEvent(kind, {
+                pointerId: id, pointerType: "touch", clientX: stage.getBoundingClientRect().x + x,
+                clientY: stage.getBoundingClientRect().y + 200, bubbles: true }));
+            stage.setPointerCapture = () => {};
+            touch("pointerdown", 1, 300); touch("pointerdown", 2, 400);
+            touch("pointermove", 2, 500); touch("pointerup", 1, 300); touch("pointerup", 2, 500);
+        }"""
+    )
+    assert page.evaluate(scale) == pytest.approx(2, rel=0.01)
+    painted = "document.querySelector('.stage canvas').getContext('2d').getImageData(0, 0, 600, 400).data.some(Boolean)"
+    page.keyboard.press("0")
+    until(page, painted)
+    page.keyboard.press(" ")
+    page.evaluate("document.querySelector('field-view').choose(null)")
+    page.keyboard.press(",")
+    until(page, f"!({painted})")
+    assert page.get_attribute("[data-verb=outlines]", "aria-pressed") == "false"
+
+
+def test_a_field_that_cannot_be_judged_says_why(ada: Reader, desk: Desk, judging: JudgingModel, tmp_path: Path) -> None:
+    path = tmp_path / "dark.png"
+    path.write_bytes(png_bytes(np.full((300, 400, 3), 9, np.uint8)))
+    reason = "The image is black. Check the lamp, the shutter and the exposure."
+    result = FieldResult("x", "x", "unusable", reason, 400, 300, Quality(False, (reason,)))
+    with desk.station.database.write() as connection:
+        slide = find_or_add_slide(connection, "/x", "dark")
+        file = ImageFile(slide.id, str(path), 0, hashlib.sha256(path.read_bytes()).hexdigest())
+        record_finding(connection, file, result, judging)
+    page = ada.page
+    page.goto(f"{desk.address}slides/{slide.code}")
+    page.wait_for_selector("#gallery .empty")
+    page.click("#show-field")
+    page.wait_for_selector(f".field-bar .alarm:has-text('{reason}')")
+    until(page, "document.querySelector('.stage img').naturalWidth === 400")
+
+
+def test_an_image_that_was_given_up_is_listed_and_tried_again(ada: Reader, desk: Desk, code: str) -> None:
+    with desk.station.database.write() as connection:
+        slide = find_or_add_slide(connection, "/images", "Smith, J.")
+        add_to_queue(connection, slide.id, "/images/broken.jpg", 0, 10, 10)
+        connection.execute("UPDATE queue SET state = 'dead', attempts = 5, last_error = 'It is broken.'")
+    page = ada.page
+    page.reload()
+    page.click("summary:has-text('given up')")
+    assert f"{code}: after 5 attempts. It is broken." in page.inner_text(".dead")
+    page.click("#retry")
+    page.wait_for_selector("#live:has-text('1 image waits')")
+    assert page.locator("details.dead").count() == 0
+    assert desk.station.queue().waiting == 1
+
+
+def test_confirmed_cells_are_shown_beside_the_one_in_question(
+    browser: Browser, tmp_path: Path, tiny_package: Path
+) -> None:
+    screener = Screener(tiny_package, device="cpu")
+    desk = Desk(tmp_path, screener.classifier)
+    codes = []
+    for number in (1, 2):
+        path = tmp_path / f"{number}.png"
+        smear = render_field(number, width=700, height=600, spec=SmearSpec(blasts=2, neutrophils=2))
+        path.write_bytes(png_bytes(smear.pixels))
+        with desk.station.database.write() as connection:
+            slide = find_or_add_slide(connection, "/x", str(number))
+            file = ImageFile(slide.id, str(path), 0, hashlib.sha256(path.read_bytes()).hexdigest())
+            record_finding(connection, file, screener.screen(path), judge_of(screener).model)
+        codes.append(slide.code)
+    ada = Reader(browser, desk, "Ada")
+    page = ada.open(codes[1])
+    page.click("#inspector button:has-text('Compare')")
+    page.wait_for_selector(".references:has-text('There are none yet')")
+    review = desk.station.review(codes[0], "Grace")
+    done = review.mark_seen({cell.id: 0 for cell in review.view().cells})
+    page.request.post(
+        f"{desk.address}api/v1/slides/{codes[0]}/sign",
+        headers={"Edge-All-Reader": "Grace", "Cookie": ""},
+        data={"meaning": "reviewed", "reason": "routine", "last_seq": done.view.last_seq},
+    )
+    end = time.monotonic() + 20
+    while page.locator(".references figure").count() == 0:
+        assert time.monotonic() < end
+        page.click("#inspector button:has-text('Compare')")
+        page.wait_for_timeout(200)
+    assert codes[0] in str(page.get_attribute(".references figure", "title"))
+    until(page, "document.querySelector('.references img').naturalWidth > 50")
+    ada.close()
+    desk.stop()
+    desk.station.close()
+
+
+def test_a_session_that_ends_in_the_middle_of_a_review_costs_no_gesture(
+    browser: Browser, tmp_path: Path, slide_with_image: Callable[..., str]
+) -> None:
+    book, now = AccountBook(tmp_path / "station"), [0.0]
+    password = "correct horse battery"  # noqa: S105
+    book.put("Ada", password, "reviewer")
+    desk = Desk(tmp_path, visitors=AccountHolders(book, lambda: now[0]))
+    code = slide_with_image(desk.station, desk.images, "Smith, J.", LABELS)
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{desk.address}slides/{code}")
+    page.keyboard.type("Ada")
+    page.keyboard.press("Tab")
+    page.keyboard.type(password)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".tile:focus")
+    now[0] += 13 * 3600
+    page.keyboard.press("l")
+    page.wait_for_selector("#enter-dialog[open]")
+    page.fill("#enter-password", "wrong horse battery")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#enter-refused:has-text('wrong')")
+    page.fill("#enter-password", password)
+    page.keyboard.press("Enter")
+    until(page, "!document.querySelector('#enter-dialog').open")
+    until(page, "!document.getElementById('undo').disabled")
+    page.wait_for_timeout(500)
+    kinds = [cell.kind for cell in desk.station.review(code, "Ada").view().cells if cell.kind]
+    assert kinds == ["lymphocyte"]
+    context.close()
+    desk.stop()
+    desk.station.close()
+
+
+def test_on_paper_there_are_cells_and_counts_and_no_buttons(ada: Reader, code: str) -> None:
+    page = ada.open(code)
+    page.emulate_media(media="print")
+    shown = page.inner_text("body")
+    assert "2 ALL of 7 cells" in shown
+    assert INTENDED_USE in shown
+    assert not page.is_visible("#sign")
+    assert not page.is_visible("#inspector")
+    assert page.is_visible(".tile >> nth=0")
+    assert page.evaluate("getComputedStyle(document.querySelector('cell-gallery')).overflowY") == "visible"
 
 
 def test_who_is_overtaken_is_told_and_decides(ada: Reader, desk: Desk, code: str) -> None:
