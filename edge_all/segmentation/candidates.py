@@ -11,12 +11,22 @@ import numpy as np
 
 from edge_all.results import BoundingBox
 
-__all__ = ["SMUDGE_ROUGHNESS", "more_magenta", "reaches_border", "rejection_reason", "too_large_for_platelets"]
+__all__ = [
+    "PLATELET_RADIUS",
+    "SMUDGE_ROUGHNESS",
+    "SPECK_RADIUS",
+    "more_magenta",
+    "reaches_border",
+    "rejection_reason",
+    "too_large_for_platelets",
+]
 
 DEBRIS_RADIUS = 0.27
 PLATELET_RADIUS = 0.6
 """Nuclei below so many red-cell radii are debris (1 micrometre) and platelets (2.2 micrometres). The smallest of 189
 blasts in every second ALL-IDB1 field has 0.77."""
+SPECK_RADIUS = 0.45
+"""Nuclei below this many red-cell radii are no white cell's even where the red cells were measured wrongly."""
 PLATELET_SHARE = 0.5
 """Share of the median nucleus of a field's candidates above which no nucleus is a platelet, whatever the red cells say:
 where few of them lie apart, their size may be taken too large.

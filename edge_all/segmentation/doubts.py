@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from edge_all.results import Cell, Segmentation
+from edge_all.segmentation.candidates import SPECK_RADIUS
 
 __all__ = ["UNCERTAIN", "doubts", "fault"]
 
@@ -27,9 +28,6 @@ UNCERTAIN = 0.25
 """Standard error of the logarithm of the red cells' radius from which sizes rest on the nuclei alone."""
 FIELD_IN_RADII = 12.0
 """Longer side over the red cells' radius below which a picture is a crop, in which red cells need not be seen."""
-NEARLY_A_CELL = 0.45
-"""Radius of a rejected nucleus, in red-cell radii, from which it could be a white cell measured wrongly. Platelets are
-rejected below 0.6 (`candidates.PLATELET_RADIUS`)."""
 
 
 def fault(found: Segmentation) -> str | None:
@@ -71,4 +69,4 @@ def channels_are_swapped(found: Segmentation) -> bool:
 
 def nearly_a_cell(cell: Cell, red_cell_radius: float) -> bool:
     """Whether the nucleus could be that of a white cell."""
-    return math.sqrt(cell.nucleus_area / math.pi) >= NEARLY_A_CELL * red_cell_radius
+    return math.sqrt(cell.nucleus_area / math.pi) >= SPECK_RADIUS * red_cell_radius

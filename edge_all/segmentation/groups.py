@@ -12,14 +12,12 @@ from numpy.typing import NDArray
 from edge_all.results import RgbImage
 from edge_all.segmentation.colour_clustering import ColourModel, FloatArray, lab_of, median_of
 from edge_all.segmentation.numbered_cells import Found
-from edge_all.segmentation.separation import NumberedCells
+from edge_all.segmentation.separation import LARGEST_NUCLEUS, NumberedCells
 from edge_all.segmentation.shapes import around
 from edge_all.segmentation.whole_cells import RedCells, grow_cells
 
-__all__ = ["LARGEST_NUCLEUS", "Group", "OutlinedGroup", "cells_of_group", "group_in", "outline_group"]
+__all__ = ["Group", "OutlinedGroup", "cells_of_group", "group_in", "outline_group"]
 
-LARGEST_NUCLEUS = 1.5
-"""Radius that one nucleus hardly exceeds, in red-cell radii."""
 SURROUNDINGS = 0.4
 """Red-cell radii around a cell over which its depths are smoothed (`separation.cut_at_necks`)."""
 BOX_GRID = 3

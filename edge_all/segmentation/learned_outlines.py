@@ -33,12 +33,9 @@ __all__ = ["OutlineNetwork", "learned_cells"]
 
 CERTAIN = 0.9
 """Likeness to an ellipse (`likeness_to_ellipse`) from which the outline that colour gave a single nucleus stands."""
-ONE_CELL = 0.5
-"""Probability, that a part's nucleus belongs to the cell of the other, from which two parts are one cell."""
-INSIDE = 0.5
-"""Probability from which a pixel belongs to a cell."""
-RECOGNISED = 0.5
-"""Mean probability over a cell's own nucleus below which the network does not know it, and its colours decide."""
+LIKELY = 0.5
+"""Probability from which a pixel belongs to a cell, and two parts whose nuclei claim one another are one; a cell whose
+own nucleus is claimed less on average is unknown to the network, and its colours decide."""
 
 
 class OutlineNetwork(Protocol):
@@ -185,13 +182,13 @@ def numbered_by(group: OutlinedGroup, labels: NDArray[np.int32], claims: FloatAr
     for part, claim in enumerate(claims):
         share = areas[part] / areas[owner == owner[part]].sum()
         of_cell[owner[part] - 1] += share * claim
-    known = [bool(claim[nuclei == number].mean() >= RECOGNISED) for number, claim in enumerate(of_cell, start=1)]
+    known = [bool(claim[nuclei == number].mean() >= LIKELY) for number, claim in enumerate(of_cell, start=1)]
     if not all(known):
         nearest = nearest_part(nuclei, group.whole)
         for index in np.flatnonzero(np.logical_not(known)):
-            of_cell[index] = np.where(nearest == index + 1, np.float32(INSIDE + 0.01), np.float32(0))
+            of_cell[index] = np.where(nearest == index + 1, np.float32(LIKELY + 0.01), np.float32(0))
     best = of_cell.argmax(axis=0).astype(np.int32)
-    numbers = np.where(of_cell.max(axis=0) > INSIDE, best + 1, np.int32(0))
+    numbers = np.where(of_cell.max(axis=0) > LIKELY, best + 1, np.int32(0))
     np.copyto(numbers, nuclei, where=nuclei > 0)
     certainty = []
     for number in range(1, count + 1):
@@ -225,7 +222,7 @@ def joined(labels: NDArray[np.int32], claims: FloatArray) -> tuple[NDArray[np.in
     alike = (claimed + claimed.T) / 2
     np.fill_diagonal(alike, 0)
     weights, owner = areas.copy(), np.arange(count)
-    while alike.max() > ONE_CELL:
+    while alike.max() > LIKELY:
         keep, drop = divmod(int(alike.argmax()), count)
         both = (weights[keep] * alike[keep] + weights[drop] * alike[drop]) / max(1.0, weights[keep] + weights[drop])
         alike[keep], alike[:, keep] = both, both

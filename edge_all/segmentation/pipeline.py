@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge_all.errors import UsageError
 from edge_all.imaging.shrinking import Shrinking, shrink
 from edge_all.results import Point, RgbImage, Segmentation, SegmentationWay
+from edge_all.segmentation.candidates import PLATELET_RADIUS, SPECK_RADIUS
 from edge_all.segmentation.colour_clustering import (
     STAINED,
     ColourModel,
@@ -21,7 +22,7 @@ from edge_all.segmentation.colour_clustering import (
     cluster_colours,
     ground_colour,
 )
-from edge_all.segmentation.groups import LARGEST_NUCLEUS, Group, cells_of_group, group_in, outline_group
+from edge_all.segmentation.groups import Group, cells_of_group, group_in, outline_group
 from edge_all.segmentation.illumination import EvenLight, light_of
 from edge_all.segmentation.learned_outlines import OutlineNetwork, learned_cells
 from edge_all.segmentation.nuclei import refine_nuclei
@@ -29,7 +30,7 @@ from edge_all.segmentation.numbered_cells import Found, assemble, enlarge
 from edge_all.segmentation.outline_network import embedded_outlines
 from edge_all.segmentation.red_rings import without_red_rings
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, Scale, red_cell_scale
-from edge_all.segmentation.separation import cut_nuclei, separate
+from edge_all.segmentation.separation import LARGEST_NUCLEUS, cut_nuclei, separate
 from edge_all.segmentation.shapes import around, depth_inside, disc, extents_of, fill_holes
 from edge_all.segmentation.whole_cells import REACH, RedCells, red_cell_colour
 from edge_all.specimen import Specimen, find_specimen
@@ -50,16 +51,10 @@ SCALE_PIXELS = 100_000
 """Red cells are measured at this size."""
 SMALLEST_RADIUS = 0.2
 """Nuclei below this many red-cell radii are specks and not reported."""
-SPECK_RADIUS = 0.45
-"""Nuclei below this many red-cell radii cannot be candidates (`candidates.PLATELET_RADIUS`) and are not outlined."""
-RIVAL_RADIUS = 0.6
-"""Nuclei below this many red-cell radii, platelets and specks, have no cytoplasm to be kept from their neighbours."""
 LOBE_GAP = 0.5
 """Nuclei nearer than twice this many red-cell radii are looked at together."""
 FAR = 1.6
 """Red cells are looked for further than this many red-cell radii from any nucleus."""
-LOBE_SPREAD = 1.0
-"""Lobes of one nucleus lie nearer than twice this many lobe radii."""
 LOBED = 2.2
 """Radius of a whole nucleus, at most, over that of the largest disc that fits into it."""
 
@@ -239,7 +234,8 @@ def largest_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:
     place = around(nuclei, 1)
     fill_holes(nuclei[place], 0.05 * nuclei.size)
     depth = float(depth_inside(nuclei[place], max(nuclei.shape) / 2).max())
-    closed = cv2.dilate(nuclei, disc(min(LOBE_SPREAD * depth, 0.1 * max(nuclei.shape))))
+    # Lobes of one nucleus lie nearer than twice their radius.
+    closed = cv2.dilate(nuclei, disc(min(depth, 0.1 * max(nuclei.shape))))
     count, groups = cv2.connectedComponents(closed)
     if count <= 1:
         return 1.0, 1.0
@@ -273,7 +269,8 @@ def find_cells(
     nucleus_area, extents = extents_of(group_of, nuclei > 0, count)
     least = measures.disc_in_coarse(SMALLEST_RADIUS)
     rows, columns = nuclei.shape
-    rival = nucleus_area > measures.disc_in_coarse(RIVAL_RADIUS)
+    # Platelets and specks have no cytoplasm to be kept from their neighbours.
+    rival = nucleus_area > measures.disc_in_coarse(PLATELET_RADIUS)
     rival[0] = False
     found: list[Found] = []
     groups: list[Group] = []

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.segmentation.colour_clustering import FloatArray
+from edge_all.segmentation.colour_clustering import FloatArray, median_of
 from edge_all.segmentation.shapes import depth_inside, extents_of
 
 __all__ = ["NUCLEUS_IN_RED_CELLS", "RED_CELL_RADIUS_MICRONS", "Scale", "red_cell_scale"]
@@ -37,8 +37,6 @@ LARGEST_PALLOR = 0.02
 more than a quarter in 0.12 and 0.08 of 225 BCCD fields."""
 ROUND = 0.55
 """Share of its box that such a hole fills at least; a disc fills 0.79."""
-TYPICAL_STAIN = 60
-"""Percentile of the distance from the ground, over all that is stained and no nucleus, that stands for a red cell."""
 RELIABLE = {"alike": 1.79, "share alike": 3.08, "above the nuclei": -6.43, "below the nuclei": -9.63}
 """Log-odds that a measured radius is right within a fifth, by the logarithm of one more than the number of red cells
 that have about it, the share of the area of all that those make up, and the logarithm of how far it lies above or below
@@ -107,7 +105,7 @@ def red_cell_scale(
     red = from_ground[(from_ground > stained) & (near_nuclei == 0)]
     if not red.size:
         return Scale(inferred, INFERRED_ERROR)
-    half = max(stained, HALF_STAINED * float(np.percentile(red[:: max(1, red.size // 5000)], TYPICAL_STAIN)))
+    half = max(stained, HALF_STAINED * median_of(red[:: max(1, red.size // 5000)]))
     seen = [
         sizes_of((from_ground > level).astype(np.uint8), near_nuclei, share)
         for level, share in ((stained, MEASURED_SHARE), (half, HALF_SHARE))

@@ -13,11 +13,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.segmentation.candidates import PLATELET_RADIUS
 from edge_all.segmentation.colour_clustering import FloatArray
 from edge_all.segmentation.shapes import depth_inside, disc
 
-__all__ = ["CutNuclei", "NumberedCells", "cut_nuclei", "nearest_part", "nucleus_parts", "separate"]
+__all__ = ["LARGEST_NUCLEUS", "CutNuclei", "NumberedCells", "cut_nuclei", "nearest_part", "nucleus_parts", "separate"]
 
+LARGEST_NUCLEUS = 1.5
+"""Radius that one nucleus hardly exceeds, in red-cell radii."""
 NO_WAIST = 0.8
 """Neck of the nucleus over the depth of its thinner side above which two parts are one nucleus. Of 84 pairs of marked
 blasts 3 lie above 0.7, of 351 pairs within one cell 104; over all images 0.7, 0.78 and 0.82 leave 0.948, 0.957 and
@@ -29,12 +32,6 @@ of ALL-IDB1, ALL-IDB2, segmentation_wbc 1 and 2 and BCCD: area under the curve 0
 ONE_CELL_OFFSET = 7.7
 """The fit gave 6.72. Over all images, precision on BCCD's white cells is 0.949 at 7.3 and 0.960 at 7.7, and 0.971 and
 0.966 of 349 blasts have a candidate of their own."""
-FRAGMENT = 0.6
-"""A part below this radius that touches another is a piece of it, whatever its shape."""
-CERTAIN = 100.0
-"""Log-odds of parts without a waist between them: they are joined first."""
-LARGEST_THINNER = 1.5
-"""Above this radius a part is as large as any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +186,7 @@ def measure_parts(
 def touching_fragment(parts: Parts, red_radius: float) -> tuple[int, int] | None:
     """The smallest part that is no nucleus by itself, and before it the one that it touches most broadly."""
     small = np.flatnonzero(
-        parts.alive & (parts.area < np.pi * (FRAGMENT * red_radius) ** 2) & (parts.neck.max(axis=1) > 0)
+        parts.alive & (parts.area < np.pi * (PLATELET_RADIUS * red_radius) ** 2) & (parts.neck.max(axis=1) > 0)
     )
     if not small.size:
         return None
@@ -268,21 +265,21 @@ def deepest(labels: NDArray[np.int32], depth: FloatArray, count: int) -> FloatAr
 def most_alike(parts: Parts, red_radius: float) -> tuple[int, int] | None:
     """The two parts that most clearly are one cell, or None where all are cells of their own."""
     size = np.sqrt(parts.area / np.pi) / red_radius
-    best, pair = 0.0, None
+    # Parts without a waist between them come first.
+    best, pair = (False, 0.0), None
     for first, second in np.argwhere(parts.cell_neck).tolist():
         if first > second:
             continue
         waist = parts.neck[first, second] / max(1.0, min(parts.depth[first], parts.depth[second]))
         nucleus_area = parts.area[first] + parts.area[second]
         measured = {
-            "thinner": min(size[first], size[second], LARGEST_THINNER),
+            "thinner": min(size[first], size[second], LARGEST_NUCLEUS),
             "nucleus waist": waist,
             "nucleus share": nucleus_area / (parts.cell_area[first] + parts.cell_area[second]),
             "cell radius": min(parts.cell_depth[first], parts.cell_depth[second]) / red_radius,
         }
         likeness = ONE_CELL_OFFSET + sum(weight * measured[name] for name, weight in ONE_CELL.items())
-        if waist > NO_WAIST:
-            likeness = CERTAIN * waist
-        if likeness > best:
-            best, pair = likeness, (first, second)
+        found = (True, float(waist)) if waist > NO_WAIST else (False, float(likeness))
+        if found > best:
+            best, pair = found, (first, second)
     return pair

@@ -17,8 +17,8 @@ def test_each_constant_is_found_once_in_the_module_that_defines_it() -> None:
     assert len(set(found)) == len(found) > 60
     assert ("whole_cells", "REACH") in found
     assert ("pipeline", "REACH") not in found
-    assert ("scale", "FEWEST_ALIKE") in found
-    assert ("learned_outlines", "ONE_CELL") in found
+    assert ("red_rings", "FEWEST_RINGS") in found
+    assert ("learned_outlines", "LIKELY") in found
     # What bounds effort or fixes a format decides nothing.
     assert not {name for _, name in found} & {"WORK_PIXELS", "WINDOW", "OUTLINE_SCHEMA"}
 

@@ -37,6 +37,7 @@ BUDGETS = (
     "BINS",
     "SCHEMA",
     "GRID",
+    "GOLDEN",
 )
 """Parts of names of what bounds effort or fixes a format; it is nobody's threshold."""
 
