@@ -10,7 +10,8 @@ __all__ = ["HEADINGS", "markdown_table", "row_of"]
 
 HEADINGS = ("change", "cells", "lost / new", "labels", "negated", "ALL", "said", "patients", "healthy")
 """Of each column: what was changed; cells in view; of these lost, and new ones; labels changed, and of these
-ALL to non-ALL; cells called ALL afterwards; fields that are unusable or bear a new warning; the verdict of either slide."""
+from ALL to non-ALL; cells called ALL afterwards; fields that are unusable or bear a new warning; either slide's
+verdict."""
 
 
 def row_of(outcome: ChangeOutcome) -> tuple[str, ...]:
