@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -51,6 +53,21 @@ def a_field(labels: Sequence[CellLabel | None], *, image: str = "field.jpg", unl
         model=MODEL.identity,
         provider=ProviderReport("auto", "CPUExecutionProvider", "made up", 1),
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Hash passwords with hardly any work: 0.2 s each, as on a station, are for whoever guesses them.
+
+    Processes that a test starts hash them as stations do.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if find_spec("argon2") is not None:
+            import argon2
+
+            weak = functools.partial(argon2.PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
+            patch.setattr("argon2.PasswordHasher", weak)
+        yield
 
 
 @pytest.fixture(scope="session")

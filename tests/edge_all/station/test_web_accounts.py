@@ -117,6 +117,7 @@ def test_other_machines_are_let_in_by_account_alone(tmp_path: Path) -> None:
     assert "edge-all account put" in refused.stderr
     made = run("account", "put", "Ada", "--role", "administrator", "--station", str(tmp_path), typed=f"{PASSWORD}\n")
     assert (made.returncode, made.stderr) == (0, "")
+    assert "$argon2id$v=19$m=65536,t=3,p=4$" in (tmp_path / ACCOUNTS_FILE).read_text(), "as RFC 9106 recommends"
     here = ("--station", str(tmp_path))
     assert CliRunner().invoke(build_app(), ["account", "list", *here]).stdout == "Ada  administrator\n"
     listed = CliRunner().invoke(build_app(), ["account", "list", *here, "--json"]).stdout
