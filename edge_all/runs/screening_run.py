@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import threading
 import time
 from collections import Counter, deque
@@ -131,18 +132,12 @@ def screen_to_folder(
                 )
             ) as screened,
         ):
-            for source in remaining:
-                if source.image in killers:
-                    record_file.set_aside(source.image)
-                    result = _set_aside(source)
-                    fields_file.write(result)
-                    results[source.image] = result.summary()
-                    on_field(results[source.image])
-            for result in _with_pictures(_until_settled(screened, settled), folder, screener.classifier.spec.factor):
-                # Last, so that a line in the file means that the field's pictures are there too.
+            drawn = _with_pictures(_until_settled(screened, settled), folder, screener.classifier.spec.factor)
+            # Written after its pictures, so that a line in the file means that these are there too.
+            for result in itertools.chain(_set_aside(remaining, killers, record_file), drawn):
                 fields_file.write(result)
                 results[result.image] = result.summary()
-                on_field(result)
+                on_field(results[result.image])
             fields_file.require_place()
         not_looked_at = Counter(source.slide for source in remaining if source.image not in results)
         summary = summarise(list(results.values()), screener, not_looked_at, with_maps=activations)
@@ -251,13 +246,19 @@ def _killers(
     return images_that_kill(suspects, microns_per_pixel, segmentation) if suspects else set()
 
 
-def _set_aside(source: ImageSource) -> FieldResult:
-    problem = (
-        f"{source.image} is set aside: the run was killed while it was being looked at, and a process that looked at "
-        "it alone was killed, too, probably for want of memory. Export it smaller or with 8 bits a channel; it is "
-        "tried again when the run is gone on with."
-    )
-    return FieldResult(source.image, source.slide, "error", error=problem)
+def _set_aside(
+    sources: Iterable[ImageSource], killers: Collection[str], record_file: RunRecordWriter
+) -> Iterator[FieldResult]:
+    """Results of the images that killed a process, which stands on record before anybody is told."""
+    for source in sources:
+        if source.image in killers:
+            record_file.set_aside(source.image)
+            problem = (
+                f"{source.image} is set aside: the run was killed while it was being looked at, and a process that "
+                "looked at it alone was killed, too, probably for want of memory. Export it smaller or with 8 bits a "
+                "channel; it is tried again when the run is gone on with."
+            )
+            yield FieldResult(source.image, source.slide, "error", error=problem)
 
 
 def _refuse_other_slides(earlier: Iterable[FieldSummary], sources: Sequence[ImageSource], out: Path) -> None:
