@@ -52,6 +52,13 @@ white cell. Grey images have 0, and 0.01 with the chroma noise of JPEG."""
 _ONE_COLOUR, _TINTED = 0.80, 0.35
 """Cast: unusable and warned above. Range 0 to 0.48 (yellow ground of a rapid stain); of fields, at most 0.33
 (Raabin). At 25 % to the warm (0.4) 33 of 75 labels on 12 real fields change."""
+_BLOCKS = 3.8
+"""JPEG: warned of above. Range 1.0 to 2.7 over up to 150 images of each of nine sets; on 24 fields 2.1 to 5.6 at
+quality 30, which changes next to nothing, and 3.97 to 23 at quality 10, which loses 13 of 93 cells."""
+_SATURATED, _SATURATED_STAIN = 0.85, 0.4
+"""Share of all pixels, and of the stained, in which some channel is saturated: warned of above either. Range 0 to 0.83
+and 0 to 0.33 (Taleqani, whose red cells are blue) over the same; with the light doubled, which loses 10 of 93 cells,
+it is said of 20 of 24 fields, and two of the others are dark enough to bear it."""
 _NOISE, _GRAIN = 0.18, 0.08
 """Noise: unusable and warned above. Range 0.002 to 0.030; about 0.1 with 20 grey levels of Gaussian noise."""
 
@@ -72,11 +79,16 @@ _ROUNDING = 0.2
 """Grey levels a pixel that rounding to whole levels may hide."""
 _AROUND = 0.004
 """Share that a surround has at least; less is the rounding of shares."""
+_BLOCK_ROWS, _FAINTEST_STEP = 240, 0.05
+"""Rows that are enough to see the borders of blocks, and grey levels below which there is nothing to compare with."""
+_SATURATED_LEVEL, _STAINED = 253, 0.85
+"""Level from which a channel of the overview is saturated, and share of the ground's green below which something is
+stained."""
 _BLACK_LEVEL, _WHITE_LEVEL = 6, 254
 """The brightest channel at most, the darkest at least this: nothing left to see. JPEG wavers by a few levels."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Metrics:
     """The figures behind the judgement, as ``Quality.metrics`` gives them.
 
@@ -88,19 +100,25 @@ class _Metrics:
         stain: optical density, in green, by which the darkest structures differ from what is beside them.
         colour: difference of optical density between the channels in the most coloured 0.1 %; 0 in a grey image.
         cast: how far the ground is from neutral, 0 to 1.
+        saturated: share of the pixels in which some channel is.
+        saturated_stain: the same of what is stained.
+        blocks: how much more neighbours differ across the borders of the blocks of JPEG than within them.
         noise: what a slight smoothing takes away, over the contrast.
         specimen: share of the picture that shows the specimen; the rest is a surround, a frame, a bar, or under a pen.
         pen: share of the picture that strokes of a pen cover.
     """
 
-    edge_width: float
-    exposure: float
+    edge_width: float = 0.0
+    exposure: float = 0.0
     clipped_white: float
     clipped_black: float
-    stain: float
-    colour: float
-    cast: float
-    noise: float
+    stain: float = 0.0
+    colour: float = 0.0
+    cast: float = 0.0
+    saturated: float = 0.0
+    saturated_stain: float = 0.0
+    blocks: float = 1.0
+    noise: float = 0.0
     specimen: float
     pen: float
 
@@ -116,7 +134,7 @@ def assess_quality(pixels: RgbImage, *, sizes: Shrinking | None = None, specimen
     Returns:
         ``usable``, with the reason for the technician where it is False, warnings where the field is poor but can be
         judged, and the figures ``edge_width``, ``exposure``, ``clipped_white``, ``clipped_black``, ``stain``,
-        ``colour``, ``cast``, ``noise``, ``specimen`` and ``pen``.
+        ``colour``, ``cast``, ``saturated``, ``saturated_stain``, ``blocks``, ``noise``, ``specimen`` and ``pen``.
     """
     sizes = sizes or Shrinking(pixels)
     specimen = specimen or find_specimen(sizes, pixels.shape[1], pixels.shape[0])
@@ -155,6 +173,14 @@ def _warnings(metrics: _Metrics) -> tuple[str, ...]:
         (metrics.stain < _PALE, "The stain is very pale."),
         (metrics.colour < _FAINT, "There is hardly any colour."),
         (metrics.cast > _TINTED, "The ground has a strong colour cast."),
+        (
+            metrics.saturated > _SATURATED or metrics.saturated_stain > _SATURATED_STAIN,
+            "Much of the image is saturated in one colour at least: cells may be missed. Lower the exposure.",
+        ),
+        (
+            metrics.blocks > _BLOCKS,
+            "Compression (JPEG) left blocks: cells may be missed. Save with a quality of 75 at least.",
+        ),
         (metrics.noise > _GRAIN, "The image is noisy."),
         (
             around >= _AROUND,
@@ -201,7 +227,9 @@ def _measure(sizes: Shrinking, longer_side: int, specimen: Specimen) -> _Metrics
     # A hole in the light has a rim that is no edge of the smear.
     lit = ~cv2.dilate(black.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & shown
     if not lit.any():
-        return _Metrics(0.0, 0.0, clipped_white, clipped_black, 0.0, 0.0, 0.0, 0.0, specimen.share, specimen.pen)
+        return _Metrics(
+            clipped_white=clipped_white, clipped_black=clipped_black, specimen=specimen.share, pen=specimen.pen
+        )
 
     channels = (red, green, blue)
     ground = [_percentile(channel, lit, 0.9) for channel in channels]
@@ -212,6 +240,8 @@ def _measure(sizes: Shrinking, longer_side: int, specimen: Specimen) -> _Metrics
         work = shrink(work, oversampling)
         structures /= oversampling
     usual = min(max(structures, _STRUCTURES[0]), _STRUCTURES[1])
+    saturated = cv2.max(cv2.max(red, green), blue)[shown] >= _SATURATED_LEVEL
+    stained = green[shown] < _STAINED * ground[1]
     contrast, edge_width, noise = _edges(cv2.extractChannel(work, 1), lit)
     return _Metrics(
         edge_width=edge_width * usual / max(1.0, structures),
@@ -221,6 +251,9 @@ def _measure(sizes: Shrinking, longer_side: int, specimen: Specimen) -> _Metrics
         stain=float(np.log10((ground[1] + 1) / max(1.0, ground[1] + 1 - contrast))),
         colour=_colour(channels, lit, ground),
         cast=(max(ground) - min(ground)) / max(1.0, *ground),
+        saturated=float(saturated.mean()),
+        saturated_stain=float(saturated[stained].mean()) if stained.any() else 0.0,
+        blocks=_block_borders(cv2.extractChannel(sizes.by(1), 1)),
         noise=noise,
         specimen=specimen.share,
         pen=specimen.pen,
@@ -295,6 +328,22 @@ def _of_blocks(reduce: Callable[..., NDArray[Any]], values: NDArray[Any], block:
     rows, columns = values.shape[0] // block, values.shape[1] // block
     whole = values[: rows * block, : columns * block].reshape(rows, block, columns * block)
     return reduce(reduce(whole, axis=1).reshape(rows, columns, block), axis=2)
+
+
+def _block_borders(green: NDArray[Any]) -> float:
+    """Mean step between neighbours across the borders of blocks of 8 pixels, over the median of other steps; 1 without.
+
+    The blocks may begin anywhere; they have borders in both directions, and the fainter counts.
+    """
+    ratios = []
+    for along in (green, green.T):
+        rows = along[:: max(1, along.shape[0] // _BLOCK_ROWS)]
+        steps = cv2.absdiff(np.ascontiguousarray(rows[:, 1:]), np.ascontiguousarray(rows[:, :-1])).mean(axis=0)
+        if len(steps) < 8:
+            return 1.0
+        places = [float(steps[start::8].mean()) for start in range(8)]
+        ratios.append(max(places) / max(_FAINTEST_STEP, float(np.median(places))))
+    return min(ratios)
 
 
 def _colour(channels: Sequence[NDArray[Any]], lit: NDArray[np.bool_], ground: Sequence[float]) -> float:

@@ -41,7 +41,7 @@ CATALOGUES = sorted((PACKAGE / "wording" / "languages").glob("*/LC_MESSAGES/edge
 LABELS = ("ALL", "non-ALL", "indeterminate", "rejected", "candidate", "suspicious", "not detected")
 MEASURES = (
     *("edge width", "exposure", "clipped white", "clipped black", "stain", "colour", "cast", "noise", "specimen"),
-    "pen",
+    *("saturated", "saturated stain", "blocks", "pen"),
 )
 # What people call cells, what becomes of fields and slides, and what people may do.
 STATION = (

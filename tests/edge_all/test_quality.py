@@ -56,6 +56,14 @@ def noisy(sigma: float) -> Change:
     return lambda image: np.clip(image + np.random.default_rng(1).normal(0, sigma, image.shape), 0, 255)
 
 
+def compressed(quality: int) -> Change:
+    def change(image: RgbImage) -> RgbImage:
+        _, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        return np.asarray(cv2.imdecode(content, cv2.IMREAD_COLOR), np.uint8)
+
+    return change
+
+
 def paler(share: float) -> Change:
     return lambda image: 195 + share * (image.astype(float) - 195)
 
@@ -73,6 +81,12 @@ def test_a_good_field_passes_at_any_resolution_and_with_any_number_of_white_cell
     white_cells: int, size: tuple[int, int]
 ) -> None:
     assert assess(field(white_cells, *size)) == (True, "")
+
+
+@pytest.mark.parametrize("quality", [60, 75, 95])
+def test_a_fair_compression_and_a_full_exposure_are_no_cause_for_a_warning(quality: int) -> None:
+    assert assess(field(), compressed(quality)) == (True, "")
+    assert assess(field(), scaled(1.25)) == (True, "")
 
 
 def test_a_crop_of_one_cell_passes() -> None:
@@ -116,6 +130,8 @@ def test_what_cannot_be_judged_is_turned_away_with_the_reason(reason: str, chang
         ("saturated", [lambda _: np.where(field(10).min(axis=2, keepdims=True) > 120, 255, field(10))]),
         ("no specimen", [lambda image: image * (np.hypot(*np.ogrid[-1:1:480j, -1:1:640j]) < 1)[..., None]]),
         ("cast", [lambda image: image * np.array([1, 0.9, 0.4])]),
+        ("saturated in one colour", [scaled(1.6)]),
+        ("JPEG", [compressed(6)]),
     ],
 )
 def test_what_is_poor_is_judged_with_a_warning(warning: str, changes: list[Change]) -> None:
@@ -179,8 +195,8 @@ def test_the_same_image_gets_the_same_figures() -> None:
 def test_figures_are_ready_for_json() -> None:
     quality = assess_quality(field())
     assert set(quality.metrics) == {
-        "edge_width", "exposure", "clipped_white", "clipped_black", "stain", "colour", "cast", "noise",
-        "specimen", "pen",
+        "edge_width", "exposure", "clipped_white", "clipped_black", "stain", "colour", "cast", "saturated",
+        "saturated_stain", "blocks", "noise", "specimen", "pen",
     }  # fmt: skip
     assert all(type(value) is float and np.isfinite(value) for value in quality.metrics.values())
     assert dataclasses.asdict(quality)["usable"] is True

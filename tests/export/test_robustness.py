@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -11,7 +12,7 @@ import pytest
 from edge_all.api.screener import Screener
 from edge_all.results import Cell, CellLabel
 from edge_all_export.robustness.changes import CHANGES, Change, Changed
-from edge_all_export.robustness.measuring import compare_cells, measure_robustness, reference_fields
+from edge_all_export.robustness.measuring import Survival, compare_cells, measure_robustness, reference_fields
 from edge_all_export.robustness.table import HEADINGS, markdown_table, row_of
 
 MOVED = [change for change in CHANGES if change.kind in {"turned", "mirrored", "scaled"}]
@@ -60,7 +61,9 @@ def test_cells_lost_new_and_called_otherwise_are_counted() -> None:
     after = [cell(1, 101, 99), cell(2, 300, 100, "non-ALL"), cell(3, 400, 400)]
     changed = Changed(np.zeros((600, 600, 3), np.uint8), np.array([[2.0, 0, 0], [0, 2.0, 0]]))
     survival = compare_cells(before, after, changed)
-    assert (survival.cells, survival.lost, survival.new, survival.relabelled) == (3, 1, 1, 1)
+    assert survival == Survival(cells=3, lost=1, new=1, relabelled=1, negated=1)
+    unsure = [dataclasses.replace(one, label="indeterminate") for one in after]
+    assert compare_cells(before, unsure, changed).negated == 0, "a person looks at what is indeterminate"
 
 
 def test_what_is_covered_does_not_count_as_lost() -> None:

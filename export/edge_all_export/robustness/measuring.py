@@ -33,12 +33,14 @@ class Survival:
         cells: that were there before, and that the change leaves wholly in view.
         lost, new: of these, that are gone; and that are there now and were not.
         relabelled: that are there before and after, with another label.
+        negated: of these, called ALL before and non-ALL now: quietly negative.
     """
 
     cells: int
     lost: int
     new: int
     relabelled: int
+    negated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def measure_robustness(
             after[row].append((result, compare_cells(original.candidates, result.candidates, changed)))
             progress(number * len(changes) + row + 1)
     unchanged = Change("as it is", "", True, lambda pixels: Changed(pixels, np.eye(2, 3)))
-    same = [Survival(len(field.candidates), 0, 0, 0) for field in before]
+    same = [Survival(len(field.candidates), 0, 0, 0, 0) for field in before]
     outcomes = [
         outcome_of(change, before, [field for field, _ in row], [survival for _, survival in row], screener)
         for change, row in zip(changes, after, strict=True)
@@ -207,11 +209,13 @@ def compare_cells(before: Sequence[Cell], after: Sequence[Cell], changed: Change
     taken = set(partner.values())
     strangers = [cell for new, cell in enumerate(after) if new not in taken]
     kept = [old for old in range(len(before)) if shown[old]]
+    labels = [(before[old].label, after[partner[old]].label) for old in kept if old in partner]
     return Survival(
         cells=len(kept),
         lost=sum(old not in partner for old in kept),
         new=sum(in_view(cell.bbox, changed) for cell in strangers),
-        relabelled=sum(before[old].label != after[partner[old]].label for old in kept if old in partner),
+        relabelled=sum(old != new for old, new in labels),
+        negated=labels.count(("ALL", "non-ALL")),
     )
 
 

@@ -8,9 +8,10 @@ from edge_all_export.robustness.measuring import ChangeOutcome
 
 __all__ = ["HEADINGS", "markdown_table", "row_of"]
 
-HEADINGS = ("change", "cells", "lost / new", "labels", "ALL", "said", "patients", "healthy")
-"""Of each column: what was changed; cells in view; of these lost, and new ones; labels changed; cells called ALL
-afterwards; fields that are unusable or bear a new warning; the verdict of either slide."""
+HEADINGS = ("change", "cells", "lost / new", "labels", "negated", "ALL", "said", "patients", "healthy")
+"""Of each column: what was changed; cells in view; of these lost, and new ones; labels changed, and of these
+from ALL to non-ALL; cells called ALL afterwards; fields that are unusable or bear a new warning; either slide's
+verdict."""
 
 
 def row_of(outcome: ChangeOutcome) -> tuple[str, ...]:
@@ -21,6 +22,7 @@ def row_of(outcome: ChangeOutcome) -> tuple[str, ...]:
         str(sum(one.cells for one in survivals)),
         f"{sum(one.lost for one in survivals)} / {sum(one.new for one in survivals)}",
         str(sum(one.relabelled for one in survivals)),
+        str(sum(one.negated for one in survivals)),
         str(outcome.all_cells),
         f"{sum(outcome.said)} of {len(outcome.said)}",
         outcome.verdicts["patients"],
