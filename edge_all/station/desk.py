@@ -114,7 +114,8 @@ class Station:
     def slides(self, reader: str) -> tuple[SlideOverview, ...]:
         """All slides as they stand for somebody: those that are not signed before the others.
 
-        Of either, the suspicious ones come first, then the indeterminate; the latest first.
+        One that was signed and has got a field since is taken for not signed. Of either, the suspicious come first,
+        then the indeterminate; the latest first.
         """
         with self.database.read() as connection:
             settings = settings_in_force(connection)
@@ -126,7 +127,7 @@ class Station:
                 for record in reversed(records)
             ]
         rank = {"suspicious": 0, "indeterminate": 1, "not detected": 2}
-        return tuple(sorted(overviews, key=lambda one: (one.state is not None and one.state.locked, rank[one.verdict])))
+        return tuple(sorted(overviews, key=lambda one: (_is_done(one), rank[one.verdict])))
 
     def review(self, code: str, reader: str) -> Review:
         """One person at one slide.
@@ -307,6 +308,11 @@ class Station:
             overview = _overview_of(view, queue, last[1])
         self._overviews[key] = stand, overview
         return overview
+
+
+def _is_done(overview: SlideOverview) -> bool:
+    """Whether a slide is signed as it stands."""
+    return overview.state is not None and overview.state.locked and not overview.state.fields_since
 
 
 def _overview_of(view: SlideView, queue: tuple[int, int], last_event_at: str) -> SlideOverview:

@@ -65,7 +65,7 @@ def slide_pdf(report: SlideReport, cells: Iterable[tuple[ReviewedCell, bytes | N
     class Page(FPDF):  # type: ignore[misc, unused-ignore]
         def header(self) -> None:
             self.set_font("helvetica", "B", 9)
-            self.cell(0, 5, _latin(intended_use_words(say)), new_x="LMARGIN", new_y="NEXT")
+            self.multi_cell(0, 5, _latin(intended_use_words(say)), new_x="LMARGIN", new_y="NEXT", align="L")
             self.ln(2)
 
         def footer(self) -> None:

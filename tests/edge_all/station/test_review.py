@@ -385,6 +385,8 @@ def test_what_is_not_signed_stands_before_what_is(
     review = station.review(station.slides("Curie")[0].slide.code, "Curie")
     review.sign("reviewed", "routine", review.view().last_seq)
     assert [one.slide.name for one in station.slides("Curie")] == [slide.name, "none", "blasts"]
+    add_field(station, ["ALL"], slide="blasts", path="/images/4.jpg")
+    assert [one.slide.name for one in station.slides("Curie")] == ["blasts", slide.name, "none"], "not as it was signed"
 
 
 def test_the_list_of_slides_follows_what_happens(station: Station, slide: SlideRecord) -> None:

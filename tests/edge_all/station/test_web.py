@@ -21,6 +21,8 @@ from edge_all.errors import UsageError
 from edge_all.results import INTENDED_USE
 from edge_all.station.desk import Station
 from edge_all.station.review.settings import StationSettings
+from edge_all.station.storage.image_queue import add_to_queue
+from edge_all.station.storage.slide_records import find_or_add_slide
 from edge_all.station.web.application import web_application
 from edge_all.station.web.serving import served
 from edge_all.wording.language import LANGUAGE_SETTING
@@ -186,6 +188,17 @@ def test_an_image_that_is_gone_is_said(serving: Served, code: str) -> None:
 def decoded(answer: httpx.Response) -> np.ndarray:
     answer.raise_for_status()
     return np.asarray(cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR_RGB))
+
+
+def test_a_slide_of_which_nothing_is_judged_yet_has_no_verdict_in_the_list(serving: Served) -> None:
+    station, client, _ = serving
+    with station.database.write() as connection:
+        slide = find_or_add_slide(connection, "/images", "new")
+        add_to_queue(connection, slide.id, "/images/1.jpg", 0, 10, 10)
+    listed = re.sub(r"<form.*</form>", "", client.get("/").text, flags=re.DOTALL)
+    assert "not judged yet" in listed
+    assert "+1 waits" in listed
+    assert "indeterminate" not in listed
 
 
 def test_slides_are_searched_and_filtered(serving: Served, code: str, slide_with_image: Callable[..., str]) -> None:

@@ -212,7 +212,7 @@ async function showEarlier() {
   element("earlier-list", HTMLElement).replaceChildren(
     ...earlier.map((/** @type {any} */ one) => {
       const row = document.createElement("li");
-      row.append(word("Taken {time} UTC, {status}", { time: minute(one.found_at), status: word(one.status) }), ", ", counted("{n} cell", "{n} cells", one.cells));
+      row.append(word("Taken {time} UTC, {status}", { time: minute(one.found_at), status: one.status === "ok" ? word("judged") : word(one.status) }), ", ", counted("{n} cell", "{n} cells", one.cells));
       if (one.has_picture) row.append(Object.assign(document.createElement("img"), { src: `${base}/${one.field_id}/picture`, alt: word("The field as it was") }));
       else row.append(". ", word("Its picture was not kept."));
       return row;
