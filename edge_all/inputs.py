@@ -258,7 +258,9 @@ def _refuse_where_nothing_is_an_image(files: Sequence[Path]) -> None:
     """
     refused: list[ImageError] = []
     for file in files:
-        if is_image_name(file.name) or os.path.isdir(file):
+        if os.path.isdir(file):  # one without an image
+            continue
+        if is_image_name(file.name):
             return
         try:
             open_image(file)

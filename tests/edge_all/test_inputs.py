@@ -84,10 +84,13 @@ def test_a_named_file_is_taken_whatever_its_suffix() -> None:
     assert names(find_images(["S1/scan.dat", "S1/picture.dat"])) == ["scan.dat", "picture.dat"]
 
 
-@pytest.mark.parametrize("paths", [["manifest.csv"], ["manifest.csv", "notes.txt"], ["notes.txt", "missing.png"]])
+@pytest.mark.parametrize(
+    "paths", [["manifest.csv"], ["manifest.csv", "notes.txt"], ["manifest.csv", "empty"], ["notes.txt", "missing.png"]]
+)
 def test_where_nothing_that_was_named_is_an_image_nothing_is_begun(paths: list[str]) -> None:
     Path("manifest.csv").write_text("image,slide\n")
     Path("notes.txt").write_text("notes")
+    Path("empty").mkdir()
     if "missing.png" in paths:
         assert names(find_images(paths)) == paths  # that one may have been meant
         return
