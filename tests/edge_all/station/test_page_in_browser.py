@@ -213,7 +213,8 @@ def test_a_cell_is_found_in_its_field_and_a_missed_one_added(ada: Reader, desk: 
     assert page.evaluate("document.activeElement.dataset.cell") == cell
 
 
-def test_a_loop_drawn_with_alt_chooses_what_it_holds(ada: Reader, code: str) -> None:
+@pytest.mark.parametrize("by", ["Alt", "the button"])
+def test_a_loop_chooses_what_it_holds(ada: Reader, code: str, by: str) -> None:
     page = ada.open(code)
     boxes = [tile.bounding_box() for tile in page.locator(".group[data-counts='non-ALL'] .tile").all()]
     first, second, third = ((box["x"] + box["width"] / 2, box["y"]) for box in boxes[:3] if box)
@@ -227,13 +228,18 @@ def test_a_loop_drawn_with_alt_chooses_what_it_holds(ada: Reader, code: str) -> 
     way += [(first[0] + 31, first[1] + 12), (third[0] - 31, third[1] + 12), (third[0] - 30, third[1] + height - 8)]
     way += [(third[0] + 30, third[1] + height - 8), (third[0] + 30, third[1] - 3)]
     page.mouse.move(*way[0])
-    page.keyboard.down("Alt")
+    if by == "Alt":
+        page.keyboard.down("Alt")
+    else:
+        page.click("#loop")
+        page.mouse.move(*way[0])
     page.mouse.down()
     for point in way[1:]:
         page.mouse.move(*point, steps=4)
     assert page.locator(".loop polygon").count() == 1
     page.mouse.up()
-    page.keyboard.up("Alt")
+    if by == "Alt":
+        page.keyboard.up("Alt")
     chosen = page.locator(".tile[aria-selected='true']")
     assert [round(box["x"]) for tile in chosen.all() if (box := tile.bounding_box())] == [
         round(boxes[number]["x"])

@@ -58,6 +58,8 @@ export class CellGallery extends HTMLElement {
     /** @type {Set<string>} */
     this.chosen = new Set();
     this.order = "probability";
+    /** Whether dragging draws a loop also without Alt, which some desktops keep for themselves. */
+    this.loops = false;
     /** @type {string | null} */
     this.focused = null;
     /** @type {string | null} */
@@ -400,7 +402,7 @@ export class CellGallery extends HTMLElement {
     if (event.button !== 0 || event.pointerType === "touch" || event.offsetX >= this.clientWidth) return;
     const start = this.placeOf(event);
     const before = event.ctrlKey || event.metaKey || event.shiftKey ? [...this.chosen] : [];
-    const drawn = event.altKey ? new Loop(start) : new Band(start);
+    const drawn = event.altKey || this.loops ? new Loop(start) : new Band(start);
     let begun = false;
     const move = (/** @type {PointerEvent} */ moved) => {
       const end = this.placeOf(moved);

@@ -69,6 +69,7 @@ function show(asField, id = null) {
     gallery.focusOn(id ?? field.current ?? gallery.focused ?? gallery.shown[0]);
   }
   element("order-label", HTMLElement).hidden = asField;
+  element("loop", HTMLButtonElement).hidden = asField;
   element("show-cells", HTMLButtonElement).setAttribute("aria-pressed", String(!asField));
   element("show-field", HTMLButtonElement).setAttribute("aria-pressed", String(asField));
   showInspector();
@@ -373,6 +374,10 @@ aside.addEventListener("click", (event) => {
 });
 field.addEventListener("add", () => void addMissed());
 field.addEventListener("earlier", () => showEarlier().catch(complain));
+element("loop", HTMLButtonElement).addEventListener("click", () => {
+  gallery.loops = !gallery.loops;
+  element("loop", HTMLButtonElement).setAttribute("aria-pressed", String(gallery.loops));
+});
 element("order", HTMLSelectElement).addEventListener("change", (event) => {
   gallery.order = /** @type {HTMLSelectElement} */ (event.target).value;
   gallery.arrange();
