@@ -24,7 +24,9 @@ from edge_all.results import Quality, RgbImage
 from edge_all.specimen import Specimen, find_specimen
 from edge_all.wording.percentages import percent
 
-__all__ = ["assess_quality", "quality_words"]
+__all__ = ["SOFT_FOCUS", "assess_quality", "edge_width_in_pixels", "quality_words"]
+
+SOFT_FOCUS = "The focus is soft."
 
 # Where the limits come from. REAL: 75 ALL-IDB1 fields, 167 ALL-IDB2 crops, 242 BCCD fields, 200 crops of
 # segmentation_wbc and 607 PBC lymphocytes, 1291 images, all of which were judged by people; "range" is over them. All
@@ -148,6 +150,17 @@ def assess_quality(pixels: RgbImage, *, sizes: Shrinking | None = None, specimen
     )
 
 
+def edge_width_in_pixels(quality: Quality, longer_side: int) -> float | None:
+    """Width of the main edges in pixels of the field; None where none was measured.
+
+    Args:
+        quality: of the field.
+        longer_side: of the field in pixels.
+    """
+    width = quality.metrics.get("edge_width")
+    return None if width is None else width * -(-longer_side // _WORK_SIDE)
+
+
 def _reason(metrics: _Metrics) -> str | None:
     """The one fault that explains the others, in the order in which they hide each other."""
     faults = (
@@ -166,7 +179,7 @@ def _reason(metrics: _Metrics) -> str | None:
 def _warnings(metrics: _Metrics) -> tuple[str, ...]:
     around = 1 - metrics.specimen - metrics.pen
     findings = (
-        (metrics.edge_width > _SOFT, "The focus is soft."),
+        (metrics.edge_width > _SOFT, SOFT_FOCUS),
         (metrics.exposure < _DIM, "The image is dark."),
         (metrics.clipped_white > _BRIGHT, "Most of the image is saturated white."),
         (metrics.clipped_black > _SHADED, "A part of the image is black."),

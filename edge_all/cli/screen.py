@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -104,9 +105,25 @@ def screen(
         print_slides(summary.slides)
         if stop_when_settled:
             typer.echo(f"Images not looked at, their slides being settled: {summary.images_not_looked_at}")
+        _say_warnings(summary.fields)
         _say_pixel_sizes(summary.fields)
         typer.echo(f"Report: {RunFolder(out, {}).report}")
     raise typer.Exit(0 if summary.all_judged else 1)
+
+
+def _say_warnings(fields: Sequence[FieldSummary]) -> None:
+    """What is said of fields that were judged, each kind of sentence once, with an example."""
+    from edge_all.wording.plurals import counted
+
+    said: dict[str, list[FieldSummary]] = {}
+    examples: dict[str, str] = {}
+    for field in fields:
+        for sentence in field.quality.warnings if field.quality is not None and field.status == "ok" else ():
+            kind = re.sub(r"[\d.]+", "", sentence)
+            said.setdefault(kind, []).append(field)
+            examples.setdefault(kind, sentence)
+    for kind, of_fields in said.items():
+        typer.echo(f"In {counted(len(of_fields), 'field')}, for example {of_fields[0].image}: {examples[kind]}")
 
 
 def _say_pixel_sizes(fields: Sequence[FieldSummary]) -> None:

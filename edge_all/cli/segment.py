@@ -71,6 +71,7 @@ def _record(field: FieldSummary) -> dict[str, Any]:
         "rejected": len(field.cells) - candidates,
         "microns_per_pixel": field.microns_per_pixel,
         "microns_per_pixel_from": field.microns_per_pixel_from,
+        "warnings": [] if field.quality is None else list(field.quality.warnings),
     }
 
 
@@ -86,7 +87,10 @@ def _print_table(fields: Sequence[FieldSummary]) -> None:
 
 
 def _note(field: FieldSummary) -> str:
-    """What went wrong, or which size of a pixel was taken from the file."""
-    if field.error is not None or field.microns_per_pixel_from in (None, "given"):
-        return field.error or ""
-    return f"{field.microns_per_pixel:.4g} \u00b5m a pixel ({field.microns_per_pixel_from})"
+    """What went wrong, what the reader should know, and which size of a pixel was taken from the file."""
+    if field.error is not None:
+        return field.error
+    notes = [] if field.quality is None else list(field.quality.warnings)
+    if field.microns_per_pixel_from not in (None, "given"):
+        notes.append(f"{field.microns_per_pixel:.4g} \u00b5m a pixel ({field.microns_per_pixel_from})")
+    return " ".join(notes)

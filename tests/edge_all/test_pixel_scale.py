@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
 
 from edge_all.inputs import find_images
 from edge_all.preprocessing import PreprocessingSpec
+from edge_all.quality import SOFT_FOCUS, assess_quality
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import FieldResult
 from edge_all.screening.field_screening import prepare_field
@@ -29,6 +31,20 @@ def screened(path: Path, pixels: np.ndarray, microns: float | None, given: float
     tifffile.imwrite(path, pixels, photometric="rgb", metadata=None, description=text, **options)
     (source,) = find_images([path])
     return prepare_field(source, SPEC, microns_per_pixel=given).result
+
+
+@pytest.mark.parametrize(("sigma", "soft"), [(1.0, False), (3.0, True)])
+def test_a_field_of_small_cells_is_soft_sooner(tmp_path: Path, sigma: float, soft: bool) -> None:
+    """Of its edges in pixels alone nothing would be said."""
+    large = render_field(0, width=1400, height=1000, spec=SmearSpec(blasts=5, lymphocytes=4)).pixels
+    small = cv2.GaussianBlur(cv2.resize(large, (700, 500), interpolation=cv2.INTER_AREA), (0, 0), sigma)
+    assert not assess_quality(np.asarray(small, np.uint8)).warnings
+    result = screened(tmp_path / "soft.tif", np.asarray(small, np.uint8), None)
+    assert result.quality is not None
+    assert (SOFT_FOCUS in result.quality.warnings) is soft
+    assert result.red_cell_radius == pytest.approx(21, abs=1)
+    assert result.red_cell_error is not None
+    assert result.red_cell_error < 0.1
 
 
 def test_the_size_in_the_file_is_used_unless_it_is_given_or_cannot_be(tmp_path: Path, pixels: np.ndarray) -> None:
