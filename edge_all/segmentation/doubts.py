@@ -24,8 +24,9 @@ CHANNELS_SWAPPED = (
     "Export the image with its channels in the order red, green, blue."
 )
 
-UNCERTAIN = 0.25
-"""Standard error of the logarithm of the red cells' radius from which sizes rest on the nuclei alone."""
+UNCERTAIN = 0.22
+"""Standard error of the logarithm of the red cells' radius from which sizes rest on the nuclei: where
+these alone say it, it is 0.25 (`scale.INFERRED_ERROR`) and more."""
 FIELD_IN_RADII = 12.0
 """Longer side over the red cells' radius below which a picture is a crop, in which red cells need not be seen."""
 

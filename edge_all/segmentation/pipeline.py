@@ -217,30 +217,38 @@ def red_cells_of(
     stride = max(1, math.ceil(math.sqrt(keys.size / SCALE_PIXELS)))
     few_keys, few_nuclei = keys[::stride, ::stride], np.ascontiguousarray(nuclei[::stride, ::stride])
     from_ground = model.ground_distance_table.take(few_keys)
-    scale = red_cell_scale(from_ground, STAINED, few_nuclei, *largest_nucleus(few_nuclei))
+    scale = red_cell_scale(from_ground, STAINED, few_nuclei, *typical_nucleus(few_nuclei))
     far = cv2.distanceTransform(1 - few_nuclei, cv2.DIST_L2, 3) > FAR * scale.radius
     sample = few_keys[far]
     lab = model.lab_table.take(sample[:: max(1, len(sample) // 6000)], axis=0)
     return Scale(scale.radius * stride, scale.error), red_cell_colour(lab, model.nucleus_chroma)
 
 
-def largest_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:
-    """How large the largest nucleus is.
+def typical_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:
+    """How large the nuclei are.
 
-    The radius of the disc of the same area, the lobes of one nucleus taken together, and that of the largest disc
-    that fits into it. The former is bounded by the latter, so that a clump of nuclei does not pass for one.
+    The median radius of the discs of their areas, the lobes of one taken together and small ones left out, and that of
+    the largest disc that fits into any. Each of the former is bounded by the disc that fits into it, so that a clump of
+    nuclei does not pass for one.
     """
     nuclei = nuclei.copy()
     place = around(nuclei, 1)
     fill_holes(nuclei[place], 0.05 * nuclei.size)
-    depth = float(depth_inside(nuclei[place], max(nuclei.shape) / 2).max())
+    depths = np.zeros(nuclei.shape, np.float32)
+    depths[place] = depth_inside(nuclei[place], max(nuclei.shape) / 2)
+    thickest = float(depths.max())
     # Lobes of one nucleus lie nearer than twice their radius.
-    closed = cv2.dilate(nuclei, disc(min(depth, 0.1 * max(nuclei.shape))))
+    closed = cv2.dilate(nuclei, disc(min(thickest, 0.1 * max(nuclei.shape))))
     count, groups = cv2.connectedComponents(closed)
     if count <= 1:
         return 1.0, 1.0
-    area = np.bincount(groups[nuclei > 0], minlength=count)
-    return max(1.0, min(LOBED * depth, math.sqrt(float(area.max()) / math.pi))), depth
+    inside = nuclei > 0
+    group_of = np.asarray(groups, np.int32)[inside]
+    area = np.bincount(group_of, minlength=count)
+    depth = np.zeros(count, np.float32)
+    np.maximum.at(depth, group_of, depths[inside])
+    radius = np.minimum(LOBED * depth, np.sqrt(area / math.pi))
+    return max(1.0, float(np.median(radius[depth > thickest / 2]))), thickest
 
 
 def find_cells(

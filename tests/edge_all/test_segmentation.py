@@ -241,4 +241,4 @@ def test_a_neutrophil_in_a_crop_with_few_red_cells_is_one_cell(seed: int, x: int
     crop = segment(field[y - 80 : y + 80, x - 80 : x + 80])
     in_the_middle = [cell for cell in crop.cells if max(abs(place - 80) for place in cell.centroid) < 40]
     assert len(in_the_middle) == 1
-    assert crop.red_cell_radius == pytest.approx(segment(field).red_cell_radius, rel=0.35)
+    assert crop.red_cell_radius == pytest.approx(segment(field).red_cell_radius, rel=0.4)

@@ -22,6 +22,7 @@ from edge_all.segmentation.colour_clustering import (
     squared_distance,
     weighted_kmeans,
 )
+from edge_all.segmentation.doubts import UNCERTAIN
 from edge_all.segmentation.illumination import light_of
 from edge_all.segmentation.numbered_cells import Found, assemble
 from edge_all.segmentation.red_rings import without_red_rings
@@ -124,7 +125,7 @@ NO_NUCLEI = np.zeros((300, 300), np.uint8)
 
 def test_red_cells_set_the_scale_where_there_are_many() -> None:
     scale = red_cell_scale(smear_of_red_cells(30), 7.0, NO_NUCLEI, 30.0, 25.0)
-    assert scale.radius == pytest.approx(12, rel=0.12)
+    assert scale.radius == pytest.approx(12, rel=0.15)
     assert scale.error < 0.1
 
 
@@ -142,7 +143,7 @@ def test_white_cells_set_the_scale_where_there_are_no_red_ones() -> None:
     nothing = np.zeros((100, 100), np.float32)
     scale = red_cell_scale(nothing, 7.0, np.zeros((100, 100), np.uint8), 25.0, 25.0)
     assert scale.radius == pytest.approx(20)
-    assert scale.error == pytest.approx(0.3)
+    assert scale.error == pytest.approx(0.25)
 
 
 def test_red_cells_with_large_pale_centres_are_measured_whole() -> None:
@@ -157,7 +158,7 @@ def test_specks_around_a_cell_that_fills_its_picture_are_no_red_cells() -> None:
     specks = cv2.resize(smear_of_red_cells(45), (75, 75), interpolation=cv2.INTER_AREA)
     scale = red_cell_scale(specks, 7.0, np.zeros((75, 75), np.uint8), 25.0, 25.0)
     assert scale.radius == pytest.approx(20, rel=0.15)
-    assert scale.error > 0.25
+    assert scale.error > UNCERTAIN
 
 
 def test_rims_of_red_cells_are_no_nuclei_and_a_nucleus_that_is_a_ring_stays() -> None:
