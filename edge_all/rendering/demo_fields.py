@@ -121,8 +121,12 @@ def write_demo_fields(folder: Path) -> tuple[Path, ...]:
         contents = threads.map(
             lambda field: jpeg_bytes(field.render().pixels, _QUALITY), (field for _, field in fields)
         )
-        for (path, _), content in zip(fields, contents, strict=True):
-            _write(path, content)
+        try:
+            for (path, _), content in zip(fields, contents, strict=True):
+                _write(path, content)
+        except OutputError:
+            threads.shutdown(cancel_futures=True)  # nobody waits for the others to be rendered
+            raise
     return tuple(path for path, _ in fields)
 
 

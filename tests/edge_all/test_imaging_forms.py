@@ -19,6 +19,7 @@ from PIL import ImageCms
 
 from edge_all.errors import CorruptImageError, ImageTooLargeError, UnsupportedImageError
 from edge_all.imaging import open_image, read_image
+from edge_all.imaging.exif import resolution_of
 from edge_all.imaging.pages import pages_of_file
 
 HEIGHT, WIDTH = 150, 210
@@ -372,6 +373,18 @@ def test_a_plausible_size_of_a_pixel_is_found(options: dict[str, Any], microns: 
         assert size is not None
         assert size.microns == pytest.approx(microns, rel=1e-3)
         assert size.origin == origin
+
+
+@pytest.mark.parametrize(("per_unit", "unit", "microns"), [(40_000, 3, 0.25), (101_600, 2, 0.25), (40_000, 1, None)])
+def test_what_a_camera_says_of_its_resolution_is_read(per_unit: int, unit: int, microns: float | None) -> None:
+    # TIFF 6.0: centimetres, inches, and no unit; the two rationals lie behind the directory.
+    entries = struct.pack("<HHII", 282, 5, 1, 50) + struct.pack("<HHII", 283, 5, 1, 58)
+    entries += struct.pack("<HHII", 296, 3, 1, unit)
+    block = (
+        b"II*\0\x08\0\0\0" + struct.pack("<H", 3) + entries + bytes(4) + struct.pack("<IIII", per_unit, 1, per_unit, 1)
+    )
+    size = resolution_of(block)
+    assert (None if size is None else size.microns) == microns
 
 
 # Memory
