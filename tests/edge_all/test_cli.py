@@ -40,6 +40,21 @@ def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory, make_tiny_package: Callable[..., Path]) -> Path:
+    """The same package for all; not to be changed."""
+    return make_tiny_package(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def screened(slide: Path, package: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What a plain run printed, and its folder, which is not to be changed."""
+    out = tmp_path_factory.mktemp("screened") / "out"
+    done = run("screen", slide, "-o", out, "--model", package, "--threads", "2")
+    assert done.returncode == 0, done.stderr
+    return done.stdout, out
+
+
 def test_help_names_the_verbs_and_the_intended_use() -> None:
     done = run("--help")
     assert done.returncode == 0
@@ -52,12 +67,10 @@ def test_version() -> None:
     assert run("--version").stdout.strip() == f"edge-all {__version__}"
 
 
-def test_screen_writes_the_contract(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    done = run("screen", slide, "-o", out, "--model", tiny_package)
-    assert done.returncode == 0, done.stderr
-    assert "patient-slide" in done.stdout
-    assert INTENDED_USE in done.stdout
+def test_screen_writes_the_contract(screened: tuple[str, Path]) -> None:
+    said, out = screened
+    assert "patient-slide" in said
+    assert INTENDED_USE in said
     for name in ("fields.jsonl", "cells.csv", "slides.json", "report.html", "overlays/field0.jpg"):
         assert (out / name).exists(), name
     line = json.loads((out / "fields.jsonl").read_text().splitlines()[0])
@@ -71,30 +84,28 @@ def test_screen_writes_the_contract(slide: Path, tiny_package: Path, tmp_path: P
 
 
 def test_screen_prints_json_and_nothing_else(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
-    done = run("screen", slide, "-o", tmp_path / "out", "--model", tiny_package, "--json")
+    done = run("screen", slide, "-o", tmp_path / "out", "--model", tiny_package, "--activation-maps", "--json")
+    assert done.returncode == 0, done.stderr
     (verdict,) = json.loads(done.stdout)
     assert verdict["slide"] == "patient-slide"
     assert verdict["verdict"] in {"suspicious", "not detected", "indeterminate"}
+    # And maps, on request.
+    assert list((tmp_path / "out" / "crops").glob("*.activation.jpg"))
+    assert "Class activation map" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
-def test_two_runs_are_identical_but_for_the_timings(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+def test_two_runs_are_identical_but_for_the_timings(
+    slide: Path, package: Path, screened: tuple[str, Path], tmp_path: Path
+) -> None:
+    assert run("screen", slide, "-o", tmp_path / "one", "--model", package, "--threads", "1").returncode == 0
     runs = []
-    for threads in (1, 2):
-        out = tmp_path / f"out{threads}"
-        assert run("screen", slide, "-o", out, "--model", tiny_package, "--threads", str(threads)).returncode == 0
+    for out in (screened[1], tmp_path / "one"):
         fields = [json.loads(line) for line in (out / "fields.jsonl").read_text().splitlines()]
         for field in fields:
             del field["timings_ms"]
             del field["provider"]["threads"]
         runs.append((fields, (out / "cells.csv").read_bytes()))
     assert runs[0] == runs[1]
-
-
-def test_screen_shows_activation_maps_on_request(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
-    done = run("screen", slide, "-o", tmp_path / "out", "--model", tiny_package, "--activation-maps")
-    assert done.returncode == 0, done.stderr
-    assert list((tmp_path / "out" / "crops").glob("*.activation.jpg"))
-    assert "Class activation map" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_screen_stops_early_on_request_and_says_so(tiny_package_factory: Callable[..., Path], tmp_path: Path) -> None:
@@ -278,9 +289,10 @@ def test_segment_writes_label_images_at_the_size_of_the_input(slide: Path, tmp_p
     assert done.stdout.endswith(f"{out}\n")
 
 
-def test_the_demo_is_not_added_to_a_run_of_real_slides(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    assert run("screen", slide, "-o", out, "--model", tiny_package).returncode == 0
+def test_the_demo_is_not_added_to_a_run_of_real_slides(
+    screened: tuple[str, Path], tiny_package: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(screened[1], tmp_path / "out")
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     done = run("demo", "-o", out, "--model", tiny_package)
     assert done.returncode == 2
