@@ -61,7 +61,9 @@ def within_surrounds(overview: RgbImage) -> Mask:
     for patch in patches:
         level = np.median(overview[patch > 0], axis=0)
         alike = (np.abs(elsewhere - level) <= ALIKE).all(axis=1)
-        seen_elsewhere = alike.mean() >= SEEN_ELSEWHERE and share_of_border(patch) < ALONG_BORDER
+        # What is brighter than the rest is glass that was left out of it, as in a dim field without grain.
+        along_border = share_of_border(patch) >= ALONG_BORDER and bool((level < glass).any())
+        seen_elsewhere = alike.mean() >= SEEN_ELSEWHERE and not along_border
         if (np.abs(level - glass) > UNLIKE_GLASS * glass).any() and not seen_elsewhere:
             surround |= patch
     if not surround.any():
