@@ -77,8 +77,8 @@ def test_building_twice_gives_the_same_and_passes_twine(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "status", "words"),
     [
-        ("", 0, "Nothing was looked up"),
-        ('{"dependencies": [{"name": "numpy", "skip_reason": "not found"}]}', 0, "Looked up: 0 of 1"),
+        ("", 0, "NOT CHECKED: no network"),
+        ('{"dependencies": [{"name": "numpy", "skip_reason": "not found"}]}', 0, "NOT CHECKED: no service answered"),
         (
             '{"dependencies": [{"name": "numpy", "version": "2", "vulns": [{"id": "X-1", "fix_versions": ["3"]}]}]}',
             1,

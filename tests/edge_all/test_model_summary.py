@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,8 @@ def test_the_summary_says_with_which_limits_a_gate_was_passed(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "250")
     print_summary(gated(tiny_package_factory(variants=("fp32", "int8")), gate))
-    assert f"│ {words} " in capsys.readouterr().out
+    # Lines of a folded cell follow each other once the frame is gone.
+    assert f"{words} " in re.sub(r"[│\s]+", " ", capsys.readouterr().out)
 
 
 def gated(folder: Path, gate: dict[str, Any], **changes: Any) -> ModelPackage:  # noqa: ANN401
