@@ -12,6 +12,7 @@ import io
 import os
 import re
 import sys
+from pathlib import Path
 from typing import TextIO
 
 __all__ = ["end_of_output", "guard_standard_streams", "harmless"]
@@ -74,11 +75,26 @@ class _GuardedStream(io.TextIOWrapper):
 
 def guard_standard_streams() -> None:
     """Put guarded streams in the place of standard output and standard error."""
+    _fill_closed_places()
     sys.stdout = _guarded(sys.stdout)
     sys.stderr = _guarded(sys.stderr)
 
 
-def _guarded(stream: TextIO) -> TextIO:
+def _fill_closed_places() -> None:
+    """Where a service or a shell (``>&-``) closed a standard stream, nothing is written.
+
+    Left free, its number would go to the next file that is opened, and what a library prints into that file.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number
+
+
+def _guarded(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        return Path(os.devnull).open("w", encoding="utf-8")
     if not isinstance(stream, io.TextIOWrapper):
         return stream  # a program without a console, or a test's own stream
     return _GuardedStream(

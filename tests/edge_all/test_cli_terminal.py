@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_all.cli.terminal import harmless
+from edge_all.rendering import SmearSpec, render_field
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2Jx\x9b31m\u202egpj.png"
 MAIN = "from edge_all.cli.main import main; main()"
@@ -61,6 +64,22 @@ def test_a_full_standard_output_is_said_without_a_traceback() -> None:
     assert "standard output cannot be written (No space left on device)" in done.stderr
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a POSIX shell")
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_that_are_closed_are_no_error(closed: str, tmp_path: Path) -> None:
+    images = tmp_path / "slide"
+    images.mkdir()
+    field = render_field(1, width=320, height=320, spec=SmearSpec(blasts=1)).pixels
+    cv2.imwrite(str(images / "field.png"), field[..., ::-1])
+    command = shlex.join([sys.executable, "-c", MAIN, "segment", str(images), "-o", str(tmp_path / "out")])
+    done = subprocess.run(["/bin/sh", "-c", f"{command} {closed}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    # Nothing of what is printed went into a file that got the number of a closed stream.
+    (line,) = (tmp_path / "out" / "fields.jsonl").read_text().splitlines()
+    assert json.loads(line)["status"] == "ok"
 
 
 def test_a_closed_pipe_is_no_error() -> None:
