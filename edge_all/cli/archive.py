@@ -110,6 +110,8 @@ def _slide_progress(slides: int, images: int, *, quiet: bool) -> Iterator[Callab
     )
     from rich.text import Text
 
+    from edge_all.cli.terminal import harmless
+
     console = Console(stderr=True)
     columns = (
         TextColumn("Slides"),
@@ -127,10 +129,13 @@ def _slide_progress(slides: int, images: int, *, quiet: bool) -> Iterator[Callab
             nonlocal fields
             if outcome.state == "judged":
                 fields += sum(outcome.fields.values())
+            failure = None
             if outcome.error is not None:
-                console.print(Text(f"failed: {outcome.slide}: {outcome.error}", style="yellow"))
+                failure = f"failed: {outcome.slide}: {outcome.error}"
             elif outcome.unread:
-                console.print(Text(f"unread: {outcome.slide}: {outcome.unread} images", style="yellow"))
+                failure = f"unread: {outcome.slide}: {outcome.unread} images"
+            if failure is not None:
+                console.print(Text(harmless(failure, terminal=False), style="yellow"))
             elapsed = progress.tasks[task].elapsed or 0.0
             rate = f"{fields / elapsed:.1f} fields/s" if elapsed else ""
             progress.update(task, advance=1, rate=rate)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from edge_all.cli.terminal import harmless
 from edge_all.results import FieldSummary
 
 __all__ = ["field_progress"]
@@ -26,7 +27,8 @@ def field_progress(total: int, *, quiet: bool) -> Iterator[Callable[[FieldSummar
         def on_field(result: FieldSummary) -> None:
             if result.status != "ok":
                 # A line of its own, however long: a path can be copied out of it.
-                console.print(Text(_failure_words(result), style="yellow"), soft_wrap=True)
+                words = harmless(_failure_words(result), terminal=False)
+                console.print(Text(words, style="yellow"), soft_wrap=True)
             progress.advance(task)
 
         yield on_field

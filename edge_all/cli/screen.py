@@ -20,6 +20,7 @@ from edge_all.cli.options import (
     VariantOption,
 )
 from edge_all.cli.process import lean_process
+from edge_all.cli.terminal import harmless
 
 if TYPE_CHECKING:
     from edge_all.results import FieldSummary
@@ -94,7 +95,8 @@ def screen(
                 activations=activation_maps,
                 parquet=parquet,
                 on_field=on_field,
-                on_notice=lambda words: typer.echo(words, err=True),
+                # Rich takes over the stream while it shows how far things are.
+                on_notice=lambda words: typer.echo(harmless(words, terminal=False), err=True),
             )
     except KeyboardInterrupt:
         typer.secho(f"Interrupted. What was judged is in {out}; go on with --resume.", err=True)

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from edge_all.cli.terminal import harmless
+
 __all__ = ["SPLIT", "ReadableTable", "output_console"]
 
 SPLIT = "\u00ad\n"
@@ -53,7 +55,8 @@ class ReadableTable:
     def add_row(self, *cells: str | Text) -> None:
         """Add a row, a cell for each heading, of which the last may be left out; text is taken as it is."""
         missing = ("",) * (len(self._headings) - len(cells))
-        self._rows.append(tuple(Text(cell) if isinstance(cell, str) else cell for cell in (*cells, *missing)))
+        texts = (Text(harmless(cell, terminal=False)) if isinstance(cell, str) else cell for cell in (*cells, *missing))
+        self._rows.append(tuple(texts))
 
     def print(self) -> None:
         """Print the table on standard output."""

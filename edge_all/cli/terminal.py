@@ -13,14 +13,16 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 __all__ = ["end_of_output", "guard_standard_streams", "harmless"]
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 """All but tab and line feed: C0, DEL, C1 (0x9b alone begins a sequence), and what turns the order of letters."""
 _OF_RICH = re.compile(r"(\x1b\[[0-9;]*[mAK]|\x1b\[[0-9]*[GHJ]|\x1b\[\?25[hl]|\r(?!\n)|\r\n)")
-"""What colours and progress bars are made of; they are written to terminals alone."""
+"""What colours and progress bars are made of; Rich alone writes them, to terminals."""
+_COLOURED = re.compile(r"(?s)(\x1b\[\d+m)(.*)(\x1b\[0m\n?)")
+"""A message that is coloured as a whole, as `typer.secho` does."""
 
 
 def harmless(text: str, *, terminal: bool) -> str:
@@ -31,13 +33,9 @@ def harmless(text: str, *, terminal: bool) -> str:
         terminal: whether colours and the cursor movements of progress bars may pass.
     """
     if not terminal:
-        return _written_out(text)
+        return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     pieces = _OF_RICH.split(text)
-    return "".join(piece if number % 2 else _written_out(piece) for number, piece in enumerate(pieces))
-
-
-def _written_out(text: str) -> str:
-    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return "".join(piece if number % 2 else harmless(piece, terminal=False) for number, piece in enumerate(pieces))
 
 
 class _GuardedStream(io.TextIOWrapper):
@@ -52,12 +50,25 @@ class _GuardedStream(io.TextIOWrapper):
     failure: OSError | None = None
 
     def write(self, text: str) -> int:
-        """Write what is harmless of a text."""
+        """Write what is harmless of a text: no sequence passes but the colour of a whole message."""
+        coloured = _COLOURED.fullmatch(text) if self.isatty() else None
+        if coloured is None:
+            return self.write_as_it_is(harmless(text, terminal=False))
+        start, message, end = coloured.groups()
+        return self.write_as_it_is(start + harmless(message, terminal=False) + end)
+
+    def write_as_it_is(self, text: str) -> int:
+        """Write a text that is harmless already."""
         try:
-            super().write(harmless(text, terminal=self.isatty()))
+            super().write(text)
         except OSError as error:
             self._give_up(error)
         return len(text)
+
+    @property
+    def rich_proxied_file(self) -> _RichStream:
+        """Where Rich writes: it looks for this name in a stream that stands for another."""
+        return _RichStream(self)
 
     def flush(self) -> None:
         """Write what is waiting."""
@@ -71,6 +82,23 @@ class _GuardedStream(io.TextIOWrapper):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.fileno())
         os.close(nowhere)
+
+
+class _RichStream:
+    """A guarded stream as Rich sees it, whose colours and cursor movements may pass.
+
+    A name that is shown by Rich has to be made harmless before.
+    """
+
+    def __init__(self, stream: _GuardedStream) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever a stream has
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write what is harmless of a text that Rich has rendered."""
+        return self._stream.write_as_it_is(harmless(text, terminal=self._stream.isatty()))
 
 
 def guard_standard_streams() -> None:

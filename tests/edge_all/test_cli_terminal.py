@@ -82,6 +82,44 @@ def test_standard_streams_that_are_closed_are_no_error(closed: str, tmp_path: Pa
     assert json.loads(line)["status"] == "ok"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
+def test_a_terminal_gets_colours_and_no_sequence_out_of_a_name(tmp_path: Path) -> None:
+    """Also none of those that Rich uses itself: they move the cursor over other lines, or hide text."""
+    import pty
+
+    images = tmp_path / "slide"
+    images.mkdir()
+    field = render_field(1, width=320, height=320, spec=SmearSpec(blasts=1)).pixels
+    hostile = "\x1b[1A\x1b[2K\x1b[8m"
+    cv2.imwrite(str(images / "good.png"), field[..., ::-1])
+    (images / "good.png").rename(images / f"{hostile}good.png")
+    (images / f"{hostile}bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    said = []
+    for names in ([str(images)], [str(images / f"{hostile}none.png")]):
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-c", MAIN, "segment", *names, "-o", str(tmp_path / f"out{len(names[0])}")],
+            stdout=theirs,
+            stderr=theirs,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "200"},
+        )
+        os.close(theirs)
+        text = b""
+        try:
+            while piece := os.read(ours, 65536):
+                text += piece
+        except OSError:  # the other end is closed
+            pass
+        os.close(ours)
+        process.wait()
+        said.append(text)
+    assert b"\x1b[31m" in said[1], "errors are coloured"
+    for text in said:
+        assert b"u001b[8m" in text.replace(b"\r\n", b"")
+        assert b"\x1b[8m" not in text
+        assert b"\x1b[1A" not in text
+
+
 def test_a_closed_pipe_is_no_error() -> None:
     read, write = os.pipe()
     os.close(read)
