@@ -92,15 +92,15 @@ class Reviewer:
         self.press("Escape")
 
 
-def review(page: Page, address: str) -> tuple[float, int]:
-    """Seconds and keys for all slides."""
+def review(page: Page, address: str, slides: int) -> tuple[float, int]:
+    """Seconds and keys for so many slides."""
     page.goto(address)
     reviewer = Reviewer(page)
     started = time.monotonic()
     for letter in "Ada":
         reviewer.press(letter)
     reviewer.press("Enter")
-    for _ in range(SLIDES):
+    for _ in range(slides):
         reviewer.review_first()
     reviewer.until("document.activeElement.closest('.list tbody') !== null")
     return time.monotonic() - started, reviewer.keys
@@ -127,7 +127,7 @@ def main() -> int:
                     asked = {"Edge-All-Reader": "nobody"}
                     while page.request.get(f"{found[0]}api/v1/queue", headers=asked).json()["done"] < fields:
                         time.sleep(1)
-                    seconds, keys = review(page, found[0])
+                    seconds, keys = review(page, found[0], SLIDES)
                     browser.close()
             finally:
                 station.terminate()

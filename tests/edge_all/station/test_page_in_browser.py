@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import re
 import sys
 import time
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+_spec = importlib.util.spec_from_file_location("reviewing", Path(__file__).with_name("reviewing.py"))
+assert _spec is not None
+assert _spec.loader is not None
+REVIEWING = importlib.util.module_from_spec(_spec)
 LABELS: list[CellLabel | None] = ["ALL", "ALL", *["non-ALL"] * 4, "indeterminate", None]
 
 
@@ -148,6 +153,22 @@ def test_a_slide_is_reviewed_and_signed_by_keys_alone(ada: Reader, desk: Desk, c
     view = desk.station.review(code, "Ada").view()
     assert view.state.locked
     assert [cell.kind for cell in view.cells if cell.kind] == ["lymphocyte"]
+
+
+def test_several_slides_are_reviewed_one_after_the_other_by_keys_alone(
+    browser: Browser, desk: Desk, slide_with_image: Callable[..., str]
+) -> None:
+    """As `reviewing.py` times it with ten real ones."""
+    _spec.loader.exec_module(REVIEWING)  # which needs Playwright
+    for name, labels in (("many", ["ALL"] * 20), ("few", LABELS), ("none", ["non-ALL"] * 60)):
+        slide_with_image(desk.station, desk.images, name, labels)
+    context = browser.new_context(locale="en-GB")
+    _, keys = REVIEWING.review(context.new_page(), desk.address, 3)
+    slides = desk.station.slides("Ada")
+    assert [(one.state.locked, one.state.reader) for one in slides if one.state] == [(True, "Ada")] * 3
+    assert [one.slide.name for one in slides] == ["many", "few", "none"]
+    assert keys < 60
+    context.close()
 
 
 def test_signing_leads_to_the_cells_that_were_not_looked_at(ada: Reader, desk: Desk, code: str) -> None:
