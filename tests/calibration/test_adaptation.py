@@ -25,10 +25,11 @@ from edge_all.segmentation import segment
 from edge_all_calibration.adapting.adaptation import NOT_KNOWN, Adaptation, adapt_package, check_cells, deal
 from edge_all_calibration.adapting.corrected_run import read_corrected_cells
 from edge_all_calibration.adapting.gain import DRAWS, gain_table, measure_gains
-from edge_all_calibration.adapting.head import Head, write_head
+from edge_all_calibration.adapting.head import Head, earned_head, write_head
 from edge_all_calibration.figures.intervals import Estimate
 from edge_all_calibration.labelled_cells.cells import LabelledCells
-from edge_all_calibration.quantizing.inference import run_network
+from edge_all_calibration.probability.out_of_distribution import fit_statistics
+from edge_all_calibration.quantizing.inference import NetworkOutputs, run_network
 from edge_all_calibration.releasing.release import CellParts, ReleasePlan, build_release
 
 Draw = Callable[..., LabelledCells]
@@ -250,3 +251,15 @@ def test_what_cells_buy_is_measured_on_groups_kept_apart(package: ModelPackage, 
     assert "Research Use Only" in table
     with pytest.raises(UsageError, match="do not show"):
         measure_gains(package, strange.subset(np.arange(30)))
+
+
+@pytest.mark.parametrize(("count", "earned"), [(29, False), (60, True)])
+def test_a_head_needs_cells_to_be_fitted_to(count: int, earned: bool) -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(count) % 2 == 0
+    features = generator.normal(size=(count, 8)).astype(np.float32)
+    # Only the features tell the classes apart; the network itself guesses.
+    features[:, 0] += np.where(labels, 3, -3)
+    outputs = NetworkOutputs(generator.uniform(0.2, 0.8, count).astype(np.float32), features)
+    statistics = fit_statistics(generator.normal(size=(200, 8)).astype(np.float32))
+    assert (earned_head(outputs, labels, statistics) is not None) is earned

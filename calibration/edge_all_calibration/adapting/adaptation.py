@@ -14,16 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_all.classification.appearance import read_appearance, traits_of
 from edge_all.classification.decision_rule import DecisionRule, Decisions, read_rule
-from edge_all.classification.feature_statistics import FeatureStatistics
 from edge_all.errors import UsageError
 from edge_all.model.card import ModelCard, Variant, VariantName
 from edge_all.model.golden import golden_crops
 from edge_all.model.package import ModelPackage, load_package, sha256_of, write_card
-from edge_all_calibration.adapting.head import Head, fit_head, write_head
+from edge_all_calibration.adapting.head import earned_head, write_head
 from edge_all_calibration.figures.intervals import Estimate
 from edge_all_calibration.gating.decisions import OutOfFold, fit_reference
 from edge_all_calibration.gating.release_gate import figures_json, figures_of
@@ -40,8 +38,6 @@ FEWEST, FEWEST_OF_A_CLASS = 20, 6
 """Labelled cells below which nothing is adapted: two thirds fit, a third proves, and either needs both classes."""
 KEPT_BACK = 3
 """One group in so many is kept back."""
-EARNED = 0.02
-"""By so much a head must lower the log-loss of cells that it was not fitted to; less is noise among a hundred cells."""
 WORSE = 0.02
 """Share of the kept cells, an indeterminate one counting half, that may be decided less well than before."""
 NOT_KNOWN = "The package does not say which cells it was trained on, so whether these are among them cannot be known."
@@ -211,7 +207,7 @@ def _adapted(
     """One precision: its file written where a head earned it, its block of the card, its rule."""
     file = folder / variant.file
     outputs = run_network(package.variant_file(name), cells.crops)
-    earned = _earned_head(outputs, cells, old.statistics)
+    earned = earned_head(outputs, cells.labels, old.statistics)
     unseen = None
     if earned is not None:
         head, by_others = earned
@@ -235,46 +231,6 @@ def _adapted(
         golden=[round(float(value), 7) for value in golden],
     )
     return block, earned is not None, DecisionRule(rule.temperature, thresholds, old.statistics)
-
-
-def _earned_head(
-    outputs: NetworkOutputs, cells: LabelledCells, statistics: FeatureStatistics | None
-) -> tuple[Head, NDArray[np.float64]] | None:
-    """A head fitted to all cells, where heads fitted to some do better on the others than the network itself.
-
-    Returns:
-        The head, and what heads that were fitted without a cell said of it; None where none earned its place.
-    """
-    if outputs.features is None or statistics is None:
-        return None
-    folds = np.random.default_rng(0).permutation(len(cells)) % 5
-    with_head = np.zeros(len(cells))
-    for fold in range(5):
-        rest, out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        if len(set(cells.labels[rest].tolist())) < 2:
-            return None
-        head = fit_head(_chosen(outputs, rest), cells.labels[rest], statistics)
-        with_head[out] = head.probability(_chosen(outputs, out))
-    # The network by itself gets its best temperature and offset on the very cells: the head must beat that.
-    alone = fit_head(
-        NetworkOutputs(outputs.probability, np.zeros_like(outputs.features)),
-        cells.labels,
-        dataclasses.replace(statistics, mean=np.zeros_like(statistics.mean)),
-    ).probability(NetworkOutputs(outputs.probability, np.zeros_like(outputs.features)))
-    if _log_loss(with_head, cells.labels) < _log_loss(alone, cells.labels) - EARNED:
-        return fit_head(outputs, cells.labels, statistics), with_head
-    return None
-
-
-def _chosen(outputs: NetworkOutputs, rows: NDArray[np.intp]) -> NetworkOutputs:
-    features = None if outputs.features is None else outputs.features[rows]
-    return NetworkOutputs(outputs.probability[rows], features)
-
-
-def _log_loss(probability: NDArray[np.float64], labels: NDArray[np.bool_]) -> float:
-    """Mean of both classes' log-losses, so that the commoner does not decide."""
-    right = np.clip(np.where(labels, probability, 1 - probability), 1e-6, 1.0)
-    return float((-np.log(right[labels]).mean() - np.log(right[~labels]).mean()) / 2)
 
 
 def _decided(rule: DecisionRule, outputs: NetworkOutputs, cells: LabelledCells) -> Decisions:
