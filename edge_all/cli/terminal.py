@@ -21,8 +21,8 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u20
 """All but tab and line feed: C0, DEL, C1 (0x9b alone begins a sequence), and what turns the order of letters."""
 _OF_RICH = re.compile(r"(\x1b\[[0-9;]*[mAK]|\x1b\[[0-9]*[GHJ]|\x1b\[\?25[hl]|\r(?!\n)|\r\n)")
 """What colours and progress bars are made of; Rich alone writes them, to terminals."""
-_COLOURED = re.compile(r"(?s)(\x1b\[\d+m)(.*)(\x1b\[0m\n?)")
-"""A message that is coloured as a whole, as `typer.secho` does."""
+_COLOURED = re.compile(r"(?s)((?:\x1b\[\d+m)*)(.*)(\x1b\[0m\n?)")
+"""A message that is coloured as a whole, or not, as `typer.secho` writes it: it ends with a reset either way."""
 
 
 def harmless(text: str, *, terminal: bool) -> str:

@@ -114,6 +114,7 @@ def test_a_terminal_gets_colours_and_no_sequence_out_of_a_name(tmp_path: Path) -
         process.wait()
         said.append(text)
     assert b"\x1b[31m" in said[1], "errors are coloured"
+    assert b"u001b[0m" not in said[1], "what resets the colour is ours"
     for text in said:
         assert b"u001b[8m" in text.replace(b"\r\n", b"")
         assert b"\x1b[8m" not in text
