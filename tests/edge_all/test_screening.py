@@ -146,3 +146,13 @@ def test_results_survive_their_json_form(slide: Path, classifier: Classifier) ->
     for field in results(slide, classifier):
         again = FieldResult.from_json(field.to_json())
         assert again.to_json() == field.to_json()
+
+
+def test_what_is_to_be_doubted_of_the_cells_is_said_with_the_field(
+    slide: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pixel_scale, "doubts", lambda found: (f"{len(found.cells)} cells are odd.",))
+    source = find_images([slide / "field0.png"])[0]
+    result = prepare_field(source, PreprocessingSpec(64, 2.0, "keep")).result
+    assert result.quality is not None
+    assert f"{len(result.cells)} cells are odd." in result.quality.warnings

@@ -15,6 +15,7 @@ from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import Mask, RgbImage
 from edge_all.segmentation import segment
 from edge_all.specimen import Specimen, find_specimen
+from edge_all.specimen.surrounds import at_border
 
 SHAPE = (600, 800)
 
@@ -70,6 +71,25 @@ def test_a_surround_of_any_shape_and_level_is_left_out(field: RgbImage, shape: C
     found = specimen_in(surrounded(field, mask, level)).at(*SHAPE[::-1])
     outside: NDArray[np.bool_] = (found == 0) & (mask == 0)
     assert outside.sum() > 0.85 * ((found == 0) | (mask == 0)).sum()
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_what_reaches_one_side_alone_reaches_the_border(turns: int) -> None:
+    mask = np.zeros((60, 60), np.uint8)
+    mask[:10, 20:40] = 1
+    mask[30:50, 20:40] = 1  # within, and no surround
+    kept = at_border(np.ascontiguousarray(np.rot90(mask, turns)))
+    assert np.rot90(kept, -turns)[:10, 20:40].all()
+    assert kept.sum() == 200
+
+
+def test_a_frame_of_the_colour_of_nuclei_is_no_cell(field: RgbImage) -> None:
+    mask = frame()
+    framed = np.where(mask[..., None] > 0, field, np.array([90, 40, 130])).astype(np.uint8)
+    inside = [cell for cell in segment(field).cells if mask[int(cell.centroid[1]), int(cell.centroid[0])]]
+    found = segment(framed).cells
+    assert len(found) >= len(inside) - 4 > 0
+    assert all(mask[int(y), int(x)] for x, y in (cell.nucleus_centroid for cell in found))
 
 
 def test_the_letters_on_a_bar_are_no_specimen(field: RgbImage) -> None:
