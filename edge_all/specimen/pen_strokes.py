@@ -66,9 +66,11 @@ def pen_strokes(overview: RgbImage, shown: Mask) -> Mask | None:
     Returns:
         ``uint8 [h, w]``, 1 on strokes and their soft edges; None where there are none.
     """
-    glass = np.percentile(overview[::2, ::2][shown[::2, ::2] > 0], GLASS_SHARE, axis=0).astype(np.float32)
-    strong = cv2.inRange(overview, STRONG * glass, np.full_like(glass, 255)) == 0
-    candidates = np.asarray(strong & (shown > 0), np.uint8)
+    some, of_specimen = overview[::2, ::2], shown[::2, ::2] > 0
+    glass = np.array([np.percentile(some[..., at][of_specimen], GLASS_SHARE) for at in range(3)], np.float32)
+    # 0 where a colour is strong, else 255: below 1 only where it is.
+    pale = cv2.inRange(overview, STRONG * glass, np.full_like(glass, 255))
+    candidates = np.less(pale, shown).view(np.uint8)
     if cv2.countNonZero(candidates) < SMALLEST * candidates.size:
         return None
     histogram = cv2.calcHist([overview], [0, 1, 2], candidates, [BINS] * 3, [0, 256] * 3)
@@ -105,12 +107,13 @@ def plain_colours(counts: FloatArray, least: float) -> Iterator[FloatArray]:
 
 def with_neighbours(counts: FloatArray, reach: int) -> FloatArray:
     """``float32 [32, 32, 32]``, how often each colour is there, and those so few bins from it in each channel."""
-    for axis in range(3):
-        padding = [(0, 0)] * 3
-        padding[axis] = (reach + 1, reach)
-        below = np.cumsum(np.pad(counts, padding), axis=axis)
-        counts = below.take(range(2 * reach + 1, below.shape[axis]), axis) - below.take(range(BINS), axis)
-    return counts
+    side = 2 * reach + 1
+    # OpenCV sums over two axes of as many channels at a time; the counts are whole numbers, whose sums are exact.
+    planes = np.ascontiguousarray(counts.transpose(1, 2, 0))
+    over_two = cv2.boxFilter(planes, -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    rows = over_two.reshape(BINS * BINS, BINS)
+    over_all = cv2.boxFilter(rows, -1, (side, 1), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return np.ascontiguousarray(over_all.reshape(counts.shape).transpose(2, 0, 1), np.float32)
 
 
 def alike_to(overview: RgbImage, colour: FloatArray, candidates: Mask) -> tuple[FloatArray, Mask]:
