@@ -113,9 +113,11 @@ def _say_where_it_lies(place: Path) -> None:
 
 def _feed(folder: Path) -> None:
     """Render the sample slides into a folder."""
-    from edge_all.rendering.demo_fields import DEMO_NOTICE, write_demo_fields
+    from edge_all.rendering.demo_fields import DEMO_NOTICE, demo_files, write_demo_fields
 
     typer.echo(DEMO_NOTICE)
+    if all(file.is_file() for file in demo_files(folder)):
+        return  # of an earlier start
     try:
         write_demo_fields(folder)
     except OutputError as error:  # as of another version, which drew them differently: those that are there stay

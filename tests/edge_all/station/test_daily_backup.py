@@ -10,9 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
 from edge_all.cli.station import _say_where_it_lies
+from edge_all.outputs.pictures import png_bytes
+from edge_all.rendering.demo_fields import demo_files
 from edge_all.station.desk import Station
 from edge_all.station.storage.backup import examine_store, restore
 from edge_all.station.storage.daily_backup import DailyBackup
@@ -93,6 +96,9 @@ def test_the_demonstration_says_where_it_lies_and_how_to_begin_anew(
     tmp_path: Path, tiny_package: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = tmp_path / "edge-all" / "demo-station"
+    for file in demo_files(place / "demo-images"):  # as if drawn by an earlier start, which takes long
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(png_bytes(np.zeros((9, 9, 3), np.uint8)))
     _say_where_it_lies(place)
     said = capsys.readouterr().out
     assert str(place) in said
