@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_all.imaging import read_image
 from edge_all.imaging.shrinking import Shrinking
 from edge_all.quality import assess_quality
 from edge_all.rendering import SmearSpec, render_field
@@ -235,3 +237,33 @@ def test_a_surround_of_the_colour_of_red_cells_is_left_out(field: RgbImage, shap
     # Red cells that touch it go with it.
     assert ((found == 0) & (mask == 0)).sum() > 0.95 * (mask == 0).sum()
     assert ((found == 0) | (mask == 0)).sum() < 1.5 * (mask == 0).sum()
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *(
+            "allidb1/fields/*.jpg",
+            "allidb2/crops/*.tif",
+            "bccd/images/*.jpg",
+            "pbc_lymphocytes/*.jpg",
+            "munich/*/*.jpg",
+        ),
+        *(
+            "segmentation_wbc/dataset1/*.bmp",
+            "segmentation_wbc/dataset2/*.bmp",
+            "taleqani/*/*.jpg",
+            "raabin/images/*.jpg",
+        ),
+    ],
+)
+def test_no_picture_of_real_blood_bears_a_stroke_or_is_called_unfit_for_light(data_root: Path, pattern: str) -> None:
+    paths = sorted(data_root.glob(pattern))
+    assert paths
+    for path in paths[:: max(1, len(paths) // 20)]:
+        if path.name == "045.bmp":  # has a dark rim
+            continue
+        quality = assess_quality(read_image(path))
+        assert quality.metrics["pen"] == 0, path
+        assert not any(word in warning for warning in quality.warnings for word in ("saturated in", "JPEG")), path
