@@ -160,13 +160,14 @@ def read_raabin(folder: Path) -> CellSet:
     return collect(list_images(folder / "images"), read)
 
 
-def yolo_boxes(annotation: Path, height: int, width: int) -> list[BoundingBox]:
-    """The boxes of white cells (class 0) of a YOLO annotation.
+def yolo_boxes(annotation: Path, height: int, width: int, kind: int = 0) -> list[BoundingBox]:
+    """The boxes of one class of a YOLO annotation.
 
     Args:
         annotation: lines of ``class cx cy w h`` as shares of the image.
         height: of the image.
         width: of the image.
+        kind: the class; that of white cells is 0.
 
     Raises:
         CorruptImageError: it cannot be read.
@@ -174,9 +175,9 @@ def yolo_boxes(annotation: Path, height: int, width: int) -> list[BoundingBox]:
     found = []
     try:
         for line in annotation.read_text(encoding="utf-8").splitlines():
-            kind, *shares = line.split()
+            name, *shares = line.split()
             x, y, w, h = (float(share) for share in shares)
-            if kind == "0":
+            if name == str(kind):
                 found.append((int((x - w / 2) * width), int((y - h / 2) * height), int(w * width), int(h * height)))
     except (OSError, ValueError) as error:
         raise CorruptImageError(f"The annotation {annotation} cannot be read ({error}).", "Fetch it again.") from error
