@@ -25,7 +25,7 @@ def train_outlines(
         typer.Option("--leave-out", help="Laboratory whose cells take no part, so that it can judge the network."),
     ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the windows.")] = 10,
-    windows: Annotated[int, typer.Option(min=64, help="Windows that are composed.")] = 8192,
+    windows: Annotated[int, typer.Option(min=64, help="Windows that are composed.")] = 12288,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the killed run in the folder.")] = False,
 ) -> None:

@@ -52,7 +52,7 @@ class OutlineRecipe:
 
     left_out: str | None = None
     epochs: int = 10
-    windows: int = 8192
+    windows: int = 12288
     batch_size: int = 32
     learning_rate: float = 2e-3
     seed: int = 0
