@@ -111,9 +111,10 @@ def red_cell_scale(
     red = from_ground[(from_ground > stained) & (near_nuclei == 0)]
     if not red.size:
         return Scale(inferred, inferred_error)
+    from_nuclei = np.asarray(cv2.distanceTransform(1 - near_nuclei, cv2.DIST_L2, 5), np.float32)
     half = max(stained, HALF_STAINED * median_of(red[:: max(1, red.size // 5000)]))
     seen = [
-        sizes_of((from_ground > level).astype(np.uint8), near_nuclei, share)
+        sizes_of((from_ground > level).astype(np.uint8), from_nuclei, share)
         for level, share in ((stained, MEASURED_SHARE), (half, HALF_SHARE))
     ]
     thickest = white_depth / NUCLEUS_IN_RED_CELLS
@@ -144,15 +145,21 @@ def reliability_of(sizes: RedCellSizes, inferred: float, thickest: float) -> flo
     return 1 / (1 + math.exp(-RELIABLE_OFFSET - sum(weight * measured[name] for name, weight in RELIABLE.items())))
 
 
-def sizes_of(stained: NDArray[np.uint8], near_nuclei: NDArray[np.uint8], measured_share: float) -> RedCellSizes:
-    """Measure the red cells of a 0/1 mask of what is stained, of whose radius the distances show a share."""
+def sizes_of(stained: NDArray[np.uint8], from_nuclei: FloatArray, measured_share: float) -> RedCellSizes:
+    """Measure the red cells of a 0/1 mask of what is stained.
+
+    Args:
+        stained: ``uint8 [height, width]``.
+        from_nuclei: ``float32 [height, width]``, distance from nuclei and their rims, 0 on them.
+        measured_share: what the distances show of the radius.
+    """
     mask = fill_pallor(np.asarray(cv2.medianBlur(stained, 3), np.uint8))
-    mask[near_nuclei > 0] = 0
+    mask[from_nuclei == 0] = 0
     limit = max(mask.shape) / 2
     distance = depth_inside(mask, limit)
     peaks = (distance == cv2.dilate(distance, np.ones((7, 7), np.uint8))) & (distance > 2.5) & (distance < limit)
     # What ends at a nucleus is the cytoplasm around it.
-    peaks &= cv2.distanceTransform(1 - near_nuclei, cv2.DIST_L2, 5) > distance + 1
+    peaks &= from_nuclei > distance + 1
     radii = np.sort(distance[peaks])
     if not radii.size:
         return RedCellSizes()
