@@ -589,6 +589,8 @@ def test_confirmed_cells_are_shown_beside_the_one_in_question(
     page = ada.open(codes[1])
     page.click("#inspector button:has-text('Compare')")
     page.wait_for_selector(".references:has-text('There are none yet')")
+    page.wait_for_selector("#inspector dd:has-text('yes')")  # it was seen meanwhile, which takes nothing away
+    assert page.is_visible(".references")
     review = desk.station.review(codes[0], "Grace")
     done = review.mark_seen({cell.id: 0 for cell in review.view().cells})
     page.request.post(

@@ -15,21 +15,25 @@ import { counted, figure, probabilityWords, word } from "./words.js";
 export function inspect(aside, state, targets, current) {
   const cell = current ? state.cells.get(current) : undefined;
   if (targets.length > 1) {
-    aside.dataset.shown = "";
+    aside.dataset.shown = aside.dataset.cell = "";
     aside.replaceChildren(heading(counted("{n} cell is chosen", "{n} cells are chosen", targets.length)), paragraph(word("A key or a button above works on all of them. Esc chooses none.")));
     return;
   }
   if (!cell) {
-    aside.dataset.shown = "";
+    aside.dataset.shown = aside.dataset.cell = "";
     aside.replaceChildren(heading(word("No cell in question")), paragraph(word("Point at a cell, or move to one with Tab and the arrow keys. ? shows the keys.")));
     return;
   }
   const shown = JSON.stringify([cell, state.locked]);
   if (aside.dataset.shown === shown) return;
   aside.dataset.shown = shown;
+  // What was asked for beside this very cell stays when something about it changes, if only that it was seen.
+  const same = aside.dataset.cell === cell.id;
+  const [map, references] = [".map-words", ".references"].map((name) => (same ? aside.querySelector(name) : null));
+  const address = map ? aside.querySelector("img")?.getAttribute("src") : null;
   aside.dataset.cell = cell.id;
   const image = document.createElement("img");
-  image.src = state.picture(cell);
+  image.src = address ?? state.picture(cell);
   image.alt = cellWords(cell);
   const facts = document.createElement("dl");
   for (const [name, value] of factsOf(cell)) {
@@ -46,7 +50,8 @@ export function inspect(aside, state, targets, current) {
   if (!cell.drawn) buttons.append(button(word("Compare"), "compare", word("Confirmed cells of signed slides that are most like this one")));
   if (cell.probability !== null) buttons.append(button(word("Activation"), "activation", word("What of the cell the network went by (#)")));
   if (!state.locked) buttons.append(button(word("Outline …"), "outline", word("Put a circle in the place of its outline")), button(word("Split …"), "split", word("It is several cells")));
-  aside.replaceChildren(image, heading(word(cell.kind ?? cell.counts_as)), facts, ...comments, buttons);
+  const asked = (/** @type {Element | null} */ one) => (one ? [one] : []);
+  aside.replaceChildren(image, ...asked(map), heading(word(cell.kind ?? cell.counts_as)), ...asked(references), facts, ...comments, buttons);
 }
 
 /**
@@ -82,7 +87,7 @@ export function compare(aside, references) {
 export async function showActivation(aside, state, id) {
   const address = `${state.base}/cells/${id}/activation`;
   if (aside.querySelector(".map-words")) {
-    aside.dataset.shown = "";
+    aside.dataset.shown = aside.dataset.cell = "";
     inspect(aside, state, [id], id);
     return;
   }
