@@ -325,7 +325,7 @@ class FieldSummary:
         red_cell_radius: of a red cell in pixels, by which everything else is large or small; None where nothing was
             measured.
         red_cell_error: standard error of its logarithm (0.1: about a tenth of it), 0 where the size of a pixel says it;
-            from 0.25 it rests on the nuclei alone.
+            from 0.22 it rests on the nuclei (`edge_all.segmentation.doubts.UNCERTAIN`).
     """
 
     image: str
