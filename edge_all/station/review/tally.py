@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from edge_all.model.card import Thresholds
 from edge_all.results import BoundingBox, CellKind, CellSummary, SlideResult
-from edge_all.slides.verdict import judge_slide
+from edge_all.slides.verdict import UNKNOWN_SLIDE, judge_slide
 from edge_all.station.review.cells import ReviewedCell
 from edge_all.station.review.kinds import CountsAs
 from edge_all.station.storage.found_fields import FoundField, JudgingModel
@@ -131,14 +131,18 @@ def _agreement(table: Counter[tuple[CountsAs, CountsAs]]) -> Agreement:
 
 
 def _with_the_confirmed(result: SlideResult, confirmed: int) -> SlideResult:
-    """A suspicious slide says which of its ALL cells people have confirmed: so few may do, for those are no guess."""
-    if result.verdict != "suspicious" or not confirmed or result.all_fraction_interval is None:
+    """A slide with ALL cells that people have confirmed is suspicious, however few they are: those are no guess.
+
+    What the software alone says of such a slide's stain stays as a warning.
+    """
+    if not confirmed or not result.cells["ALL"] or result.all_fraction_interval is None:
         return result
     judged = sum(result.cells[label] for label in ("ALL", "non-ALL", "indeterminate"))
     counted = f"{result.cells['ALL']} of {judged} cells are ALL ({percent_range(*result.all_fraction_interval)})"
     sure = min(confirmed, result.cells["ALL"])  # of a picture that came twice the cells count once
     reason = f"{counted}, and people have confirmed {sure} of them: a confirmed cell is no false positive."
-    return dataclasses.replace(result, reason=reason)
+    warnings = (*result.warnings, *([result.reason] if result.reason.startswith(UNKNOWN_SLIDE) else []))
+    return dataclasses.replace(result, verdict="suspicious", reason=reason, warnings=warnings)
 
 
 def _counted(cell: ReviewedCell) -> CellSummary:

@@ -81,6 +81,22 @@ def test_a_confirmed_blast_is_no_false_positive(station: Station, slide: SlideRe
     assert "confirmed" not in review.exclude(called(review, "ALL")).view.tally.result.reason
 
 
+@pytest.mark.parametrize("unlike", [0.1, 0.9])
+def test_a_blast_that_a_person_confirmed_among_undecided_cells_is_not_explained_away(
+    station: Station, add_field: Callable[..., int], unlike: float
+) -> None:
+    add_field(station, ["non-ALL"] * 51, unlike=unlike)
+    review = station.review(station.slides("Curie")[0].slide.code, "Curie")
+    before = review.view().tally.result
+    assert before.verdict == ("not detected" if unlike < 0.5 else "indeterminate")
+    (one, *_) = called(review, "non-ALL").items()
+    result = review.reclassify(dict([one]), "ALL").view.tally.result
+    assert result.verdict == "suspicious"
+    assert "people have confirmed 1 of them: a confirmed cell is no false positive." in result.reason
+    assert "bestätigt" in Language("de").sentences(result.reason)
+    assert any("stain or camera" in warning for warning in result.warnings) == (unlike > 0.5), "a stain stays unknown"
+
+
 def test_what_a_person_decides_no_longer_speaks_for_an_unknown_stain(
     station: Station, add_field: Callable[..., int]
 ) -> None:
