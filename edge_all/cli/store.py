@@ -96,7 +96,9 @@ def export_cells(
 
 def report(
     slide: Annotated[str, typer.Argument(help="Code of the slide.")],
-    out: Annotated[Path, typer.Option("--output", "-o", help="The new folder.")],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder; other slides' reports may lie there already.")
+    ],
     station: StationOption = None,
     reader: Annotated[
         str, typer.Option("--reader", help="As whom an unsigned slide is reported, where two read it.")

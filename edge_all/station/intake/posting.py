@@ -55,7 +55,7 @@ def post_image(database: Database, content: bytes, slide: str, suffix: str) -> P
         raise UsageError("That is no name of a slide.", f"Give one of up to {_LONGEST_NAME} letters.")
     if suffix.lower() not in IMAGE_SUFFIXES:
         raise UsageError(f"{suffix!r} is no suffix of an image.", f"Give one of: {', '.join(sorted(IMAGE_SUFFIXES))}.")
-    open_image(content, name="The image")
+    open_image(content, name="The posted file")
     digest = hashlib.sha256(content).hexdigest()
     with database.write() as connection:
         record = find_or_add_slide(connection, _SOURCE, slide)

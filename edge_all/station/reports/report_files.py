@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_all.errors import OutputError
-from edge_all.files.atomic import atomic_folder
+from edge_all.files.atomic import write_atomically
 from edge_all.outputs.json_text import json_text
 from edge_all.station.desk import Station
 from edge_all.station.reports.cell_pictures import cells_with_pictures
@@ -72,7 +72,7 @@ def write_reports(station: Station, code: str, reader: str, out: Path) -> tuple[
         station: its store.
         code: of the slide.
         reader: who asks; a slide that is not signed is reported as it stands for them.
-        out: the new folder.
+        out: the folder; where it is there already, these files join what lies in it.
 
     Returns:
         The files.
@@ -80,17 +80,20 @@ def write_reports(station: Station, code: str, reader: str, out: Path) -> tuple[
     Raises:
         InputNotFoundError: there is no such slide.
         MissingPackageError: fpdf2 is not installed.
-        OutputError: the folder is there already, or cannot be written.
+        OutputError: one of the files is there already, or cannot be written.
     """
     report = report_of(station, code, reader)
+    files = {out / f"{report.view.slide.code}{form.ending}": form for form in FORMS.values()}
+    _require_free(files)
+    say = language_of_environment()
+    contents = {file: form.content(station, report, say) for file, form in files.items()}
+    _require_free(files)  # something may have appeared there while they were made
+    for file, content in contents.items():
+        write_atomically(file, content)
+    return tuple(files)
 
-    def require_free() -> None:
-        if out.exists():
-            raise OutputError(f"{out} already exists.", "Choose another folder.", settings=("out",))
 
-    names = []
-    with atomic_folder(out, require_free) as stage:
-        for form in FORMS.values():
-            names.append(f"{report.view.slide.code}{form.ending}")
-            (stage / names[-1]).write_bytes(form.content(station, report, language_of_environment()))
-    return tuple(out / name for name in names)
+def _require_free(files: Iterable[Path]) -> None:
+    for file in files:
+        if file.exists():
+            raise OutputError(f"{file} already exists.", "Move it away, or choose another folder.", settings=("out",))

@@ -137,11 +137,15 @@ class AccountHolders:
     Attributes:
         book: the accounts.
         clock: seconds that never go back.
+        needs_password, ways_in: as of `Visitors`.
     """
 
     book: AccountBook
     clock: Callable[[], float] = time.monotonic
     needs_password: bool = True
+    ways_in: str = (
+        "Begin a session with your name and password: POST /api/v1/session, whose cookie later requests carry."
+    )
     _sessions: dict[str, _Session] = field(default_factory=dict)
     _tries: defaultdict[str, _Tries] = field(default_factory=lambda: defaultdict(_Tries))
     _lock: threading.Lock = field(default_factory=threading.Lock)

@@ -24,8 +24,8 @@ _CELL_SET: dict[int | str, dict[str, Any]] = {200: {"content": {"application/oct
 AccountName = Annotated[str, Path(min_length=1, max_length=80, description="Under which decisions stand.")]
 
 
-class KindDocument(BaseModel):
-    """What a person may call a cell, what it counts as, and by which key."""
+class KindSetting(BaseModel):
+    """A kind of cell as an administrator sets it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -39,7 +39,7 @@ class SettingsDocument(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kinds: Annotated[list[KindDocument], Field(min_length=1, max_length=60)]
+    kinds: Annotated[list[KindSetting], Field(min_length=1, max_length=60)]
     second_reader: bool
     forget_names_after_days: Annotated[int | None, Field(ge=1, le=36_500)]
 

@@ -85,7 +85,7 @@ def _desk(request: Request) -> PageDesk:
 def _person(request: Request) -> Person:
     person = _desk(request).visitors.person(request)
     if person is None:
-        raise WebError(401, "Nobody knows who asks.", "Say who you are: POST /api/v1/session.")
+        raise WebError(401, "Nobody knows who asks.", _desk(request).visitors.ways_in)
     return person
 
 

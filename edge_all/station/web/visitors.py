@@ -39,6 +39,8 @@ class Visitors(Protocol):
     """Knows who asks."""
 
     needs_password: bool
+    ways_in: str
+    """How somebody says who they are, as a remedy."""
 
     def person(self, request: Request) -> Person | None:
         """Who asks; None where nobody has said."""
@@ -70,6 +72,7 @@ class NameTellers:
     """At the station's own machine: everybody who works at it says their name."""
 
     needs_password = False
+    ways_in = f"Say who you are: POST /api/v1/session, or your name in the header {_HEADER} of each request."
 
     def person(self, request: Request) -> Person | None:
         """Who asks, by the header of a program or the cookie of a page."""

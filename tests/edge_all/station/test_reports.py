@@ -268,5 +268,31 @@ def test_the_command_writes_all_forms_once(station: Station, code: str, tmp_path
     files = {path.name for path in (tmp_path / "r").iterdir()}
     assert files == {f"{code}{ending}" for ending in (".html", ".pdf", ".json", ".csv", ".geojson", ".fhir.json")}
     assert len(printed.splitlines()) == 6
-    with Station(station.database.folder) as again, pytest.raises(OutputError, match="already exists"):
+    before = {path: path.read_bytes() for path in (tmp_path / "r").iterdir()}
+    with (
+        Station(station.database.folder) as again,
+        pytest.raises(OutputError, match=re.escape(f"{code}.html already exists")),
+    ):
         write_reports(again, code, "Curie", tmp_path / "r")
+    assert {path: path.read_bytes() for path in (tmp_path / "r").iterdir()} == before
+
+
+def test_a_second_slides_report_joins_the_first_ones(
+    station: Station, code: str, add_field: Callable[..., int], tmp_path: Path
+) -> None:
+    add_field(station, ["non-ALL"], slide="second", path="/images/second.jpg")
+    (other,) = {one.slide.code for one in station.slides("Curie")} - {code}
+    out = tmp_path / "r"
+    (tmp_path / "r").mkdir()
+    (out / "notes.txt").write_text("the user's")
+    written = [*write_reports(station, code, "Curie", out), *write_reports(station, other, "Curie", out)]
+    assert {*out.iterdir()} == {*written, out / "notes.txt"}
+    assert len(written) == 12
+    assert (out / "notes.txt").read_text() == "the user's"
+    # One file of an earlier report in the way, and none of the others is written either.
+    third = tmp_path / "third"
+    third.mkdir()
+    (third / f"{code}.csv").write_text("the user's")
+    with pytest.raises(OutputError, match=re.escape(f"{code}.csv already exists")):
+        write_reports(station, code, "Curie", third)
+    assert [path.name for path in third.iterdir()] == [f"{code}.csv"]

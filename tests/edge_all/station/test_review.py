@@ -76,8 +76,10 @@ def test_a_confirmed_blast_is_no_false_positive(station: Station, slide: SlideRe
     result = review.reclassify(dict([one]), "ALL").view.tally.result
     assert result.verdict == "suspicious"
     assert "people have confirmed 1 of them" in result.reason
-    assert "bestätigt" in Language("de").sentences(result.reason)
-    assert "confirmed 2 of them" in review.reclassify(called(review, "ALL"), "ALL").view.tally.result.reason
+    assert "und 1 davon wurde von Menschen bestätigt" in Language("de").sentences(result.reason)
+    two = review.reclassify(called(review, "ALL"), "ALL").view.tally.result.reason
+    assert "confirmed 2 of them" in two
+    assert "und 2 davon wurden von Menschen bestätigt" in Language("de").sentences(two)
     assert "confirmed" not in review.exclude(called(review, "ALL")).view.tally.result.reason
 
 

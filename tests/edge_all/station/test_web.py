@@ -286,7 +286,9 @@ def test_a_link_from_elsewhere_opens_the_page(serving: Served) -> None:
 def test_nobody_is_let_in_without_a_name(serving: Served, code: str) -> None:
     _, client, _ = serving
     with httpx.Client(base_url=client.base_url) as stranger:
-        assert stranger.get(f"/api/v1/slides/{code}").status_code == 401
+        refused = stranger.get(f"/api/v1/slides/{code}")
+        assert refused.status_code == 401
+        assert all(way in refused.json()["remedy"] for way in ("POST /api/v1/session", "header Edge-All-Reader"))
         page = stranger.get(f"/slides/{code}")
         assert (page.status_code, page.headers["location"]) == (303, f"/who?then=%2Fslides%2F{code}")
         assert stranger.post("/api/v1/session", json={"name": "  "}).status_code == 422

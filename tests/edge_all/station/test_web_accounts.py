@@ -53,7 +53,10 @@ def enter(client: httpx.Client, name: str = "Ada", password: str = PASSWORD) -> 
 
 
 def test_only_who_has_an_account_is_let_in(door: httpx.Client) -> None:
-    assert door.get("/api/v1/slides", headers={"Edge-All-Reader": "Ada"}).status_code == 401
+    refused = door.get("/api/v1/slides", headers={"Edge-All-Reader": "Ada"})
+    assert refused.status_code == 401
+    assert "POST /api/v1/session" in refused.json()["remedy"]
+    assert "Edge-All-Reader" not in refused.json()["remedy"], "which lets nobody in here"
     assert [enter(door, "Ada", "wrong horse"), enter(door, "Eve")] == [401, 401]
     assert enter(door) == 200
     cookie = next(iter(door.cookies.jar))

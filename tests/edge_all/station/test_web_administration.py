@@ -88,6 +88,11 @@ def test_what_is_not_the_administrators_alone_is_open_to_reviewers(ada: httpx.Cl
         assert asked == (403 if any(path == one[1] for one in ASKED) else 200), path
 
 
+def test_the_documents_of_the_api_have_names_of_their_own(ada: httpx.Client) -> None:
+    names = ada.get("/api/v1/openapi.json").json()["components"]["schemas"]
+    assert [name for name in names if "__" in name] == []
+
+
 def test_only_administrators_are_shown_the_way_to_the_settings(ada: httpx.Client, rosa: httpx.Client) -> None:
     assert "/settings" in ada.get("/").text
     assert "/settings" not in rosa.get("/").text

@@ -62,5 +62,7 @@ def test_what_is_no_image_is_refused_and_leaves_nothing(
     answer = client.post("/api/v1/images", params={"slide": "S", "suffix": suffix}, content=content)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
+    if content == b"no image":
+        assert answer.json()["detail"].startswith("The posted file is not an image: its content is neither JPEG")
     assert station.queue().waiting == 0
     assert not (station.database.folder / "posted").exists()
