@@ -138,8 +138,10 @@ def _readers(report: SlideReport, say: Language) -> tuple[tuple[str, str], ...]:
     rows = []
     if agreement.compared:
         kappa = "" if agreement.kappa is None else say.figure(f", kappa {agreement.kappa:.2f}")
-        same = say("on {same} of {compared} cells", same=agreement.same, compared=agreement.compared)
+        same = say("on {same} of {compared} decided cells", same=agreement.same, compared=agreement.compared)
         rows.append((say("Software and reader agree"), f"{same}{kappa}"))
+    if report.view.tally.seen_only:
+        rows.append((say("Seen, not decided"), str(report.view.tally.seen_only)))
     if report.disagreements:
         rows.append(
             (say("The two readers differ"), say.counted("on {n} cell", "on {n} cells", len(report.disagreements)))

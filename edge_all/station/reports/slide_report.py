@@ -129,6 +129,7 @@ def report_document(report: SlideReport) -> dict[str, Any]:
             "same": view.tally.agreement.same,
             "kappa": view.tally.agreement.kappa,
         },
+        "seen_only": view.tally.seen_only,
         "excluded": view.tally.excluded,
         "drawn": view.tally.drawn,
         "changes": [

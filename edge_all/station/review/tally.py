@@ -47,7 +47,8 @@ class Tally:
         decided: cells whose kind a person has decided.
         excluded: cells that a person has taken out of the count.
         drawn: cells that a person has added.
-        agreement: between software and reader, over cells that the software judged and the reader has looked at.
+        agreement: between software and reader, over cells that the software judged and a person has decided.
+        seen_only: cells that the software judged and that a person has looked at, but not decided.
     """
 
     result: SlideResult
@@ -57,6 +58,7 @@ class Tally:
     excluded: int
     drawn: int
     agreement: Agreement
+    seen_only: int
 
 
 def tally(
@@ -99,8 +101,11 @@ def tally(
         excluded=sum(cell.excluded for cell in cells),
         drawn=sum(cell.found is None for cell in cells),
         agreement=agreement_of(
-            (cell.software_label, cell.counts_as) for cell in cells if cell.software_label is not None and cell.seen
+            (cell.software_label, cell.counts_as)
+            for cell in cells
+            if cell.software_label is not None and _is_decided(cell)
         ),
+        seen_only=sum(cell.software_label is not None and cell.seen and not _is_decided(cell) for cell in cells),
     )
 
 
@@ -143,6 +148,11 @@ def _with_the_confirmed(result: SlideResult, confirmed: int) -> SlideResult:
     reason = f"{counted}, and people have confirmed {sure} of them: a confirmed cell is no false positive."
     warnings = (*result.warnings, *([result.reason] if result.reason.startswith(UNKNOWN_SLIDE) else []))
     return dataclasses.replace(result, verdict="suspicious", reason=reason, warnings=warnings)
+
+
+def _is_decided(cell: ReviewedCell) -> bool:
+    """Whether a person has said what it is, or that it does not count: a look says neither."""
+    return cell.kind is not None or cell.excluded
 
 
 def _counted(cell: ReviewedCell) -> CellSummary:

@@ -92,7 +92,7 @@ class SlidesDocument(Document):
 
 
 class AgreementDocument(Document):
-    """How often software and reader call a cell the same."""
+    """How often software and reader, or two readers, call a cell the same; of the reader, what was decided."""
 
     compared: int
     same: int
@@ -117,6 +117,7 @@ class CountsDocument(Document):
     excluded: int
     drawn: int
     agreement: AgreementDocument
+    seen_only: int
 
 
 class FieldDocument(Document):
@@ -420,6 +421,7 @@ def _counts(tally: Tally, say: Language) -> CountsDocument:
         excluded=tally.excluded,
         drawn=tally.drawn,
         agreement=AgreementDocument(compared=agreement.compared, same=agreement.same, kappa=agreement.kappa),
+        seen_only=tally.seen_only,
     )
 
 

@@ -348,12 +348,21 @@ def test_the_second_reader_sees_nothing_of_the_first_until_both_have_signed(
     assert any(event.actor == "Curie" for event in hess.history())
 
 
-def test_agreement_is_over_what_was_looked_at(station: Station, slide: SlideRecord) -> None:
+def test_agreement_is_over_what_was_decided_and_a_look_is_no_decision(station: Station, slide: SlideRecord) -> None:
     review = station.review(slide.code, "Curie")
-    assert review.view().tally.agreement.compared == 0
     look_at_all(review)
-    agreement = review.reclassify(called(review, "indeterminate"), "ALL").view.tally.agreement
-    assert (agreement.compared, agreement.same) == (9, 8)
+    assert (review.view().tally.agreement.compared, review.view().tally.seen_only) == (0, 9)
+    review.reclassify(called(review, "indeterminate"), "ALL")
+    first, *others = called(review, "ALL").items()
+    review.exclude(dict([first]))
+    tally = review.view().tally
+    assert (tally.agreement.compared, tally.agreement.same, tally.seen_only) == (2, 0, 7)
+    review.exclude({first[0]: review.view().cell[first[0]].version}, excluded=False)
+    review.reclassify(dict(others[:1]), "ALL")
+    review.reclassify({first[0]: review.view().cell[first[0]].version}, "ALL")
+    tally = review.reclassify(called(review, "non-ALL"), "lymphocyte").view.tally
+    agreement = tally.agreement
+    assert (agreement.compared, agreement.same, tally.seen_only) == (9, 8, 0)
     # By hand: chance (3 * 2 + 6 * 6) / 81, so kappa = (8/9 - 42/81) / (1 - 42/81).
     assert agreement.kappa == pytest.approx((72 - 42) / (81 - 42))
 

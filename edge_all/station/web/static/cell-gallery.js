@@ -68,6 +68,8 @@ export class CellGallery extends HTMLElement {
     /** @type {string | null} */
     this.anchor = null;
     this.lookTimer = 0;
+    /** @type {string | null} the cell at which the page has put the reader, who has not turned to it yet */
+    this.pointedOut = null;
     this.drawing = 0;
   }
 
@@ -333,7 +335,10 @@ export class CellGallery extends HTMLElement {
     const id = this.cellOf(event);
     if (!id) return;
     this.makeTabStop(id);
-    this.lookAt(id);
+    if (id !== this.pointedOut) {
+      this.pointedOut = null;
+      this.lookAt(id);
+    }
     this.dispatchEvent(new CustomEvent("current"));
   }
 
@@ -351,6 +356,13 @@ export class CellGallery extends HTMLElement {
     this.makeTabStop(id);
     tile.focus({ preventScroll: true });
     tile.scrollIntoView({ block: "nearest" });
+  }
+
+  /** To a cell that the reader has not asked for: being put there is no look. @param {string | null} id */
+  pointOut(id) {
+    this.pointedOut = id;
+    this.lookAt(null);
+    this.focusOn(id);
   }
 
   /** @param {MouseEvent} event */

@@ -135,7 +135,9 @@ async function sign() {
   if (state.queue.waiting.length) return say(word("Decisions are still on their way. Sign when the station has them."));
   const unseen = [...state.cells.values()].filter((cell) => cell.must_be_seen && !cell.seen);
   if (unseen.length) {
-    show(false, gallery.shown.find((id) => unseen.some((cell) => cell.id === id)) ?? null);
+    const first = gallery.shown.find((id) => unseen.some((cell) => cell.id === id)) ?? null;
+    gallery.pointOut(first);
+    show(false, first);
     return say(counted("{n} cell that must be looked at has not been; here it is.", "{n} cells that must be looked at have not been; here is the first.", unseen.length));
   }
   const result = state.slide.counts;
