@@ -8,8 +8,8 @@
 - Images of one folder are one slide, named after the folder; where two folders bear one name, as much of their paths is
   added as tells them apart.
 - What a run of edge-all wrote is no image of a slide, and is refused.
-- What was asked for and is not there stays in the list, so that the run reports it beside the images that it judged.
-  Only where there is no image at all is that an error here.
+- What was asked for and is not there stays in the list, so that the run reports it beside the images that it judged; a
+  folder that is there and holds no image is no slide, and is said to be empty. Only where there is no image at all is that an error here.
 """
 
 # ruff: noqa: PTH112 - Path.is_dir raises where os.path.isdir says no, as in a folder that may not be entered
@@ -80,11 +80,13 @@ class FoundImages(Sequence[ImageSource]):
     Attributes:
         sources: the images, each once.
         passed_over: what lay in a folder, or matched a pattern, and is not an image.
+        empty_folders: folders that were named and hold no image.
         repeated: how many times an image was named again; it is judged once.
     """
 
     sources: tuple[ImageSource, ...]
     passed_over: tuple[Path, ...] = ()
+    empty_folders: tuple[Path, ...] = ()
     repeated: int = 0
 
     @property
@@ -124,6 +126,7 @@ def find_images(paths: Iterable[str | Path], *, slide: str | None = None, crops_
         raise UsageError("No image was named.", "Name image files, folders or patterns.")
     files: list[Path] = []
     passed_over: list[Path] = []
+    empty_folders: list[Path] = []
     missing: list[InputNotFoundError] = []
     found_any = False
     for path in wanted:
@@ -132,7 +135,9 @@ def find_images(paths: Iterable[str | Path], *, slide: str | None = None, crops_
             found_any = True
         except InputNotFoundError as error:
             missing.append(error)
-            matches = [path]
+            is_there = os.path.isdir(path)
+            matches = [] if is_there else [path]
+            empty_folders += [path] if is_there else []
         files += matches
     if not found_any:
         raise missing[0]
@@ -147,6 +152,7 @@ def find_images(paths: Iterable[str | Path], *, slide: str | None = None, crops_
     return FoundImages(
         sources=tuple(source for file in ordered for source in pictures_of(file, slide or slides[_folder_of(file)])),
         passed_over=tuple(passed_over),
+        empty_folders=tuple(dict.fromkeys(empty_folders)),
         repeated=len(files) - len(ordered),
     )
 
@@ -258,8 +264,6 @@ def _refuse_where_nothing_is_an_image(files: Sequence[Path]) -> None:
     """
     refused: list[ImageError] = []
     for file in files:
-        if os.path.isdir(file):  # one without an image
-            continue
         if is_image_name(file.name):
             return
         try:
@@ -283,9 +287,8 @@ def natural_order(path: PurePath) -> tuple[list[tuple[int, int, str]], str]:
 
 
 def _folder_of(file: Path) -> Path:
-    """The folder that names the slide: where the path itself is one, without images, that one."""
-    absolute = Path(os.path.abspath(file))  # noqa: PTH100 - resolve() would replace the name of a linked folder
-    return absolute if os.path.isdir(absolute) else absolute.parent
+    """The folder that names the slide."""
+    return Path(os.path.abspath(file)).parent  # noqa: PTH100 - resolve() would replace the name of a linked folder
 
 
 def slide_names(folders: Iterable[_AnyPath]) -> dict[_AnyPath, str]:

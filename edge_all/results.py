@@ -428,10 +428,14 @@ class FieldResult(FieldSummary):
         return FieldSummary(**{**known, "cells": tuple(cell.summary() for cell in self.cells)})
 
     def overlay(self) -> RgbImage:
-        """The field with its cells drawn in, a legend and the intended use below it, at the size that people are shown.
+        """The field with its cells drawn in, at the size that people are shown, and a legend below it.
+
+        It is not of the field's own size, and coordinates of cells are not its own: `label_image` has those.
 
         Returns:
-            ``uint8 [h, w, 3]`` RGB, at most 1400 pixels wide; the same picture as in a run's ``overlays``.
+            ``uint8 [h, w, 3]`` RGB: the field shrunk until its longer side is at most 1400 pixels, or enlarged where
+            that has fewer than 640, and below it a strip with legend and intended use; the same picture as in a run's
+            ``overlays``.
 
         Raises:
             UsageError: the result has no image at hand.

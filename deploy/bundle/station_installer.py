@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -32,26 +33,35 @@ class InstallError(Exception):
 def main() -> int:
     """Install, or say why not; the exit status."""
     parser = argparse.ArgumentParser(description="Installs edge-all from this file, without a network.")
-    parser.add_argument("--into", type=Path, default=_default_folder(), help="folder (default: %(default)s)")
+    parser.add_argument(
+        "--into", type=Path, metavar="FOLDER", help=f"install into this folder, for example {_usual_folder()}"
+    )
     parser.add_argument(
         "--verify", action="store_true", help="only look whether this file is whole and fits this machine"
     )
     options = parser.parse_args()
+    if options.into is None and not options.verify:
+        parser.print_usage(sys.stderr)
+        print(f"Nothing was installed. Say where to: --into {_usual_folder()}", file=sys.stderr)
+        return 2
     try:
         bundle = Path(sys.argv[0]).resolve()
         about = verify(bundle)
         print(f"{bundle.name} is whole and fits this machine.")
         if options.verify:
             return 0
-        launcher = install(bundle, about, options.into.resolve())
+        into = options.into.resolve()
+        before = _begun(_command(into))
+        launcher = install(bundle, about, into)
     except InstallError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
-    print(f"edge-all {about['version']} is installed. Begin it with {launcher}")
+    change = f"was {before}, now {about['name']}" if before not in (None, about["name"]) else about["name"]
+    print(f"edge-all {about['version']} is installed ({change}). Begin it with {launcher}")
     return 0
 
 
-def _default_folder() -> Path:
+def _usual_folder() -> Path:
     if _WINDOWS:
         return Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "edge-all-program"
     return Path("/opt/edge-all") if os.geteuid() == 0 else Path.home() / ".local" / "edge-all"
@@ -111,7 +121,7 @@ def install(bundle: Path, about: dict[str, Any], into: Path) -> Path:
         InstallError: it did not work; the command then begins what it began before.
     """
     home = into / "versions" / about["name"]
-    command = into / "bin" / ("edge-all.cmd" if _WINDOWS else "edge-all")
+    command = _command(into)
     try:
         if not (home / _COMPLETE).exists():
             if home.exists():  # an installation that was cut short
@@ -160,6 +170,18 @@ def _run(command: list[str], purpose: str) -> None:
     environment |= {"PIP_CONFIG_FILE": os.devnull, "PYTHONNOUSERSITE": "1"}
     if subprocess.run(command, env=environment, check=False).returncode:
         raise InstallError(f"Could not {purpose}. Nothing was changed.")
+
+
+def _command(into: Path) -> Path:
+    return into / "bin" / ("edge-all.cmd" if _WINDOWS else "edge-all")
+
+
+def _begun(command: Path) -> str | None:
+    """The name of the bundle whose installation the command begins; None where there is no such command."""
+    if not command.is_file():
+        return None
+    found = re.search(r"[/\\]versions[/\\]([^/\\]+)[/\\]", command.read_text(errors="replace"))
+    return found[1] if found else None
 
 
 def _point(command: Path, program: str) -> None:

@@ -80,7 +80,7 @@ def archive(
                 raise typer.Exit(1 if failures else 0)
             account = screen_archive(wanted, settings, crew, on_slide=on_slide)
     except KeyboardInterrupt:
-        typer.secho(f"Interrupted. What was judged is in {out}; run again to go on.", err=True)
+        typer.secho(f"Interrupted. Slides whose results are in {out} stay; run again to go on.", err=True)
         raise typer.Exit(130) from None
     if as_json:
         print_json(account.to_json())

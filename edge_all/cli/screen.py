@@ -99,7 +99,7 @@ def screen(
                 on_notice=lambda words: typer.echo(harmless(words, terminal=False), err=True),
             )
     except KeyboardInterrupt:
-        typer.secho(f"Interrupted. What was judged is in {out}; go on with --resume.", err=True)
+        typer.secho(_interrupted(RunFolder(out, {}).fields), err=True)
         raise typer.Exit(130) from None
     if as_json:
         print_json([slide.to_json() for slide in summary.slides])
@@ -111,6 +111,13 @@ def screen(
         _say_pixel_sizes(summary.fields)
         typer.echo(f"Report: {RunFolder(out, {}).report}")
     raise typer.Exit(0 if summary.all_judged else 1)
+
+
+def _interrupted(fields: Path) -> str:
+    """What is left of a run that was interrupted, by its file of fields."""
+    if not fields.is_file() or not fields.stat().st_size:
+        return "Interrupted before any image was judged."
+    return f"Interrupted. What was judged is in {fields.parent}; go on with --resume."
 
 
 def _say_warnings(fields: Sequence[FieldSummary]) -> None:

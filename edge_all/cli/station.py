@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,6 +25,9 @@ from edge_all.cli.station_folder import station_folder
 from edge_all.cli.station_page import DEFAULT_HOST, DEFAULT_PORT, page_of, require_page
 from edge_all.cli.watch import SlideNamesOption, say_field
 from edge_all.errors import OutputError
+
+if TYPE_CHECKING:
+    from edge_all.station.desk import Station
 
 __all__ = ["register"]
 
@@ -74,18 +77,14 @@ def station(
     from edge_all.station.intake.watching import Intake
     from edge_all.station.storage.daily_backup import DailyBackup
 
+    require_page()
     place = _demo_station() if demo and store is None else station_folder(store)
-    watched = list(folders or ())
-    if demo:
-        _say_where_it_lies(place)
-        watched.append(place / _DEMO_IMAGES)
-        watched[-1].mkdir(parents=True, exist_ok=True)
+    watched = [*(folders or ()), *([place / _DEMO_IMAGES] if demo else [])]
     daily = None if backups is None else DailyBackup(place, backups)
     stop = stop_on_signals()
-    require_page()
     screener = Screener(model, variant, device, threads)
     with (
-        Station(place) as opened,
+        _demonstration(place) if demo else Station(place) as opened,
         page_of(opened, host, port, host_names or (), tuple(watched), screener.classifier, daily),
         _while_it_works(lambda: daily.run(stop) if daily else None, stop),
     ):
@@ -101,10 +100,21 @@ def _demo_station() -> Path:
     return user_folder() / _DEMO_STATION
 
 
-def _say_where_it_lies(place: Path) -> None:
+@contextmanager
+def _demonstration(place: Path) -> Iterator[Station]:
+    """A station with a folder for the sample slides; where it lies is said only once it is open."""
+    from edge_all.station.desk import Station
     from edge_all.station.storage.database import STORE_FILE
 
-    if (place / STORE_FILE).is_file():
+    goes_on = (place / STORE_FILE).is_file()
+    with Station(place) as opened:
+        (place / _DEMO_IMAGES).mkdir(exist_ok=True)
+        _say_where_it_lies(place, goes_on=goes_on)
+        yield opened
+
+
+def _say_where_it_lies(place: Path, *, goes_on: bool) -> None:
+    if goes_on:
         typer.echo("The demonstration goes on where it was left. To begin anew, end it and delete that folder:")
     else:
         typer.echo("The demonstration is kept, with what you decide in it, in this folder, which you may delete:")

@@ -11,6 +11,7 @@ import typer
 from edge_all.cli.options import DeviceOption, ModelOption, StationOption, ThreadsOption, VariantOption
 from edge_all.cli.process import lean_process, stop_on_signals
 from edge_all.cli.station_folder import station_folder
+from edge_all.wording.plurals import counted
 
 if TYPE_CHECKING:
     from edge_all.results import FieldResult
@@ -56,6 +57,8 @@ def watch(
     stop = stop_on_signals()
     with Station(station_folder(station)) as opened:
         judge = judge_of(Screener(model, variant, device, threads))
+        watched = ", ".join(map(str, folders))
+        typer.echo(f"Watching {watched} (Ctrl-C ends it). What is found is kept in {opened.database.folder}")
         Intake(opened.database, folders, judge, SlideNames(slide_names), say_field).run(stop)
 
 
@@ -63,6 +66,8 @@ def say_field(result: FieldResult) -> None:
     """Print a line for a field that is on disk."""
     if result.status == "ok":
         counts = Counter(cell.label for cell in result.candidates)
-        typer.echo(", ".join([f"{len(result.candidates)} cells", *(f"{counts[label]} {label}" for label in counts)]))
+        typer.echo(
+            ", ".join([counted(len(result.candidates), "cell"), *(f"{counts[label]} {label}" for label in counts)])
+        )
     else:
         typer.echo(f"{result.status.capitalize()}: {result.error}")

@@ -17,8 +17,11 @@ from edge_all.wording.extras import install_words
 __all__ = ["parquet_content", "require_parquet", "write_parquet"]
 
 
-def require_parquet() -> None:
+def require_parquet(extra: str = "parquet") -> None:
     """See to it before a run that Parquet can be read, and written after it.
+
+    Args:
+        extra: the one to name, which brings pyarrow and what else is needed for what was asked.
 
     Raises:
         MissingPackageError: pyarrow is not installed.
@@ -26,7 +29,7 @@ def require_parquet() -> None:
     if importlib.util.find_spec("pyarrow") is None:
         raise MissingPackageError(
             "Parquet is read and written with pyarrow, which is not installed.",
-            f"Install edge-all with its extra, {install_words('parquet')}.",
+            f"Install edge-all with its extra, {install_words(extra)}.",
         )
 
 

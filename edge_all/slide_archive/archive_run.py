@@ -67,7 +67,7 @@ def screen_archive(
         MissingPackageError: pyarrow is not installed.
         EdgeAllError: no worker can begin.
     """
-    require_parquet()
+    require_parquet("archive")
     folder = results_folder(settings.out)
     with _claimed(folder):
         folder.clear(RESULTS)

@@ -185,7 +185,7 @@ def _rows_of_text(content: bytes, address: str) -> Iterator[_Row]:
 
 
 def _rows_of_parquet(content: bytes, address: str) -> Iterator[_Row]:
-    require_parquet()
+    require_parquet("archive")
     import pyarrow as pa
     import pyarrow.parquet as pq
 

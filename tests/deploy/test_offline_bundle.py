@@ -112,8 +112,11 @@ def test_install_update_and_back(make_bundle: Callable[..., Path], tmp_path: Pat
     done = run(first, into)
     assert done.returncode == 0, done.stderr
     assert "edge-all 1.0 doctor" in done.stdout
+    assert "edge-all 1.0 is installed (edge-all-1.0)." in done.stdout
     assert says(into) == "edge-all 1.0"
-    assert run(second, into).returncode == 0
+    done = run(second, into)
+    assert done.returncode == 0
+    assert "(was edge-all-1.0, now edge-all-2.0)" in done.stdout
     assert says(into) == "edge-all 2.0"
     # What the doctor finds fault with never takes its place, and leaves nothing.
     done = run(ill, into)
@@ -123,9 +126,23 @@ def test_install_update_and_back(make_bundle: Callable[..., Path], tmp_path: Pat
     assert sorted(path.name for path in (into / "versions").iterdir()) == ["edge-all-1.0", "edge-all-2.0"]
     # Back: the earlier bundle again. An installation that was cut short is made anew.
     (into / "versions" / "edge-all-1.0" / "complete").unlink()
-    assert run(first, into).returncode == 0
+    done = run(first, into)
+    assert done.returncode == 0
+    assert "(was edge-all-2.0, now edge-all-1.0)" in done.stdout
     assert says(into) == "edge-all 1.0"
     assert (into / "versions" / "edge-all-1.0" / "sbom.cdx.json").is_file()
+
+
+def test_without_a_folder_nothing_is_installed(make_bundle: Callable[..., Path], tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {**os.environ, "HOME": str(home), "LOCALAPPDATA": str(home)}
+    command = [sys.executable, str(make_bundle("1.0"))]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "usage:" in done.stderr
+    assert "Nothing was installed. Say where to: --into " in done.stderr
+    assert not list(home.rglob("*"))
 
 
 def test_a_changed_byte_is_refused(make_bundle: Callable[..., Path], tmp_path: Path) -> None:

@@ -229,6 +229,19 @@ def test_ctrl_c_keeps_what_was_judged_and_resume_goes_on(slide: Path, tiny_packa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
+def test_ctrl_c_before_the_first_field_promises_nothing(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+    at_once = INTERRUPTED.replace("    write(self, field)\n", "    signal.raise_signal(signal.SIGINT)\n")
+    command = ("screen", slide, "-o", tmp_path / "out", "--model", tiny_package)
+    stopped = subprocess.run(
+        [sys.executable, "-c", at_once, *map(str, command)],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert stopped.returncode == 130, stopped.stderr
+    assert "Interrupted before any image was judged." in stopped.stderr
+    assert "--resume" not in stopped.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 @pytest.mark.parametrize(
     "module",
     ["typer", "edge_all.cli.screen", "rich.progress", "numpy", "cv2", "onnxruntime", "edge_all.runs.screening_run"],

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_all.cli.found import say_what_is_left_out
 from edge_all.errors import ImageError, InputError, InputNotFoundError, UsageError
 from edge_all.inputs import FoundImages, find_images
 
@@ -149,18 +150,21 @@ def test_a_folder_of_folders_says_what_to_type() -> None:
     assert str(Path("study") / "*") in caught.value.remedy
 
 
-@pytest.mark.parametrize("asked", ["gone.png", "empty", "*.bmp"])
+@pytest.mark.parametrize("asked", ["gone.png", "*.bmp"])
 def test_what_is_missing_among_others_stays_to_be_reported(asked: str) -> None:
-    Path("empty").mkdir()
     touch(Path("S1/a.png"))
     found = find_images([asked, "S1"])
     assert [source.image for source in found] == [asked, "S1/a.png"]
 
 
-def test_an_empty_slide_among_others_keeps_its_name() -> None:
+def test_an_empty_folder_among_others_is_said_and_is_no_slide(capsys: pytest.CaptureFixture[str]) -> None:
     Path("S2").mkdir()
     touch(Path("S1/a.png"))
-    assert [source.slide for source in find_images(["S1", "S2"])] == ["S1", "S2"]
+    found = find_images(["S2", "S1", "S2"])
+    assert [source.slide for source in found] == ["S1"]
+    assert found.empty_folders == (Path("S2"),)
+    say_what_is_left_out(found)
+    assert capsys.readouterr().err == "Passed over: the folder S2 holds no images.\n"
 
 
 def test_a_link_to_nowhere_is_left_to_be_reported() -> None:

@@ -194,7 +194,7 @@ def test_parquet_has_types_and_nulls(tmp_path: Path) -> None:
 
 def test_parquet_is_asked_for_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(MissingPackageError, match="pyarrow"):
+    with pytest.raises(MissingPackageError, match=r"pyarrow.*'\.\[parquet\]'"):
         require_parquet()
 
 

@@ -19,7 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 from edge_all.cli.main import build_app
-from edge_all.errors import ModelError, OutputError, UsageError
+from edge_all.errors import MissingPackageError, ModelError, OutputError, UsageError
 from edge_all.files.folder_claim import held_file
 from edge_all.outputs.jsonl import each_field
 from edge_all.slide_archive import archive_run, worker_crew
@@ -379,3 +379,9 @@ def test_an_image_that_counts_twice_or_not_at_all_is_named(
 def test_a_field_of_one_image_is_not_counted_for_another_as_well() -> None:
     slide = ArchiveSlide("S", (ArchiveImage("a.tif", "/a.tif"), ArchiveImage("a.tif#2", "/b.tif")))
     assert _twice(slide, ["a.tif#1", "a.tif#2", "a.tif#2"], [2, 1]) == ["a.tif#2"]
+
+
+def test_without_pyarrow_the_extra_of_the_archive_is_named(monkeypatch: pytest.MonkeyPatch, run_archive: Run) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(MissingPackageError, match=r"'\.\[archive\]'.*cpu,archive'"):
+        run_archive()

@@ -13,7 +13,9 @@ import httpx
 import numpy as np
 import pytest
 
-from edge_all.cli.station import _say_where_it_lies
+from edge_all.cli.main import main
+from edge_all.cli.station import _demonstration
+from edge_all.errors import StoreInUseError
 from edge_all.outputs.pictures import png_bytes
 from edge_all.rendering.demo_fields import demo_files
 from edge_all.station.desk import Station
@@ -99,12 +101,13 @@ def test_the_demonstration_says_where_it_lies_and_how_to_begin_anew(
     for file in demo_files(place / "demo-images"):  # as if drawn by an earlier start, which takes long
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(png_bytes(np.zeros((9, 9, 3), np.uint8)))
-    _say_where_it_lies(place)
-    said = capsys.readouterr().out
-    assert str(place) in said
-    assert "begin anew" not in said
-    with Station(place):
-        pass
+    with _demonstration(place):
+        said = capsys.readouterr().out
+        assert str(place) in said
+        assert "begin anew" not in said
+        with pytest.raises(StoreInUseError), _demonstration(place):
+            pass
+        assert not capsys.readouterr().out
     command = [sys.executable, "-m", "edge_all", "station", "--demo", "--port", "0", "--model", str(tiny_package)]
     home = {**os.environ, "XDG_DATA_HOME": str(tmp_path)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home) as process:
@@ -117,3 +120,17 @@ def test_the_demonstration_says_where_it_lies_and_how_to_begin_anew(
     assert (process.returncode, errors) == (0, "")
     assert str(place) in "".join(lines) + rest
     assert "begin anew" in "".join(lines) + rest
+
+
+def test_without_the_package_of_the_page_no_demonstration_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["edge-all", "station", "--demo", "--station", str(tmp_path / "demo")])
+    monkeypatch.setitem(sys.modules, "edge_all.station.web.application", None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr()
+    assert ended.value.code == 2
+    assert "packages that are not installed" in said.err
+    assert "kept" not in said.out
+    assert not (tmp_path / "demo").exists()

@@ -19,11 +19,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_all.cli.watch import say_field
 from edge_all.errors import InputError, InputNotFoundError, StoreError, StoreInUseError, UsageError
 from edge_all.imaging import open_image
 from edge_all.outputs.pictures import jpeg_bytes, png_bytes
 from edge_all.rendering.field import render_field
 from edge_all.rendering.spec import SmearSpec
+from edge_all.results import FieldResult
 from edge_all.station.desk import Station
 from edge_all.station.intake import folder_watch, judging
 from edge_all.station.intake.folder_watch import FolderWatch
@@ -532,6 +534,8 @@ def test_watch_judges_with_a_real_model_says_so_and_ends_at_sigterm(
     finally:
         watching.kill()
     assert watching.returncode == 0
+    assert f"Watching {watched} " in printed
+    assert f"is kept in {station}\n" in printed
     assert " cells" in printed
     assert seconds < 20  # 2 s are what is aimed at; a busy test machine is no measure of it
     events = [json.loads(line)["event"] for line in (station / "station.jsonl").read_text().splitlines()]
@@ -540,3 +544,10 @@ def test_watch_judges_with_a_real_model_says_so_and_ends_at_sigterm(
         [COMMAND, "audit", "verify", "--station", str(station)], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("In order: 2 events")
+
+
+def test_one_cell_is_said_in_the_singular(
+    a_field: Callable[..., FieldResult], capsys: pytest.CaptureFixture[str]
+) -> None:
+    say_field(a_field(["non-ALL", None]))
+    assert capsys.readouterr().out == "1 cell, 1 non-ALL\n"
