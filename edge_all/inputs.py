@@ -9,7 +9,8 @@
   added as tells them apart.
 - What a run of edge-all wrote is no image of a slide, and is refused.
 - What was asked for and is not there stays in the list, so that the run reports it beside the images that it judged; a
-  folder that is there and holds no image is no slide, and is said to be empty. Only where there is no image at all is that an error here.
+  folder that is there and holds no image is no slide, and is said to be empty. Only where there is no image at all is
+  that an error here.
 """
 
 # ruff: noqa: PTH112 - Path.is_dir raises where os.path.isdir says no, as in a folder that may not be entered

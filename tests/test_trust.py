@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_all import __version__
+from edge_all.model.figures import package_figures
 from edge_all.model.store import find_package
 from edge_all.outputs.card_markdown import card_markdown
 from edge_all.results import INTENDED_USE
@@ -21,6 +22,16 @@ def test_the_model_card_is_that_of_the_embedded_model() -> None:
     assert (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8") == card_markdown(find_package(None).card), (
         "type: edge-all model show --markdown > MODEL_CARD.md"
     )
+
+
+def test_the_readme_has_the_figures_of_the_embedded_model() -> None:
+    (group,) = (one for one in package_figures(find_package(None).card) if one.name == "test figures int8")
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"INT8 with its thresholds, on the card's {group.cells} test cells, {group.positive} of them ALL" in readme
+    for name in ("sensitivity", "specificity", "auc", "indeterminate"):
+        value, low, high = group.figures[name]
+        words = "AUC" if name == "auc" else name
+        assert f"{words} {value:.3f} ({low:.3f} to {high:.3f})" in readme, name
 
 
 def test_a_card_of_others_writes_no_tags_and_no_columns() -> None:
