@@ -117,7 +117,10 @@ def settings(
     station: StationOption = None,
     actor: Annotated[str, typer.Option("--by", help="Who decides; stands in the audit chain.")] = "administrator",
     readers: Annotated[
-        int | None, typer.Option("--readers", min=1, max=2, help="How many people read each slide, each blinded.")
+        int | None,
+        typer.Option(
+            "--readers", min=1, max=2, help="How many people read each slide that is not signed yet, each blinded."
+        ),
     ] = None,
     forget_names_after: Annotated[
         int | None,

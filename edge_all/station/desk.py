@@ -24,7 +24,7 @@ from typing import Self
 from edge_all.errors import InputNotFoundError, ReviewError, UnreadableImageError
 from edge_all.imaging import open_image
 from edge_all.results import Cell, RgbImage, Verdict
-from edge_all.station.review.settings import StationSettings, change_settings, settings_in_force
+from edge_all.station.review.settings import StationSettings, change_settings, reader_changes, settings_in_force
 from edge_all.station.review.signatures import ReadingState
 from edge_all.station.review.slide_review import Review, SlideView
 from edge_all.station.storage.backup import Backup, back_up
@@ -107,7 +107,10 @@ class Station:
             return settings_in_force(connection)
 
     def change_settings(self, settings: StationSettings, actor: str) -> None:
-        """Let other settings hold from now on; what was decided under earlier ones stays as it was decided."""
+        """Let other settings hold from now on; what was decided under earlier ones stays as it was decided.
+
+        A second reader is for slides that are not signed yet, see `edge_all.station.review.signatures.has_two_readers`.
+        """
         with self.database.write() as connection:
             change_settings(connection, settings, actor)
 
@@ -119,11 +122,15 @@ class Station:
         """
         with self.database.read() as connection:
             settings = settings_in_force(connection)
+            # As long as no slide was ever to have two readers, all stand for everybody alike.
+            counted_for = reader if any(two for _, two in reader_changes(connection)) else ""
             records = all_slides(connection)
             last = last_events(connection)
             queues = queue_counts(connection)
             overviews = [
-                self._overview(record, reader, settings, last[record.id], queues.get(record.id, (0, 0)))
+                self._overview(
+                    (record.id, counted_for), record, reader, settings, last[record.id], queues.get(record.id, (0, 0))
+                )
                 for record in reversed(records)
             ]
         rank = {"suspicious": 0, "indeterminate": 1, "not detected": 2}
@@ -288,6 +295,7 @@ class Station:
 
     def _overview(
         self,
+        key: tuple[int, str],
         record: SlideRecord,
         reader: str,
         settings: StationSettings,
@@ -295,7 +303,6 @@ class Station:
         queue: tuple[int, int],
     ) -> SlideOverview:
         """One slide, counted anew only where something has happened on it."""
-        key = (record.id, reader if settings.second_reader else "")
         stand = (last, queue, settings)
         kept = self._overviews.get(key)
         if kept is not None and kept[0] == stand:

@@ -70,9 +70,8 @@ def labelled_cells(station: Station, spec: PreprocessingSpec, laboratory: str = 
     labels: list[bool] = []
     slides: list[str] = []
     left_out: dict[str, int] = {}
-    two_readers = station.settings().second_reader
     for review, view in station.signed_reviews():
-        differing = {one.first.id for one in review.disagreements() if one.first} if two_readers else set()
+        differing = {one.first.id for one in review.disagreements() if one.first} if view.two_readers else set()
         chosen = {cell.id: cell for cell in view.cells if _confirmed(cell) and cell.id not in differing}
         drawn = sum(cell.found is None or cell.circle is not None for cell in chosen.values())
         _add(left_out, "drawn or outlined by a person", drawn)

@@ -13,7 +13,14 @@ from edge_all.errors import InputError, UsageError
 from edge_all.station.review.kinds import DEFAULT_KINDS, CountsAs, Kind
 from edge_all.station.storage.chain import append_event, events_of_kind
 
-__all__ = ["StationSettings", "change_settings", "changed_settings", "read_kinds", "settings_in_force"]
+__all__ = [
+    "StationSettings",
+    "change_settings",
+    "changed_settings",
+    "read_kinds",
+    "reader_changes",
+    "settings_in_force",
+]
 
 _CHANGED = "settings.changed"
 
@@ -25,7 +32,7 @@ class StationSettings:
     Attributes:
         kinds: what a person may call a cell.
         second_reader: whether each slide is read by two people, neither of whom sees what the other decides before both
-            have signed.
+            have signed; a slide that was signed before this was set keeps the readers that it had.
         forget_names_after_days: after so many days since it was signed, the name of a slide and the paths of its images
             are forgotten; None: never, until somebody sets it.
 
@@ -77,6 +84,11 @@ def settings_in_force(connection: sqlite3.Connection) -> StationSettings:
         return StationSettings()
     record = dict(events[-1].payload)
     return StationSettings(**{**record, "kinds": tuple(Kind(**kind) for kind in record["kinds"])})
+
+
+def reader_changes(connection: sqlite3.Connection) -> tuple[tuple[int, bool], ...]:
+    """Since when each slide was to be read by two people, and since when by one: numbers of events, in their order."""
+    return tuple((event.seq, event.payload["second_reader"]) for event in events_of_kind(connection, _CHANGED))
 
 
 def change_settings(connection: sqlite3.Connection, settings: StationSettings, actor: str) -> None:

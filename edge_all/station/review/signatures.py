@@ -11,7 +11,16 @@ from edge_all.station.review.cells import ReviewedCell
 from edge_all.station.review.decisions import AMENDED, SIGNED
 from edge_all.station.storage.chain import FIELD_JUDGED, Event, canonical_json
 
-__all__ = ["READINGS", "ReadingState", "Signature", "labels_hash", "reader_of", "reading_state", "signature_of"]
+__all__ = [
+    "READINGS",
+    "ReadingState",
+    "Signature",
+    "has_two_readers",
+    "labels_hash",
+    "reader_of",
+    "reading_state",
+    "signature_of",
+]
 
 READINGS = (1, 2)
 """Of the first and the second reader."""
@@ -99,7 +108,7 @@ def reader_of(events: Sequence[Event], actor: str, *, two_readers: bool) -> int 
     Args:
         events: of the slide.
         actor: who asks.
-        two_readers: whether the station is set so.
+        two_readers: see `has_two_readers`.
 
     Returns:
         1 or 2; None where two others read the slide already.
@@ -114,6 +123,29 @@ def reader_of(events: Sequence[Event], actor: str, *, two_readers: bool) -> int 
         if owner == actor:
             return reading
     return next((reading for reading in READINGS if reading not in owners), None)
+
+
+def has_two_readers(events: Iterable[Event], changes: Iterable[tuple[int, bool]]) -> bool:
+    """Whether two people read a slide: as the station was set when it was first signed by all who had to, else as now.
+
+    So a slide that was final stays so when the setting changes, and has the same readers when it is amended.
+
+    Args:
+        events: of the slide.
+        changes: of the setting, see `edge_all.station.review.settings.reader_changes`.
+    """
+    two, signed = False, set[int]()
+    happenings: list[tuple[int, Event | bool]] = [(one.seq, one) for one in events if one.kind in (SIGNED, AMENDED)]
+    for _, happened in sorted([*happenings, *changes], key=lambda one: one[0]):
+        if isinstance(happened, bool):
+            two = happened
+        elif happened.kind == SIGNED:
+            signed.add(happened.payload["reading"])
+        else:
+            signed.discard(happened.payload["reading"])
+        if signed.issuperset(READINGS if two else READINGS[:1]):
+            break
+    return two
 
 
 def signature_of(event: Event) -> Signature:

@@ -17,8 +17,15 @@ from edge_all.errors import ReviewConflictError, ReviewError, SlideSignedError, 
 from edge_all.station.review import decisions
 from edge_all.station.review.cells import Circle, Comment, ReviewedCell, places_of, reviewed_cells, slide_comments
 from edge_all.station.review.kinds import CountsAs
-from edge_all.station.review.settings import settings_in_force
-from edge_all.station.review.signatures import READINGS, ReadingState, labels_hash, reader_of, reading_state
+from edge_all.station.review.settings import reader_changes, settings_in_force
+from edge_all.station.review.signatures import (
+    READINGS,
+    ReadingState,
+    has_two_readers,
+    labels_hash,
+    reader_of,
+    reading_state,
+)
 from edge_all.station.review.tally import Agreement, Tally, agreement_of, tally
 from edge_all.station.storage.chain import Event, append_event, event_of_gesture, events_of_slide
 from edge_all.station.storage.database import Database
@@ -38,6 +45,7 @@ class SlideView:
     Attributes:
         slide: the slide.
         reading: which reading it is; 1 or 2.
+        two_readers: whether two people read it.
         state: how far that reading is.
         fields: in force, with what was found in them.
         cells: field by field.
@@ -51,6 +59,7 @@ class SlideView:
 
     slide: SlideRecord
     reading: int
+    two_readers: bool
     state: ReadingState
     fields: tuple[tuple[CurrentField, FoundField], ...]
     cells: tuple[ReviewedCell, ...]
@@ -93,11 +102,13 @@ class _Moment:
         connection: within one transaction.
         events: of the slide.
         reading: of the person.
+        two_readers: whether two people read it.
     """
 
     connection: Connection
     events: list[Event]
     reading: int
+    two_readers: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +150,11 @@ class Review:
         """
         with self._database.read() as connection:
             events = events_of_slide(connection, self.slide.id)
-            wanted = READINGS if settings_in_force(connection).second_reader else READINGS[:1]
+            two_readers = has_two_readers(events, reader_changes(connection))
+            wanted = READINGS if two_readers else READINGS[:1]
             if not all(reading_state(events, reading).locked for reading in wanted):
                 return None
-            return self._view(_Moment(connection, events, READINGS[0]))
+            return self._view(_Moment(connection, events, READINGS[0], two_readers))
 
     def history(self) -> tuple[Event, ...]:
         """All events of the slide that this person may see, in their order.
@@ -374,7 +386,7 @@ class Review:
                     f"Slide {self.slide.code} has not been signed by two readers.",
                     "What they decided is compared when both have signed.",
                 )
-            first, second = (self._view(_Moment(connection, events, reading)).cell for reading in READINGS)
+            first, second = (self._view(_Moment(connection, events, one, True)).cell for one in READINGS)
             return first, second
 
     # What all gestures have in common.
@@ -466,12 +478,13 @@ class Review:
             ReviewError: two others read it already.
         """
         events = events_of_slide(connection, self.slide.id)
-        reading = reader_of(events, self.actor, two_readers=settings_in_force(connection).second_reader)
+        two_readers = has_two_readers(events, reader_changes(connection))
+        reading = reader_of(events, self.actor, two_readers=two_readers)
         if reading is None:
             raise ReviewError(
                 f"Slide {self.slide.code} is read by two others already.", "A slide has two readers, and no third."
             )
-        return _Moment(connection, events, reading)
+        return _Moment(connection, events, reading, two_readers)
 
     def _view(self, now: _Moment) -> SlideView:
         fields = self._fields(now)
@@ -485,6 +498,7 @@ class Review:
         return SlideView(
             slide=self.slide,
             reading=now.reading,
+            two_readers=now.two_readers,
             state=state,
             fields=fields,
             cells=cells,

@@ -90,9 +90,10 @@ async def slide_page(request: Request, desk: OpenDesk, code: Code) -> Response:
     if person is None:
         return _to_entrance(request)
     review = await desk.review(code, person)
-    slide = slide_document(await desk.threads.run(review.view), page_language(request))
+    view = await desk.threads.run(review.view)
     settings = await desk.threads.run(desk.station.settings)
-    said = {"slide": slide, "kinds": settings.kinds, "second_reader": settings.second_reader}
+    slide = slide_document(view, page_language(request))
+    said = {"slide": slide, "kinds": settings.kinds, "two_readers": view.two_readers}
     return _page(request, desk, "slide.html", said)
 
 

@@ -348,6 +348,31 @@ def test_the_second_reader_sees_nothing_of_the_first_until_both_have_signed(
     assert any(event.actor == "Curie" for event in hess.history())
 
 
+def test_a_slide_signed_under_one_reader_stays_signed_when_a_second_one_is_set(
+    station: Station, slide: SlideRecord, add_field: Callable[..., int]
+) -> None:
+    add_field(station, ["ALL", "non-ALL"], slide="open", path="/images/o.jpg")
+    (open_code,) = (one.slide.code for one in station.slides("Curie") if one.slide.id != slide.id)
+    curie, hess = station.review(slide.code, "Curie"), station.review(slide.code, "Hess")
+    curie.sign("reviewed", "routine", look_at_all(curie))
+    station.change_settings(StationSettings(second_reader=True), "Administrator")
+    for reader in ("Curie", "Hess", "Third"):
+        stages = {one.slide.code: one.state.stage for one in station.slides(reader) if one.state}
+        assert stages == {slide.code: "signed", open_code: "pending"}
+    assert curie.signed_view() is not None
+    hess.amend("another smear")
+    assert (hess.view().reading, curie.view().state.stage) == (1, "amended"), "it keeps its one reading"
+    hess.sign("reviewed", "again", hess.view().last_seq)
+    assert curie.signed_view() is not None
+    first, second = station.review(open_code, "Curie"), station.review(open_code, "Hess")
+    first.sign("reviewed", "routine", look_at_all(first))
+    assert (first.signed_view(), second.view().reading) == (None, 2)
+    second.sign("reviewed", "routine", look_at_all(second))
+    station.change_settings(StationSettings(), "Administrator")
+    assert [(one.view().reading, one.view().two_readers) for one in (first, second)] == [(1, True), (2, True)]
+    assert [review.slide.code for review, _ in station.signed_reviews()] == [slide.code, open_code]
+
+
 def test_agreement_is_over_what_was_decided_and_a_look_is_no_decision(station: Station, slide: SlideRecord) -> None:
     review = station.review(slide.code, "Curie")
     look_at_all(review)
