@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _DEMO_STATION = "demo-station"
-_DEMO_IMAGES = "demo-images"
 
 
 def register(app: typer.Typer) -> None:
@@ -76,10 +75,11 @@ def station(
     from edge_all.station.intake.slide_names import SlideNames
     from edge_all.station.intake.watching import Intake
     from edge_all.station.storage.daily_backup import DailyBackup
+    from edge_all.station.storage.slide_records import DEMO_FOLDER
 
     require_page()
     place = _demo_station() if demo and store is None else station_folder(store)
-    watched = [*(folders or ()), *([place / _DEMO_IMAGES] if demo else [])]
+    watched = [*(folders or ()), *([place / DEMO_FOLDER] if demo else [])]
     daily = None if backups is None else DailyBackup(place, backups)
     stop = stop_on_signals()
     screener = Screener(model, variant, device, threads)
@@ -105,10 +105,11 @@ def _demonstration(place: Path) -> Iterator[Station]:
     """A station with a folder for the sample slides; where it lies is said only once it is open."""
     from edge_all.station.desk import Station
     from edge_all.station.storage.database import STORE_FILE
+    from edge_all.station.storage.slide_records import DEMO_FOLDER
 
     goes_on = (place / STORE_FILE).is_file()
     with Station(place) as opened:
-        (place / _DEMO_IMAGES).mkdir(exist_ok=True)
+        (place / DEMO_FOLDER).mkdir(exist_ok=True)
         _say_where_it_lies(place, goes_on=goes_on)
         yield opened
 

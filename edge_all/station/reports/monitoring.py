@@ -1,16 +1,18 @@
 """Is the station still what it was? Counts, stain and agreement week by week, held against the model's card.
 
 Two references: what the model's card says of its test cells, and the station's own first weeks with enough fields. A
-change is said only where chance does not explain it.
+change is said only where chance does not explain it. Rendered slides, of the demonstration, are
+shown and compared with nothing.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -18,6 +20,7 @@ from typing import Any
 from edge_all.slides.verdict import SLIDE_LIMIT, UNKNOWN_SHARE, wilson_interval
 from edge_all.station.desk import Station
 from edge_all.station.review.tally import Agreement, merged
+from edge_all.station.storage.slide_records import DEMO_FOLDER
 from edge_all.wording.percentages import percent, percent_range
 
 __all__ = ["Monitoring", "Week", "monitor"]
@@ -27,6 +30,10 @@ FEWEST_FIELDS = 20
 DEVIATIONS = 4.0
 """Median absolute deviations of the first week's fields by which a later median has to differ. In normal noise one
 field in 140 lies beyond, and the median of 20 fields practically never."""
+_RENDERED = (
+    "There are slides here that edge-all has rendered itself. They are compared with nothing, for they say nothing "
+    "about a laboratory's stain, lamp or camera."
+)
 _METRICS = ("stain", "cast", "exposure", "edge_width")
 """Of `edge_all.quality`: how strong the nuclei are stained, the tint of the glass, the light, and the sharpness."""
 
@@ -65,7 +72,8 @@ class Monitoring:
 
     Attributes:
         weeks: those in which something came, the first one first.
-        notices: what has changed in the last one, a sentence each; empty where nothing has.
+        notices: what has changed in the last one, a sentence each, and first that rendered slides are compared with
+            nothing; empty where there is nothing to say.
     """
 
     weeks: tuple[Week, ...]
@@ -83,44 +91,62 @@ class _Sum:
     agreements: list[Agreement] = field(default_factory=list)
 
 
+_Sums = defaultdict[date, _Sum]
+
+
 def monitor(station: Station) -> Monitoring:
     """Look over all that a station has judged and signed.
 
     Args:
         station: its store.
     """
-    sums: defaultdict[date, _Sum] = defaultdict(_Sum)
+    everything: _Sums = defaultdict(_Sum)
+    compared: _Sums = defaultdict(_Sum)
+    # As the watch names its folder.
+    demo = os.path.abspath(station.database.folder / DEMO_FOLDER)  # noqa: PTH100
     with station.database.read() as connection:
-        _add_findings(connection, sums)
+        rendered = connection.execute("SELECT 1 FROM slides WHERE source = ?", (demo,)).fetchone() is not None
+        _add_findings(connection, lambda source: (everything,) if source == demo else (everything, compared))
         card = _last_card(connection)
+    notices = [_RENDERED] if rendered else []
+    if compared:
+        last = max(compared)
+        notices += _against_card(_week(last, compared[last]), card)
+        notices += _against_first([compared[begins] for begins in sorted(compared)])
     for _, view in station.signed_reviews():
         if view.state.signature is not None:
-            sums[_monday(view.state.signature.at)].agreements.append(view.tally.agreement)
-    ordered = [(begins, sums[begins]) for begins in sorted(sums)]
-    weeks = tuple(_week(begins, one) for begins, one in ordered)
-    notices = [*_against_card(weeks, card), *_against_first([one for _, one in ordered])] if weeks else []
-    return Monitoring(weeks, tuple(notices))
+            everything[_monday(view.state.signature.at)].agreements.append(view.tally.agreement)
+    return Monitoring(tuple(_week(begins, everything[begins]) for begins in sorted(everything)), tuple(notices))
 
 
-def _add_findings(connection: sqlite3.Connection, sums: Mapping[date, _Sum]) -> None:
-    for row in connection.execute("SELECT judged_at, status, result FROM findings"):
-        week = sums[_monday(row["judged_at"])]
-        week.fields[row["status"]] += 1
+def _add_findings(connection: sqlite3.Connection, sums_of: Callable[[str | None], Iterable[_Sums]]) -> None:
+    """Add each finding to the sums that those of its slide's source belong to."""
+    fields = connection.execute(
+        "SELECT judged_at, status, result, source FROM findings"
+        " JOIN fields ON fields.id = field_id JOIN slides ON slides.id = slide_id"
+    )
+    for row in fields:
         quality = json.loads(row["result"]).get("quality")
-        if row["status"] == "ok" and quality is not None:
-            for name in _METRICS:
-                if name in quality["metrics"]:
-                    week.metrics[name].append(quality["metrics"][name])
+        for sums in sums_of(row["source"]):
+            week = sums[_monday(row["judged_at"])]
+            week.fields[row["status"]] += 1
+            if row["status"] == "ok" and quality is not None:
+                for name in _METRICS:
+                    if name in quality["metrics"]:
+                        week.metrics[name].append(quality["metrics"][name])
     cells = connection.execute(
-        "SELECT judged_at, json_extract(record, '$.label') AS label, count(*) AS number,"
+        "SELECT judged_at, source, json_extract(record, '$.label') AS label, count(*) AS number,"
         " sum(coalesce(json_extract(record, '$.out_of_distribution') > ?, 0)) AS unlike"
-        " FROM cells JOIN findings ON findings.id = finding_id WHERE label IS NOT NULL GROUP BY finding_id, label",
+        " FROM cells JOIN findings ON findings.id = finding_id"
+        " JOIN fields ON fields.id = field_id JOIN slides ON slides.id = slide_id"
+        " WHERE label IS NOT NULL GROUP BY finding_id, label",
         (SLIDE_LIMIT,),
     )
     for row in cells:
-        week = sums[_monday(row["judged_at"])]
-        week.cells[row["label"]] += row["number"]
-        week.unlike += row["unlike"]
+        for sums in sums_of(row["source"]):
+            week = sums[_monday(row["judged_at"])]
+            week.cells[row["label"]] += row["number"]
+            week.unlike += row["unlike"]
 
 
 def _last_card(connection: sqlite3.Connection) -> dict[str, Any]:
@@ -140,9 +166,8 @@ def _week(begins: date, one: _Sum) -> Week:
     )
 
 
-def _against_card(weeks: Sequence[Week], card: Mapping[str, Any]) -> Iterable[str]:
+def _against_card(last: Week, card: Mapping[str, Any]) -> Iterable[str]:
     """What of the last week is not as with the cells that the model was tested on."""
-    last = weeks[-1]
     if not last.judged:
         return
     figures = card.get("evaluation", {}).get("test_figures_fp32", {}).get("indeterminate")

@@ -10,8 +10,10 @@ from edge_all.errors import InputNotFoundError
 from edge_all.station.storage.chain import append_event, now
 from edge_all.station.storage.image_queue import forget_paths
 
-__all__ = ["SlideRecord", "all_slides", "find_or_add_slide", "forget_name", "slide_record"]
+__all__ = ["DEMO_FOLDER", "SlideRecord", "all_slides", "find_or_add_slide", "forget_name", "slide_record"]
 
+DEMO_FOLDER = "demo-images"
+"""In a station's folder: slides that edge-all has rendered, of which no laboratory's glass, stain or camera speaks."""
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Base 32 as Crockford writes it: no letter that is read as a digit."""
 _CODE_LENGTH = 8

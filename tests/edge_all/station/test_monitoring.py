@@ -15,7 +15,8 @@ from edge_all.station.reports.metrics import metrics_text
 from edge_all.station.reports.monitoring import monitor
 from edge_all.station.storage import found_fields
 from edge_all.station.storage.found_fields import ImageFile, JudgingModel, record_finding
-from edge_all.station.storage.slide_records import SlideRecord, find_or_add_slide
+from edge_all.station.storage.slide_records import DEMO_FOLDER, SlideRecord, find_or_add_slide
+from edge_all.wording.language import Language
 
 CARD = {"evaluation": {"test_figures_fp32": {"indeterminate": {"value": 0.026, "low": 0.017, "high": 0.039}}}}
 
@@ -26,7 +27,15 @@ def week(
 ) -> Callable[..., None]:
     """Judge thirty fields of ten cells on a day, with so many indeterminate ones, unlikeness and stain."""
 
-    def judge(day: str, *, unsure: float = 0.02, unlike: float = 0.1, stain: float = 0.8, fields: int = 30) -> None:
+    def judge(
+        day: str,
+        *,
+        unsure: float = 0.02,
+        unlike: float = 0.1,
+        stain: float = 0.8,
+        fields: int = 30,
+        source: str = "/x",
+    ) -> None:
         monkeypatch.setattr(found_fields, "now", lambda: f"{day}T10:00:00.000+00:00")
         chance = random.Random(day)  # noqa: S311 - no secret
         for number in range(fields):
@@ -34,8 +43,8 @@ def week(
             quality = Quality(True, metrics={"stain": chance.gauss(stain, 0.02), "cast": chance.gauss(0.01, 0.002)})
             result = dataclasses.replace(a_field(labels, unlike=unlike), quality=quality)
             with station.database.write() as connection:
-                slide = find_or_add_slide(connection, "/x", day)
-                file = ImageFile(slide.id, f"/x/{day}/{number}", 0, f"{day}{number}")
+                slide = find_or_add_slide(connection, source, day)
+                file = ImageFile(slide.id, f"{source}/{day}/{number}", 0, f"{source}{day}{number}")
                 record_finding(connection, file, result, dataclasses.replace(judging, card=CARD))
 
     return judge
@@ -71,6 +80,21 @@ def test_a_changed_stain_is_said_once_there_are_enough_fields(station: Station, 
     week("2026-01-13", stain=0.6, fields=20)
     (notice,) = monitor(station).notices
     assert "stain has changed" in notice
+
+
+def test_rendered_slides_are_shown_and_compared_with_nothing(station: Station, week: Callable[..., None]) -> None:
+    demo = str(station.database.folder / DEMO_FOLDER)
+    week("2026-01-05", unsure=0.5, unlike=0.9, stain=0.3, source=demo)
+    found = monitor(station)
+    assert [one.judged for one in found.weeks] == [300]
+    (notice,) = found.notices
+    assert "rendered itself" in notice
+    assert "selbst gezeichnet" in Language("de").sentences(notice)
+    # Beside a laboratory's own they hide nothing of it, and are not what it is held against.
+    week("2026-01-05")
+    assert monitor(station).notices == (notice,)
+    week("2026-01-12", unsure=0.15)
+    assert [one[:34] for one in monitor(station).notices] == [notice[:34], "More cells are indeterminate than "]
 
 
 def test_an_empty_station_is_no_fault(station: Station) -> None:

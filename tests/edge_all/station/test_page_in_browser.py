@@ -413,8 +413,19 @@ def test_a_german_browser_is_spoken_to_in_german(
     listed = page.inner_text("body")
     for words in ("Präparate", "verdächtig", "Anzusehen", "2 von 7 28,6 %", INTENDED_USE, "Nur für Forschungszwecke"):
         assert words in " ".join(listed.split()), words
+    # The sign that empties the field keeps its place free also where it is not shown.
+    assert page.evaluate("""() => {
+        const field = document.querySelector("input[type=search]")
+        const pen = document.createElement("canvas").getContext("2d")
+        pen.font = getComputedStyle(field).font
+        return pen.measureText(field.placeholder).width + 20 + 20 < field.clientWidth
+    }""")
     page.goto(f"{desk.address}slides/{code}")
     page.wait_for_selector(".tile:focus")
+    page.evaluate("document.querySelector('.top h1').firstChild.data = 'Präparat 2026-03-17_probe-S1042_knochenmark '")
+    assert page.evaluate(
+        "[...document.querySelectorAll('.top h1, .top .use')].every(e => e.scrollWidth <= e.clientWidth)"
+    )
     assert focused(page).startswith("Gesichtsfeld 1, unbestimmt, Wahrscheinlichkeit von ALL 0,50")
     until(page, "document.getElementById('figures').textContent.includes('28,6 %')")
     shown = " ".join(page.inner_text("body").split())
