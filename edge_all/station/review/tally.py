@@ -76,6 +76,7 @@ def tally(
         models: that judged; of several, the one with the most false positives is allowed for.
     """
     by_place: defaultdict[str, list[CellSummary]] = defaultdict(list)
+    confirmed = Counter(f"field {cell.field}" for cell in cells if cell.kind is not None and cell.counts_as == "ALL")
     for cell in cells:
         by_place[f"field {cell.field}"].append(_counted(cell))
     counted = [
@@ -84,7 +85,8 @@ def tally(
             cells=tuple(by_place[one.summary.image]),
             status="ok" if by_place[one.summary.image] else one.summary.status,
         )
-        for one in fields
+        # Of a picture that came twice, the first counts: that in which people have confirmed more.
+        for one in sorted(fields, key=lambda field: -confirmed[field.summary.image])
     ]
     in_count = [cell for cell in cells if cell.counts_as != "left out"]
     alone = sum(cell.kind is None for cell in in_count)
@@ -93,7 +95,7 @@ def tally(
     return Tally(
         result=_with_the_confirmed(
             judge_slide(code, counted, Thresholds(0.0, 1.0, None, rate)),
-            sum(cell.kind is not None and cell.counts_as == "ALL" for cell in cells),
+            confirmed.total(),
         ),
         kinds=dict(Counter(cell.kind or cell.counts_as for cell in cells if not cell.excluded)),
         to_look_at=sum(cell.must_be_seen and not cell.seen for cell in cells),

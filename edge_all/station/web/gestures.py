@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat
 
@@ -115,8 +115,14 @@ class Splitting(Gesture):
 class Signing(Gesture):
     """Sign a slide."""
 
-    meaning: Words
-    reason: Words
+    meaning: Annotated[
+        Literal["reviewed", "reviewed and confirmed", "second opinion"],
+        Field(
+            description="What the signature means. `reviewed`: the slide was looked through. `reviewed and confirmed`: "
+            "it was, and the verdict is confirmed. `second opinion`: it was looked through beside another reading."
+        ),
+    ]
+    reason: Annotated[Words, Field(description="Why it is given, in the reader's own words.")]
     last_seq: Version
 
 

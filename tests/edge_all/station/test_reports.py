@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -25,6 +26,7 @@ from edge_all.station.reports.fhir import fhir_bundle
 from edge_all.station.reports.metrics import metrics_text
 from edge_all.station.reports.report_files import FORMS, write_reports
 from edge_all.station.reports.report_tables import cells_csv, cells_geojson
+from edge_all.station.reports.report_words import caption
 from edge_all.station.reports.slide_html import slide_html
 from edge_all.station.reports.slide_pdf import slide_pdf
 from edge_all.station.reports.slide_report import report_document, report_of
@@ -219,6 +221,16 @@ def test_a_report_speaks_the_language_of_its_reader_and_files_for_programs_none(
     assert slide_pdf(report, pictures, Language("de")) != slide_pdf(report, pictures, ENGLISH)
     for form in ("json", "csv", "geojson", "fhir"):
         assert FORMS[form].content(station, report, Language("de")) == FORMS[form].content(station, report, ENGLISH)
+
+
+def test_an_object_left_out_says_its_name_and_why(station: Station, code: str) -> None:
+    cells = station.review(code, "Curie").view().cells
+    (left_out,) = (cell for cell in cells if cell.counts_as == "left out")
+    assert caption(left_out, ENGLISH) == f"{left_out.id}, field 1, too small"
+    assert left_out.found is not None
+    large = dataclasses.replace(left_out, found=dataclasses.replace(left_out.found, reason="too large"))
+    assert caption(large, Language("de")) == f"{left_out.id}, Gesichtsfeld 1, zu groß"
+    assert left_out.id in slide_html(report_of(station, code, "Curie"), [(left_out, None)], ENGLISH)
 
 
 def test_the_pdf_has_one_page_and_then_the_cells(station: Station, code: str) -> None:

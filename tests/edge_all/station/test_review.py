@@ -99,6 +99,19 @@ def test_a_blast_that_a_person_confirmed_among_undecided_cells_is_not_explained_
     assert any("stain or camera" in warning for warning in result.warnings) == (unlike > 0.5), "a stain stays unknown"
 
 
+def test_a_blast_confirmed_in_the_second_copy_of_a_picture_counts_too(
+    station: Station, add_field: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge_all.slides.verdict.repeated_fields", lambda fields: {fields[1].image: fields[0].image})
+    add_field(station, ["non-ALL"] * 51)
+    add_field(station, ["non-ALL"] * 51, path="/images/2.jpg")
+    review = station.review(station.slides("Curie")[0].slide.code, "Curie")
+    assert review.view().tally.result.verdict == "not detected"
+    one = next(cell.id for cell in review.view().cells if cell.field == 2)
+    result = review.reclassify({one: 0}, "ALL").view.tally.result
+    assert (result.verdict, result.cells["ALL"], result.cells["non-ALL"]) == ("suspicious", 1, 50)
+
+
 def test_what_a_person_decides_no_longer_speaks_for_an_unknown_stain(
     station: Station, add_field: Callable[..., int]
 ) -> None:

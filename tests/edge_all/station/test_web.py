@@ -126,7 +126,9 @@ def test_what_is_for_people_is_said_in_the_language_that_is_asked_for(
     client.headers["Accept-Language"] = asked
     base = f"/api/v1/slides/{code}"
     slide = client.get(base).json()
-    refused = client.post(f"{base}/sign", json={"meaning": "m", "reason": "r", "last_seq": slide["last_seq"]}).json()
+    refused = client.post(
+        f"{base}/sign", json={"meaning": "reviewed", "reason": "r", "last_seq": slide["last_seq"]}
+    ).json()
     undone = client.post(f"{base}/undo", json={}).json()
     german = ("Zellen sind ALL", "angesehen sein müssen", "Jede Zelle ansehen", "gibt es nichts zurückzunehmen")
     said = (slide["counts"]["verdict_reason"], refused["detail"], refused["remedy"], undone["detail"])
@@ -362,6 +364,16 @@ def test_without_its_packages_the_page_says_what_to_install(verb: str, tmp_path:
     assert done.returncode == 2
     assert "cpu,station" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_signature_means_one_of_what_the_page_offers_and_the_api_describes(serving: Served, code: str) -> None:
+    _, client, _ = serving
+    said = {"meaning": "whatever", "reason": "routine", "last_seq": 1}
+    assert client.post(f"/api/v1/slides/{code}/sign", json=said).status_code == 422
+    meaning = client.get("/api/v1/openapi.json").json()["components"]["schemas"]["Signing"]["properties"]["meaning"]
+    page = client.get(f"/slides/{code}").text
+    assert meaning["enum"]
+    assert all(f'<option value="{one}">' in page and f"`{one}`" in meaning["description"] for one in meaning["enum"])
 
 
 def test_two_readers_are_compared_when_both_have_signed(serving: Served, code: str) -> None:
