@@ -51,7 +51,9 @@ def demo(
     screener = Screener(model, variant, device, threads)
     with field_progress(len(paths), quiet=as_json) as on_field:
         # Run again in the same folder, it takes the results that are there.
-        summary = screen_to_folder(find_images(paths), screener, out, resume=True, on_field=on_field)
+        summary = screen_to_folder(
+            find_images(paths), screener, out, resume=True, notice=DEMO_NOTICE, on_field=on_field
+        )
     if as_json:
         print_json([slide.to_json() for slide in summary.slides])
         return

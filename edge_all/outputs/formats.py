@@ -58,6 +58,7 @@ def _write_report(folder: RunFolder, run: RunSummary) -> None:
         activations=maps if maps or run.with_maps else None,
         card=run.card,
         passed_over=run.passed_over,
+        notice=run.notice,
     )
 
 
@@ -74,7 +75,7 @@ RUN_FORMATS: tuple[RunWriter, ...] = (
     lambda folder, run: write_csv(folder.cells, cell_rows(folder, run.fields)),
     lambda folder, run: write_spreadsheet(folder.spreadsheet, cell_rows(folder, run.fields)),
     lambda folder, run: write_parquet(folder.parquet, cell_rows(folder, run.fields)) if run.with_parquet else None,
-    lambda folder, run: write_slides(folder.slides, run.slides, run.fields, run.passed_over),
+    lambda folder, run: write_slides(folder.slides, run.slides, run.fields, run.passed_over, run.notice),
     _write_report,
 )
 

@@ -22,6 +22,7 @@ class RunSummary:
         passed_over: files among the images that are pictures in formats that are not read.
         with_maps: whether activation maps were asked for; where there is none, the report then says so.
         with_parquet: whether the table of cells is wanted as Parquet, too.
+        notice: what everyone who sees the results must be told, in English; None for nothing.
     """
 
     fields: tuple[FieldSummary, ...]
@@ -30,6 +31,7 @@ class RunSummary:
     with_maps: bool = False
     passed_over: tuple[Path, ...] = ()
     with_parquet: bool = False
+    notice: str | None = None
 
     @property
     def all_judged(self) -> bool:

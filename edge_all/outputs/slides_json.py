@@ -17,7 +17,10 @@ __all__ = ["slides_document", "write_slides"]
 
 
 def slides_document(
-    slides: Sequence[SlideResult], fields: Iterable[FieldSummary], passed_over: Sequence[Path] = ()
+    slides: Sequence[SlideResult],
+    fields: Iterable[FieldSummary],
+    passed_over: Sequence[Path] = (),
+    notice: str | None = None,
 ) -> dict[str, Any]:
     """The slides and what judged them, as JSON-ready values.
 
@@ -25,17 +28,20 @@ def slides_document(
         slides: the slides, in the order in which they are to appear.
         fields: their fields; the models, execution providers, sizes of a pixel and notes are taken from them.
         passed_over: files among the images in formats that are not read.
+        notice: what everyone who sees the results must be told.
 
     Returns:
-        ``intended_use``, ``edge_all_version``, ``models`` and ``providers`` (one each, unless a run was resumed with
-        another model or device), ``passed_over``, and ``slides``, each with ``pixel_sizes`` (``microns_per_pixel``,
-            where it is ``from``, and of how many ``fields``) and ``field_warnings`` (what is said of how many).
+        ``intended_use``, ``notice`` (null for none), ``edge_all_version``, ``models`` and ``providers`` (one each,
+        unless a run was resumed with another model or device), ``passed_over``, and ``slides``, each with ``pixel_sizes``
+        (``microns_per_pixel``, where it is ``from``, and of how many ``fields``) and ``field_warnings`` (what is said
+        of how many).
     """
     fields = tuple(fields)
     models = dict.fromkeys(field.model for field in fields if field.model is not None)
     providers = dict.fromkeys(field.provider for field in fields if field.provider is not None)
     return {
         "intended_use": INTENDED_USE,
+        "notice": notice,
         "edge_all_version": __version__,
         "models": [dataclasses.asdict(model) for model in models],
         "providers": [dataclasses.asdict(provider) for provider in providers],
@@ -60,11 +66,17 @@ def _of_fields(fields: Sequence[FieldSummary]) -> dict[str, Any]:
 
 
 def write_slides(
-    path: Path, slides: Sequence[SlideResult], fields: Iterable[FieldSummary], passed_over: Sequence[Path] = ()
+    path: Path,
+    slides: Sequence[SlideResult],
+    fields: Iterable[FieldSummary],
+    passed_over: Sequence[Path] = (),
+    notice: str | None = None,
 ) -> None:
     """Write `slides_document` to a file.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    write_atomically(path, (json_text(slides_document(slides, fields, passed_over), indent=2) + "\n").encode("ascii"))
+    write_atomically(
+        path, (json_text(slides_document(slides, fields, passed_over, notice), indent=2) + "\n").encode("ascii")
+    )

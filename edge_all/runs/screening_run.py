@@ -68,6 +68,7 @@ def screen_to_folder(
     microns_per_pixel: float | None = None,
     activations: bool = False,
     parquet: bool = False,
+    notice: str | None = None,
     on_field: Callable[[FieldSummary], None] = lambda _: None,
     on_notice: Callable[[str], None] = lambda _: None,
 ) -> RunSummary:
@@ -84,6 +85,7 @@ def screen_to_folder(
         activations: whether to show, with each cell, where the network saw what speaks for ALL. Fields that a resumed
             run takes from an earlier one keep the maps that they have, or have none.
         parquet: whether to write the table of cells as Parquet, too.
+        notice: what everyone who sees the results must be told; stands in the report and in ``slides.json``.
         on_field: called with each result, those of an earlier run included, as soon as it is on disk.
         on_notice: told, in a sentence, what is judged again although it was judged before, and where there is no run to
             go on with.
@@ -142,7 +144,7 @@ def screen_to_folder(
         not_looked_at = Counter(source.slide for source in remaining if source.image not in results)
         summary = summarise(list(results.values()), screener, not_looked_at, with_maps=activations)
         passed_over = sources.in_other_formats if isinstance(sources, FoundImages) else ()
-        summary = dataclasses.replace(summary, passed_over=passed_over, with_parquet=parquet)
+        summary = dataclasses.replace(summary, passed_over=passed_over, with_parquet=parquet, notice=notice)
         write_run(folder, summary)
     return summary
 

@@ -320,6 +320,8 @@ def test_the_demo_runs_again_in_its_own_folder(
     assert done.returncode == 0, done.stderr
     fields = (tmp_path / "demo" / "fields.jsonl").read_bytes()
     assert fields.count(b"\n") == 11
+    assert demo_fields.DEMO_NOTICE in (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "demo" / "slides.json").read_text())["notice"] == demo_fields.DEMO_NOTICE
     # That rendering again leaves the files as they are, test_rendering_demo_fields.py shows.
     monkeypatch.setattr(demo_fields, "write_demo_fields", demo_fields.demo_files)
     monkeypatch.chdir(tmp_path)

@@ -147,6 +147,13 @@ def report(folder: Path, fields: list[FieldResult], **options: object) -> str:
     return (folder / "report.html").read_text("utf-8")
 
 
+def test_a_notice_stands_before_every_verdict(tmp_path: Path) -> None:
+    fields = [judged("s/a.jpg", "first", cell(1, 0.97, "ALL"))]
+    assert 'class="alert"' not in report(tmp_path / "plain", fields)
+    html = report(tmp_path / "demo", fields, notice="Drawn, <not> seen.")
+    assert 0 < html.index("<strong>Drawn, &lt;not&gt; seen.</strong>") < html.index('id="slides"')
+
+
 def test_a_whole_report(tmp_path: Path) -> None:
     cells = [cell(1, 0.97, "ALL"), cell(2, 0.5, "indeterminate"), cell(3, 0.02, "non-ALL"), cell(4, 0.9991, "ALL")]
     rejected = dataclasses.replace(

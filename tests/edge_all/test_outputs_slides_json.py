@@ -34,6 +34,7 @@ def test_says_what_judged_and_for_what_use(tmp_path: Path) -> None:
     document = json.loads((tmp_path / "slides.json").read_text())
     assert document == slides_document([SLIDE], fields, [Path("S-1/old.czi")])
     assert document["intended_use"] == INTENDED_USE
+    assert document["notice"] is None
     assert document["edge_all_version"] == __version__
     assert document["models"] == [
         {"name": "tiny", "version": "1", "variant": "int8", "sha256": "00", "card_sha256": "c4"}

@@ -12,6 +12,7 @@ from edge_all.errors import OutputError
 from edge_all.rendering import demo_fields
 from edge_all.rendering.demo_fields import DEMO_NOTICE, demo_slides, write_demo_fields
 from edge_all.slides.verdict import DEFINING_BLAST_SHARE, decide, wilson_interval
+from edge_all.wording.language import Language
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +83,4 @@ def test_the_slides_earn_one_of_each_verdict_of_the_embedded_model(written: tupl
 def test_the_notice_says_what_the_demonstration_does_not_show() -> None:
     assert "synthetic" in DEMO_NOTICE
     assert "no evidence" in DEMO_NOTICE
+    assert Language("de").sentence(DEMO_NOTICE).startswith("Diese Gesichtsfelder sind künstlich")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import time
@@ -224,6 +225,20 @@ def test_a_slide_prints_on_one_page(browser: Browser, tmp_path: Path, slides: in
     pages = len(re.findall(rb"/Type /Page\b(?!s)", (tmp_path / "report.pdf").read_bytes()))
     # What was found, each slide, how it was made.
     assert pages == 1 + slides + 1
+    page.close()
+
+
+def test_a_long_name_keeps_its_end_on_paper(browser: Browser, tmp_path: Path) -> None:
+    name = "BloodImage_of_the_left_microscope_00012.png"
+    report = written(tmp_path, [dataclasses.replace(field(1, "s"), image=f"in/s/{name}")])
+    page = Opened(browser, report, viewport={"width": 700, "height": 900}).page
+    page.emulate_media(media="print")
+    beginning, end = page.locator(".where bdi").first.locator("span").all()
+    assert (beginning.text_content() or "") + (end.text_content() or "") == name
+    assert beginning.evaluate("one => one.scrollWidth > one.clientWidth")
+    inside = "one => one.getBoundingClientRect().right <= one.closest('a').getBoundingClientRect().right"
+    assert end.evaluate(f"one => one.scrollWidth <= one.offsetWidth && ({inside})(one)")
+    assert page.locator(".where .id").first.evaluate(inside)
     page.close()
 
 

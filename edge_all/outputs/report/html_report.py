@@ -48,6 +48,7 @@ def write_report(
     card: ModelCard | None = None,
     created: datetime | None = None,
     passed_over: Sequence[Path] = (),
+    notice: str | None = None,
     language: Language | None = None,
 ) -> None:
     """Write the report of a run as one self-contained HTML file.
@@ -66,6 +67,7 @@ def write_report(
         card: of the model package; its figures and limitations are shown.
         created: date of the report; now, where none is given.
         passed_over: files among the images in formats that are not read.
+        notice: what everyone who sees the results must be told first, in English.
         language: the reader's; that of the environment where none is given.
 
     Raises:
@@ -78,7 +80,8 @@ def write_report(
     now = created or datetime.now().astimezone()
     with atomic_file(path) as file:
         # Piece by piece: a run of a thousand fields never has all its pictures in memory.
-        for piece in _document(suspicious_first(slides), numbered, pictures, card, now, passed_over, say):
+        before = _notice(notice, say) + _not_judged(numbered, say) + _passed_over(passed_over, say)
+        for piece in _document(suspicious_first(slides), numbered, pictures, card, now, before, say):
             file.write(piece.encode("utf-8", "backslashreplace"))
             file.write(b"\n")
 
@@ -89,9 +92,10 @@ def _document(
     pictures: Pictures,
     card: ModelCard | None,
     created: datetime,
-    passed_over: Sequence[Path],
+    before: str,
     say: Language,
 ) -> Iterator[str]:
+    """The pieces of the file; ``before`` is what has to be read before any verdict."""
     script = files("edge_all.outputs.report").joinpath("report.js").read_text("utf-8")
     yield from _head(created, script, say)
     yield f'<a class="skip" href="#slides">{say("Skip to the verdict")}</a>'
@@ -99,8 +103,7 @@ def _document(
     yield _tools(say) if any(field.result.cells for field in fields) else ""
     yield "<main>"
     yield _heading(slides, fields, created, say)
-    yield _not_judged(fields, say)
-    yield _passed_over(passed_over, say)
+    yield before
     yield overview(slides, say)
     yield '<div id="slides">'
     for number, slide in enumerate(slides, start=1):
@@ -200,6 +203,10 @@ def _heading(slides: Sequence[SlideResult], fields: Sequence[NumberedField], cre
         f"<header><h1>{say('Blood smear screening for acute lymphoblastic leukaemia')}</h1>"
         f'<p class="facts">{"".join(f"<span>{text(fact)}</span>" for fact in facts)}</p></header>'
     )
+
+
+def _notice(notice: str | None, say: Language) -> str:
+    return f'<section class="alert"><p><strong>{text(say.sentence(notice))}</strong></p></section>' if notice else ""
 
 
 def _not_judged(fields: Sequence[NumberedField], say: Language) -> str:
