@@ -32,9 +32,9 @@ def slides_document(
 
     Returns:
         ``intended_use``, ``notice`` (null for none), ``edge_all_version``, ``models`` and ``providers`` (one each,
-        unless a run was resumed with another model or device), ``passed_over``, and ``slides``, each with ``pixel_sizes``
-        (``microns_per_pixel``, where it is ``from``, and of how many ``fields``) and ``field_warnings`` (what is said
-        of how many).
+        unless a run was resumed with another model or device), ``passed_over``, and ``slides``, each with
+        ``pixel_sizes`` (``microns_per_pixel``, where it is ``from``, and of how many ``fields``)
+        and ``field_warnings`` (what is said of how many).
     """
     fields = tuple(fields)
     models = dict.fromkeys(field.model for field in fields if field.model is not None)

@@ -21,9 +21,6 @@ __all__ = ["GALLERIES", "NumberedField", "Pictures", "cells_shown", "gallery", "
 GALLERIES: tuple[CellLabel, ...] = ("ALL", "indeterminate", "non-ALL")
 """The galleries of a slide, in the order in which they are read."""
 
-_END_OF_NAME = 10
-"""Characters at the end of a file's name that are always shown: ``_00012.jpg``."""
-
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
@@ -206,11 +203,7 @@ def _data(field: NumberedField, cell: CellSummary, place: int) -> str:
 
 
 def _where(field: NumberedField, cell: CellSummary, more: str = "") -> str:
-    # In two parts: on paper the beginning of a long name gives way, for names of one camera differ at the end.
-    name = image_file_name(field.result.image)
-    parts = f"<span>{text(name[:-_END_OF_NAME])}</span><span>{text(name[-_END_OF_NAME:])}</span>"
-    file = f'<span class="file"><bdi>{parts}</bdi></span>'
-    return f'<span class="where">{file} <span class="id">#{cell.id}</span>{more}</span>'
+    return f'<span class="where"><span class="file">{field.name}</span> <span class="id">#{cell.id}</span>{more}</span>'
 
 
 def _thumbnail(address: str | None, description: str, missing: str) -> str:
