@@ -97,9 +97,12 @@ def _table(pdf: FPDF, section: Section) -> None:
     for name, value in section.rows:
         top = pdf.get_y()
         pdf.set_font("helvetica", "", 8.5)
-        pdf.multi_cell(_NAMES_WIDTH, _LINE, _latin(name), new_x="RIGHT", new_y="TOP", align="L")
+        pdf.multi_cell(_NAMES_WIDTH, _LINE, _latin(name), new_x="RIGHT", new_y="NEXT", align="L")
+        below, page = pdf.get_y(), pdf.page
         pdf.set_xy(_MARGIN + _NAMES_WIDTH, top)
         pdf.multi_cell(0, _LINE, _latin(value), new_x="LMARGIN", new_y="NEXT", align="L")
+        if pdf.page == page:  # a name of two lines may stand beside a value of one
+            pdf.set_y(max(below, pdf.get_y()))
 
 
 def _gallery(pdf: FPDF, label: str, cells: list[tuple[ReviewedCell, bytes | None]], say: Language) -> None:

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -241,6 +242,17 @@ def test_the_pdf_has_one_page_and_then_the_cells(station: Station, code: str) ->
     # Nine rows of cells take two pages, so that the tables take one.
     assert content.count(b"/Type /Page\n") == 3
     assert slide_pdf(report, list(cells_with_pictures(station, report)), ENGLISH) == content
+
+
+def test_a_name_of_two_lines_in_the_pdf_is_not_written_over(station: Station, code: str) -> None:
+    reviewed(station, code)
+    report = report_of(station, code, "Curie")
+    content = slide_pdf(report, [], Language("de"))
+    (first, *_) = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.DOTALL)
+    lines = zlib.decompress(first).decode("latin-1").splitlines()
+    (over,) = (float(line.split()[2]) for line in lines if "(überein)" in line)
+    (under,) = (float(line.split()[2]) for line in lines if "(Gesehen, nicht entschieden)" in line)
+    assert over - under > 8, "in points, from below"
 
 
 def test_without_the_extra_it_is_said_what_to_install_and_nothing_is_left(
