@@ -77,6 +77,7 @@ async def slides_page(request: Request, desk: OpenDesk) -> Response:
         "readers": readers,
         "queue": await desk.threads.run(queue_of, desk),
         "watched": desk.watched,
+        "notice": desk.notice,
         "folder": str(desk.station.database.folder),
         "backup_failure": desk.backups.failure if desk.backups else None,
     }

@@ -17,7 +17,7 @@ from edge_all.cli.main import main
 from edge_all.cli.station import _demonstration
 from edge_all.errors import StoreInUseError
 from edge_all.outputs.pictures import png_bytes
-from edge_all.rendering.demo_fields import demo_files
+from edge_all.rendering.demo_fields import DEMO_NOTICE, demo_files
 from edge_all.station.desk import Station
 from edge_all.station.storage.backup import examine_store, restore
 from edge_all.station.storage.daily_backup import DailyBackup
@@ -109,17 +109,20 @@ def test_the_demonstration_says_where_it_lies_and_how_to_begin_anew(
             pass
         assert not capsys.readouterr().out
     command = [sys.executable, "-m", "edge_all", "station", "--demo", "--port", "0", "--model", str(tiny_package)]
-    home = {**os.environ, "XDG_DATA_HOME": str(tmp_path)}
+    home = {**os.environ, "XDG_DATA_HOME": str(tmp_path), "EDGE_ALL_LANGUAGE": "en"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=home) as process:
         assert process.stdout is not None
         lines = []
         while not any("http://" in line for line in lines):
             lines.append(process.stdout.readline())
+        address = next(word for word in lines[-1].split() if word.startswith("http://"))
+        page = httpx.get(address, headers={"Edge-All-Reader": "Ada"}).text
         process.terminate()
         rest, errors = process.communicate(timeout=120)
     assert (process.returncode, errors) == (0, "")
     assert str(place) in "".join(lines) + rest
     assert "begin anew" in "".join(lines) + rest
+    assert DEMO_NOTICE in page
 
 
 def test_without_the_package_of_the_page_no_demonstration_is_begun(
