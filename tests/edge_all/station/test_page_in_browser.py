@@ -288,6 +288,13 @@ def test_a_loop_chooses_what_it_holds(ada: Reader, code: str, by: str) -> None:
 def drag(page: Page, x: float, y: float, radius: float) -> None:
     """Draw a circle around a place of the field, in its pixels, wherever that is on the screen."""
     box = page.locator(".stage").bounding_box()
+    port = "JSON.stringify(document.querySelector('field-view').port)"
+    # The field is fitted to the stage once its picture is there; a place measured before that is another one after it.
+    page.evaluate(f"window.portBefore = {port}")
+    page.wait_for_function(
+        f"(() => {{ const now = {port}, same = now === window.portBefore; window.portBefore = now; return same; }})()",
+        polling=100,
+    )
     left, top, scale = page.evaluate(
         "(({ left, top, scale }) => [left, top, scale])(document.querySelector('field-view').port)"
     )
