@@ -10,17 +10,15 @@ copied into the watched folder one after the other, each when the cells of the o
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import sync_playwright
+from measured_station import station_and_browser
 
 from edge_all.rendering.demo_fields import write_demo_fields
 
@@ -63,20 +61,8 @@ def main() -> int:
         fields = [field for field in write_demo_fields(folder / "fields") if "out-of-focus" not in field.name]
         slide = folder / "watched" / "slide"
         slide.mkdir(parents=True)
-        command = [sys.executable, "-m", "edge_all", "station", str(slide.parent), "--station", str(folder / "station")]
-        environment = {**os.environ, "XDG_DATA_HOME": str(folder / "home")}
-        with subprocess.Popen([*command, "--port", "0"], stdout=subprocess.PIPE, text=True, env=environment) as station:
-            try:
-                found = re.search(r"http://\S+", station.stdout.readline() if station.stdout else "")
-                if found is None:
-                    raise SystemExit("The station did not start.")
-                with sync_playwright() as running:
-                    chromium = os.environ.get("EDGE_ALL_CHROMIUM") or shutil.which("chromium")
-                    browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-                    seconds = measure(browser.new_page(), found[0], fields, slide)
-                    browser.close()
-            finally:
-                station.terminate()
+        with station_and_browser(slide.parent, folder) as (address, browser):
+            seconds = measure(browser.new_page(), address, fields, slide)
     print(f"{len(seconds)} fields: median {statistics.median(seconds):.2f} s, most {max(seconds):.2f} s")
     print(" ".join(f"{one:.2f}" for one in seconds), f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     return 0

@@ -11,16 +11,14 @@ the page's alone, to which a person's looking comes.
 from __future__ import annotations
 
 import os
-import re
-import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import Error, sync_playwright
+from measured_station import station_and_browser
+from playwright.sync_api import Error
 
 from edge_all.outputs.pictures import jpeg_bytes
 from edge_all.rendering.demo_fields import DemoField, demo_slides
@@ -111,26 +109,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         fields = render(folder / "images")
-        command = [sys.executable, "-m", "edge_all", "station", str(folder / "images"), "--port", "0"]
-        environment = {**os.environ, "XDG_DATA_HOME": str(folder / "home"), "EDGE_ALL_LANGUAGE": "en"}
-        with subprocess.Popen(
-            [*command, "--station", str(folder / "station")], stdout=subprocess.PIPE, text=True, env=environment
-        ) as station:
-            try:
-                found = re.search(r"http://\S+", station.stdout.readline() if station.stdout else "")
-                if found is None:
-                    raise SystemExit("The station did not start.")
-                with sync_playwright() as running:
-                    chromium = os.environ.get("EDGE_ALL_CHROMIUM") or shutil.which("chromium")
-                    browser = running.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-                    page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="en-GB")
-                    asked = {"Edge-All-Reader": "nobody"}
-                    while page.request.get(f"{found[0]}api/v1/queue", headers=asked).json()["done"] < fields:
-                        time.sleep(1)
-                    seconds, keys = review(page, found[0], SLIDES)
-                    browser.close()
-            finally:
-                station.terminate()
+        with station_and_browser(folder / "images", folder) as (address, browser):
+            page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="en-GB")
+            asked = {"Edge-All-Reader": "nobody"}
+            while page.request.get(f"{address}api/v1/queue", headers=asked).json()["done"] < fields:
+                time.sleep(1)
+            seconds, keys = review(page, address, SLIDES)
         with Station(folder / "station") as opened:
             slides = opened.slides("Ada")
             views = [opened.review(one.slide.code, "Ada").view() for one in slides]
