@@ -349,7 +349,7 @@ export class CellGallery extends HTMLElement {
     this.tiles.get(id)?.setAttribute("tabindex", "0");
   }
 
-  /** @param {string | undefined} id */
+  /** @param {string | null | undefined} id */
   focusOn(id) {
     const tile = id ? this.tiles.get(id) : null;
     if (!tile || !id) return;
