@@ -80,13 +80,12 @@ def station(
     require_page()
     place = _demo_station() if demo and store is None else station_folder(store)
     watched = [*(folders or ()), *([place / DEMO_FOLDER] if demo else [])]
-    notice = _demo_notice() if demo else None
     daily = None if backups is None else DailyBackup(place, backups)
     stop = stop_on_signals()
     screener = Screener(model, variant, device, threads)
     with (
         _demonstration(place) if demo else Station(place) as opened,
-        page_of(opened, host, port, host_names or (), tuple(watched), screener.classifier, daily, notice),
+        page_of(opened, host, port, host_names or (), tuple(watched), screener.classifier, daily),
         _while_it_works(lambda: daily.run(stop) if daily else None, stop),
     ):
         judge = judge_of(screener)
@@ -121,12 +120,6 @@ def _say_where_it_lies(place: Path, *, goes_on: bool) -> None:
     else:
         typer.echo("The demonstration is kept, with what you decide in it, in this folder, which you may delete:")
     typer.echo(place)
-
-
-def _demo_notice() -> str:
-    from edge_all.rendering.demo_fields import DEMO_NOTICE
-
-    return DEMO_NOTICE
 
 
 def _feed(folder: Path) -> None:

@@ -49,7 +49,6 @@ def page_of(
     watched: tuple[Path, ...] = (),
     classifier: Classifier | None = None,
     backups: DailyBackup | None = None,
-    notice: str | None = None,
 ) -> Iterator[None]:
     """Serve the page and the API of a station as long as the block lasts, and say where.
 
@@ -63,7 +62,6 @@ def page_of(
         watched: folders that this process watches.
         classifier: see `edge_all.station.web.application.web_application`.
         backups: likewise.
-        notice: likewise.
 
     Raises:
         MissingPackageError: the extra ``station`` is not installed.
@@ -89,7 +87,6 @@ def page_of(
         watched=tuple(str(folder) for folder in watched),
         classifier=classifier,
         backups=backups,
-        notice=notice,
     )
     with served(app, host, port) as address:
         typer.echo(f"The station's page: {address}  (Ctrl-C ends it)")

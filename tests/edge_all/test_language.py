@@ -16,6 +16,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import pytest
@@ -33,6 +34,7 @@ from edge_all.results import INTENDED_USE  # noqa: E402
 from edge_all.segmentation.doubts import CHANNELS_SWAPPED  # noqa: E402
 from edge_all.slides import verdict  # noqa: E402
 from edge_all.station.review.kinds import DEFAULT_KINDS  # noqa: E402
+from edge_all.station.review.signatures import SignatureMeaning  # noqa: E402
 from edge_all.wording.language import LANGUAGE_SETTING, Language, language_of_environment  # noqa: E402
 
 PACKAGE = Path(__file__).parents[2] / "edge_all"
@@ -45,6 +47,7 @@ MEASURES = (
 )
 # What people call cells, what becomes of fields and slides, and what people may do.
 STATION = (
+    *get_args(SignatureMeaning),
     *(kind.name for kind in DEFAULT_KINDS),
     *("left out", "error", "unusable", "pending", "in review", "signed", "amended", "reviewer", "administrator"),
 )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from edge_all.errors import InputError, InputNotFoundError
-from edge_all.files.run_folder import FIELDS_FILE
+from edge_all.files.run_folder import FIELDS_FILE, RunFolder
 from edge_all.model.card import VariantName
 from edge_all.model.store import list_packages
 from edge_all.outputs.jsonl import each_field
+from edge_all.rendering.demo_fields import DEMO_NOTICE
 from edge_all.results import FieldResult, ModelIdentity
 from edge_all.runs.run_record import BegunImage, read_record
 from edge_all.station.storage.database import Database
@@ -54,14 +56,14 @@ def import_run(database: Database, run: Path, on_field: Callable[[FieldResult], 
     if record is None:
         raise InputNotFoundError(f"There is no finished run in {run}.", "Name the output folder of `edge-all screen`.")
     model = _installed(record.conditions.model)
-    source = str(run.resolve())
+    source, synthetic = str(run.resolve()), _is_demonstration(run)
     new = known = 0
     slides: dict[str, None] = {}
     for result in each_field(run / FIELDS_FILE):
         path, page = _place(result.image)
         begun = record.images.get(result.image, BegunImage(result.image, result.slide, ""))
         with database.write() as connection:
-            slide = find_or_add_slide(connection, source, result.slide)
+            slide = find_or_add_slide(connection, source, result.slide, synthetic=synthetic)
             file = ImageFile(slide.id, path, page, begun.sha256)
             there = is_judged(connection, file, model.identity)
             if not there:
@@ -70,6 +72,15 @@ def import_run(database: Database, run: Path, on_field: Callable[[FieldResult], 
         known, new = known + there, new + (not there)
         on_field(result)
     return ImportedRun(new, known, tuple(slides))
+
+
+def _is_demonstration(run: Path) -> bool:
+    """Whether a run says of its fields that edge-all drew them itself."""
+    try:
+        said = json.loads(RunFolder(run, {}).slides.read_text("utf-8"))
+    except (OSError, ValueError):
+        return False  # fields.jsonl is what a run is known by; of its tables any may be gone
+    return isinstance(said, dict) and said.get("notice") == DEMO_NOTICE
 
 
 def _place(image: str) -> tuple[str, int]:

@@ -20,7 +20,7 @@ from edge_all.station.intake.slide_names import SlideNames
 from edge_all.station.intake.station_log import StationLog
 from edge_all.station.storage.database import Database
 from edge_all.station.storage.image_queue import add_to_queue, known_files, release_leases
-from edge_all.station.storage.slide_records import find_or_add_slide
+from edge_all.station.storage.slide_records import DEMO_FOLDER, find_or_add_slide
 
 __all__ = ["Intake"]
 
@@ -56,6 +56,8 @@ class Intake:
         """
         self._database, self._judge, self._on_field = database, judge, on_field
         self._failure: Exception | None = None
+        # As a watch names its folder.
+        self._demo_folder = os.path.abspath(database.folder / DEMO_FOLDER)  # noqa: PTH100
         with database.read() as connection:
             known = known_files(connection)
         self._watches = [FolderWatch(folder, names or SlideNames(), known) for folder in folders]
@@ -119,8 +121,9 @@ class Intake:
     def _enqueue(self, watch: FolderWatch, arrivals: Sequence[Arrival], log: StationLog) -> None:
         try:
             with self._database.write() as connection:
+                source = str(watch.folder)
                 for one in arrivals:
-                    slide = find_or_add_slide(connection, str(watch.folder), one.slide)
+                    slide = find_or_add_slide(connection, source, one.slide, synthetic=source == self._demo_folder)
                     for page in one.pages:
                         add_to_queue(connection, slide.id, str(one.path), page, one.size_bytes, one.modified_ns)
         except StoreError as error:

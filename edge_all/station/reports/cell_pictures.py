@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edge_all.errors import EdgeAllError
-from edge_all.imaging.display import resize_for_the_eye
-from edge_all.outputs.pictures import jpeg_bytes
-from edge_all.preprocessing import crop_window
-from edge_all.results import RgbImage
+from edge_all.station.cell_square import cell_jpeg
 from edge_all.station.desk import Station
 from edge_all.station.reports.slide_report import SlideReport
 from edge_all.station.review.cells import ReviewedCell, in_order
@@ -17,8 +14,6 @@ __all__ = ["PICTURE_SIDE", "cells_with_pictures"]
 
 PICTURE_SIDE = 96
 """Pixels; about 3 kB each, 15 MB for 5,000 cells."""
-_ROOM = 1.5
-"""Side of the square as a multiple of the cell's box, so that some of what surrounds it is seen."""
 _QUALITY = 88
 
 
@@ -38,11 +33,6 @@ def cells_with_pictures(station: Station, report: SlideReport) -> Iterator[tuple
             pixels = station.pixels(field)
         except EdgeAllError:
             continue
-        pictures.update({cell.id: _picture(pixels, cell) for cell in own})
+        pictures.update({cell.id: cell_jpeg(pixels, cell.bbox, PICTURE_SIDE, _QUALITY) for cell in own})
     for cell in in_order(report.view.cells, "label"):
         yield cell, pictures.get(cell.id)
-
-
-def _picture(pixels: RgbImage, cell: ReviewedCell) -> bytes:
-    square = crop_window(pixels, cell.bbox, _ROOM)
-    return jpeg_bytes(resize_for_the_eye(square, PICTURE_SIDE, PICTURE_SIDE), _QUALITY)

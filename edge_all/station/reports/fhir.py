@@ -27,17 +27,26 @@ _VERIFICATION = {
 """Of the signature types that FHIR lists (ASTM E1762-95): who signs attests that it was looked through."""
 _AUTHOR = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 
+_TEST_DATA = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
+    "code": "HTEST",
+    "display": "test health data",
+}
+"""By which systems know a bundle that speaks of no person: the label that FHIR has for it (R4, security labels)."""
+
 _Resource = dict[str, Any]
 
 
 def fhir_bundle(report: SlideReport) -> _Resource:
     """The report as a Bundle of type ``collection``."""
     names = _Names(report)
-    specimen = {
+    specimen: _Resource = {
         "resourceType": "Specimen",
         "identifier": [{"system": "urn:edge-all:slide", "value": report.view.slide.code}],
         "type": {"text": "Stained blood smear"},
     }
+    if report.notice is not None:
+        specimen["note"] = [{"text": report.notice}]
     devices = [(f"device {number}", _device(report, number)) for number in range(max(1, len(report.view.models)))]
     observations = [(code, _observation(report, names, code, value)) for code, value in _observed(report)]
     resources = [
@@ -49,6 +58,7 @@ def fhir_bundle(report: SlideReport) -> _Resource:
     ]
     return {
         "resourceType": "Bundle",
+        **({} if report.notice is None else {"meta": {"security": [_TEST_DATA]}}),
         "type": "collection",
         "timestamp": report.made_at,
         "identifier": {"system": "urn:edge-all:audit-chain", "value": report.chain_sha256},
@@ -78,7 +88,7 @@ def _diagnostic_report(report: SlideReport, names: _Names, observations: Iterabl
         "specimen": [names.reference("specimen")],
         "issued": report.signatures[-1].at if report.signatures else report.made_at,
         "result": [names.reference(code) for code in observations],
-        "conclusion": f"{result.verdict}. {result.reason} {INTENDED_USE}",
+        "conclusion": " ".join(filter(None, (report.notice, f"{result.verdict}. {result.reason} {INTENDED_USE}"))),
     }
     if report.signatures:
         resource["resultsInterpreter"] = [

@@ -53,7 +53,8 @@ def labelled_cells(station: Station, spec: PreprocessingSpec, laboratory: str = 
     """The cells of signed slides that a person has looked at, cut as a model sees them.
 
     A cell is taken where it counts as ALL or non-ALL; with two readers, where both say the same. Groups are slides.
-    Cells that people have drawn or outlined anew are left out: their nucleus, which the cut goes by, is not known.
+    Cells that people have drawn or outlined anew are left out: their nucleus, which the cut goes by, is not known; so
+    are those of the demonstration's slides, from which nothing is to be learned about real ones.
 
     Args:
         station: its store.
@@ -71,6 +72,9 @@ def labelled_cells(station: Station, spec: PreprocessingSpec, laboratory: str = 
     slides: list[str] = []
     left_out: dict[str, int] = {}
     for review, view in station.signed_reviews():
+        if view.slide.synthetic:
+            _add(left_out, "drawn by edge-all itself", sum(map(_confirmed, view.cells)))
+            continue
         differing = {one.first.id for one in review.disagreements() if one.first} if view.two_readers else set()
         chosen = {cell.id: cell for cell in view.cells if _confirmed(cell) and cell.id not in differing}
         drawn = sum(cell.found is None or cell.circle is not None for cell in chosen.values())
@@ -80,8 +84,10 @@ def labelled_cells(station: Station, spec: PreprocessingSpec, laboratory: str = 
             labels.append(cell.counts_as == "ALL")
             slides.append(view.slide.code)
     if not crops:
+        why = ", ".join(f"{number} {reason}" for reason, number in left_out.items())
         raise InputNotFoundError(
-            "No signed slide has a confirmed cell whose image can be read.", "Review slides and sign them first."
+            f"No signed slide has a confirmed cell to learn from{f' (left out: {why})' if why else ''}.",
+            "Review slides and sign them first.",
         )
     names = np.array(slides, np.str_)
     content = io.BytesIO()

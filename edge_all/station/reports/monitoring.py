@@ -8,7 +8,6 @@ shown and compared with nothing.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import statistics
 from collections import Counter, defaultdict
@@ -20,7 +19,6 @@ from typing import Any
 from edge_all.slides.verdict import SLIDE_LIMIT, UNKNOWN_SHARE, wilson_interval
 from edge_all.station.desk import Station
 from edge_all.station.review.tally import Agreement, merged
-from edge_all.station.storage.slide_records import DEMO_FOLDER
 from edge_all.wording.percentages import percent, percent_range
 
 __all__ = ["Monitoring", "Week", "monitor"]
@@ -102,11 +100,9 @@ def monitor(station: Station) -> Monitoring:
     """
     everything: _Sums = defaultdict(_Sum)
     compared: _Sums = defaultdict(_Sum)
-    # As the watch names its folder.
-    demo = os.path.abspath(station.database.folder / DEMO_FOLDER)  # noqa: PTH100
     with station.database.read() as connection:
-        rendered = connection.execute("SELECT 1 FROM slides WHERE source = ?", (demo,)).fetchone() is not None
-        _add_findings(connection, lambda source: (everything,) if source == demo else (everything, compared))
+        rendered = connection.execute("SELECT 1 FROM slides WHERE synthetic").fetchone() is not None
+        _add_findings(connection, lambda synthetic: (everything,) if synthetic else (everything, compared))
         card = _last_card(connection)
     notices = [_RENDERED] if rendered else []
     if compared:
@@ -119,15 +115,15 @@ def monitor(station: Station) -> Monitoring:
     return Monitoring(tuple(_week(begins, everything[begins]) for begins in sorted(everything)), tuple(notices))
 
 
-def _add_findings(connection: sqlite3.Connection, sums_of: Callable[[str | None], Iterable[_Sums]]) -> None:
-    """Add each finding to the sums that those of its slide's source belong to."""
+def _add_findings(connection: sqlite3.Connection, sums_of: Callable[[bool], Iterable[_Sums]]) -> None:
+    """Add each finding to the sums that it belongs to, being of a synthetic slide or not."""
     fields = connection.execute(
-        "SELECT judged_at, status, result, source FROM findings"
+        "SELECT judged_at, status, result, synthetic FROM findings"
         " JOIN fields ON fields.id = field_id JOIN slides ON slides.id = slide_id"
     )
     for row in fields:
         quality = json.loads(row["result"]).get("quality")
-        for sums in sums_of(row["source"]):
+        for sums in sums_of(bool(row["synthetic"])):
             week = sums[_monday(row["judged_at"])]
             week.fields[row["status"]] += 1
             if row["status"] == "ok" and quality is not None:
@@ -135,7 +131,7 @@ def _add_findings(connection: sqlite3.Connection, sums_of: Callable[[str | None]
                     if name in quality["metrics"]:
                         week.metrics[name].append(quality["metrics"][name])
     cells = connection.execute(
-        "SELECT judged_at, source, json_extract(record, '$.label') AS label, count(*) AS number,"
+        "SELECT judged_at, synthetic, json_extract(record, '$.label') AS label, count(*) AS number,"
         " sum(coalesce(json_extract(record, '$.out_of_distribution') > ?, 0)) AS unlike"
         " FROM cells JOIN findings ON findings.id = finding_id"
         " JOIN fields ON fields.id = field_id JOIN slides ON slides.id = slide_id"
@@ -143,7 +139,7 @@ def _add_findings(connection: sqlite3.Connection, sums_of: Callable[[str | None]
         (SLIDE_LIMIT,),
     )
     for row in cells:
-        for sums in sums_of(row["source"]):
+        for sums in sums_of(bool(row["synthetic"])):
             week = sums[_monday(row["judged_at"])]
             week.cells[row["label"]] += row["number"]
             week.unlike += row["unlike"]

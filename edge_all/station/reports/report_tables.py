@@ -34,6 +34,7 @@ _COLUMNS = (
     "height",
     "area_px",
     "comments",
+    "synthetic",
 )
 _CIRCLE_CORNERS = 32
 
@@ -41,7 +42,8 @@ _CIRCLE_CORNERS = 32
 def cells_csv(report: SlideReport) -> bytes:
     """One row for each cell, rejected objects and added cells included; UTF-8 with a byte-order mark, for Excel.
 
-    What a spreadsheet would take for a formula is led by an apostrophe.
+    ``synthetic`` says whether edge-all drew the slide itself. What a spreadsheet would take for a formula is led by an
+    apostrophe.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -56,6 +58,7 @@ def cells_geojson(station: Station, report: SlideReport) -> dict[str, Any]:
     return {
         "type": "FeatureCollection",
         "intended_use": INTENDED_USE,
+        "notice": report.notice,
         "slide": report.view.slide.code,
         "status": report.status,
         "chain_sha256": report.chain_sha256,
@@ -80,6 +83,7 @@ def _row(report: SlideReport, cell: ReviewedCell) -> tuple[object, ...]:
         *cell.bbox,
         round(cell.area),
         " | ".join(f"{one.actor}: {one.text}" for one in cell.comments),
+        report.view.slide.synthetic,
     )
 
 

@@ -12,7 +12,7 @@ from edge_all.station.reports.slide_report import SlideReport
 from edge_all.station.review.cells import ReviewedCell
 from edge_all.wording.language import Language
 
-__all__ = ["Section", "caption", "intended_use_words", "sections", "status_words", "title_words"]
+__all__ = ["Section", "caption", "intended_use_words", "notice_words", "sections", "status_words", "title_words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,11 @@ def title_words(report: SlideReport, say: Language) -> str:
 def intended_use_words(say: Language) -> str:
     """What the report is for: in English, as everywhere, and before that in the reader's language."""
     return INTENDED_USE if say(INTENDED_USE) == INTENDED_USE else f"{say(INTENDED_USE)} {INTENDED_USE}"
+
+
+def notice_words(report: SlideReport, say: Language) -> str | None:
+    """What everyone who sees the report must be told; None for nothing."""
+    return None if report.notice is None else say.sentence(report.notice)
 
 
 def status_words(report: SlideReport, say: Language) -> str:

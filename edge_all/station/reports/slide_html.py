@@ -7,7 +7,14 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from edge_all.outputs.report.markup import text
-from edge_all.station.reports.report_words import Section, caption, intended_use_words, sections, title_words
+from edge_all.station.reports.report_words import (
+    Section,
+    caption,
+    intended_use_words,
+    notice_words,
+    sections,
+    title_words,
+)
 from edge_all.station.reports.slide_report import SlideReport
 from edge_all.station.review.cells import ReviewedCell
 from edge_all.wording.language import Language
@@ -42,11 +49,13 @@ def slide_html(report: SlideReport, cells: Iterable[tuple[ReviewedCell, bytes | 
 
 
 def _parts(report: SlideReport, cells: Iterable[tuple[ReviewedCell, bytes | None]], say: Language) -> Iterator[str]:
-    title, use = text(title_words(report, say)), text(intended_use_words(say))
+    title = text(title_words(report, say))
+    said = (intended_use_words(say), notice_words(report, say))
+    use = "".join(f'<p class="use">{text(one)}</p>' for one in said if one)
     yield f'<!doctype html><html lang="{say.code}"><head><meta charset="utf-8"><title>{title}</title>'
     yield '<meta name="viewport" content="width=device-width"><meta http-equiv="Content-Security-Policy" '
     yield "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">"
-    yield f'<style>{_STYLE}</style></head><body><h1>{title}</h1><p class="use">{use}</p>'
+    yield f"<style>{_STYLE}</style></head><body><h1>{title}</h1>{use}"
     for section in sections(report, say):
         yield _table(section)
     yield '<div class="gallery">'
@@ -55,7 +64,7 @@ def _parts(report: SlideReport, cells: Iterable[tuple[ReviewedCell, bytes | None
         yield f'<h2>{text(say(label))} ({len(shown)})</h2><div class="cells">'
         yield from (_figure(cell, picture, say) for cell, picture in shown)
         yield "</div>"
-    yield f'</div><p class="use">{use}</p></body></html>\n'
+    yield f"</div>{use}</body></html>\n"
 
 
 def _table(section: Section) -> str:

@@ -14,6 +14,7 @@ from edge_all.station.reports.report_words import (
     Section,
     caption,
     intended_use_words,
+    notice_words,
     sections,
     status_words,
     title_words,
@@ -60,12 +61,14 @@ def slide_pdf(report: SlideReport, cells: Iterable[tuple[ReviewedCell, bytes | N
             "A report as PDF needs fpdf2, which is not installed.", f"Run, {install_words('station')}."
         ) from error
 
-    title = title_words(report, say)
+    title, notice = title_words(report, say), notice_words(report, say)
 
     class Page(FPDF):  # type: ignore[misc, unused-ignore]
         def header(self) -> None:
             self.set_font("helvetica", "B", 9)
-            self.multi_cell(0, 5, _latin(intended_use_words(say)), new_x="LMARGIN", new_y="NEXT", align="L")
+            for words in (intended_use_words(say), notice):
+                if words is not None:
+                    self.multi_cell(0, 4.5, _latin(words), new_x="LMARGIN", new_y="NEXT", align="L")
             self.ln(2)
 
         def footer(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from edge_all import __version__
+from edge_all.rendering.demo_fields import DEMO_NOTICE
 from edge_all.results import INTENDED_USE, SlideResult
 from edge_all.station.desk import Station
 from edge_all.station.review.cells import ReviewedCell, reviewed_cells
@@ -78,6 +79,11 @@ class SlideReport:
     chain_sha256: str
     made_at: str
 
+    @property
+    def notice(self) -> str | None:
+        """What everyone who sees the report must be told, in English: that edge-all drew the slide itself."""
+        return DEMO_NOTICE if self.view.slide.synthetic else None
+
 
 def report_of(station: Station, code: str, reader: str) -> SlideReport:
     """The report of a slide: as it was signed, and preliminary, as it stands for who asks, where it is not.
@@ -117,6 +123,7 @@ def report_document(report: SlideReport) -> dict[str, Any]:
     view = report.view
     return {
         "intended_use": INTENDED_USE,
+        "notice": report.notice,
         "edge_all_version": __version__,
         "slide": view.slide.code,
         "status": report.status,

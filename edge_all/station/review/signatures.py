@@ -15,6 +15,7 @@ __all__ = [
     "READINGS",
     "ReadingState",
     "Signature",
+    "SignatureMeaning",
     "has_two_readers",
     "labels_hash",
     "reader_of",
@@ -26,6 +27,9 @@ READINGS = (1, 2)
 """Of the first and the second reader."""
 _BY_NOBODY = (FIELD_JUDGED, "slide.added", "slide.forgotten")
 
+SignatureMeaning = Literal["reviewed", "reviewed and confirmed", "second opinion"]
+"""That the slide was looked through as it was signed; that the verdict is confirmed besides; that it was looked through
+beside another reading."""
 SlideStage = Literal["pending", "in review", "signed", "amended"]
 
 
@@ -38,7 +42,7 @@ class Signature:
         reading: of the first or the second reader.
         name: who.
         at: when; UTC, ISO 8601.
-        meaning: what the signature means, such as ``reviewed``.
+        meaning: a `SignatureMeaning`, or what a program made of it before others were refused.
         reason: why it was given.
         verdict, verdict_reason: that the slide had then.
         labels_sha256: over all cells with what they counted as, see `labels_hash`.

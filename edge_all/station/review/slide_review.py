@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from sqlite3 import Connection
-from typing import Any
+from typing import Any, get_args
 
 from edge_all.errors import ReviewConflictError, ReviewError, SlideSignedError, UnreviewedCellsError, UsageError
 from edge_all.station.review import decisions
@@ -21,6 +21,7 @@ from edge_all.station.review.settings import reader_changes, settings_in_force
 from edge_all.station.review.signatures import (
     READINGS,
     ReadingState,
+    SignatureMeaning,
     has_two_readers,
     labels_hash,
     reader_of,
@@ -302,31 +303,35 @@ class Review:
         """
         return self._step(decisions.REDONE, 1, "redo", gesture)
 
-    def sign(self, meaning: str, reason: str, last_seq: int, *, gesture: str | None = None) -> Done:
+    def sign(self, meaning: SignatureMeaning, reason: str, last_seq: int, *, gesture: str | None = None) -> Done:
         """Sign the slide as it stands, which locks this reading of it.
 
         Args:
-            meaning: what the signature means, such as ``reviewed``.
+            meaning: what the signature means.
             reason: why it is given.
             last_seq: the slide's last event that the person saw.
             gesture: as of `reclassify`.
 
         Raises:
-            UsageError: no meaning or no reason.
+            UsageError: no such meaning, or no reason.
             UnreviewedCellsError: cells that must be looked at have not been.
             ReviewConflictError: somebody has decided, or a field has come, since the person looked.
             ReviewError: images of the slide still wait, or it has none.
             SlideSignedError: it is signed already.
         """
-        if not meaning.strip() or not reason.strip():
-            raise UsageError("A signature needs its meaning and its reason.", "Write both.")
+        if meaning not in get_args(SignatureMeaning):
+            raise UsageError(
+                f"No signature means {meaning!r}.", f"Choose one of: {', '.join(get_args(SignatureMeaning))}."
+            )
+        if not reason.strip():
+            raise UsageError("A slide is signed for a reason.", "Write the reason.")
 
         def payload(now: _Moment) -> dict[str, Any]:
             view = self._view(now)
             _require_signable(view, self._newer(now, last_seq))
             result = view.tally.result
             return {
-                "meaning": meaning.strip(),
+                "meaning": meaning,
                 "reason": reason.strip(),
                 "verdict": result.verdict,
                 "verdict_reason": result.reason,

@@ -30,6 +30,7 @@ class SlideRecord:
         name: as its folder was called; may hold a person's number. None where it was forgotten.
         source: the folder that it lies in, or who posted it; None where it was forgotten.
         created_at: UTC, ISO 8601.
+        synthetic: whether edge-all drew it itself, for the demonstration.
     """
 
     id: int
@@ -37,22 +38,35 @@ class SlideRecord:
     name: str | None
     source: str | None
     created_at: str
+    synthetic: bool = False
 
 
-def find_or_add_slide(connection: sqlite3.Connection, source: str, name: str) -> SlideRecord:
-    """The slide of a name; a new one with a code of its own, where there is none yet."""
+def find_or_add_slide(
+    connection: sqlite3.Connection, source: str, name: str, *, synthetic: bool = False
+) -> SlideRecord:
+    """The slide of a name; a new one with a code of its own, where there is none yet.
+
+    Args:
+        connection: of `Database.write`.
+        source: the folder that it lies in, or who posted it.
+        name: as its folder is called.
+        synthetic: of a new one, see `SlideRecord`.
+    """
     row = connection.execute("SELECT * FROM slides WHERE source = ? AND name = ?", (source, name)).fetchone()
     if row is not None:
-        return SlideRecord(*row)
+        return _record(row)
     while True:
         code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_LENGTH))
         if connection.execute("SELECT 1 FROM slides WHERE code = ?", (code,)).fetchone() is None:
             break
     created = now()
-    columns = (code, name, source, created)
-    cursor = connection.execute("INSERT INTO slides (code, name, source, created_at) VALUES (?, ?, ?, ?)", columns)
+    columns = (code, name, source, created, synthetic)
+    cursor = connection.execute(
+        "INSERT INTO slides (code, name, source, created_at, synthetic) VALUES (?, ?, ?, ?, ?)", columns
+    )
     added = SlideRecord(int(cursor.lastrowid or 0), *columns)
-    append_event(connection, "slide.added", "edge-all", {"code": code}, slide_id=added.id)
+    said = {"code": code, "synthetic": True} if synthetic else {"code": code}
+    append_event(connection, "slide.added", "edge-all", said, slide_id=added.id)
     return added
 
 
@@ -65,12 +79,16 @@ def slide_record(connection: sqlite3.Connection, code: str) -> SlideRecord:
     row = connection.execute("SELECT * FROM slides WHERE code = ?", (code.strip().upper(),)).fetchone()
     if row is None:
         raise InputNotFoundError(f"There is no slide {code}.", "Look for it in the list of slides.")
-    return SlideRecord(*row)
+    return _record(row)
 
 
 def all_slides(connection: sqlite3.Connection) -> list[SlideRecord]:
     """All slides, in the order in which they came."""
-    return [SlideRecord(*row) for row in connection.execute("SELECT * FROM slides ORDER BY id")]
+    return [_record(row) for row in connection.execute("SELECT * FROM slides ORDER BY id")]
+
+
+def _record(row: sqlite3.Row) -> SlideRecord:
+    return SlideRecord(row["id"], row["code"], row["name"], row["source"], row["created_at"], bool(row["synthetic"]))
 
 
 def forget_name(connection: sqlite3.Connection, slide: SlideRecord, actor: str, reason: str) -> None:

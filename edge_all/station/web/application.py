@@ -54,7 +54,6 @@ def web_application(
     watched: tuple[str, ...] = (),
     classifier: Classifier | None = None,
     backups: DailyBackup | None = None,
-    notice: str | None = None,
 ) -> FastAPI:
     """The page and the HTTP API of a station.
 
@@ -66,7 +65,6 @@ def web_application(
         classifier: by whose features confirmed cells are found that are like one in question, and whose activation maps
             are shown; None where no model is at hand.
         backups: that are made here every day, whose failure is said.
-        notice: what everyone who sees the list of slides must be told, in English.
     """
     threads = StationThreads()
     references = reference_cells_of(station, classifier)
@@ -100,7 +98,6 @@ def web_application(
         classifier,
         references,
         backups,
-        notice,
     )
     add_problem_answers(app)
     for router in _ROUTERS:

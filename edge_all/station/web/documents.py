@@ -71,6 +71,7 @@ class SlideLine(Document):
 
     code: str
     name: str | None
+    synthetic: bool
     created_at: str
     last_event_at: str
     state: StateDocument | None
@@ -150,6 +151,7 @@ class SlideDocument(Document):
     intended_use: str = INTENDED_USE
     code: str
     name: str | None
+    synthetic: bool
     created_at: str
     reading: int
     state: StateDocument
@@ -289,6 +291,7 @@ def slide_document(view: SlideView, say: Language) -> SlideDocument:
     return SlideDocument(
         code=view.slide.code,
         name=view.slide.name,
+        synthetic=view.slide.synthetic,
         created_at=view.slide.created_at,
         reading=view.reading,
         state=_state(view.state),
@@ -373,6 +376,7 @@ def _line(overview: SlideOverview, say: Language) -> SlideLine:
     return SlideLine(
         code=overview.slide.code,
         name=overview.slide.name,
+        synthetic=overview.slide.synthetic,
         created_at=overview.slide.created_at,
         last_event_at=overview.last_event_at,
         state=None if overview.state is None else _state(overview.state),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat
+
+from edge_all.station.review.signatures import SignatureMeaning
 
 __all__ = [
     "Amending",
@@ -116,7 +118,7 @@ class Signing(Gesture):
     """Sign a slide."""
 
     meaning: Annotated[
-        Literal["reviewed", "reviewed and confirmed", "second opinion"],
+        SignatureMeaning,
         Field(
             description="What the signature means. `reviewed`: the slide was looked through. `reviewed and confirmed`: "
             "it was, and the verdict is confirmed. `second opinion`: it was looked through beside another reading."

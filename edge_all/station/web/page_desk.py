@@ -35,7 +35,6 @@ class PageDesk:
         classifier: of the model that judges here; None where none is at hand.
         references: confirmed cells to be shown beside one in question; None where no model is at hand.
         backups: that are made here every day; None where none are.
-        notice: what everyone who sees the list of slides must be told, in English; None for nothing.
     """
 
     station: Station
@@ -46,7 +45,6 @@ class PageDesk:
     classifier: Classifier | None = None
     references: ReferenceCells | None = None
     backups: DailyBackup | None = None
-    notice: str | None = None
 
     async def review(self, code: str, person: Person) -> Review:
         """A person at a slide.

@@ -17,9 +17,11 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from edge_all.errors import EdgeAllError
+from edge_all.rendering.demo_fields import DEMO_NOTICE
 from edge_all.results import INTENDED_USE
 from edge_all.station.reports.monitoring import monitor
 from edge_all.station.review.kinds import CountsAs
+from edge_all.station.review.signatures import SignatureMeaning
 from edge_all.station.storage.backup_names import BACKUPS_FOLDER, latest_backup, time_of_backup
 from edge_all.station.web.administration_api import accounts_of, settings_document
 from edge_all.station.web.documents import slide_document, slides_document
@@ -77,7 +79,7 @@ async def slides_page(request: Request, desk: OpenDesk) -> Response:
         "readers": readers,
         "queue": await desk.threads.run(queue_of, desk),
         "watched": desk.watched,
-        "notice": desk.notice,
+        "notice": DEMO_NOTICE if any(one.slide.synthetic for one in overviews) else None,
         "folder": str(desk.station.database.folder),
         "backup_failure": desk.backups.failure if desk.backups else None,
     }
@@ -94,7 +96,14 @@ async def slide_page(request: Request, desk: OpenDesk, code: Code) -> Response:
     view = await desk.threads.run(review.view)
     settings = await desk.threads.run(desk.station.settings)
     slide = slide_document(view, page_language(request))
-    said = {"slide": slide, "kinds": settings.kinds, "two_readers": view.two_readers}
+    notice = DEMO_NOTICE if slide.synthetic else None
+    said = {
+        "slide": slide,
+        "notice": notice,
+        "kinds": settings.kinds,
+        "meanings": get_args(SignatureMeaning),
+        "two_readers": view.two_readers,
+    }
     return _page(request, desk, "slide.html", said)
 
 

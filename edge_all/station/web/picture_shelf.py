@@ -5,14 +5,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-import numpy as np
-
 from edge_all.errors import InputNotFoundError, UsageError
-from edge_all.imaging.display import resize_for_the_eye
 from edge_all.outputs.pictures import jpeg_bytes
-from edge_all.outputs.thumbnails import OUTSIDE
-from edge_all.preprocessing import crop_square, crop_window
 from edge_all.results import BoundingBox, RgbImage
+from edge_all.station.cell_square import cell_jpeg
 from edge_all.station.desk import Station
 from edge_all.station.storage.found_fields import CurrentField
 
@@ -20,8 +16,6 @@ __all__ = ["CELL_PICTURE_SIDE", "PictureShelf"]
 
 CELL_PICTURE_SIDE = 128
 """Pixels; about 5 kB each. Shown 112 wide."""
-_ROOM = 1.5
-"""Side of the square as a multiple of the cell's box, so that some of what surrounds it is seen."""
 _QUALITY = 90
 _FIELD_QUALITY = 92
 _MOST_PICTURES = 12_000
@@ -113,11 +107,4 @@ class PictureShelf:
 
 
 def _picture(pixels: RgbImage, box: BoundingBox) -> bytes:
-    square = crop_window(pixels, box, _ROOM)
-    left, top, side = crop_square(box, _ROOM)
-    if min(left, top) < 0 or left + side > pixels.shape[1] or top + side > pixels.shape[0]:
-        square = square.copy()
-        rows, columns = np.arange(top, top + side), np.arange(left, left + side)
-        square[(rows < 0) | (rows >= pixels.shape[0])] = OUTSIDE
-        square[:, (columns < 0) | (columns >= pixels.shape[1])] = OUTSIDE
-    return jpeg_bytes(resize_for_the_eye(square, CELL_PICTURE_SIDE, CELL_PICTURE_SIDE), _QUALITY)
+    return cell_jpeg(pixels, box, CELL_PICTURE_SIDE, _QUALITY)

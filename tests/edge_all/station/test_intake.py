@@ -35,7 +35,7 @@ from edge_all.station.intake.watching import Intake
 from edge_all.station.review.audit import audit_store
 from edge_all.station.storage import image_queue
 from edge_all.station.storage.kept_pictures import PICTURES_FOLDER
-from edge_all.station.storage.slide_records import find_or_add_slide, forget_name
+from edge_all.station.storage.slide_records import DEMO_FOLDER, find_or_add_slide, forget_name
 
 COMMAND = str(Path(sys.executable).with_name("edge-all"))
 
@@ -96,6 +96,16 @@ def intake(station: Station, *folders: Path, judge: Judge = JUDGE, names: SlideN
         assert not thread.is_alive()
     if failures:
         raise failures[0]
+
+
+def test_slides_that_the_station_drew_itself_are_known_by_their_folder(station: Station, tmp_path: Path) -> None:
+    for place in (station.database.folder / DEMO_FOLDER, tmp_path / DEMO_FOLDER):
+        (place / "one").mkdir(parents=True)
+        (place / "one" / "1.png").write_bytes(image())
+    with intake(station, station.database.folder / DEMO_FOLDER, tmp_path / DEMO_FOLDER):
+        wait_until(lambda: len(station.slides("Curie")) == 2)
+    drawn = {one.slide.source: one.slide.synthetic for one in station.slides("Curie")}
+    assert drawn == {str(station.database.folder / DEMO_FOLDER): True, str(tmp_path / DEMO_FOLDER): False}
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:

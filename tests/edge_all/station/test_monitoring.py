@@ -43,7 +43,7 @@ def week(
             quality = Quality(True, metrics={"stain": chance.gauss(stain, 0.02), "cast": chance.gauss(0.01, 0.002)})
             result = dataclasses.replace(a_field(labels, unlike=unlike), quality=quality)
             with station.database.write() as connection:
-                slide = find_or_add_slide(connection, source, day)
+                slide = find_or_add_slide(connection, source, day, synthetic=source == DEMO_FOLDER)
                 file = ImageFile(slide.id, f"{source}/{day}/{number}", 0, f"{source}{day}{number}")
                 record_finding(connection, file, result, dataclasses.replace(judging, card=CARD))
 
@@ -83,8 +83,7 @@ def test_a_changed_stain_is_said_once_there_are_enough_fields(station: Station, 
 
 
 def test_rendered_slides_are_shown_and_compared_with_nothing(station: Station, week: Callable[..., None]) -> None:
-    demo = str(station.database.folder / DEMO_FOLDER)
-    week("2026-01-05", unsure=0.5, unlike=0.9, stain=0.3, source=demo)
+    week("2026-01-05", unsure=0.5, unlike=0.9, stain=0.3, source=DEMO_FOLDER)
     found = monitor(station)
     assert [one.judged for one in found.weeks] == [300]
     (notice,) = found.notices

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -21,6 +22,7 @@ from edge_all.cli.main import build_app
 from edge_all.errors import MissingPackageError, OutputError
 from edge_all.outputs.pictures import png_bytes
 from edge_all.results import INTENDED_USE
+from edge_all.station.cell_square import cell_jpeg
 from edge_all.station.desk import Station
 from edge_all.station.reports.cell_pictures import cells_with_pictures
 from edge_all.station.reports.fhir import fhir_bundle
@@ -222,6 +224,13 @@ def test_a_report_speaks_the_language_of_its_reader_and_files_for_programs_none(
     assert slide_pdf(report, pictures, Language("de")) != slide_pdf(report, pictures, ENGLISH)
     for form in ("json", "csv", "geojson", "fhir"):
         assert FORMS[form].content(station, report, Language("de")) == FORMS[form].content(station, report, ENGLISH)
+
+
+def test_beyond_the_edge_of_a_field_a_cells_picture_is_blank() -> None:
+    pixels = np.zeros((60, 60, 3), np.uint8)
+    picture = cv2.imdecode(np.frombuffer(cell_jpeg(pixels, (0, 20, 20, 20), 90, 95), np.uint8), cv2.IMREAD_COLOR)
+    assert picture[:, :12].min() > 200, "a sixth of the square lies outside"
+    assert picture[:, 20:].max() < 40
 
 
 def test_an_object_left_out_says_its_name_and_why(station: Station, code: str) -> None:

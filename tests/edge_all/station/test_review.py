@@ -276,6 +276,18 @@ def test_signing_is_refused_until_what_matters_was_looked_at(station: Station, s
     assert signed.view.state.stage == "signed"
 
 
+def test_a_signature_has_one_of_the_meanings_that_there_are_and_a_reason(station: Station, slide: SlideRecord) -> None:
+    review = station.review(slide.code, "Curie")
+    last = look_at_all(review)
+    for meaning in ("", "whatever", "Reviewed", " reviewed"):
+        with pytest.raises(UsageError, match="second opinion"):
+            review.sign(meaning, "routine", last)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="reason"):
+        review.sign("reviewed", " ", last)
+    assert review.view().state.signature is None
+    assert review.sign("second opinion", "routine", last).view.state.signature.meaning == "second opinion"  # type: ignore[union-attr]
+
+
 def test_a_signed_slide_is_locked_until_it_is_amended_for_a_reason(station: Station, slide: SlideRecord) -> None:
     review = station.review(slide.code, "Curie")
     review.reclassify(called(review, "ALL"), "ALL")

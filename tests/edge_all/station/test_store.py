@@ -20,8 +20,10 @@ from edge_all.errors import (
 )
 from edge_all.results import FieldResult
 from edge_all.station.desk import Station
+from edge_all.station.review.settings import StationSettings
 from edge_all.station.storage import chain, database
 from edge_all.station.storage.backup import back_up, examine_store, restore
+from edge_all.station.storage.chain import append_event
 from edge_all.station.storage.database import STORE_FILE, Database, store_version
 from edge_all.station.storage.found_fields import ImageFile, JudgingModel, record_finding
 from edge_all.station.storage.slide_records import SlideRecord, find_or_add_slide, forget_name
@@ -53,14 +55,13 @@ def test_migrations_are_numbered_without_a_gap_or_a_double() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-def test_an_older_store_is_brought_to_this_version(
-    tmp_path: Path, add_field: Callable[..., int], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_older_store_is_brought_to_this_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     every = database._migrations()
     with monkeypatch.context() as patched:
         patched.setattr(database, "_migrations", lambda: every[:1])
         with Station(tmp_path / "old") as old:
-            add_field(old, ["ALL"])
+            with old.database.write() as connection:
+                append_event(connection, "settings.changed", "Curie", StationSettings().to_json())
             events = old.events_after(0)
     with Station(tmp_path / "old") as new:
         assert new.events_after(0) == events
