@@ -46,6 +46,7 @@ RUNTIME = (
     "station.review",
     "station.intake",
     "station.desk",
+    "station.cell_square",
     "station.network_crops",
     "station.reference_cells",
     "station.cell_activation",
