@@ -12,9 +12,10 @@ from edge_all.outputs.overlay import draw_overlay
 from edge_all.outputs.pictures import png_bytes
 from edge_all.outputs.report.notebook import field_html
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
-from edge_all.results import Cell, FieldResult, LabelImage, RgbImage, Segmentation, SegmentationWay
+from edge_all.results import Cell, FieldResult, LabelImage, RgbImage, Segmentation
 from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
+from edge_all.segmentation.learned_outlines import Outlines
 
 __all__ = ["PicturesFromImage"]
 
@@ -29,18 +30,18 @@ class PicturesFromImage:
     Attributes:
         image: what was judged.
         spec: how the network's crops are cut.
-        segmentation: what decides where a cell ends.
+        outlines: what decides where a cell ends.
     """
 
     image: HeldImage
     spec: PreprocessingSpec
-    segmentation: SegmentationWay
+    outlines: Outlines
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Leave pixels behind."""
         if self.image.file is None:
             return type(None), ()
-        return type(self), (self.image, self.spec, self.segmentation)
+        return type(self), (self.image, self.spec, self.outlines)
 
     def overlay(self, field: FieldResult) -> RgbImage:
         """See `FieldResult.overlay`."""
@@ -80,4 +81,4 @@ class PicturesFromImage:
     def _segmentation(self, field: FieldResult, pixels: RgbImage) -> Segmentation:
         if field.status != "ok":
             return Segmentation(pixels.shape[:2])
-        return segment(pixels, microns_per_pixel=field.microns_per_pixel, outlines=self.segmentation)
+        return segment(pixels, microns_per_pixel=field.microns_per_pixel, outlines=self.outlines)

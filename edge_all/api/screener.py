@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import cached_property
 from typing import Literal, TypeAlias, cast, overload
 
 from edge_all.api.arguments import require_pixel_size, require_screener_arguments
@@ -18,7 +19,8 @@ from edge_all.results import FieldResult, FieldSummary, ModelIdentity, ProviderR
 from edge_all.screening.field_screening import ScreenedField, judge_prepared, prepare_field, screen_fields
 from edge_all.screening.single_cells import CropResult, classify_crops, judge_crops, prepare_crop
 from edge_all.segmentation import checked_segmentation
-from edge_all.segmentation.outline_network import embedded_outlines
+from edge_all.segmentation.learned_outlines import Outlines
+from edge_all.segmentation.outline_network import OpenedOutlines, open_outlines
 from edge_all.slides.verdict import judge_slide
 
 __all__ = ["OnError", "Screener", "Source"]
@@ -41,7 +43,7 @@ class Screener:
 
     Attributes:
         classifier: crops in, judgements out; with the model's card.
-        segmentation: what decides where a cell ends.
+        segmentation: what decides where a cell ends: ``learned`` for the network of outlines in the model package.
     """
 
     def __init__(
@@ -61,8 +63,8 @@ class Screener:
             device: ``auto``, ``cpu``, ``cuda``, ``tensorrt``, ``openvino``, ``directml`` or ``coreml``. A device that
                 is named is obtained or is an error; ``auto`` may measure, once on a machine, which is fastest.
             threads: that compute the network; as many as the process has cores where None.
-            segmentation: what decides where a cell ends: ``learned`` for the network that is embedded for it,
-                ``colour`` for colours and necks alone.
+            segmentation: what decides where a cell ends: ``learned`` for the network that the package has for it (the
+                embedded package's, where it has none), ``colour`` for colours and necks alone.
 
         Raises:
             UsageError: no such variant, device or segmentation, or an argument of another kind.
@@ -89,7 +91,16 @@ class Screener:
     @property
     def outlines(self) -> str | None:
         """SHA-256 of the network that decides where a cell ends; None where colour does."""
-        return None if self.segmentation == "colour" else embedded_outlines().sha256
+        return None if self._network is None else self._network.sha256
+
+    @cached_property
+    def _network(self) -> OpenedOutlines | None:
+        """The model package's network of outlines, opened when the first image is looked at."""
+        return None if self.segmentation == "colour" else open_outlines(self.classifier.outlines_folder)
+
+    @property
+    def _decides_outlines(self) -> Outlines:
+        return "colour" if self._network is None else self._network
 
     @property
     def provider(self) -> ProviderReport:
@@ -120,7 +131,7 @@ class Screener:
         require_pixel_size(microns_per_pixel)
         image = _hold_one(source, slide, "screen_many")
         prepared = prepare_field(
-            image, self.classifier.spec, microns_per_pixel=microns_per_pixel, outlines=self.segmentation
+            image, self.classifier.spec, microns_per_pixel=microns_per_pixel, outlines=self._decides_outlines
         )
         if prepared.failure is not None:
             raise prepared.failure
@@ -170,7 +181,7 @@ class Screener:
             _holding(sources, slide, held),
             self.classifier,
             microns_per_pixel=microns_per_pixel,
-            outlines=self.segmentation,
+            outlines=self._decides_outlines,
         )
         with closing(screened):
             for field in screened:
@@ -182,7 +193,7 @@ class Screener:
         return self._with_pictures(field.result, image)
 
     def _with_pictures(self, result: FieldResult, image: HeldImage) -> FieldResult:
-        return replace(result, pictures=PicturesFromImage(image, self.classifier.spec, self.segmentation))
+        return replace(result, pictures=PicturesFromImage(image, self.classifier.spec, self._decides_outlines))
 
     def screen_with_pictures(
         self, sources: Iterable[ReadableImage], *, microns_per_pixel: float | None = None, activations: bool = False
@@ -209,7 +220,7 @@ class Screener:
             self.classifier,
             microns_per_pixel=microns_per_pixel,
             activations=activations,
-            outlines=self.segmentation,
+            outlines=self._decides_outlines,
         )
 
     @overload
@@ -235,14 +246,14 @@ class Screener:
         if not is_one_image(source) and isinstance(source, Iterable):
             _refuse_unless_many(source, on_error)
             return self._classify_many(cast("Iterable[Source]", source), on_error)
-        prepared = prepare_crop(hold_image(source), self.classifier.spec, self.segmentation)
+        prepared = prepare_crop(hold_image(source), self.classifier.spec, self._decides_outlines)
         if prepared.failure is not None:
             raise prepared.failure
         (judged,) = judge_crops([prepared], self.classifier)
         return judged.result
 
     def _classify_many(self, sources: Iterable[Source], on_error: OnError) -> Generator[CropResult, None, None]:
-        judged = classify_crops(_holding(sources, None, None), self.classifier, self.segmentation)
+        judged = classify_crops(_holding(sources, None, None), self.classifier, self._decides_outlines)
         with closing(judged):
             for crop in judged:
                 if crop.failure is not None and on_error == "raise":

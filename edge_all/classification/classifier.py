@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,7 @@ class Classifier:
 
     Attributes:
         card: of the package.
+        outlines_folder: whose network says where cells end, see `ModelPackage.outlines_folder`.
         identity: which network judges.
         provider: on which execution provider, and why.
         spec: how crops have to be cut.
@@ -87,6 +89,7 @@ class Classifier:
         self.rule: DecisionRule = read_rule(package, name)
         _check_features(session, package, self.rule)
         self.card: ModelCard = package.card
+        self.outlines_folder: Path = package.outlines_folder
         self.identity = ModelIdentity(package.card.name, package.card.version, name, block.sha256, package.card_sha256)
         self.provider: ProviderReport = session.provider
         self.spec: PreprocessingSpec = package.card.preprocessing

@@ -13,7 +13,7 @@ from edge_all.model.card import VariantName
 from edge_all.model.golden import GOLDEN_TOLERANCE, golden_crops
 from edge_all.model.package import ModelPackage
 from edge_all.model.trust import SignatureState, signature_state, signed_only
-from edge_all.segmentation.outline_network import GOLDEN_DIFFERENCE, embedded_outlines, golden_answers
+from edge_all.segmentation.outline_network import GOLDEN_DIFFERENCE, golden_answers, open_outlines
 
 __all__ = [
     "GoldenCheck",
@@ -62,7 +62,7 @@ class GoldenCheck:
 
 @dataclass(frozen=True, slots=True)
 class OutlinesCheck:
-    """The network of outlines that is embedded in edge-all, of which the hash is right.
+    """The network of outlines of a package, or of the embedded one where it has none; its hash is right.
 
     Attributes:
         file: its file.
@@ -84,7 +84,7 @@ class PackageCheck:
         networks: the golden answers of each network.
         signature: what is known of its signature.
         accepted: whether this station takes a package with such a signature.
-        outlines: the network by which cells are outlined before any package judges them, and its golden answers.
+        outlines: the network by which cells are outlined before they are judged, and its golden answers.
     """
 
     package: ModelPackage
@@ -132,17 +132,17 @@ def check_package(package: ModelPackage) -> PackageCheck:
         variant: check_golden(Classifier(package, variant=variant, device="cpu")) for variant in package.card.variants
     }
     signature = signature_state(package)
-    return PackageCheck(package, networks, signature, signature.accepted or not signed_only(), check_outlines())
+    return PackageCheck(package, networks, signature, signature.accepted or not signed_only(), check_outlines(package))
 
 
-def check_outlines() -> OutlinesCheck:
-    """Open the embedded network of outlines, which compares its hash, and compare it with its golden answers.
+def check_outlines(package: ModelPackage) -> OutlinesCheck:
+    """Open a package's network of outlines, which compares its hash, and compare it with its golden answers.
 
     Raises:
         ModelError: it is not what its card says, or failed.
         RuntimeSetupError: no ONNX Runtime to open it with.
     """
-    network = embedded_outlines()
+    network = open_outlines(package.outlines_folder)
     difference = None
     if network.golden is not None:
         difference = float(np.abs(np.subtract(golden_answers(network), network.golden)).max())

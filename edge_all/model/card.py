@@ -16,13 +16,16 @@ from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, UsageEr
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import INTENDED_USE
 
-__all__ = ["CARD_SCHEMA", "VARIANTS", "Band", "ModelCard", "Thresholds", "Variant", "VariantName"]
+__all__ = ["CARD_SCHEMA", "FILE_BLOCKS", "VARIANTS", "Band", "ModelCard", "Thresholds", "Variant", "VariantName"]
 
 CARD_SCHEMA = 1
 """Raised whenever an older runtime could misread a newer card."""
 
 VariantName = Literal["fp32", "fp16", "int8"]
 VARIANTS: tuple[VariantName, ...] = ("fp32", "fp16", "int8")
+FILE_BLOCKS = ("feature_statistics", "appearance", "outlines")
+"""Blocks of a card, none of which a package must have, that name a file beside those of the variants, by ``file`` and
+``sha256``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,9 @@ class ModelCard:
             its SHA-256; None where the package offers none.
         appearance: file with what the known laboratories look like (npz, `edge_all.classification.appearance`), and its
             SHA-256; None where the package offers none.
+        outlines: what `edge_all.segmentation.outline_network.open_outlines` reads of the network that says where cells
+            end: its file and SHA-256, what it was trained on and how good it is; None where the package has none, and
+            the embedded package's outlines the cells.
         training: data sets with citation, numbers of cells, recipe.
         evaluation: figures with intervals, split and number of cells.
         limitations: what a user must know, a sentence each.
@@ -135,6 +141,7 @@ class ModelCard:
     variants: dict[VariantName, Variant]
     feature_statistics: dict[str, str] | None = None
     appearance: dict[str, str] | None = None
+    outlines: dict[str, Any] | None = None
     training: dict[str, Any] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
     limitations: tuple[str, ...] = ()
@@ -208,9 +215,11 @@ class ModelCard:
             _require_block(getattr(self, name), name)
         if not all(isinstance(version, str) for version in self.tools.values()):
             raise TypeError("the version of a tool is not text")
-        if self.feature_statistics is not None:
-            _require_block(self.feature_statistics, "feature_statistics")
-            _require_file(self.feature_statistics["file"], self.feature_statistics["sha256"], "feature_statistics")
+        for name in FILE_BLOCKS:
+            block = getattr(self, name)
+            if block is not None:
+                _require_block(block, name)
+                _require_file(block["file"], block["sha256"], name)
         if len(set(self.classes)) < 2 or self.positive_class not in self.classes:
             raise ValueError(f"classes {self.classes} with positive class {self.positive_class}")
         for name, variant in self.variants.items():

@@ -10,7 +10,7 @@ from typing import Any
 
 from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, ModelNotFoundError
 from edge_all.files.atomic import clear_old_parts, write_atomically
-from edge_all.model.card import ModelCard, Variant, VariantName
+from edge_all.model.card import FILE_BLOCKS, ModelCard, Variant, VariantName
 
 __all__ = [
     "CARD_FILE",
@@ -83,6 +83,17 @@ class ModelPackage:
     def appearance_file(self) -> Path | None:
         """The npz file with what the known laboratories look like; None where there is none."""
         return None if self.card.appearance is None else self.path / self.card.appearance["file"]
+
+    @property
+    def outlines_folder(self) -> Path:
+        """Whose network says where cells end: the package's own folder, or the embedded package's where it has none."""
+        return default_package_path() if self.card.outlines is None else self.path
+
+    @property
+    def files_beside_networks(self) -> tuple[Path, ...]:
+        """The files that the card names apart from those of its variants."""
+        blocks = (getattr(self.card, name) for name in FILE_BLOCKS)
+        return tuple(self.path / block["file"] for block in blocks if block is not None)
 
 
 def default_package_path() -> Path:
@@ -174,7 +185,7 @@ def card_files(card: ModelCard) -> dict[str, str]:
         ModelIntegrityError: a name that is not a plain file name inside the package.
     """
     pairs = [(variant.file, variant.sha256) for variant in card.variants.values()]
-    for block in ("feature_statistics", "appearance"):
+    for block in FILE_BLOCKS:
         named = getattr(card, block)
         if named is None:
             continue

@@ -46,6 +46,7 @@ def card_markdown(card: ModelCard) -> str:
         *_training(card.training),
         "## How good it is",
         *_figures(card),
+        *_outlines(card.outlines),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -81,7 +82,9 @@ def _training(training: Mapping[str, Any]) -> list[str]:
 
 def _words(value: Any) -> str:  # noqa: ANN401 - a card holds whatever JSON can hold
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_words(inner)}" for name, inner in value.items())
+        return ", ".join(
+            f"{name.replace('_', ' ')} {_words(inner)}" for name, inner in value.items() if inner is not None
+        )
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
@@ -106,6 +109,27 @@ def _figures(card: ModelCard) -> list[str]:
         parts.append(f"On test cells{f': {described}' if isinstance(described, str) else ''}.")
         parts.append(_table(("figures", "cells", "of them ALL", "", "95 % interval"), rows))
     return parts
+
+
+def _outlines(outlines: Mapping[str, Any] | None) -> list[str]:
+    """The network that says where cells end, which has a card of its own inside the card."""
+    if outlines is None:
+        return []
+    said = ("file", "sha256", "parameters", "window", "red_cell_pixels", "recipe", "figures")
+    sets = outlines.get("trained_on")
+    rows = [(name, *_row(part)) for name, part in sets.items()] if isinstance(sets, Mapping) else []
+    return [
+        "## The outlines of cells",
+        "Where colour cannot decide where a cell ends, a network of its own does, before any cell is judged.",
+        _list(f"{name.replace('_', ' ')}: {_words(outlines[name])}" for name in said if name in outlines),
+        _table(("trained on", "white cells", "red cells", "from"), rows),
+    ]
+
+
+def _row(part: object) -> tuple[str, ...]:
+    """Of one set that outlines were learned from: how many white and red cells, and its source."""
+    known = part if isinstance(part, Mapping) else {}
+    return tuple(_words(known.get(name)) for name in ("white cells", "red cells", "source"))
 
 
 def _laboratories(matrix: Mapping[str, Any]) -> str:

@@ -23,9 +23,10 @@ from edge_all.imaging import DecodedImage
 from edge_all.imaging.display import CELL_SIDE, resize_for_the_eye
 from edge_all.imaging.sources import ReadableImage
 from edge_all.preprocessing import PreprocessingSpec, crop_cells, crop_window
-from edge_all.results import Cell, FieldResult, RgbImage, SegmentationWay
+from edge_all.results import Cell, FieldResult, RgbImage
 from edge_all.screening.rounds import prepared_in_rounds
 from edge_all.screening.seen_field import see_field
+from edge_all.segmentation.learned_outlines import Outlines
 from edge_all.session import available_cores
 
 __all__ = ["PreparedField", "ScreenedField", "judge_prepared", "prepare_field", "screen_fields"]
@@ -89,7 +90,7 @@ def screen_fields(
     *,
     microns_per_pixel: float | None = None,
     activations: bool = False,
-    outlines: SegmentationWay = "learned",
+    outlines: Outlines = "learned",
 ) -> Generator[ScreenedField, None, None]:
     """Judge fields one after the other, in their order, each as soon as it has arrived.
 
@@ -122,7 +123,7 @@ def prepare_field(
     spec: PreprocessingSpec,
     *,
     microns_per_pixel: float | None = None,
-    outlines: SegmentationWay = "learned",
+    outlines: Outlines = "learned",
 ) -> PreparedField:
     """Decode, assess, segment and cut one field; everything but the classifier.
 
@@ -144,7 +145,7 @@ def _prepare(
     spec: PreprocessingSpec,
     no_crops: RgbImage,
     microns_per_pixel: float | None,
-    outlines: SegmentationWay,
+    outlines: Outlines,
 ) -> PreparedField:
     watch = _Stopwatch()
     opened = source.opened()
@@ -161,7 +162,7 @@ def _prepare_decoded(
     spec: PreprocessingSpec,
     no_crops: RgbImage,
     microns_per_pixel: float | None,
-    outlines: SegmentationWay,
+    outlines: Outlines,
 ) -> PreparedField:
     seen = see_field(source.image, source.slide, image, microns_per_pixel)
     watch.lap("quality")

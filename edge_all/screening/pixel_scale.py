@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from edge_all.imaging import DecodedImage
 from edge_all.imaging.shrinking import Shrinking
 from edge_all.quality import SOFT_FOCUS, edge_width_in_pixels
-from edge_all.results import FieldResult, Quality, RgbImage, Segmentation, SegmentationWay
+from edge_all.results import FieldResult, Quality, RgbImage, Segmentation
 from edge_all.segmentation import doubts, segment
 from edge_all.segmentation.doubts import UNCERTAIN, fault, is_field
+from edge_all.segmentation.learned_outlines import Outlines
 from edge_all.specimen import Specimen
 
 __all__ = ["PixelScale", "pixel_scale", "segment_at_scale"]
@@ -55,7 +56,7 @@ def pixel_scale(image: DecodedImage, given: float | None) -> PixelScale:
 
 
 def segment_at_scale(
-    pixels: RgbImage, sizes: Shrinking, specimen: Specimen, field: FieldResult, outlines: SegmentationWay
+    pixels: RgbImage, sizes: Shrinking, specimen: Specimen, field: FieldResult, outlines: Outlines
 ) -> tuple[Segmentation, FieldResult]:
     """Segment a field with its pixel size, or without where the file's own cannot be right.
 

@@ -10,9 +10,10 @@ from edge_all.imaging.display import whole_reduction
 from edge_all.imaging.fingerprints import fingerprint, to_text
 from edge_all.imaging.shrinking import Shrinking
 from edge_all.quality import assess_quality
-from edge_all.results import FieldResult, RgbImage, Segmentation, SegmentationWay
+from edge_all.results import FieldResult, RgbImage, Segmentation
 from edge_all.screening.pixel_scale import pixel_scale, segment_at_scale
 from edge_all.segmentation.cut_out import put_on_glass
+from edge_all.segmentation.learned_outlines import Outlines
 from edge_all.specimen import Specimen, find_specimen
 
 __all__ = ["SeenField", "see_field"]
@@ -34,7 +35,7 @@ class SeenField:
     _sizes: Shrinking
     _specimen: Specimen
 
-    def segment(self, outlines: SegmentationWay) -> tuple[Segmentation, FieldResult]:
+    def segment(self, outlines: Outlines) -> tuple[Segmentation, FieldResult]:
         """Look for its cells, see `segment_at_scale`.
 
         Args:

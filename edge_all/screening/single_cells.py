@@ -19,11 +19,12 @@ from edge_all.errors import EdgeAllError, internal_error
 from edge_all.imaging.sources import ReadableImage
 from edge_all.preprocessing import PreprocessingSpec, crop_cell
 from edge_all.quality import assess_quality
-from edge_all.results import Cell, CellLabel, RgbImage, Segmentation, SegmentationWay
+from edge_all.results import Cell, CellLabel, RgbImage, Segmentation
 from edge_all.screening.rounds import prepared_in_rounds
 from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
 from edge_all.segmentation.doubts import UNCERTAIN, fault
+from edge_all.segmentation.learned_outlines import Outlines
 
 __all__ = [
     "SCALE_UNKNOWN",
@@ -104,7 +105,7 @@ class PreparedCrop:
 
 
 def classify_crops(
-    sources: Iterable[ReadableImage], classifier: Classifier, outlines: SegmentationWay = "learned"
+    sources: Iterable[ReadableImage], classifier: Classifier, outlines: Outlines = "learned"
 ) -> Generator[ClassifiedCrop, None, None]:
     """Judge single-cell images, in their order, each as soon as it has arrived.
 
@@ -142,7 +143,7 @@ def central_cell(segmentation: Segmentation) -> Cell | None:
     return nearest if nearest is not None and distance(nearest) < min(width, height) / 4 else None
 
 
-def prepare_crop(source: ReadableImage, spec: PreprocessingSpec, outlines: SegmentationWay = "learned") -> PreparedCrop:
+def prepare_crop(source: ReadableImage, spec: PreprocessingSpec, outlines: Outlines = "learned") -> PreparedCrop:
     """Decode, assess and segment one image, and cut out the cell in its middle; everything but the classifier.
 
     Errors become the result's status.
@@ -156,7 +157,7 @@ def prepare_crop(source: ReadableImage, spec: PreprocessingSpec, outlines: Segme
     return PreparedCrop(CropResult(source.image, "error", error=str(failure)), None, failure)
 
 
-def _prepare(source: ReadableImage, spec: PreprocessingSpec, outlines: SegmentationWay) -> PreparedCrop:
+def _prepare(source: ReadableImage, spec: PreprocessingSpec, outlines: Outlines) -> PreparedCrop:
     laid = put_on_glass(source.opened().decode().pixels)
     pixels = laid.pixels
     quality = assess_quality(laid.smear)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.results import RgbImage
+from edge_all.results import RgbImage, SegmentationWay
 from edge_all.segmentation.colour_clustering import FloatArray
 from edge_all.segmentation.groups import OutlinedGroup
 from edge_all.segmentation.outline_windows import (
@@ -29,7 +29,7 @@ from edge_all.segmentation.outline_windows import (
 from edge_all.segmentation.separation import NumberedCells, cut_nuclei, nearest_part, nucleus_parts, separate
 from edge_all.segmentation.shapes import fill_holes, likeness_to_ellipse
 
-__all__ = ["OutlineNetwork", "learned_cells"]
+__all__ = ["OutlineNetwork", "Outlines", "learned_cells"]
 
 CERTAIN = 0.9
 """Likeness to an ellipse (`likeness_to_ellipse`) from which the outline that colour gave a single nucleus stands."""
@@ -50,6 +50,11 @@ class OutlineNetwork(Protocol):
         Returns:
             ``float32 [n, WINDOW, WINDOW]``.
         """
+
+
+Outlines: TypeAlias = SegmentationWay | OutlineNetwork
+"""What decides where one cell ends and the next, or a red cell, begins: a network, ``learned`` for the embedded one,
+``colour`` for colours and necks alone."""
 
 
 @dataclass(frozen=True, slots=True)

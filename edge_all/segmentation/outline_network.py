@@ -1,4 +1,4 @@
-"""The network of outlines on ONNX Runtime: one small file with its card, embedded or out of a training run.
+"""The network of outlines on ONNX Runtime: one small file and what its card says of it, in a model package or a run.
 
 It runs on the CPU alone: 0.4 ms a window there, less than another device takes to be handed them.
 """
@@ -24,14 +24,17 @@ from edge_all.session.network_structure import structure_problem
 __all__ = [
     "GOLDEN_DIFFERENCE",
     "OUTLINE_CARD",
+    "OUTLINE_KIND",
     "OUTLINE_SCHEMA",
     "OpenedOutlines",
+    "described_outlines",
     "embedded_outlines",
     "golden_answers",
     "open_outlines",
 ]
 
 OUTLINE_CARD = "card.json"
+OUTLINE_KIND = "outlines"
 OUTLINE_SCHEMA = 1
 """Raised whenever an older runtime could misread a newer card."""
 GOLDEN_DIFFERENCE = 1e-3
@@ -51,12 +54,18 @@ class OpenedOutlines:
     def __init__(
         self,
         session: Any,  # noqa: ANN401  ONNX Runtime carries no types
+        folder: Path,
         file: str,
         sha256: str,
         golden: tuple[float, ...] | None,
     ) -> None:
         self._session = session
         self.file, self.sha256, self.golden = file, sha256, golden
+        self._folder = folder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A session cannot be sent to another process; the network is opened again there."""
+        return open_outlines, (self._folder,)
 
     def __call__(self, windows: NDArray[np.uint8], /) -> FloatArray:
         """Probabilities ``float32 [n, WINDOW, WINDOW]`` for windows ``uint8 [n, WINDOW, WINDOW, CHANNELS]``."""
@@ -65,36 +74,62 @@ class OpenedOutlines:
         return np.concatenate(answers) if answers else np.zeros((0, WINDOW, WINDOW), np.float32)
 
 
+def described_outlines(folder: Path) -> dict[str, Any]:
+    """What the card in a folder says of a network of outlines.
+
+    Args:
+        folder: of a run of ``edge-all train-outlines``, whose card says nothing else, or of a model package.
+
+    Raises:
+        ModelNotFoundError: no card, or one that names no such network.
+        ModelIntegrityError: the card is damaged.
+    """
+    try:
+        card = json.loads((folder / OUTLINE_CARD).read_bytes())
+        described = card if card.get("kind") == OUTLINE_KIND else card.get("outlines")
+    except OSError as error:
+        raise _not_found(folder, error.strerror or str(error)) from error
+    except (ValueError, AttributeError) as error:
+        raise ModelIntegrityError(f"The card in {folder} is damaged.", "Train or install the network again.") from error
+    if not isinstance(described, dict):
+        raise _not_found(folder, "its card names none")
+    return described
+
+
+def _not_found(folder: Path, reason: str) -> ModelNotFoundError:
+    return ModelNotFoundError(
+        f"There is no network of outlines in {folder} ({reason}).",
+        "Name the folder of a run of `edge-all train-outlines`; where the embedded network is gone, install edge-all "
+        "again.",
+    )
+
+
 def open_outlines(folder: Path) -> OpenedOutlines:
     """Open a network of outlines whose every byte is the one that its card describes.
 
     Args:
-        folder: with ``card.json`` and the file that it names, as ``edge-all train-outlines`` writes them.
+        folder: as for `described_outlines`; the file that its card names lies there, too.
 
     Raises:
-        ModelNotFoundError: no card, or no such file.
+        ModelNotFoundError: no card, none that names such a network, or no such file.
         ModelIntegrityError: the file has another hash than the card says, or the card is damaged.
         ModelIncompatibleError: windows of another kind, or a network that asks for what none may.
         OnnxRuntimeMissingError, OnnxRuntimeConflictError: what is installed cannot run any network.
     """
+    card = described_outlines(folder)
     try:
-        card = json.loads((folder / OUTLINE_CARD).read_bytes())
         name, sha256 = Path(card["file"]).name, str(card["sha256"])
         kind = card["schema"], card["kind"], card["window"], card["red_cell_pixels"]
         golden = None if card.get("golden") is None else tuple(map(float, card["golden"]))
         content = (folder / name).read_bytes()
     except OSError as error:
-        raise ModelNotFoundError(
-            f"There is no network of outlines in {folder} ({error.strerror or error}).",
-            "Name the folder of a run of `edge-all train-outlines`; where the embedded one is gone, install edge-all "
-            "again.",
-        ) from error
+        raise _not_found(folder, error.strerror or str(error)) from error
     except (ValueError, KeyError, TypeError) as error:
         raise ModelIntegrityError(f"The card in {folder} is damaged.", "Train or install the network again.") from error
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ModelIntegrityError(f"{folder / name} is not the file that its card describes.", "Install it again.")
     problem = structure_problem(content)
-    if problem is None and kind != (OUTLINE_SCHEMA, "outlines", WINDOW, RED_CELL_PIXELS):
+    if problem is None and kind != (OUTLINE_SCHEMA, OUTLINE_KIND, WINDOW, RED_CELL_PIXELS):
         problem = "it was trained on windows of another kind"
     if problem is not None:
         raise ModelIncompatibleError(
@@ -108,7 +143,7 @@ def open_outlines(folder: Path) -> OpenedOutlines:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"], enable_fallback=0)
-    return OpenedOutlines(session, name, sha256, golden)
+    return OpenedOutlines(session, folder, name, sha256, golden)
 
 
 def golden_answers(network: OutlineNetwork) -> tuple[float, ...]:
@@ -129,9 +164,9 @@ def golden_answers(network: OutlineNetwork) -> tuple[float, ...]:
 
 @functools.cache
 def embedded_outlines() -> OpenedOutlines:
-    """The network that is embedded in edge-all, opened once a process.
+    """The network in the model package that is embedded in edge-all, opened once a process.
 
     Raises:
         ModelError, RuntimeSetupError: as for `open_outlines`.
     """
-    return open_outlines(Path(__file__).resolve().parent.parent / "models" / "outlines")
+    return open_outlines(Path(__file__).resolve().parent.parent / "models" / "default")

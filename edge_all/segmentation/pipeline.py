@@ -24,7 +24,7 @@ from edge_all.segmentation.colour_clustering import (
 )
 from edge_all.segmentation.groups import Group, cells_of_group, group_in, outline_group
 from edge_all.segmentation.illumination import EvenLight, light_of
-from edge_all.segmentation.learned_outlines import OutlineNetwork, learned_cells
+from edge_all.segmentation.learned_outlines import OutlineNetwork, Outlines, learned_cells
 from edge_all.segmentation.nuclei import refine_nuclei
 from edge_all.segmentation.numbered_cells import Found, assemble, enlarge
 from edge_all.segmentation.outline_network import embedded_outlines
@@ -65,7 +65,7 @@ def segment(
     microns_per_pixel: float | None = None,
     sizes: Shrinking | None = None,
     specimen: Specimen | None = None,
-    outlines: SegmentationWay | OutlineNetwork = "learned",
+    outlines: Outlines = "learned",
 ) -> Segmentation:
     """Find the white cells of one field.
 
@@ -74,8 +74,7 @@ def segment(
         microns_per_pixel: where known, sets the size of a red cell; otherwise the field's own red cells do.
         sizes: of the same pixels, where another stage looks at them, too.
         specimen: what of the picture shows the specimen, where another stage has found it.
-        outlines: what decides where one cell ends and the next, or a red cell, begins: ``learned`` for the embedded
-            network, ``colour`` for colours and necks alone, or another network.
+        outlines: what decides where one cell ends and the next, or a red cell, begins.
 
     Returns:
         Candidates and rejected objects, numbered from top to bottom, and their label images.
@@ -134,7 +133,7 @@ def checked_segmentation(way: str) -> SegmentationWay:
     )
 
 
-def network_of(outlines: SegmentationWay | OutlineNetwork) -> OutlineNetwork | None:
+def network_of(outlines: Outlines) -> OutlineNetwork | None:
     """The network that is meant; None where colour decides all."""
     if outlines == "colour":
         return None

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from edge_all.cli import model
 from edge_all.errors import ModelIncompatibleError, OutputError, UsageError
-from edge_all.model.package import default_package_path, load_package
+from edge_all.model.package import default_package_path, load_package, write_card
 from edge_all_calibration.cli.options import operating_policy, release_plan
 from edge_all_calibration.cli.reporting import print_figures, print_gate, print_release
 from edge_all_calibration.commands import register
@@ -93,10 +93,16 @@ def test_embedding_keeps_one_variant_and_refuses_what_is_there_or_unknown(
         "card.json",
         "features.npz",
         "model.int8.onnx",
+        "outline.onnx",
     ]
     assert isinstance(CliRunner().invoke(app, command).exception, OutputError)
     assert CliRunner().invoke(app, [*command, "--replace", "--variant", "fp32"]).exit_code == 0
     assert set(load_package(tmp_path / "default").card.variants) == {"fp32"}
+    without = dataclasses.replace(load_package(tmp_path / "default").card, outlines=None)
+    write_card(tmp_path / "default", without)
+    again = ["embed", str(tmp_path / "default"), "-o", str(tmp_path / "again"), "--variant", "fp32"]
+    assert CliRunner().invoke(app, [*again, "--outlines", str(released[0])]).exit_code == 0
+    assert load_package(tmp_path / "again").card.outlines == released[1].card.outlines
     other = [*command[:2], "-o", str(tmp_path / "other"), "--variant", "int4"]
     assert isinstance(CliRunner().invoke(app, other).exception, UsageError)
     assert not (tmp_path / "other").exists()

@@ -161,7 +161,12 @@ def test_the_embedded_copy_holds_one_variant_and_its_report(tmp_path: Path, rele
     embed_package(released[0], tmp_path / "default")
     package = load_package(tmp_path / "default")
     assert tuple(package.card.variants) == ("int8",)
-    assert sorted(file.name for file in package.path.iterdir()) == ["card.json", "features.npz", "model.int8.onnx"]
+    assert sorted(file.name for file in package.path.iterdir()) == [
+        "card.json",
+        "features.npz",
+        "model.int8.onnx",
+        "outline.onnx",
+    ]
     assert package.card.variants["int8"].gate is not None
 
 

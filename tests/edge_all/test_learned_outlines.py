@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import pickle
 from pathlib import Path
 
 import cv2
@@ -10,14 +12,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edge_all import Screener
 from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, ModelNotFoundError
+from edge_all.model.package import default_package_path, load_package, sha256_of, write_card
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import SegmentationWay
 from edge_all.segmentation import segment
 from edge_all.segmentation.groups import OutlinedGroup
 from edge_all.segmentation.learned_outlines import learned_cells
 from edge_all.segmentation.numbered_cells import LEAST_CERTAINTY
-from edge_all.segmentation.outline_network import open_outlines
+from edge_all.segmentation.outline_network import embedded_outlines, golden_answers, open_outlines
 from edge_all.segmentation.outline_windows import CHANNELS, RED_CELL_PIXELS, WINDOW, scaled_view, window_around
 from edge_all.segmentation.shapes import likeness_to_ellipse
 
@@ -190,6 +194,35 @@ def test_a_card_that_is_damaged_is_told(tmp_path: Path) -> None:
     (tmp_path / "card.json").write_text("{")
     with pytest.raises(ModelIntegrityError, match="damaged"):
         open_outlines(tmp_path)
+
+
+def test_a_package_brings_its_network_and_one_without_has_the_embedded_one(tiny_package: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    assert Screener(model=tiny_package).outlines == embedded_outlines().sha256
+    embedded = load_package(default_package_path())
+    assert embedded.card.outlines is not None
+    network = onnx.load(embedded.path / embedded.card.outlines["file"])
+    network.doc_string = "another one"
+    onnx.save(network, tiny_package / "own.onnx")
+    sha256 = sha256_of(tiny_package / "own.onnx")
+    own = embedded.card.outlines | {"file": "own.onnx", "sha256": sha256}
+    write_card(tiny_package, dataclasses.replace(load_package(tiny_package).card, outlines=own))
+    assert sha256 != embedded_outlines().sha256
+    assert Screener(model=tiny_package).outlines == sha256
+    assert Screener(model=tiny_package, segmentation="colour").outlines is None
+    (tiny_package / "own.onnx").write_bytes(b"changed")
+    with pytest.raises(ModelIntegrityError, match=r"own\.onnx"):
+        load_package(tiny_package)
+
+
+def test_a_network_that_was_sent_to_another_process_answers_alike() -> None:
+    network = embedded_outlines()
+    assert golden_answers(pickle.loads(pickle.dumps(network))) == golden_answers(network)  # noqa: S301 - our own
+
+
+def test_a_package_whose_card_names_no_network_of_outlines_is_named(tiny_package: Path) -> None:
+    with pytest.raises(ModelNotFoundError, match="its card names none"):
+        open_outlines(tiny_package)
 
 
 def test_a_network_of_other_windows_is_refused(tmp_path: Path) -> None:

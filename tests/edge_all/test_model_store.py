@@ -35,7 +35,7 @@ from edge_all.errors import (
 from edge_all.model import archive as archives
 from edge_all.model import store
 from edge_all.model.archive import download, pack, unpack
-from edge_all.model.package import ModelPackage, load_package, sha256_of, write_card
+from edge_all.model.package import ModelPackage, default_package_path, load_package, sha256_of, write_card
 from edge_all.model.store import find_package, install, list_packages, store_path
 from edge_all.segmentation.outline_network import embedded_outlines
 
@@ -546,13 +546,15 @@ def test_verify_fails_where_the_golden_answers_are_missed(tiny_package: Path) ->
     assert "MISSED" in output
 
 
-def test_verify_is_also_about_the_network_that_outlines_cells(
-    tiny_package: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_verify_is_also_about_the_network_that_outlines_cells(tiny_package: Path) -> None:
     status, output = run("verify", str(tiny_package), "--json")
     outlines = json.loads(output)["outlines"]
     assert (status, outlines["golden_answers"], outlines["sha256"]) == (0, True, embedded_outlines().sha256)
-    monkeypatch.setattr(embedded_outlines(), "golden", (0.5, 0.5, 0.5, 0.5))
+    embedded = load_package(default_package_path())
+    assert embedded.card.outlines is not None
+    shutil.copy(embedded.path / embedded.card.outlines["file"], tiny_package)
+    own = embedded.card.outlines | {"golden": [0.5, 0.5, 0.5, 0.5]}
+    write_card(tiny_package, dataclasses.replace(load_package(tiny_package).card, outlines=own))
     status, output = run("verify", str(tiny_package))
     assert status == 1
     assert re.search(r"│ outlines .*\n│ of cells", output)

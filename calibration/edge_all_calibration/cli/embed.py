@@ -21,6 +21,14 @@ def embed(
     model: PackageArgument,
     output: Annotated[Path, typer.Option("-o", "--output", help="New folder of the package.", show_default=False)],
     variant: Annotated[str, typer.Option("--variant", help="The precision to keep.")] = "int8",
+    outlines: Annotated[
+        Path | None,
+        typer.Option(
+            "--outlines",
+            help="Run of `edge-all train-outlines`, or a package, whose network of outlines it is to have; its own if "
+            "left out.",
+        ),
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,
 ) -> None:
     """Copy a model package with one precision alone, small enough to travel inside the runtime.
@@ -36,7 +44,7 @@ def embed(
     if kept is None:
         raise UsageError(f"There is no variant {variant!r}.", f"Choose one of: {', '.join(VARIANTS)}.")
     package = find_package(model)
-    embed_package(package.path, output, kept, replace=replace)
+    embed_package(package.path, output, kept, outlines=outlines, replace=replace)
     size = sum(file.stat().st_size for file in output.iterdir())
     typer.echo(
         f"{package.card.name} {package.card.version}, {kept} alone: {output} "

@@ -8,14 +8,16 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edge_all.errors import OutputError
 from edge_all.files.atomic import atomic_folder
 from edge_all.model.card import VariantName
 from edge_all.model.package import load_package, write_card
 from edge_all.model.store import require_free_name, require_installable_name
+from edge_all.segmentation.outline_network import described_outlines, open_outlines
 
-__all__ = ["EMBEDDED_LIMIT", "Publication", "embed_package", "published_folder"]
+__all__ = ["EMBEDDED_LIMIT", "Publication", "copy_outlines", "embed_package", "published_folder"]
 
 EMBEDDED_LIMIT = 25_000_000
 """Bytes of the package inside the installed runtime at most."""
@@ -65,13 +67,40 @@ def published_folder(target: Path, *, replace: bool = False) -> Iterator[Path]:
         yield stage
 
 
-def embed_package(package: Path, target: Path, variant: VariantName = "int8", *, replace: bool = False) -> None:
+def copy_outlines(source: Path, folder: Path) -> dict[str, Any]:
+    """Copy a network of outlines into a package that is being made.
+
+    Args:
+        source: folder of a run of ``edge-all train-outlines``, or of a package that has one.
+        folder: of the package.
+
+    Returns:
+        What the package's card is to say of it (`ModelCard.outlines`).
+
+    Raises:
+        ModelError: there is none, or it is not the one that its card describes.
+    """
+    described = described_outlines(source)
+    file = open_outlines(source).file
+    shutil.copyfile(source / file, folder / file)
+    return described
+
+
+def embed_package(
+    package: Path,
+    target: Path,
+    variant: VariantName = "int8",
+    *,
+    outlines: Path | None = None,
+    replace: bool = False,
+) -> None:
     """Copy a package with one variant only, small enough to travel inside the runtime.
 
     Args:
         package: a finished package.
         target: folder of the copy.
         variant: the one to keep; the card keeps its gate report.
+        outlines: as `source` of `copy_outlines`, for another network of outlines than the package's own.
         replace: whether a package at the target may be replaced.
 
     Raises:
@@ -82,10 +111,12 @@ def embed_package(package: Path, target: Path, variant: VariantName = "int8", *,
     kept = source.variant(variant)
     with published_folder(target, replace=replace) as stage:
         shutil.copyfile(source.variant_file(variant), stage / kept.file)
-        for file in (source.feature_statistics_file, source.appearance_file):
-            if file is not None:
-                shutil.copyfile(file, stage / file.name)
-        write_card(stage, dataclasses.replace(source.card, variants={variant: kept}))
+        for file in source.files_beside_networks:
+            shutil.copyfile(file, stage / file.name)
+        card = dataclasses.replace(source.card, variants={variant: kept})
+        if outlines is not None:
+            card = dataclasses.replace(card, outlines=copy_outlines(outlines, stage))
+        write_card(stage, card)
         load_package(stage)
         size = sum(file.stat().st_size for file in stage.iterdir())
         if size > EMBEDDED_LIMIT:

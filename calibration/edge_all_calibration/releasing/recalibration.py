@@ -240,6 +240,5 @@ def copy_package(package: ModelPackage, folder: Path, card: ModelCard) -> None:
             onnx.save(model, folder / source.name)
         else:
             shutil.copyfile(source, folder / source.name)
-    for file in (package.feature_statistics_file, package.appearance_file):
-        if file is not None:
-            shutil.copyfile(file, folder / file.name)
+    for file in package.files_beside_networks:
+        shutil.copyfile(file, folder / file.name)

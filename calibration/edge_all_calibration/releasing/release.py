@@ -26,7 +26,7 @@ from edge_all.errors import ModelIncompatibleError, UsageError
 from edge_all.files.atomic import write_atomically
 from edge_all.model.card import ModelCard, Variant, VariantName
 from edge_all.model.golden import golden_crops
-from edge_all.model.package import load_package, sha256_of, write_card
+from edge_all.model.package import default_package_path, load_package, sha256_of, write_card
 from edge_all_calibration.figures.measures import auc
 from edge_all_calibration.gating.decisions import OutOfFold, fit_reference, fit_variant
 from edge_all_calibration.gating.release_gate import (
@@ -57,6 +57,7 @@ from edge_all_calibration.quantizing.inference import NetworkOutputs, run_networ
 from edge_all_calibration.quantizing.operator_sets import drop_unused_operator_sets
 from edge_all_calibration.quantizing.quantization import RANGE_CELLS, quantise
 from edge_all_calibration.quantizing.scores import Score
+from edge_all_calibration.releasing.publishing import copy_outlines
 
 __all__ = [
     "APPEARANCE_FILE",
@@ -258,6 +259,8 @@ def build_release(
         variants=blocks,
         feature_statistics=references.get(STATISTICS_FILE),
         appearance=references.get(APPEARANCE_FILE),
+        # By which its cells were cut.
+        outlines=copy_outlines(default_package_path(), folder),
         evaluation={**card.evaluation, **evaluation},
         limitations=(
             *card.limitations,
