@@ -249,6 +249,24 @@ def test_all_cells_of_one_block_are_dealt_by_field_and_the_card_says_so(tmp_path
     assert not set(parts.calibration.slides) & set(parts.test.slides)
 
 
+def test_blasts_of_a_laboratory_that_lie_in_one_block_reach_both_halves(tmp_path: Path) -> None:
+    from edge_all.preprocessing import PreprocessingSpec
+    from edge_all_export.packaging.release_cells import SHARED_BLOCKS, parts_of_run
+    from edge_all_export.run_folder import TrainingRunFolder
+
+    # Two laboratories; of the second all blasts lie in one held-out block, so that block by block one half has none.
+    samples = [
+        dataclasses.replace(one, source="second", label=int(one.block == "block 8")) if one.block > "block 7" else one
+        for one in write_run(tmp_path)
+    ]
+    parts, notes = parts_of_run(TrainingRunFolder(tmp_path), samples, PreprocessingSpec(24, 2.0))
+    parts.check(24)
+    for part in (parts.calibration, parts.test):
+        assert part.labels[part.laboratories == "second"].sum() >= 4
+    assert notes == (SHARED_BLOCKS,)
+    assert not set(parts.calibration.slides) & set(parts.test.slides)
+
+
 def test_a_run_without_held_out_cells_or_with_other_data_is_refused(tmp_path: Path) -> None:
     from edge_all.preprocessing import PreprocessingSpec
     from edge_all_export.packaging.release_cells import parts_of_run

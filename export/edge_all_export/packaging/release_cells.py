@@ -31,8 +31,8 @@ FEW_CELLS = (
     "thresholds and what the gate says."
 )
 SHARED_BLOCKS = (
-    "Calibration and gate used different fields of the held-out part, which may be neighbours from one patient; the "
-    "network was trained on neither."
+    "Calibration and gate used different fields of the held-out part, some of which may be neighbours from one "
+    "patient; the network was trained on neither."
 )
 
 
@@ -96,17 +96,39 @@ def _dealt(samples: Sequence[Sample], unseen: list[int]) -> tuple[Sequence[Sampl
     Raises:
         UsageError: no division leaves both halves enough of both classes.
     """
-    by_field = tuple(dataclasses.replace(sample, block=sample.group) for sample in samples)
-    # The few ALL cells may lie in one block of neighbouring fields; then whole fields are dealt.
-    by_block = tuple(samples)
-    for least, dealt in ((ENOUGH, by_block), (ENOUGH, by_field), (FEW, by_block), (FEW, by_field)):
+    every = frozenset(sample.laboratory for sample in samples)
+    whole = _halves([samples[index] for index in unseen], ENOUGH)
+    # Thresholds that saw no blast of a laboratory, or a gate that saw all of them, would be worse than neighbouring
+    # fields on both sides. And the few ALL cells of all may lie in one block; then every field is dealt by itself.
+    lopsided = frozenset[str]() if whole is None else _lopsided([samples[index] for index in unseen], whole)
+    for least, divided in (
+        (ENOUGH, lopsided),
+        (ENOUGH, frozenset()),
+        (ENOUGH, every),
+        (FEW, frozenset()),
+        (FEW, every),
+    ):
+        dealt = tuple(
+            dataclasses.replace(one, block=one.group) if one.laboratory in divided else one for one in samples
+        )
         halves = _halves([dealt[index] for index in unseen], least)
         if halves is not None:
-            return dealt, halves, (SHARED_BLOCKS,) if dealt is by_field else ()
+            return dealt, halves, (SHARED_BLOCKS,) if divided else ()
     raise UsageError(
         f"The {len(unseen)} cells that the run held out cannot be divided into halves with {FEW} cells of each "
         "class, not even field by field.",
         "Hold out more (--folds), or give --test-cells, or --cells and --test-cells.",
+    )
+
+
+def _lopsided(unseen: Sequence[Sample], halves: list[int]) -> frozenset[str]:
+    """Laboratories of which a half has next to no cell of a class that would do for both."""
+    of_both = Counter((sample.laboratory, sample.label) for sample in unseen)
+    found = Counter((sample.laboratory, sample.label, half) for sample, half in zip(unseen, halves, strict=True))
+    return frozenset(
+        laboratory
+        for (laboratory, label), count in of_both.items()
+        if count >= 2 * FEW and min(found[laboratory, label, half] for half in (0, 1)) < FEW
     )
 
 
