@@ -9,13 +9,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from edge_all import __version__
-from edge_all.cli.main import build_app
+from edge_all.cli.main import VERBS, build_app
 from edge_all.rendering import SmearSpec, demo_fields, render_field
 from edge_all.results import INTENDED_USE
 
@@ -61,6 +63,28 @@ def test_help_names_the_verbs_and_the_intended_use() -> None:
     for verb in ("screen", "segment", "classify", "model", "doctor", "demo", "train", "evaluate", "export"):
         assert verb in done.stdout
     assert INTENDED_USE in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_that_is_loaded_alone_is_the_same(verb: str) -> None:
+    alone: Any = typer.main.get_command(build_app(verb))
+    assert list(alone.commands) == [verb]
+    helps = [CliRunner().invoke(build_app(wanted), [verb, "--help"]).output for wanted in (verb, None)]
+    assert "--help" in helps[0]
+    assert helps[0] == helps[1]
+
+
+def test_only_the_verb_that_is_typed_is_loaded() -> None:
+    code = (
+        "import sys; sys.argv = ['edge-all', 'screen', '--help']\n"
+        "from edge_all.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: print(sorted(one for one in sys.modules if one.endswith(('cli.screen', 'cli.store'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "['edge_all.cli.screen']"
+    # Before the verb, an option is about all of them.
+    assert "station" in run("--help", "screen").stdout
 
 
 def test_version() -> None:
