@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.imaging.ranks import median_of, percentile_of
 from edge_all.imaging.shrinking import Shrinking, shrink
 from edge_all.results import Quality, RgbImage
 from edge_all.specimen import Specimen, find_specimen
@@ -266,7 +267,7 @@ def _measure(sizes: Shrinking, longer_side: int, specimen: Specimen) -> _Metrics
         cast=(max(ground) - min(ground)) / max(1.0, *ground),
         saturated=float(saturated.mean()),
         saturated_stain=float(saturated[stained].mean()) if stained.any() else 0.0,
-        blocks=_block_borders(cv2.extractChannel(sizes.by(1), 1)),
+        blocks=_block_borders(sizes.by(1)),
         noise=noise,
         specimen=specimen.share,
         pen=specimen.pen,
@@ -307,13 +308,13 @@ def _edges(green: NDArray[Any], lit: NDArray[np.bool_]) -> tuple[float, float, f
         inside = _of_blocks(np.max, dark, block) == 0
         if not inside.any():
             return 0.0, 0.0, 0.0
-    contrast = float(np.percentile(contrasts[inside], 98))
+    contrast = percentile_of(contrasts[inside], 98)
     main = inside & (contrasts >= 0.6 * contrast)
     # A blurred image with noise on it would pass for a sharp one, so that what the noise alone would give is taken off.
     grain = float(cv2.norm(green, smooth, cv2.NORM_L1)) / green.size
     steepness = _steepest(smooth, main, block)
     steepest = np.sqrt(np.maximum(steepness**2 - (_NOISE_STEEPNESS * grain) ** 2, _ROUNDING**2))
-    width = float(np.median(contrasts[main] / steepest))
+    width = median_of(contrasts[main] / steepest)
     return max(0.0, contrast - _NOISE_RANGE * grain), width, grain / max(1.0, contrast)
 
 
@@ -343,19 +344,24 @@ def _of_blocks(reduce: Callable[..., NDArray[Any]], values: NDArray[Any], block:
     return reduce(reduce(whole, axis=1).reshape(rows, columns, block), axis=2)
 
 
-def _block_borders(green: NDArray[Any]) -> float:
+def _block_borders(pixels: RgbImage) -> float:
     """Mean step between neighbours across the borders of blocks of 8 pixels, over the median of other steps; 1 without.
 
-    The blocks may begin anywhere; they have borders in both directions, and the fainter counts.
+    Of green. The blocks may begin anywhere; they have borders in both directions, and the fainter counts.
     """
+    height, width = pixels.shape[:2]
+    if min(height, width) < 9:
+        return 1.0
+    rows = cv2.extractChannel(pixels[:: max(1, height // _BLOCK_ROWS)], 1)
+    columns = np.ascontiguousarray(pixels[:, :: max(1, width // _BLOCK_ROWS), 1])
+    steps_of = (
+        cv2.reduce(cv2.absdiff(rows[:, 1:], rows[:, :-1]), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S) / len(rows),
+        cv2.reduce(cv2.absdiff(columns[1:], columns[:-1]), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S) / columns.shape[1],
+    )
     ratios = []
-    for along in (green, green.T):
-        rows = along[:: max(1, along.shape[0] // _BLOCK_ROWS)]
-        steps = cv2.absdiff(np.ascontiguousarray(rows[:, 1:]), np.ascontiguousarray(rows[:, :-1])).mean(axis=0)
-        if len(steps) < 8:
-            return 1.0
-        places = [float(steps[start::8].mean()) for start in range(8)]
-        ratios.append(max(places) / max(_FAINTEST_STEP, float(np.median(places))))
+    for steps in map(np.ravel, steps_of):
+        places = np.array([steps[start::8].mean() for start in range(8)])
+        ratios.append(float(places.max()) / max(_FAINTEST_STEP, median_of(places)))
     return min(ratios)
 
 
@@ -365,4 +371,4 @@ def _colour(channels: Sequence[NDArray[Any]], lit: NDArray[np.bool_], ground: Se
     tables = [np.log10((level + 4) / (np.arange(256) + 4)).astype(np.float32) for level in ground]
     red, green, blue = (cv2.LUT(channel, table) for channel, table in zip(channels, tables, strict=True))
     spread = cv2.max(cv2.max(red, green), blue) - cv2.min(cv2.min(red, green), blue)
-    return float(np.percentile(spread[lit], 99.9))
+    return percentile_of(spread[lit], 99.9)

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.imaging.ranks import median_of
 from edge_all.results import RgbImage
 
 __all__ = ["SAME", "SIDE", "fingerprint", "from_text", "least_distances", "packed", "to_text"]
@@ -40,7 +41,7 @@ def fingerprint(pixels: RgbImage) -> NDArray[np.bool_]:
     green = cv2.resize(stained, (_SHRUNK, _SHRUNK), interpolation=cv2.INTER_AREA).astype(np.float32)
     sharp = green - cv2.GaussianBlur(green, (0, 0), _BROAD * _SHRUNK, borderType=cv2.BORDER_REFLECT)
     cells = cv2.resize(sharp, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return np.asarray(cells > np.median(cells))
+    return np.asarray(cells > median_of(np.asarray(cells, np.float32)))
 
 
 def packed(square: NDArray[np.bool_]) -> NDArray[np.uint64]:

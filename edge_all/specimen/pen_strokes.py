@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.imaging.ranks import percentile_of_levels
 from edge_all.results import Mask, RgbImage
 
 __all__ = ["pen_strokes"]
@@ -66,8 +67,9 @@ def pen_strokes(overview: RgbImage, shown: Mask) -> Mask | None:
     Returns:
         ``uint8 [h, w]``, 1 on strokes and their soft edges; None where there are none.
     """
-    some, of_specimen = overview[::2, ::2], shown[::2, ::2] > 0
-    glass = np.array([np.percentile(some[..., at][of_specimen], GLASS_SHARE) for at in range(3)], np.float32)
+    of_specimen = np.ascontiguousarray(shown[::2, ::2])
+    some = np.asarray(cv2.split(overview[::2, ::2]), np.uint8)
+    glass = np.array([percentile_of_levels(levels, GLASS_SHARE, of_specimen) for levels in some], np.float32)
     # 0 where a colour is strong, else 255: below 1 only where it is.
     pale = cv2.inRange(overview, STRONG * glass, np.full_like(glass, 255))
     candidates = np.less(pale, shown).view(np.uint8)

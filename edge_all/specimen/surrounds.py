@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.imaging.ranks import percentile_of_levels
 from edge_all.results import Mask, RgbImage
 
 __all__ = ["within_surrounds"]
@@ -46,7 +47,8 @@ def within_surrounds(overview: RgbImage) -> Mask:
     everywhere: Mask = np.ones(overview.shape[:2], np.uint8)
     patches = patches_of_one_level(overview)
     brightest = brightest_channel(overview)
-    dark = at_border(np.asarray(brightest < OPAQUE * np.percentile(brightest[::2, ::2], 99), np.uint8))
+    bright = percentile_of_levels(np.ascontiguousarray(brightest[::2, ::2]), 99)
+    dark = at_border(np.asarray(brightest < OPAQUE * bright, np.uint8))
     if not patches and not dark.any():
         return everywhere
     # What is of one level is left out of the glass at first, be it glass itself: some lies between the cells, too.

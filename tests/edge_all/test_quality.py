@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from edge_all.imaging import read_image
-from edge_all.quality import _steepest, assess_quality
+from edge_all.quality import _block_borders, _steepest, assess_quality
 from edge_all.results import RgbImage
 
 Change = Callable[[RgbImage], np.ndarray[Any, Any]]
@@ -186,6 +186,18 @@ def test_gradients_of_chosen_blocks_are_those_of_the_whole_image(height: int, wi
         for row, column in zip(*np.nonzero(chosen), strict=True)
     ]
     assert _steepest(image, chosen, block) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 96), (75, 110), (900, 1300), (9, 9), (8, 40), (40, 8)])
+def test_block_borders_are_the_larger_steps_of_every_eighth_row_and_column(height: int, width: int) -> None:
+    image = np.random.default_rng(5).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    green = image[..., 1].astype(float)
+    ratios = []
+    for lines in (green[:: max(1, height // 240)], green.T[:: max(1, width // 240)]):
+        steps = np.abs(np.diff(lines, axis=1)).mean(axis=0)
+        places = [steps[start::8].mean() for start in range(8)] if len(steps) >= 8 else [1.0]
+        ratios.append(max(places) / max(0.05, np.median(places)))
+    assert _block_borders(image) == pytest.approx(min(ratios) if min(height, width) > 8 else 1.0)
 
 
 def test_the_same_image_gets_the_same_figures() -> None:
