@@ -25,6 +25,10 @@ LANGUAGE_SETTING = "EDGE_ALL_LANGUAGE"
 _DOMAIN = "edge_all"
 _RESULT = "result\x04"
 """How a catalogue's key begins whose context is ``result``: a sentence of a result, with names for what varies."""
+_NAMED = ("what", "image")
+"""Places of sentences whose values are words too: what somebody decided, and how an image without a name is called."""
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\+00:00")
+"""As events have it."""
 _PLACE = re.compile(r"\\\{(\w+)\\\}")
 
 
@@ -105,7 +109,8 @@ class Language:
         for pattern, translated in self._sentences:
             found = pattern.fullmatch(english)
             if found is not None:
-                return translated.format(**{name: self._inserted(value) for name, value in found.groupdict().items()})
+                values = found.groupdict()
+                return translated.format(**{name: self._inserted(name, value) for name, value in values.items()})
         return english
 
     def sentences(self, english: str) -> str:
@@ -115,8 +120,17 @@ class Language:
             return whole
         return " ".join(self.sentence(part) for part in re.split(r"(?<=[.:]) (?=[A-Z])", english))
 
-    def _inserted(self, value: str) -> str:
-        """What stands in a sentence of a result: figures, ranges, names."""
+    def named(self, english: str) -> str:
+        """What a sentence of a result calls something: by a word of the page, or by words of results."""
+        known = self.sentence(english)
+        return self(english) if known == english and english else known
+
+    def _inserted(self, name: str, value: str) -> str:
+        """What stands in a sentence of a result: figures, ranges, moments, names."""
+        if name in _NAMED:
+            return self.named(value)
+        if _MOMENT.fullmatch(value):
+            return f"{self.minute(datetime.fromisoformat(value))} UTC"
         between = re.fullmatch(r"([\d.]+) to ([\d.]+ %)", value)
         if between:
             return self("{low} to {high}", low=self.figure(between[1]), high=self.figure(between[2]))

@@ -29,6 +29,7 @@ from babel.messages.pofile import read_po, write_po  # noqa: E402
 from jinja2 import nodes  # noqa: E402
 
 from edge_all import quality  # noqa: E402
+from edge_all.imaging import refusals  # noqa: E402
 from edge_all.rendering import SmearSpec, render_field  # noqa: E402
 from edge_all.results import INTENDED_USE  # noqa: E402
 from edge_all.segmentation.doubts import CHANNELS_SWAPPED  # noqa: E402
@@ -287,6 +288,100 @@ def test_the_german_manual_has_the_parts_and_commands_of_the_english_one() -> No
     assert INTENDED_USE in german
     # What a slide is told of in the manual is what the report says.
     assert Language("de").sentence(verdict.decide(0, 60, 0, 0.1, 57)[1]) in " ".join(german.split())
+
+
+# What only who starts programs reads, not who looks at a page or a report.
+FOR_COMMANDS = {
+    *("capturing.py", "folder_watch.py", "run_import.py", "slide_names.py", "station_log.py", "watching.py"),
+    *("report_files.py", "backup.py", "serving.py", "sources.py"),
+}
+PEOPLE_READ = ("station", "imaging", "errors.py")
+COMMANDS = {"_connect", "read_kinds", "__init__", "reading", "_version"}
+"""Functions that refuse before there is a page."""
+
+
+def test_every_error_that_a_page_or_a_report_shows_is_said_in_german(german: Language) -> None:
+    errors = errors_for_people()
+    said = [f"{file}: {words}" for file, *both in errors for words in both if half_english(german, words)]
+    # What is put together of several parts, in the forms that it takes; and what only a program can do wrong.
+    for_programs = {"7 is 7 7.", "Pass uint8 or uint16 [height, width] or [height, width, 1, 3 or 4], in RGB order."}
+    put_together = {"7 7.", "7 7, which is not supported.", "7 of slide 7 that must be looked at 7 not been."} | {
+        *("There is nothing to 7 on slide 7.", "7 decided on cell 7 meanwhile (7, 7)7."),
+        "Restore a backup (7): edge-all store restore. What is there now is kept beside it.",
+    }
+    assert {words.partition(": ")[2] for words in said} == for_programs | put_together
+    unseen = "{} of slide 7 that must be looked at {} not been."
+    decided = "Ada decided on cell 7 meanwhile (smudge, 7){}."
+    backup = "Restore a backup ({}): edge-all store restore. What is there now is kept beside it."
+    forms = [
+        *(unseen.format(*one) for one in (("1 cell", "has"), ("2 cells", "have"))),
+        *(f"There is nothing to {one} on slide 7." for one in ("undo", "redo")),
+        *(decided.format(one) for one in ("", ", and 1 more cell was changed", ", and 2 more cells were changed")),
+        *(backup.format(one) for one in ("the last one is 7", "there is none in the station's folder")),
+    ]
+    assert [one for one in forms if half_english(german, one)] == []
+    assert len(errors) > 90
+
+
+def test_a_sentence_is_not_half_german_because_of_what_is_put_into_it(german: Language) -> None:
+    at = "2026-03-04T05:06:07.890+00:00"
+    said = german.sentences(f"Hess decided on cell 1-7 meanwhile (undone: lymphocyte, {at}).")
+    assert said == "Hess hat inzwischen über Zelle 1-7 entschieden (zurückgenommen: Lymphozyt, 04.03.2026 05:06 UTC)."
+    assert german.sentences("The image of field 3 has changed since it was judged.").startswith("Das Bild von Gesichts")
+    assert german.sentences("The image is a truncated JPEG: its end is missing.") == (
+        "Das Bild ist ein abgeschnittenes JPEG: Das Ende fehlt."
+    )
+    assert german.sentences("smudge.png is empty (0 bytes).") == "smudge.png ist leer (0 Byte)."
+    assert german.named("split into 3") == "in 3 geteilt"
+    assert german.named("Basophil of our own") == "Basophil of our own"
+
+
+def half_english(german: Language, said: str) -> bool:
+    """Whether a part of what is said stays as it is."""
+    translated = german.sentences(said)
+    if translated == said:
+        return True
+    return any(part in translated for part in re.split(r"(?<=[.:]) (?=[A-Z])", said))
+
+
+def errors_for_people() -> list[tuple[str, str, str]]:
+    """Problem and remedy of each error of the rooms that people read of, ``7`` for what varies."""
+    found = []
+    for file in sorted(PACKAGE.rglob("*.py")):
+        inside = file.relative_to(PACKAGE)
+        if inside.parts[0] not in PEOPLE_READ or file.name in FOR_COMMANDS:
+            continue
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        constants = {
+            target.id: ast.unparse(node.value)
+            for node in tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name not in COMMANDS]
+        for call in {one for function in functions for one in ast.walk(function) if isinstance(one, ast.Call)}:
+            name = ast.unparse(call.func)
+            words = [sample(one, constants) for one in call.args if not isinstance(one, ast.Starred)]
+            if name == "fail_corrupt":
+                found.append((str(inside), f"X.png {words[1]}.", refusals.COPY_AGAIN))
+            elif name == "fail_unsupported":
+                found.append((str(inside), f"X.png {words[1]}, which is not supported.", refusals._SAVE_AGAIN))
+            elif name.endswith("Error") and name[:-5] not in ("Value", "Type", "Unreadable", "struct."):
+                spoken = [one for one in words if one is not None and " " in one]
+                found += [(str(inside), spoken[0], spoken[-1])] if spoken else []
+    return found
+
+
+def sample(node: ast.expr, constants: dict[str, str]) -> str | None:
+    """A message with ``7`` for what varies; None where it is not written there."""
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.Name) and node.id in constants:
+        return str(ast.literal_eval(constants[node.id]))
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(one.value) if isinstance(one, ast.Constant) else "7" for one in node.values)
+    return None
 
 
 if __name__ == "__main__":

@@ -84,10 +84,10 @@ def labelled_cells(station: Station, spec: PreprocessingSpec, laboratory: str = 
             labels.append(cell.counts_as == "ALL")
             slides.append(view.slide.code)
     if not crops:
-        why = ", ".join(f"{number} {reason}" for reason, number in left_out.items())
         raise InputNotFoundError(
-            f"No signed slide has a confirmed cell to learn from{f' (left out: {why})' if why else ''}.",
-            "Review slides and sign them first.",
+            "No signed slide has a confirmed cell to learn from.",
+            "Review slides and sign them first; drawn cells, those of the demonstration, and those whose image is gone "
+            "or changed teach nothing.",
         )
     names = np.array(slides, np.str_)
     content = io.BytesIO()

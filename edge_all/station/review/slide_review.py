@@ -35,6 +35,7 @@ from edge_all.station.storage.found_fields import CurrentField, FoundField, Judg
 from edge_all.station.storage.image_queue import queue_state
 from edge_all.station.storage.kept_pictures import drop_pictures
 from edge_all.station.storage.slide_records import SlideRecord
+from edge_all.wording.plurals import counted
 
 __all__ = ["Disagreement", "Done", "Review", "SlideView"]
 
@@ -557,7 +558,8 @@ class Review:
         found = decisions.conflicts(now.connection, self.slide.id, now.reading, self.actor, cells)
         if found:
             first = found[0]
-            more = f", and {len(found) - 1} more cells were changed" if len(found) > 1 else ""
+            others = len(found) - 1
+            more = f", and {counted(others, 'more cell')} {'was' if others == 1 else 'were'} changed" if others else ""
             raise ReviewConflictError(
                 f"{first.actor} decided on cell {first.cell} meanwhile ({first.what}, {first.at}){more}.",
                 "Look at it, and apply your decision anyway where it should stand over that.",
@@ -586,16 +588,18 @@ def _require_signable(view: SlideView, newer: Event | None) -> None:
     if not view.fields:
         raise ReviewError(f"Slide {code} has no field yet.", "Wait until its images are judged.")
     if view.waiting:
-        raise ReviewError(f"{view.waiting} images of slide {code} still wait.", "Sign when they are judged.")
+        images = f"1 image of slide {code} still waits." if view.waiting == 1 else None
+        raise ReviewError(images or f"{view.waiting} images of slide {code} still wait.", "Sign when they are judged.")
     if newer is not None:
         raise ReviewConflictError(
-            f"Slide {code} has changed since you looked at it ({newer.kind} by {newer.actor}, {newer.at}).",
+            f"Slide {code} has changed since you looked at it (by {newer.actor}, {newer.at}).",
             "Look at it again, then sign.",
         )
     unseen = tuple(cell.id for cell in view.cells if cell.must_be_seen and not cell.seen)
     if unseen:
         raise UnreviewedCellsError(
-            f"{len(unseen)} cells of slide {code} that must be looked at have not been.",
+            f"{counted(len(unseen), 'cell')} of slide {code} that must be looked at "
+            f"{'has' if len(unseen) == 1 else 'have'} not been.",
             "Look at every cell that is ALL, indeterminate or unlike what the model has learned; then sign.",
             unseen,
         )

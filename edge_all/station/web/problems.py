@@ -91,7 +91,7 @@ def problem_answer(error: EdgeAllError, say: Language) -> JSONResponse:
     more: dict[str, Any] = {}
     if isinstance(error, ReviewConflictError):
         found = [dataclasses.asdict(one) for one in error.conflicts if isinstance(one, Conflict)]
-        more["conflicts"] = [one | {"what": say.sentence(one["what"])} for one in found]
+        more["conflicts"] = [one | {"what": say.named(one["what"])} for one in found]
     if isinstance(error, UnreviewedCellsError):
         more["cells"] = list(error.cells)
     answer = _answer(status, _kind_of(error), say.sentences(error.problem), say.sentences(error.remedy), **more)
@@ -118,8 +118,10 @@ def add_problem_answers(app: FastAPI) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
-    def of_nobody(_: Request, error: Exception) -> JSONResponse:
-        return _answer(500, "internal", f"A fault of edge-all ({type(error).__name__}).", "Please report it.")
+    def of_nobody(request: Request, error: Exception) -> JSONResponse:
+        say = asked_language(request)
+        fault = say.sentence(f"A fault of edge-all ({type(error).__name__}).")
+        return _answer(500, "internal", fault, say.sentence("Please report it."))
 
     app.add_exception_handler(EdgeAllError, of_ours)
     app.add_exception_handler(RequestValidationError, of_validation)

@@ -117,10 +117,10 @@ def test_it_is_said_after_the_name_is_forgotten_too(station: Station, slides: tu
     assert names == {slides[0]: (None, True), slides[1]: (None, False)}
 
 
-def test_synthetic_cells_teach_no_model(station: Station, slides: tuple[str, str], tmp_path: Path) -> None:
-    with pytest.raises(InputNotFoundError, match="2 drawn by edge-all itself, 2 image gone or changed") as refused:
+@pytest.mark.usefixtures("slides")
+def test_synthetic_cells_teach_no_model(station: Station, tmp_path: Path) -> None:
+    with pytest.raises(InputNotFoundError, match="those of the demonstration"):
         write_labelled_cells(station, tmp_path / "cells.npz", PreprocessingSpec(96, 1.5))
-    assert slides[0] not in str(refused.value)
     assert not (tmp_path / "cells.npz").exists()
 
 

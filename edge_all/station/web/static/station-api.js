@@ -6,9 +6,13 @@ import { word } from "./words.js";
 export class Problem extends Error {
   /** @param {any} details */
   constructor(details) {
-    super([details.detail, details.remedy].filter(Boolean).join(" "));
+    const type = String(details.type ?? "").split(":").pop() ?? "";
+    // What is wrong with the form of a request is written for programs. That a page has asked wrongly means that it is of another version.
+    const forPrograms = type === "not-valid" || type === "http";
+    const asked = word("The station did not understand what this page asked ({status}). Load the page again.", { status: details.status });
+    super(forPrograms ? asked : [details.detail, details.remedy].filter(Boolean).join(" "));
     this.status = details.status ?? 0;
-    this.type = String(details.type ?? "").split(":").pop();
+    this.type = type;
     /** @type {{cell: string, actor: string, at: string, what: string, version: number}[]} */
     this.conflicts = details.conflicts ?? [];
     /** @type {string[]} */
