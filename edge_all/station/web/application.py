@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import AsyncIterator, Collection
 
 from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
 
 from edge_all import __version__
 from edge_all.classification.classifier import Classifier
@@ -20,7 +19,8 @@ from edge_all.station.web.event_feed import EventFeed
 from edge_all.station.web.exchange_api import exchange_router
 from edge_all.station.web.guards import Guards
 from edge_all.station.web.page_desk import PageDesk
-from edge_all.station.web.page_views import STATIC_FOLDER, page_router
+from edge_all.station.web.page_files import PageFiles, files_address
+from edge_all.station.web.page_views import page_router
 from edge_all.station.web.picture_shelf import PictureShelf
 from edge_all.station.web.problems import add_problem_answers
 from edge_all.station.web.reference_learner import ReferenceLearner
@@ -102,6 +102,6 @@ def web_application(
     add_problem_answers(app)
     for router in _ROUTERS:
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=STATIC_FOLDER), name="static")
+    app.mount(files_address(), PageFiles(), name="static")
     app.add_middleware(Guards, hosts=hosts, upload_paths=("/api/v1/images",))
     return app

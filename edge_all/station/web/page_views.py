@@ -26,16 +26,14 @@ from edge_all.station.storage.backup_names import BACKUPS_FOLDER, latest_backup,
 from edge_all.station.web.administration_api import accounts_of, settings_document
 from edge_all.station.web.documents import slide_document, slides_document
 from edge_all.station.web.page_desk import OpenDesk, PageDesk, administrator
+from edge_all.station.web.page_files import files_address, scripts_of
 from edge_all.station.web.page_language import page_language
 from edge_all.station.web.problems import problem_status
 from edge_all.station.web.slide_api import Code, queue_of
 from edge_all.station.web.slide_filter import SlideFilter
 from edge_all.wording.language import Language
 
-__all__ = ["STATIC_FOLDER", "page_router"]
-
-_HERE = Path(__file__).parent
-STATIC_FOLDER = _HERE / "static"
+__all__ = ["page_router"]
 
 
 class _PageRoute(APIRoute):
@@ -55,8 +53,8 @@ class _PageRoute(APIRoute):
 
 
 page_router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse, route_class=_PageRoute)
-_templates = Jinja2Templates(_HERE / "templates")
-_templates.env.globals.update(intended_use=INTENDED_USE)
+_templates = Jinja2Templates(Path(__file__).parent / "templates")
+_templates.env.globals.update(intended_use=INTENDED_USE, files=files_address(), scripts_of=scripts_of)
 _templates.env.undefined = StrictUndefined
 
 
@@ -70,10 +68,12 @@ async def slides_page(request: Request, desk: OpenDesk) -> Response:
         wanted = SlideFilter.model_validate(dict(request.query_params))
     except ValidationError:
         wanted = SlideFilter()
+    last_seq = await desk.threads.run(desk.station.last_seq)
     overviews = await desk.threads.run(desk.station.slides, person.name)
     readers = sorted({one.state.reader for one in overviews if one.state is not None and one.state.reader})
     said = {
         "slides": slides_document(wanted.of(overviews), page_language(request)).slides,
+        "last_seq": last_seq,
         "in_all": len(overviews),
         "wanted": wanted,
         "readers": readers,
@@ -92,6 +92,7 @@ async def slide_page(request: Request, desk: OpenDesk, code: Code) -> Response:
     person = desk.visitors.person(request)
     if person is None:
         return _to_entrance(request)
+    last_seq = await desk.threads.run(desk.station.last_seq)
     review = await desk.review(code, person)
     view = await desk.threads.run(review.view)
     settings = await desk.threads.run(desk.station.settings)
@@ -100,6 +101,7 @@ async def slide_page(request: Request, desk: OpenDesk, code: Code) -> Response:
     said = {
         "slide": slide,
         "notice": notice,
+        "last_seq": last_seq,
         "kinds": settings.kinds,
         "meanings": get_args(SignatureMeaning),
         "two_readers": view.two_readers,

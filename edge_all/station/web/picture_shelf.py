@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 
 from edge_all.errors import InputNotFoundError, UsageError
 from edge_all.outputs.pictures import jpeg_bytes
 from edge_all.results import BoundingBox, RgbImage
+from edge_all.session import available_cores
 from edge_all.station.cell_square import cell_jpeg
 from edge_all.station.desk import Station
 from edge_all.station.storage.found_fields import CurrentField
@@ -30,7 +31,8 @@ class PictureShelf:
     def __init__(self, station: Station) -> None:
         self._station = station
         self._lock = threading.Lock()
-        self._decoding = threading.Lock()
+        self._decoding: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
+        self._decoders = threading.Semaphore(available_cores())
         self._cells: OrderedDict[tuple[int, int], bytes] = OrderedDict()
         self._fields: OrderedDict[int, RgbImage] = OrderedDict()
 
@@ -46,10 +48,13 @@ class PictureShelf:
         if kept is not None:
             return kept
         # Who asks for one cell of a field asks for the others next: one thread cuts them all, the others wait for it.
-        with self._decoding:
+        with self._lock:
+            decoding = self._decoding[field.finding_id]
+        with decoding:
             kept = self._kept(key)
             if kept is None:
-                self._cut_all(field)
+                with self._decoders:
+                    self._cut_all(field)
                 kept = self._kept(key)
         if kept is None:
             raise InputNotFoundError(f"Field {field.place} has no cell {number}.", "Load the slide again.")

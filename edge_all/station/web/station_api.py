@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
@@ -97,10 +97,12 @@ async def events(
     request: Request,
     person: Asking,  # noqa: ARG001
     last_event_id: Annotated[int | None, Header(ge=0, le=2**53)] = None,
+    after: Annotated[int | None, Query(ge=0, le=2**53, description="Where the header is not given.")] = None,
 ) -> StreamingResponse:
     """What happens at the station, as server-sent events: number, time, kind, who, slide."""
     feed: EventFeed = request.app.state.feed
-    return StreamingResponse(feed.lines(last_event_id), media_type="text/event-stream")
+    known = after if last_event_id is None else last_event_id
+    return StreamingResponse(feed.lines(known), media_type="text/event-stream")
 
 
 @health_router.get("/healthz")

@@ -24,6 +24,7 @@ from edge_all.station.review.settings import StationSettings
 from edge_all.station.storage.image_queue import add_to_queue
 from edge_all.station.storage.slide_records import find_or_add_slide
 from edge_all.station.web.application import web_application
+from edge_all.station.web.page_files import files_address
 from edge_all.station.web.serving import served
 from edge_all.wording.language import LANGUAGE_SETTING
 
@@ -329,8 +330,35 @@ def test_an_empty_station_says_what_to_do_next(serving: Served) -> None:
 
 def test_paths_of_the_disk_cannot_be_reached(serving: Served) -> None:
     _, client, _ = serving
-    for path in ("/static/../application.py", "/static/%2e%2e/application.py", "/static//etc/passwd", "/etc/passwd"):
+    own = files_address()
+    for path in (f"{own}/../../application.py", f"{own}/%2e%2e/application.py", f"{own}//etc/passwd", "/etc/passwd"):
         assert client.get(path).status_code == 404
+
+
+def test_a_page_asks_for_all_its_scripts_at_once_and_for_each_only_once(serving: Served, code: str) -> None:
+    _, client, _ = serving
+    for path, script in (("/", "slides"), (f"/slides/{code}", "slide"), ("/settings", "settings"), ("/who", "who")):
+        page = client.get(path).text
+        named = set(re.findall(r'modulepreload" href="([^"]+)"', page))
+        assert f"{files_address()}/{script}-page.js" in named
+        answers = [client.get(one) for one in named]
+        assert {one.headers["Cache-Control"] for one in answers} == {"public, max-age=31536000, immutable"}
+        imported = {name for one in answers for name in re.findall(r'from "\./([^"]+)"', one.text)}
+        assert imported <= {one.rpartition("/")[2] for one in named}
+    assert client.get(f"{files_address()}/nothing.js").headers["Cache-Control"] == "no-store"
+    assert "no-store" in client.get("/").headers["Cache-Control"]
+
+
+def test_what_happened_after_a_page_was_made_is_told_to_it(serving: Served, code: str) -> None:
+    station, client, _ = serving
+    known = int(re.findall(r'data-seq="(\d+)"', client.get(f"/slides/{code}").text)[0])
+    assert known == station.last_seq()
+    review = station.review(code, "Grace")
+    review.comment("between the page and its scripts")
+    with client.stream("GET", "/api/v1/events", params={"after": known}) as answer:
+        lines = answer.iter_lines()
+        told = next(json.loads(line[6:]) for line in lines if line.startswith("data: "))
+    assert (told["seq"], told["actor"]) == (known + 1, "Grace")
 
 
 def test_a_taken_port_is_said(serving: Served) -> None:

@@ -7,7 +7,7 @@ import { listen } from "./live-events.js";
 import { showResult } from "./result-bar.js";
 import { say, warn } from "./saying.js";
 import { SlideState } from "./slide-state.js";
-import { ask, Problem } from "./station-api.js";
+import { ask, forgetEarly, Problem } from "./station-api.js";
 import { counted, figure, minute, word } from "./words.js";
 
 /** @template {HTMLElement} T @param {string} id @param {new (...args: any[]) => T} kind @returns {T} */
@@ -394,6 +394,7 @@ state.addEventListener("cells", () => {
 function complain(error) {
   say(error instanceof Error ? error.message : String(error));
 }
+if (state.queue.waiting.length) forgetEarly();
 state.queue.send().then(() => state.load()).catch(complain);
 
 // What others do.
@@ -415,6 +416,7 @@ async function reload() {
 }
 
 listen(
+  counts.dataset.seq ?? "",
   (events) => {
     const foreign = events.filter((event) => event.slide === state.code && !(event.gesture && state.queue.own.has(event.gesture)));
     if (!foreign.length) return;

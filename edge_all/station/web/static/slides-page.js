@@ -41,6 +41,7 @@ async function refreshSoon(codes) {
 }
 
 listen(
+  document.getElementById("live")?.dataset.seq ?? "",
   (events) => void refreshSoon(events.map((event) => event.slide ?? "")),
   (connected) => warn(connected ? "" : word("The station does not answer. This list is as it was.")),
 );

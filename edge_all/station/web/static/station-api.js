@@ -23,6 +23,21 @@ export class Problem extends Error {
 /** The station did not answer at all. */
 export class Unreachable extends Error {}
 
+/** @type {{path: string, answer: Promise<Response>} | undefined} what was asked for before these scripts were there */
+let early = /** @type {any} */ (window).earlyAnswer;
+
+/** What was asked for early is as old as the page: whoever has changed something since has to ask again. */
+export function forgetEarly() {
+  early = undefined;
+}
+
+/** @param {string} path */
+function takeEarly(path) {
+  const taken = early?.path === path ? early.answer : undefined;
+  if (taken) early = undefined;
+  return taken;
+}
+
 /**
  * @param {string} path
  * @param {{method?: string, body?: unknown}} [options]
@@ -33,7 +48,7 @@ export async function ask(path, { method = "GET", body } = {}) {
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer;
   try {
-    answer = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    answer = await ((method === "GET" && takeEarly(path)) || fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }));
   } catch {
     throw new Unreachable(word("The station does not answer."));
   }
