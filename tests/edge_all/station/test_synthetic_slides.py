@@ -51,7 +51,7 @@ def slides(station: Station, a_field: Callable[..., FieldResult], judging: Judgi
 def client(station: Station) -> Iterator[httpx.Client]:
     with (
         served(web_application(station), "127.0.0.1", 0) as address,
-        httpx.Client(base_url=address, headers={"Edge-All-Reader": "Ada"}) as opened,
+        httpx.Client(base_url=address, headers={"Edge-All-Reader": "Ada"}, timeout=60) as opened,
     ):
         yield opened
 
