@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from edge_all.cli.model_summary import print_summary
 from edge_all.model.card import VariantName
@@ -50,10 +51,44 @@ def test_a_card_without_figures_has_none() -> None:
     assert card_figures({"note": "none", "draws": [1, 2, 3], "folds": {"0": {"auc": 0.9}}}) == ()
 
 
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Makes standard output a terminal of so many columns."""
+
+    def of(columns: int) -> None:
+        def console() -> Console:
+            return Console(width=columns, force_terminal=True, color_system=None)
+
+        monkeypatch.setattr("edge_all.cli.model_summary.output_console", console)
+        monkeypatch.setattr("edge_all.cli.tables.output_console", console)
+
+    return of
+
+
+def test_into_a_pipe_each_fact_has_a_line_of_its_own(tiny_package: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    long = "A sentence of a limitation that goes on and on, " * 6 + "and ends."
+    card = dataclasses.replace(load_package(tiny_package).card, evaluation=EVALUATION, limitations=(long, "Short."))
+    write_card(tiny_package, card)
+    print_summary(load_package(tiny_package))
+    lines = capsys.readouterr().out.splitlines()
+    assert all(re.fullmatch(r"[\w ,-]+: \S.*\S", line) for line in lines), lines
+    for line in (
+        "model: tiny 1.0",
+        f"path: {tiny_package}",
+        "cross validation, AUC: 0.990 (0.983 to 0.997)",
+        "test figures fp32, cells: 693 cells, 29 of them ALL",
+        "test figures fp32, sensitivity: 1.000 (0.883 to 1.000)",
+        f"known limitation: {long}",
+        "known limitation: Short.",
+    ):
+        assert lines.count(line) == 1, line
+    assert any(line.startswith("fp32, ALL from: 0.") for line in lines)
+
+
 def test_the_summary_says_each_figure_with_its_interval_and_its_cells(
-    tiny_package: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tiny_package: Path, terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "200")
+    terminal(200)
     write_card(tiny_package, dataclasses.replace(load_package(tiny_package).card, evaluation=EVALUATION))
     print_summary(load_package(tiny_package))
     output = capsys.readouterr().out
@@ -94,12 +129,12 @@ def gate_report(**limits: float) -> dict[str, Any]:
 )
 def test_the_summary_says_with_which_limits_a_gate_was_passed(
     tiny_package_factory: Callable[..., Path],
-    monkeypatch: pytest.MonkeyPatch,
+    terminal: Callable[[int], None],
     capsys: pytest.CaptureFixture[str],
     gate: dict[str, Any],
     words: str,
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "250")
+    terminal(250)
     print_summary(gated(tiny_package_factory(variants=("fp32", "int8")), gate))
     # Lines of a folded cell follow each other once the frame is gone.
     assert f"{words} " in re.sub(r"[│\s]+", " ", capsys.readouterr().out)
@@ -126,9 +161,9 @@ def test_test_figures_are_those_of_the_variants_in_the_package(
 
 
 def test_the_summary_of_the_embedded_model_is_half_a_page_with_every_limitation(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
+    terminal(80)
     package = load_package(default_package_path())
     print_summary(package)
     output = capsys.readouterr().out
