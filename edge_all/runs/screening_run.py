@@ -17,8 +17,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-
 from edge_all.api.screener import Screener
 from edge_all.errors import OutputError, UsageError
 from edge_all.files.folder_claim import claimed_folder, refuse_folder_of_images
@@ -33,7 +31,6 @@ from edge_all.results import FieldResult, FieldSummary, SegmentationWay
 from edge_all.runs.run_record import RECORD_FILE, BegunImage, Conditions, RunRecord, RunRecordWriter, read_record
 from edge_all.runs.suspects import images_that_kill
 from edge_all.screening.field_screening import ScreenedField
-from edge_all.segmentation.colour_clustering import build_lab_tables
 from edge_all.slides.settling import SettledSlides
 
 __all__ = ["refuse_run_of_other_images", "screen_to_folder", "summarise", "warm_up", "write_pictures"]
@@ -43,19 +40,12 @@ FIELDS_BEING_DRAWN = 2
 
 
 def warm_up() -> None:
-    """Begin, on a thread, what OpenCV does once a process; for the time in which the network is opened.
+    """Load OpenCV's type, as it does once a process (20 ms), on a thread; for the time in which the network is opened.
 
-    Nothing waits for it: the first field takes 0.1 s longer where it is not called.
+    Nothing waits for it: the first overlay takes as much longer where it is not called.
     """
-
-    def once() -> None:
-        build_lab_tables()
-        # The first percentile lets NumPy import its masked arrays (20 ms).
-        np.percentile(np.zeros(1), 50)
-        load_font()
-
     # Not a daemon: Python must not end while OpenCV still computes.
-    threading.Thread(target=once, name="edge-all-warm-up").start()
+    threading.Thread(target=load_font, name="edge-all-warm-up").start()
 
 
 def screen_to_folder(

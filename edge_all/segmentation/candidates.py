@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from edge_all.imaging.ranks import median_of, percentile_of
 from edge_all.results import BoundingBox
 
 __all__ = [
@@ -80,7 +81,7 @@ def too_large_for_platelets(nucleus_areas: Sequence[int], kinds: Sequence[str | 
     accepted = [area for area, reason in zip(nucleus_areas, kinds, strict=True) if reason is None]
     if not accepted:
         return []
-    least = PLATELET_SHARE * float(np.median(accepted))
+    least = PLATELET_SHARE * median_of(np.array(accepted, np.float64))
     return [
         index
         for index, (area, reason) in enumerate(zip(nucleus_areas, kinds, strict=True))
@@ -113,5 +114,5 @@ def more_magenta(hues: Sequence[float | None]) -> list[int]:
     known = [hue for hue in hues if hue is not None]
     if len(known) < FEWEST_NEIGHBOURS:
         return []
-    common = float(np.percentile(known, 75))
+    common = percentile_of(np.array(known, np.float64), 75)
     return [index for index, hue in enumerate(hues) if hue is not None and common - hue > SMUDGE_HUE]

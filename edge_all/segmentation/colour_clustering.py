@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.imaging.ranks import percentile_of_levels
 from edge_all.results import RgbImage
+from edge_all.segmentation.lab_levels import lab_levels
 
 __all__ = [
     "GROUND_LEVEL",
@@ -20,12 +22,10 @@ __all__ = [
     "ColourModel",
     "FloatArray",
     "balance_table",
-    "build_lab_tables",
     "cluster_colours",
     "ground_colour",
     "lab_of",
     "mean_of",
-    "median_of",
     "nearest_centre",
     "squared_distance",
     "weighted_kmeans",
@@ -102,7 +102,7 @@ def ground_colour(pixels: RgbImage) -> FloatArray:
     stride = max(1, round((pixels.shape[0] * pixels.shape[1] / GROUND_SAMPLE) ** 0.5))
     channels = [np.ascontiguousarray(pixels[::stride, ::stride, channel]) for channel in range(3)]
     # Stretched, so that glass and red cells lie as far apart in a dark field as in a bright one.
-    stretch = STRETCHED / max(1.0, float(np.percentile(channels[1], 95)))
+    stretch = STRETCHED / max(1.0, percentile_of_levels(channels[1], 95))
     green = cv2.convertScaleAbs(channels[1], alpha=stretch).astype(np.uint8, copy=False)
     smooth = np.convolve(histogram(green), GROUND_KERNEL, "same")
     share = np.convolve(smooth, np.ones(21), "same") / green.size
@@ -145,15 +145,7 @@ def balance_table(ground: FloatArray) -> NDArray[np.uint8]:
 
 def lab_of(balanced: NDArray[np.uint8]) -> FloatArray:
     """Weighted CIE Lab of balanced RGB ``uint8 [height, width, 3]``: the space in which colours are compared."""
-    return np.asarray(cv2.LUT(cv2.cvtColor(balanced, cv2.COLOR_RGB2LAB), LAB_LEVELS), np.float32)
-
-
-def build_lab_tables() -> None:
-    """Let OpenCV compute its tables for Lab, as it does once a process, before the first conversion (90 ms).
-
-    It holds no lock of Python's meanwhile, so that a thread can do it while a network is opened.
-    """
-    cv2.cvtColor(np.zeros((1, 1, 3), np.uint8), cv2.COLOR_RGB2LAB)
+    return np.asarray(cv2.LUT(lab_levels(balanced), LAB_LEVELS), np.float32)
 
 
 def squared_distance(points: FloatArray, centre: FloatArray) -> FloatArray:
@@ -166,13 +158,6 @@ def squared_distance(points: FloatArray, centre: FloatArray) -> FloatArray:
 def mean_of(points: FloatArray) -> FloatArray:
     """Mean of ``float32 [n, d]`` points, n not 0: what ``points.mean(axis=0)`` gives, in a fifth of the time."""
     return np.asarray(cv2.reduce(points, 0, cv2.REDUCE_SUM)[0] / len(points), np.float32)
-
-
-def median_of(values: FloatArray) -> float:
-    """Median of ``float32 [n]``, n not 0: what `numpy.median` gives, in a third of the time."""
-    low, high = (len(values) - 1) // 2, len(values) // 2
-    ordered = np.partition(values, (low, high))
-    return float((ordered[low] + ordered[high]) / 2)
 
 
 def weighted_kmeans(points: FloatArray, weights: FloatArray, centres: FloatArray, rounds: int = 20) -> FloatArray:

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.imaging.ranks import median_of
 from edge_all.results import RgbImage
-from edge_all.segmentation.colour_clustering import ColourModel, FloatArray, lab_of, median_of
+from edge_all.segmentation.colour_clustering import ColourModel, FloatArray, lab_of
 from edge_all.segmentation.numbered_cells import Found
 from edge_all.segmentation.separation import LARGEST_NUCLEUS, NumberedCells
 from edge_all.segmentation.shapes import around

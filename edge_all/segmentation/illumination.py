@@ -114,7 +114,7 @@ def glass_of_tiles(green: NDArray[np.uint8], shown: NDArray[np.uint8]) -> NDArra
     # What is not shown was set to 0 and comes first.
     place = covered + (levels.shape[1] - 1 - covered) * GLASS // 100
     place = np.minimum(place, levels.shape[1] - 1)
-    levels.partition(np.unique(place), axis=1)
+    levels.partition(sorted(set(place.tolist())), axis=1)
     centres = (np.arange(TILES) + 0.5) * 2 / TILES - 1
     y, x = (axis.ravel() for axis in np.meshgrid(centres, centres, indexing="ij"))
     level = np.log1p(levels[np.arange(len(levels)), place].astype(np.float64))

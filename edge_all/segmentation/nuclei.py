@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.imaging.ranks import median_of
 from edge_all.segmentation.colour_clustering import (
     FloatArray,
     mean_of,
-    median_of,
     nearest_centre,
     weighted_kmeans,
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from edge_all.imaging.ranks import median_of
 from edge_all.results import BoundingBox, Cell, Mask, Point, Segmentation
 from edge_all.segmentation.candidates import (
     SMUDGE_ROUGHNESS,
@@ -84,7 +85,7 @@ def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[in
         if roughness(nucleus_masks[index]) > SMUDGE_ROUGHNESS:
             cells[index] = replace(cells[index], kind="rejected", reason="smudge")
     known = [hue for hue in hues if hue is not None]
-    nucleus_hue = float(np.median(known)) if known else None
+    nucleus_hue = median_of(np.array(known, np.float64)) if known else None
     return Segmentation(shape, tuple(cells), tuple(cell_masks), tuple(nucleus_masks), nucleus_hue=nucleus_hue)
 
 

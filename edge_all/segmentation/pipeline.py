@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.errors import UsageError
+from edge_all.imaging.ranks import median_of
 from edge_all.imaging.shrinking import Shrinking, shrink
 from edge_all.results import Point, RgbImage, Segmentation, SegmentationWay
 from edge_all.segmentation.candidates import PLATELET_RADIUS, SPECK_RADIUS
@@ -247,7 +248,7 @@ def typical_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:
     depth = np.zeros(count, np.float32)
     np.maximum.at(depth, group_of, depths[inside])
     radius = np.minimum(LOBED * depth, np.sqrt(area / math.pi))
-    return max(1.0, float(np.median(radius[depth > thickest / 2]))), thickest
+    return max(1.0, median_of(radius[depth > thickest / 2])), thickest
 
 
 def find_cells(

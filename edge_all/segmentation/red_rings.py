@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.imaging.ranks import percentile_of
 from edge_all.segmentation.colour_clustering import ColourModel, FloatArray, mean_of, nearest_centre
 from edge_all.segmentation.shapes import depth_inside
 
@@ -40,7 +41,7 @@ def without_red_rings(nuclei: NDArray[np.uint8], keys: NDArray[np.uint16], model
             continue
         inside = cv2.drawContours(np.zeros_like(nuclei), contours, index, 1, -1)
         hole = model.ground_distance_table.take(keys[(inside > 0) & (nuclei == 0)])
-        if hole.size and float(np.percentile(hole, 25)) < GLASSY:
+        if hole.size and percentile_of(hole, 25) < GLASSY:
             cv2.drawContours(rings, contours, parent, 1, -1)
             count += 1
     return unlike_rings(nuclei, nuclei & rings, keys, model.lab_table) if count >= FEWEST_RINGS else nuclei

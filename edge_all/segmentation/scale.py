@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.segmentation.colour_clustering import FloatArray, median_of
+from edge_all.imaging.ranks import median_of
+from edge_all.segmentation.colour_clustering import FloatArray
 from edge_all.segmentation.shapes import depth_inside, extents_of
 
 __all__ = ["NUCLEUS_IN_RED_CELLS", "RED_CELL_RADIUS_MICRONS", "Scale", "red_cell_scale"]

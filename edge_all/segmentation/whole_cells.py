@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge_all.imaging.ranks import median_of, percentile_of
 from edge_all.segmentation.colour_clustering import (
     GROUND_LIGHTNESS,
     LIGHTNESS_WEIGHT,
     NUCLEUS_CHROMA,
     FloatArray,
     mean_of,
-    median_of,
     squared_distance,
 )
 from edge_all.segmentation.shapes import around, disc, fill_holes
@@ -163,7 +163,7 @@ def not_red_cell(lab: FloatArray, ring: FloatArray, red_cells: RedCells, prior: 
     hue = np.arctan2(-ring[:, 2], ring[:, 1])
     chosen = hue > np.arctan2(-red_cells.mean[2], red_cells.mean[1]) + BLUER
     if np.count_nonzero(chosen) < ENOUGH * len(ring):
-        chosen = hue > np.percentile(hue, 40)
+        chosen = hue > percentile_of(hue, 40)
     direction, threshold = np.zeros(3, np.float32), 0.0
     for _ in range(4):
         if np.count_nonzero(chosen) < 10:

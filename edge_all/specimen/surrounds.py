@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.imaging.ranks import percentile_of_levels
+from edge_all.imaging.ranks import median_of, percentile_of, percentile_of_levels
 from edge_all.results import Mask, RgbImage
 
 __all__ = ["within_surrounds"]
@@ -56,12 +56,12 @@ def within_surrounds(overview: RgbImage) -> Mask:
     if np.count_nonzero(rest) < SMALLEST_PANEL * rest.size:
         return everywhere
     elsewhere = overview[rest].astype(np.float32)
-    glass = np.percentile(elsewhere, 100 * GLASS_SHARE, axis=0)
+    glass = np.array([percentile_of(channel, 100 * GLASS_SHARE) for channel in elsewhere.T], np.float32)
     if (np.abs(elsewhere - glass) <= ALIKE).all(axis=1).mean() < GLASS_LEFT:
         patches = []
     surround = at_border(np.asarray(brightest < OPAQUE * glass.max(), np.uint8))
     for patch in patches:
-        level = np.median(overview[patch > 0], axis=0)
+        level = np.array([median_of(channel) for channel in overview[patch > 0].T.astype(np.float64)])
         alike = (np.abs(elsewhere - level) <= ALIKE).all(axis=1)
         # What is brighter than the rest is glass that was left out of it, as in a dim field without grain.
         along_border = share_of_border(patch) >= ALONG_BORDER and bool((level < glass).any())

@@ -17,13 +17,13 @@ from edge_all.segmentation.colour_clustering import (
     cluster_colours,
     ground_colour,
     mean_of,
-    median_of,
     nearest_centre,
     squared_distance,
     weighted_kmeans,
 )
 from edge_all.segmentation.doubts import UNCERTAIN
 from edge_all.segmentation.illumination import light_of
+from edge_all.segmentation.lab_levels import lab_levels
 from edge_all.segmentation.numbered_cells import Found, assemble
 from edge_all.segmentation.red_rings import without_red_rings
 from edge_all.segmentation.scale import red_cell_scale
@@ -80,13 +80,19 @@ def test_of_equally_near_centres_the_first_has_the_point() -> None:
     assert centres[0].tolist() == [[0.5, 0, 0], [2, 0, 0], [2, 0, 0]]
 
 
+def test_lab_is_that_of_opencv_for_every_colour() -> None:
+    for reds in np.arange(256, dtype=np.uint8).reshape(32, 8):
+        colours = np.stack(np.meshgrid(reds, np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8)), axis=-1)
+        colours = colours.reshape(512, -1, 3)
+        assert np.array_equal(lab_levels(colours), cv2.cvtColor(colours, cv2.COLOR_RGB2LAB))
+
+
 @given(hnp.arrays(np.float32, st.tuples(st.integers(1, 300), st.just(3)), elements=st.floats(-100, 100, width=32)))
 @settings(deadline=None)
 def test_short_ways_give_what_numpy_gives_to_the_bit(
     points: np.ndarray[tuple[int, int], np.dtype[np.float32]],
 ) -> None:
     assert mean_of(points).tolist() == points.mean(axis=0).tolist()
-    assert median_of(points[:, 1]) == float(np.median(points[:, 1]))
     centre = np.array([60, 1, -2], np.float32)
     assert squared_distance(points, centre).tolist() == ((points - centre) ** 2).sum(axis=1).tolist()
 
