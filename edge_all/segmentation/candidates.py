@@ -22,10 +22,9 @@ __all__ = [
     "too_large_for_platelets",
 ]
 
-DEBRIS_RADIUS = 0.27
 PLATELET_RADIUS = 0.6
-"""Nuclei below so many red-cell radii are debris (1 micrometre) and platelets (2.2 micrometres). The smallest of 189
-blasts in every second ALL-IDB1 field has 0.77."""
+"""Nuclei below so many red-cell radii (2.2 micrometres) are platelets. The smallest of 189 blasts in every second
+ALL-IDB1 field has 0.77."""
 SPECK_RADIUS = 0.45
 """Nuclei below this many red-cell radii are no white cell's even where the red cells were measured wrongly."""
 PLATELET_SHARE = 0.5
@@ -62,8 +61,6 @@ def rejection_reason(
     """
     if nucleus_radius > LARGEST_RADIUS:
         return "too large"
-    if nucleus_radius < DEBRIS_RADIUS:
-        return "debris"
     if cut_by_border(box, field_size, tolerance):
         return "cut by the border"
     if nucleus_radius < PLATELET_RADIUS:

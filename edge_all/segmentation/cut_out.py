@@ -21,31 +21,24 @@ from edge_all.segmentation.colour_clustering import cluster_colours
 
 __all__ = ["OnGlass", "cut_out_ground", "glass_colour", "put_on_glass"]
 
-BLACK_LEVEL, WHITE_LEVEL = 12, 250
-"""The brightest channel at most, the darkest at least this: painted over. JPEG wavers by a few levels around 0."""
-LEAST_GROUND = 0.15
-"""Share of the image. A disc in its box leaves 0.21; the cells of C-NMC leave about three quarters."""
+PAINT = 12
+"""Levels from black, and from white, within which all channels of what was painted over lie. JPEG wavers by a few."""
 LEAST_BORDER = 0.5
 """Share of the image's border that is painted over: a cell cut out tightly still touches it at few places."""
-LEAST_NUCLEUS, UNLIKE_A_FIELD = 0.25, 0.10
-"""Share of nucleus in what is left, and where most of the image is painted over. It tells a cell from a round field of
-view in its black square. Of 419 cells of five sets, laid on black by the runtime's own outlines, one in a hundred has
-less than 0.26; of 463 whole fields of four sets one in a hundred has more than 0.11 (ALL-IDB1), 0.18 (Taleqani), 0.08
-(BCCD), 0.28 (Raabin)."""
+LEAST_NUCLEUS = 0.25
+"""Share of nucleus in what is left. It tells a cell from a round field of view in its black square. Of 419 cells of
+five sets, laid on black by the runtime's own outlines, one in a hundred has less than 0.26; of 463 whole fields of four
+sets one in a hundred has more than 0.11 (ALL-IDB1), 0.18 (Taleqani), 0.08 (BCCD), 0.28 (Raabin)."""
 PALE = 95
 """Percentile of each channel over the cell, which becomes its glass. Measured on those 419 cells with the network of
 package 1.1.1, which had never seen one: AUC over all and within ALL-IDB2, and cells that were no longer found.
 White 0.960, 0.820, 7; ALL-IDB's own grey 0.958, 0.946, 4; the light ground of other sets 0.966, 0.865, 2; the true
 ground 0.966, 0.899, 3; percentile 97 of the cell 0.977, 0.953, 13; 90 0.985, 0.966, 11; 80 0.975, 0.926, 42. Of 95 one
 cell in 419 is not found by `central_cell`, of 90 four."""
-STEP = 25
-"""Levels between white paint and what lies beside it. Of 105 of those cells laid on white the median pixel of the rim
-has 220 at most, of 39 crops of segmentation_wbc with overexposed glass 230 at least. JPEG blurs the rim: a cell that
+STEP = 30
+"""Levels between white and what lies beside white paint. Of 105 of those cells laid on white the median of the rim has
+220 at most, of 39 crops of segmentation_wbc with overexposed glass 230 at least. JPEG blurs the rim: a cell that
 was cut out onto white and stored as JPEG passes for one on overexposed glass."""
-RIM = 3
-"""Side in pixels by which the ground is widened: there the cell is mixed with the paint."""
-MOSTLY_PAINTED = 0.6
-"""A round field of view in an image of 4:3 leaves 0.41; `edge_all.quality` turns away what is blacker than this."""
 MARGIN = 16
 """Pixels of glass that count to the smear around it: `edge_all.quality` measures edges against what is beside them."""
 SAMPLE_SIDE = 450
@@ -102,10 +95,9 @@ def cut_out_ground(pixels: RgbImage) -> Mask | None:
         if painted(border).mean() < LEAST_BORDER:
             continue
         ground = _reaching_the_border(painted(pixels).view(np.uint8))
-        share = float(ground.mean())
-        if share < LEAST_GROUND or share == 1.0 or (painted is _white and not _ends_abruptly(pixels, ground)):
+        if ground.all() or (painted is _white and not _ends_abruptly(pixels, ground)):
             continue
-        if _nucleus_share(pixels, ground) >= (UNLIKE_A_FIELD if share >= MOSTLY_PAINTED else LEAST_NUCLEUS):
+        if _nucleus_share(pixels, ground) >= LEAST_NUCLEUS:
             return ground
     return None
 
@@ -120,11 +112,11 @@ def glass_colour(cell: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _black(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    return np.asarray(np.logical_and.reduce([pixels[..., channel] <= BLACK_LEVEL for channel in range(3)]))
+    return np.asarray(np.logical_and.reduce([pixels[..., channel] <= PAINT for channel in range(3)]))
 
 
 def _white(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    return np.asarray(np.logical_and.reduce([pixels[..., channel] >= WHITE_LEVEL for channel in range(3)]))
+    return np.asarray(np.logical_and.reduce([pixels[..., channel] >= 255 - PAINT for channel in range(3)]))
 
 
 def _reaching_the_border(painted: Mask) -> Mask:
@@ -140,7 +132,7 @@ def _reaching_the_border(painted: Mask) -> Mask:
 def _ends_abruptly(pixels: RgbImage, ground: Mask) -> bool:
     """Whether white was painted: glass that is overexposed darkens little by little towards the cell."""
     ring = pixels[cv2.dilate(ground, np.ones((3, 3), np.uint8)) > ground]
-    return len(ring) > 0 and float(np.median(ring.min(axis=1))) < WHITE_LEVEL - STEP
+    return len(ring) > 0 and float(np.median(ring.min(axis=1))) < 255 - STEP
 
 
 def _nucleus_share(pixels: RgbImage, ground: Mask) -> float:
@@ -156,5 +148,6 @@ def _nucleus_share(pixels: RgbImage, ground: Mask) -> float:
 
 def _painted(pixels: RgbImage, ground: Mask) -> RgbImage:
     glass = glass_colour(pixels[ground == 0])
-    wide = cv2.dilate(ground, np.ones((RIM, RIM), np.uint8))
+    # In the pixels beside the ground the cell is mixed with the paint.
+    wide = cv2.dilate(ground, np.ones((3, 3), np.uint8))
     return np.where(wide[..., None] > 0, glass, pixels)

@@ -17,10 +17,11 @@ from edge_all.segmentation.separation import LARGEST_NUCLEUS, NumberedCells
 from edge_all.segmentation.shapes import around
 from edge_all.segmentation.whole_cells import RedCells, grow_cells
 
-__all__ = ["Group", "OutlinedGroup", "cells_of_group", "group_in", "outline_group"]
+__all__ = ["LOBE_GAP", "Group", "OutlinedGroup", "cells_of_group", "group_in", "outline_group"]
 
-SURROUNDINGS = 0.4
-"""Red-cell radii around a cell over which its depths are smoothed (`separation.cut_at_necks`)."""
+LOBE_GAP = 0.5
+"""Nuclei nearer than twice this many red-cell radii are looked at together. It is also more than the surroundings of a
+cell over which its depths are smoothed (`separation.cut_at_necks`)."""
 BOX_GRID = 3
 """Of so many pixels one a side is enough to find a cell."""
 BLUR = 0.8
@@ -93,7 +94,7 @@ def outline_group(
         return None
     whole = grow_cells(group.lab, nuclei, group.other, red_cells, LARGEST_NUCLEUS * red_radius)
     # From here on the surroundings do not matter, but for the little over which `separate` smooths.
-    rows, columns = around(whole, math.ceil(SURROUNDINGS * red_radius) + 3, grid=BOX_GRID)
+    rows, columns = around(whole, math.ceil(LOBE_GAP * red_radius) + 3, grid=BOX_GRID)
     return OutlinedGroup(
         group.left + columns.start,
         group.top + rows.start,
@@ -116,8 +117,8 @@ def cells_of_group(group: OutlinedGroup, numbered: NumberedCells) -> list[Found]
             inside = (slice(y, y + h), slice(x, x + w))
             hue = nucleus_hue(group.lab[rows, columns].reshape(-1, 3).compress(inside_nucleus.ravel(), axis=0))
             left, top = group.left + columns.start + x, group.top + rows.start + y
-            certainty = numbered.certainty[number - 1] if numbered.certainty else None
-            result.append(Found(nucleus[inside], cell[inside], left, top, hue, certainty))
+            undecided = numbered.undecided[number - 1] if numbered.undecided else None
+            result.append(Found(nucleus[inside], cell[inside], left, top, hue, undecided))
     return result
 
 

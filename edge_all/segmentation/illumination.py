@@ -22,8 +22,6 @@ OVERVIEW_SIDE = 192
 """Pixels of the longer side on which the glass is looked for."""
 SMALLEST_SIDE = 100
 """Pixels of the shorter side below which a picture shows no more than one cell."""
-MOST_OBLONG = 5
-"""Longer over shorter side above which tiles would be slits."""
 TILES = 6
 """Tiles a side, each with one reading."""
 GLASS = 92
@@ -32,9 +30,9 @@ UNEVEN = 1.2
 """Brightest over darkest glass above which the light is evened out. Over 75 ALL-IDB1 and 41 BCCD fields 1.19."""
 GLASSY = 0.7
 """Share of the tiles that have to lie on the surface; else it is guessed, as in a crop that one cell fills."""
-SHADE, SOFTNESS, LEAST_WEIGHT = 0.02, 0.03, 0.05
+SHADE = 0.03
 """A tile so much below the surface (natural logarithm) has no glass, and weighs the less the darker it is."""
-ROUNDS = 8
+MOST_ROUNDS = 8
 GRID = 21
 """Places a side at which the surface is read to find its highest and lowest."""
 
@@ -80,7 +78,7 @@ def light_of(pixels: RgbImage, specimen: NDArray[np.uint8] | None = None) -> Eve
         pixels: ``uint8 [height, width, 3]`` RGB, at any size.
         specimen: ``uint8 [height, width]``, 1 where there is specimen; None for everywhere.
     """
-    if min(pixels.shape[:2]) < SMALLEST_SIDE or max(pixels.shape[:2]) > MOST_OBLONG * min(pixels.shape[:2]):
+    if min(pixels.shape[:2]) < SMALLEST_SIDE:
         return None
     factor = max(1, -(-max(pixels.shape[:2]) // OVERVIEW_SIDE))
     green = np.asarray(cv2.GaussianBlur(cv2.extractChannel(shrink(pixels, factor), 1), (3, 3), 0), np.uint8)
@@ -131,10 +129,10 @@ def fit_surface(readings: NDArray[np.float64]) -> tuple[NDArray[np.float64], int
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
     weights = np.ones_like(level)
     coefficients, below = np.zeros(6), np.zeros_like(level)
-    for _ in range(ROUNDS):
+    for _ in range(MOST_ROUNDS):
         coefficients = np.linalg.lstsq(terms * weights[:, None], level * weights, rcond=None)[0]
         below = coefficients @ terms.T - level - SHADE
-        weights = np.maximum(LEAST_WEIGHT, np.exp(-np.maximum(below, 0) / SOFTNESS))
+        weights = np.exp(-np.maximum(below, 0) / SHADE)
     return coefficients, int(np.count_nonzero(np.abs(below + SHADE) < 2 * SHADE))
 
 

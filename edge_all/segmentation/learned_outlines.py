@@ -7,6 +7,7 @@ to the cell that claims it most.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
@@ -81,12 +82,14 @@ class AskedGroup:
         by_colour: the cells as colours and necks have them.
         labels: ``int32 [height, width]``, the parts of the nuclei from 1.
         seeds: of each part; none where colour is certain.
+        red_radius: radius of a red cell.
     """
 
     group: OutlinedGroup
     by_colour: NumberedCells
     labels: NDArray[np.int32]
     seeds: tuple[Seed, ...]
+    red_radius: float
 
     @classmethod
     def of(cls, group: OutlinedGroup, red_radius: float, scale: float) -> AskedGroup:
@@ -97,15 +100,15 @@ class AskedGroup:
             likeness_to_ellipse((by_colour.cells == number).view(np.uint8)) >= CERTAIN
             for number in range(1, by_colour.count + 1)
         ):
-            return cls(group, by_colour, by_colour.nuclei, ())
+            return cls(group, by_colour, by_colour.nuclei, (), red_radius)
         labels, count = nucleus_parts(cut, red_radius)
-        return cls(group, by_colour, labels, seeds_of(group, cut.depth, labels, count, scale))
+        return cls(group, by_colour, labels, seeds_of(group, cut.depth, labels, count, scale), red_radius)
 
     def numbered(self, claims: list[FloatArray]) -> NumberedCells:
         """The cells by what the network says, or by colour where it was not asked."""
         if not claims:
-            return replace(self.by_colour, certainty=(1.0,) * self.by_colour.count)
-        return numbered_by(self.group, self.labels, np.array(claims, np.float32))
+            return replace(self.by_colour, undecided=(0.0,) * self.by_colour.count)
+        return numbered_by(self.group, self.labels, np.array(claims, np.float32), self.red_radius)
 
 
 def learned_cells(
@@ -172,13 +175,16 @@ def in_group(claim: FloatArray, seed: Seed, group: OutlinedGroup, scale: float) 
     return np.asarray(cv2.warpAffine(claim, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.float32)
 
 
-def numbered_by(group: OutlinedGroup, labels: NDArray[np.int32], claims: FloatArray) -> NumberedCells:
+def numbered_by(
+    group: OutlinedGroup, labels: NDArray[np.int32], claims: FloatArray, red_radius: float
+) -> NumberedCells:
     """Join the parts of a group that are one cell, and give each pixel to the cell that claims it most.
 
     Args:
         group: the group.
         labels: ``int32 [height, width]``, the parts of its nuclei from 1.
         claims: ``float32 [parts, height, width]``, the probability of each pixel to belong to the cell of each part.
+        red_radius: radius of a red cell.
     """
     owner, areas = joined(labels, claims)
     count = int(owner.max())
@@ -195,18 +201,22 @@ def numbered_by(group: OutlinedGroup, labels: NDArray[np.int32], claims: FloatAr
     best = of_cell.argmax(axis=0).astype(np.int32)
     numbers = np.where(of_cell.max(axis=0) > LIKELY, best + 1, np.int32(0))
     np.copyto(numbers, nuclei, where=nuclei > 0)
-    certainty = []
+    undecided = []
     for number in range(1, count + 1):
         mask = (numbers == number).view(np.uint8)
         fill_holes(mask, float(np.count_nonzero(mask)))
         numbers[(mask > 0) & (numbers == 0)] = number
-        certainty.append(certainty_of(mask, of_cell[number - 1]) if known[number - 1] else 0.0)
-    return NumberedCells(nuclei, numbers, count, tuple(certainty))
+        undecided.append(undecided_rim(mask, of_cell[number - 1]) / red_radius if known[number - 1] else math.inf)
+    return NumberedCells(nuclei, numbers, count, tuple(undecided))
 
 
-def certainty_of(mask: NDArray[np.uint8], claimed: FloatArray) -> float:
-    """Intersection over union of an outline and what is claimed with each probability."""
-    return float(np.minimum(mask, claimed).sum() / np.maximum(mask, claimed).sum())
+def undecided_rim(mask: NDArray[np.uint8], claimed: FloatArray) -> float:
+    """How wide a rim around a cell is undecided, in pixels.
+
+    The pixels that are claimed with a probability p, each counted 4 p (1 - p): wholly at one half, not at all at 0 and
+    1. Over the circumference of the disc of the cell's area.
+    """
+    return float((4 * claimed * (1 - claimed)).sum() / (2 * math.sqrt(math.pi * np.count_nonzero(mask))))
 
 
 def joined(labels: NDArray[np.int32], claims: FloatArray) -> tuple[NDArray[np.int32], NDArray[np.float64]]:

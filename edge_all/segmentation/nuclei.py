@@ -19,7 +19,7 @@ from edge_all.segmentation.colour_clustering import (
 )
 from edge_all.segmentation.shapes import around, disc, fill_holes
 
-__all__ = ["refine_nuclei"]
+__all__ = ["SMOOTHING", "refine_nuclei"]
 
 REACH = 0.25
 """Width of the ring that is clustered with the nucleus, as a share of the root of its area. Nucleus Dice on every
@@ -29,12 +29,10 @@ SAMPLE = 600
 """Pixels that are enough to find three centres."""
 HOLE = 0.05
 """Holes up to this share of the nucleus are filled: nucleoli, not the middle of a ring."""
-TEXTURE = 0.25
-"""A centre nearer to the nucleus's than this share of the way to the ground is texture of the nucleus."""
 RIM = 0.35
 """Pieces below this share of the thickest piece's depth are no lobes."""
 SMOOTHING = 0.06
-"""Radius of the opening that removes threads, as a share of the nucleus's radius."""
+"""Radius of the opening that removes threads, as a share of the nucleus's radius; whole cells are closed by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +114,9 @@ def local_centres(rings: Sequence[Ring]) -> FloatArray:
 
 def nuclei_in(ring: Ring, centres: FloatArray) -> NDArray[np.uint8]:
     """The pixels of the place of a ring that are nuclei, by their colours, without threads and rims."""
-    nearest = nearest_centre(ring.points, centres)
-    to_ground = float(np.linalg.norm(centres[0] - centres[1]))
-    alike = np.linalg.norm(centres - centres[0], axis=1) < TEXTURE * to_ground
     rows, columns = ring.place
     result = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
-    np.put(result, ring.chosen, alike.take(nearest))
+    np.put(result, ring.chosen, nearest_centre(ring.points, centres) == 0)
     fill_holes(result, HOLE * ring.area)
     opened = cv2.morphologyEx(result, cv2.MORPH_OPEN, disc(SMOOTHING * (ring.area / np.pi) ** 0.5))
     return without_rims(np.asarray(opened, np.uint8))

@@ -23,11 +23,8 @@ __all__ = ["Found", "assemble", "enlarge"]
 
 MAX_OBJECTS = 65535
 """The label images have 16 bits."""
-LEAST_CERTAINTY = 0.84
-"""Share of an outline that is certain below which it is doubtful. In composed clumps of ALL-IDB1, Raabin and
-segmentation_wbc 2, each by a network that never saw them, its rank correlation with the overlap with the truth is 0.59,
-0.68 and 0.69 (that of the width of the rim, which decided before, 0.36, 0.21 and 0.51). 12, 8 and 13 % of their cells
-lie below; of these 59, 44 and 72 % overlap the truth by less than 0.8, of the others 12, 13 and 17 %."""
+MOST_UNDECIDED = 0.25
+"""Width of the rim in which the network is undecided, in red-cell radii, above which an outline is doubtful."""
 OUTLINE_TOLERANCE = 1.0
 """Pixels by which the polygon of a contour may miss the mask."""
 
@@ -40,7 +37,7 @@ class Found:
         nucleus, whole: ``uint8 [height, width]`` masks of the same window.
         left, top: corner of that window.
         hue: of the nucleus, see `pipeline.nucleus_hue`; None for specks.
-        certainty: see `separation.NumberedCells`; None where no network could be asked.
+        undecided: see `separation.NumberedCells`; None where no network could be asked.
     """
 
     nucleus: Mask
@@ -48,7 +45,7 @@ class Found:
     left: int
     top: int
     hue: float | None
-    certainty: float | None = None
+    undecided: float | None = None
 
 
 def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[int, int]) -> Segmentation:
@@ -73,7 +70,7 @@ def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[in
         taken[y : y + height, x : x + width] |= whole.mask
         cell = cell_of(len(cells) + 1, whole, nucleus, red_radius, shape, factor)
         at_border = reaches_border(whole.box, shape[::-1], factor)
-        unsure = None if item.certainty is None else item.certainty < LEAST_CERTAINTY
+        unsure = None if item.undecided is None else item.undecided > MOST_UNDECIDED
         cells.append(replace(cell, outline_unsure=at_border or unsure))
         cell_masks.append(whole.mask)
         nucleus_masks.append(nucleus.mask)

@@ -23,7 +23,7 @@ from edge_all.segmentation.colour_clustering import (
     cluster_colours,
     ground_colour,
 )
-from edge_all.segmentation.groups import Group, cells_of_group, group_in, outline_group
+from edge_all.segmentation.groups import LOBE_GAP, Group, cells_of_group, group_in, outline_group
 from edge_all.segmentation.illumination import EvenLight, light_of
 from edge_all.segmentation.learned_outlines import OutlineNetwork, Outlines, learned_cells
 from edge_all.segmentation.nuclei import refine_nuclei
@@ -44,7 +44,7 @@ WORK_PIXELS = 1_500_000
 """Outlines are found at this size, or the next whole fraction below it: a 5-megapixel field at half its size."""
 COARSE_PIXELS = 350_000
 """Nuclei are found at this size."""
-FINE_ENOUGH = 8.0
+FINE_PIXELS = 8.0
 """Where a red cell's radius has this many pixels at that size, outlines are found at it, too.
 Nucleus Dice on every second ALL-IDB2 crop is 0.953 at full size and 0.952 at a quarter of it; fields take half
 the time."""
@@ -52,12 +52,8 @@ SCALE_PIXELS = 100_000
 """Red cells are measured at this size."""
 SMALLEST_RADIUS = 0.2
 """Nuclei below this many red-cell radii are specks and not reported."""
-LOBE_GAP = 0.5
-"""Nuclei nearer than twice this many red-cell radii are looked at together."""
 FAR = 1.6
 """Red cells are looked for further than this many red-cell radii from any nucleus."""
-LOBED = 2.2
-"""Radius of a whole nucleus, at most, over that of the largest disc that fits into it."""
 
 
 def segment(
@@ -107,7 +103,7 @@ def segment(
         if microns_per_pixel is not None:
             error = 0.0
             red_radius = RED_CELL_RADIUS_MICRONS / (microns_per_pixel * factor * step)
-        if red_radius >= FINE_ENOUGH:
+        if red_radius >= FINE_PIXELS:
             work, factor, step = coarse, factor * step, 1
         measures = WorkScale(factor, step, red_radius * step)
         found = find_cells(work, nuclei, measures, model, red_cells, network)
@@ -221,15 +217,14 @@ def red_cells_of(
     far = cv2.distanceTransform(1 - few_nuclei, cv2.DIST_L2, 3) > FAR * scale.radius
     sample = few_keys[far]
     lab = model.lab_table.take(sample[:: max(1, len(sample) // 6000)], axis=0)
-    return Scale(scale.radius * stride, scale.error), red_cell_colour(lab, model.nucleus_chroma)
+    return Scale(scale.radius * stride, scale.error), red_cell_colour(lab)
 
 
 def typical_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:
     """How large the nuclei are.
 
     The median radius of the discs of their areas, the lobes of one taken together and small ones left out, and that of
-    the largest disc that fits into any. Each of the former is bounded by the disc that fits into it, so that a clump of
-    nuclei does not pass for one.
+    the largest disc that fits into any.
     """
     nuclei = nuclei.copy()
     place = around(nuclei, 1)
@@ -247,7 +242,7 @@ def typical_nucleus(nuclei: NDArray[np.uint8]) -> tuple[float, float]:
     area = np.bincount(group_of, minlength=count)
     depth = np.zeros(count, np.float32)
     np.maximum.at(depth, group_of, depths[inside])
-    radius = np.minimum(LOBED * depth, np.sqrt(area / math.pi))
+    radius = np.sqrt(area / math.pi)
     return max(1.0, median_of(radius[depth > thickest / 2])), thickest
 
 

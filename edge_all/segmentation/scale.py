@@ -38,7 +38,7 @@ LARGEST_PALLOR = 0.02
 more than a quarter in 0.12 and 0.08 of 225 BCCD fields."""
 ROUND = 0.55
 """Share of its box that such a hole fills at least; a disc fills 0.79."""
-RELIABLE = {"alike": 1.61, "share alike": 3.78, "above the nuclei": -6.59, "below the nuclei": -8.52}
+RELIABLE = {"offset": -4.87, "alike": 1.61, "share alike": 3.78, "above the nuclei": -6.59, "below the nuclei": -8.52}
 """Log-odds that a measured radius is right within a fifth, by the logarithm of one more than the number of red cells
 that have about it, the share of the area of all that those make up, and the logarithm of how far it lies above or below
 what the nuclei allow: red cells are neither larger than the typical nucleus would have them, be it a clump, nor smaller
@@ -48,7 +48,6 @@ fields of Taleqani and 100 crops of segmentation_wbc, each of one magnification,
 are then 0.90 and 0.94 of Raabin's and BCCD's fields (fitted without the laboratory 0.90 and 0.94; by the rules before,
 which nobody had fitted, 0.87 and 0.88), all of ALL-IDB1's, 0.86 and 1.00 of its windows, 0.78 of Taleqani's (0.81
 without it), 0.69 and 0.84 of segmentation_wbc 1 and 2."""
-RELIABLE_OFFSET = -4.87
 THINNER = 0.2
 """Logarithm of how much smaller than by the thickest nucleus red cells may be."""
 MEASURED_ERROR = 0.06
@@ -143,7 +142,8 @@ def reliability_of(sizes: RedCellSizes, inferred: float, thickest: float) -> flo
         "above the nuclei": max(0.0, math.log(sizes.radius / inferred)),
         "below the nuclei": max(0.0, math.log(thickest / sizes.radius) - THINNER),
     }
-    return 1 / (1 + math.exp(-RELIABLE_OFFSET - sum(weight * measured[name] for name, weight in RELIABLE.items())))
+    log_odds = RELIABLE["offset"] + sum(RELIABLE[name] * value for name, value in measured.items())
+    return 1 / (1 + math.exp(-log_odds))
 
 
 def sizes_of(stained: NDArray[np.uint8], from_nuclei: FloatArray, measured_share: float) -> RedCellSizes:

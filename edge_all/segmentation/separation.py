@@ -21,17 +21,12 @@ __all__ = ["LARGEST_NUCLEUS", "CutNuclei", "NumberedCells", "cut_nuclei", "neare
 
 LARGEST_NUCLEUS = 1.5
 """Radius that one nucleus hardly exceeds, in red-cell radii."""
-NO_WAIST = 0.8
-"""Neck of the nucleus over the depth of its thinner side above which two parts are one nucleus. Of 84 pairs of marked
-blasts 3 lie above 0.7, of 351 pairs within one cell 104; over all images 0.7, 0.78 and 0.82 leave 0.948, 0.957 and
-0.960 of 349 blasts a candidate of their own."""
-ONE_CELL = {"thinner": -11.11, "nucleus waist": 1.60, "nucleus share": -6.91, "cell radius": 4.28}
+ONE_CELL = {"offset": 7.7, "thinner": -11.11, "nucleus waist": 1.60, "nucleus share": -6.91, "cell radius": 4.28}
 """Log-odds that two neighbouring parts of a nucleus are one cell, by what is measured of the pair (`most_alike`).
 Logistic regression on 81 pairs of marked blasts and 247 pairs within one masked or boxed cell, from every second image
-of ALL-IDB1, ALL-IDB2, segmentation_wbc 1 and 2 and BCCD: area under the curve 0.994 in tenfold cross-validation."""
-ONE_CELL_OFFSET = 7.7
-"""The fit gave 6.72. Over all images, precision on BCCD's white cells is 0.949 at 7.3 and 0.960 at 7.7, and 0.971 and
-0.966 of 349 blasts have a candidate of their own."""
+of ALL-IDB1, ALL-IDB2, segmentation_wbc 1 and 2 and BCCD: area under the curve 0.994 in tenfold cross-validation. The
+fit's own offset is 6.72. Over all images, precision on BCCD's white cells is 0.949 at 7.3 and 0.960 at 7.7, and 0.971
+and 0.966 of 349 blasts have a candidate of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +36,15 @@ class NumberedCells:
     Attributes:
         nuclei, cells: ``int32 [height, width]`` each, the same number for the same cell, from 1; 0 where none is.
         count: of them.
-        certainty: of each, the share of its outline that is certain (`learned_outlines.certainty_of`): 1 where colour
-            alone was certain, 0 where the network does not know the cell; empty where none could be asked.
+        undecided: of each, how wide the rim is in which the network is undecided (`learned_outlines.undecided_rim`): 0
+            where colour alone was certain, infinite where the network does not know the cell; empty where none could be
+            asked.
     """
 
     nuclei: NDArray[np.int32]
     cells: NDArray[np.int32]
     count: int
-    certainty: tuple[float, ...] = ()
+    undecided: tuple[float, ...] = ()
 
 
 @dataclass(slots=True)
@@ -265,8 +261,7 @@ def deepest(labels: NDArray[np.int32], depth: FloatArray, count: int) -> FloatAr
 def most_alike(parts: Parts, red_radius: float) -> tuple[int, int] | None:
     """The two parts that most clearly are one cell, or None where all are cells of their own."""
     size = np.sqrt(parts.area / np.pi) / red_radius
-    # Parts without a waist between them come first.
-    best, pair = (False, 0.0), None
+    best, pair = 0.0, None
     for first, second in np.argwhere(parts.cell_neck).tolist():
         if first > second:
             continue
@@ -278,8 +273,7 @@ def most_alike(parts: Parts, red_radius: float) -> tuple[int, int] | None:
             "nucleus share": nucleus_area / (parts.cell_area[first] + parts.cell_area[second]),
             "cell radius": min(parts.cell_depth[first], parts.cell_depth[second]) / red_radius,
         }
-        likeness = ONE_CELL_OFFSET + sum(weight * measured[name] for name, weight in ONE_CELL.items())
-        found = (True, float(waist)) if waist > NO_WAIST else (False, float(likeness))
-        if found > best:
-            best, pair = found, (first, second)
+        likeness = ONE_CELL["offset"] + sum(ONE_CELL[name] * value for name, value in measured.items())
+        if likeness > best:
+            best, pair = float(likeness), (first, second)
     return pair

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import pickle
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from edge_all.results import SegmentationWay
 from edge_all.segmentation import segment
 from edge_all.segmentation.groups import OutlinedGroup
 from edge_all.segmentation.learned_outlines import learned_cells
-from edge_all.segmentation.numbered_cells import LEAST_CERTAINTY
+from edge_all.segmentation.numbered_cells import MOST_UNDECIDED
 from edge_all.segmentation.outline_network import embedded_outlines, golden_answers, open_outlines
 from edge_all.segmentation.outline_windows import CHANNELS, RED_CELL_PIXELS, WINDOW, scaled_view, window_around
 from edge_all.segmentation.shapes import likeness_to_ellipse
@@ -115,11 +116,11 @@ def test_an_outline_is_doubtful_where_the_network_is_unsure_or_does_not_know_the
     sure, unknown = DiscAroundTheSeed(1.5), DiscAroundTheSeed(0.2)
     unsure = DiscAroundTheSeed(1.5)
     unsure.answer = np.asarray(cv2.GaussianBlur(unsure.answer, (0, 0), 4.0), np.float32)
-    certain = [
-        learned_cells([group_of(nucleus, leaking)], PICTURE, UNCHANGED, RED_RADIUS, network)[0].certainty[0]
+    undecided = [
+        learned_cells([group_of(nucleus, leaking)], PICTURE, UNCHANGED, RED_RADIUS, network)[0].undecided[0]
         for network in (sure, unsure, unknown)
     ]
-    assert certain[0] > LEAST_CERTAINTY > certain[1] > certain[2] == 0
+    assert undecided[0] < MOST_UNDECIDED < undecided[1] < undecided[2] == math.inf
 
 
 def test_a_field_says_of_each_outline_whether_it_is_doubtful_and_colour_does_not_know() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import numpy as np
 import pytest
 
 from edge_all.errors import InputNotFoundError
+from edge_all.results import Cell, Segmentation
 from edge_all_export.cli.evaluation_tables import print_segmentation
 from edge_all_export.datasets.boxes import marked_images
+from edge_all_export.evaluation.clump_scores import Doubt, best_overlap, doubt_of
 from edge_all_export.evaluation.segmentation_scores import (
     ScoreRow,
     SegmentationScores,
@@ -94,3 +97,37 @@ def test_the_reference_sets_reach_their_floors(data_root: Path) -> None:
     }
     values = {(row.measure, row.dataset): row.value for row in scores.rows}
     assert {key: values[key] for key in floors if values[key] < floors[key]} == {}
+
+
+def test_a_flag_is_judged_by_the_outlines_that_are_bad() -> None:
+    truth = np.zeros((40, 90), np.uint16)
+    truth[5:25, 5:25], truth[5:25, 35:55], truth[5:25, 65:85] = 1, 2, 3
+    masks = [np.ones((20, width), np.uint8) for width in (20, 10, 12)]
+    cells = tuple(
+        a_cell(number, (left, 5, mask.shape[1], 20), unsure=unsure)
+        for number, (left, mask, unsure) in enumerate(
+            zip((5, 35, 65), masks, (False, True, False), strict=True), start=1
+        )
+    )
+    found = Segmentation((40, 90), cells, tuple(masks), tuple(masks))
+    assert doubt_of(truth, found) == Doubt(flagged=1, bad=2, both=1)
+    unknown = dataclasses.replace(found, cells=tuple(dataclasses.replace(c, outline_unsure=None) for c in cells))
+    assert doubt_of(truth, unknown) is None
+    assert best_overlap(truth, np.zeros(truth.shape, np.bool_)) == 0.0
+
+
+def a_cell(number: int, box: tuple[int, int, int, int], *, unsure: bool) -> Cell:
+    x, y, width, height = box
+    return Cell(
+        id=number,
+        bbox=box,
+        centroid=(x + width / 2, y + height / 2),
+        area=width * height,
+        nucleus_bbox=box,
+        nucleus_centroid=(x + width / 2, y + height / 2),
+        nucleus_area=width * height,
+        contour=((x, y), (x + width, y), (x, y + height)),
+        kind="candidate",
+        reason=None,
+        outline_unsure=unsure,
+    )

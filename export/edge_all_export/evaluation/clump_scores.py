@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_all.results import LabelImage, Segmentation
 from edge_all_export.evaluation.instances import agreement_of
@@ -19,6 +21,8 @@ CLUMP_LABORATORIES = ("allidb", "segmentation_wbc 2", "bccd", "raabin")
 """Laboratories whose red cells and white cells make fields; in segmentation_wbc 1 hardly a red cell lies by itself."""
 CLUMP_FIELDS = 24
 """Fields of each laboratory, some fourteen white cells in each."""
+GOOD_OVERLAP = 0.8
+"""Intersection over union with the truth below which an outline is bad."""
 
 
 def evaluate_clumps(data_root: Path, ways: dict[str, Callable[[str], Segmenter]]) -> list[ScoreRow]:
@@ -36,7 +40,10 @@ def evaluate_clumps(data_root: Path, ways: dict[str, Callable[[str], Segmenter]]
         fields = list(clump_fields(known, CLUMP_FIELDS))
         for way, segmenter_of in ways.items():
             find = segmenter_of(laboratory)
-            scores = [agreement_of(field.labels, candidate_labels(find(field.pixels))) for field in fields]
+            found = [find(field.pixels) for field in fields]
+            scores = [
+                agreement_of(field.labels, candidate_labels(one)) for field, one in zip(fields, found, strict=True)
+            ]
             cells = sum(score.true for score in scores)
             half = [(score.true + score.found) / 2 for score in scores]
             rows += [
@@ -51,8 +58,62 @@ def evaluate_clumps(data_root: Path, ways: dict[str, Callable[[str], Segmenter]]
                     cells,
                     way,
                 ),
+                *_flag_rows(
+                    [doubt_of(field.labels, one) for field, one in zip(fields, found, strict=True)], laboratory, way
+                ),
             ]
     return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Candidates of one field.
+
+    Attributes:
+        flagged: whose outline is said to be doubtful (`Cell.outline_unsure`).
+        bad: whose outline overlaps the truth by less than `GOOD_OVERLAP`.
+        both: of these, that are flagged.
+    """
+
+    flagged: int
+    bad: int
+    both: int
+
+
+def doubt_of(truth: LabelImage, found: Segmentation) -> Doubt | None:
+    """How well the flag of doubtful outlines tells the bad ones; None where the segmentation knows no doubt.
+
+    Args:
+        truth: ``uint16 [height, width]``, the true cells.
+        found: in the same field.
+    """
+    candidates = [cell for cell in found.cells if cell.kind == "candidate"]
+    if any(cell.outline_unsure is None for cell in candidates):
+        return None
+    bad = [best_overlap(truth, found.cell_labels == cell.id) < GOOD_OVERLAP for cell in candidates]
+    flagged = [bool(cell.outline_unsure) for cell in candidates]
+    return Doubt(sum(flagged), sum(bad), sum(one and other for one, other in zip(flagged, bad, strict=True)))
+
+
+def best_overlap(truth: LabelImage, mask: NDArray[np.bool_]) -> float:
+    """Intersection over union of a mask and the true cell that it shares most pixels with; 0 where it shares none."""
+    counts = np.bincount(truth[mask], minlength=1)
+    counts[0] = 0
+    best = int(counts.argmax())
+    if not counts[best]:
+        return 0.0
+    return float(counts[best] / (np.count_nonzero(mask) + np.count_nonzero(truth == best) - counts[best]))
+
+
+def _flag_rows(doubts: Sequence[Doubt | None], laboratory: str, way: str) -> list[ScoreRow]:
+    known = [one for one in doubts if one is not None]
+    if len(known) < len(doubts):
+        return []
+    both, bad, flagged = ([getattr(one, name) for one in known] for name in ("both", "bad", "flagged"))
+    return [
+        score_row("bad outlines that are flagged, composed clumps", laboratory, both, bad, sum(bad), way),
+        score_row("flagged outlines that are bad, composed clumps", laboratory, both, flagged, sum(flagged), way),
+    ]
 
 
 def candidate_labels(found: Segmentation) -> LabelImage:

@@ -38,13 +38,16 @@ BUDGETS = (
     "SCHEMA",
     "GRID",
     "GOLDEN",
+    "MOST_ROUNDS",
+    "OUTLINE_TOLERANCE",
+    "TILES",
 )
 """Parts of names of what bounds effort or fixes a format; it is nobody's threshold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """One number, or a tuple of numbers, of the segmentation.
+    """One number of the segmentation, a tuple of numbers, or the named weights of a rule that was fitted.
 
     Attributes:
         module: in which it is defined, without the package.
@@ -54,15 +57,17 @@ class Constant:
 
     module: str
     name: str
-    value: float | tuple[float, ...]
+    value: float | tuple[float, ...] | dict[str, float]
 
     @property
     def numbers(self) -> tuple[float, ...]:
         """The number, or the numbers."""
-        return self.value if isinstance(self.value, tuple) else (self.value,)
+        return _numbers_of(self.value)
 
     def times(self, factor: float) -> Any:  # noqa: ANN401 - of the kind that the constant is
         """The constant multiplied; whole numbers stay whole."""
+        if isinstance(self.value, dict):
+            return {name: factor * one for name, one in self.value.items()}
         if isinstance(self.value, tuple):
             return tuple(factor * one for one in self.value)
         return max(1, round(factor * self.value)) if isinstance(self.value, int) else factor * self.value
@@ -108,7 +113,7 @@ def constants_of(modules: Sequence[ModuleType] | None = None) -> tuple[Constant,
     for module in _modules() if modules is None else modules:
         source = inspect.getsource(module)
         for name, value in vars(module).items():
-            numbers = value if isinstance(value, tuple) else (value,)
+            numbers = _numbers_of(value)
             is_numeric = bool(numbers) and all(type(one) in (int, float) for one in numbers)
             # What a module takes from another one is that one's constant.
             is_own = re.search(rf"^[A-Z_, ]*\b{name}\b[^=\n]*= ", source, re.MULTILINE) is not None
@@ -158,6 +163,12 @@ def changed(constant: Constant, value: Any) -> Iterator[None]:  # noqa: ANN401 -
     finally:
         for module in holders:
             setattr(module, constant.name, constant.value)
+
+
+def _numbers_of(value: Any) -> tuple[Any, ...]:  # noqa: ANN401 - whatever a module holds
+    if isinstance(value, dict):
+        return tuple(value.values())
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _modules() -> list[ModuleType]:

@@ -21,6 +21,7 @@ from edge_all.imaging import read_image
 from edge_all.results import BoundingBox, LabelImage, Mask, RgbImage, Segmentation
 from edge_all.segmentation import segment
 from edge_all.segmentation.colour_clustering import (
+    GROUND,
     STAINED,
     balance_table,
     ground_colour,
@@ -29,7 +30,6 @@ from edge_all.segmentation.colour_clustering import (
 )
 from edge_all.segmentation.outline_windows import scaled_view, window_around
 from edge_all.segmentation.shapes import disc, fill_holes, likeness_to_ellipse
-from edge_all.segmentation.whole_cells import GROUND
 from edge_all_export.datasets.boxes import box_overlap, white_cell_boxes
 
 __all__ = [
