@@ -12,8 +12,14 @@ import pytest
 from edge_all.api.screener import Screener
 from edge_all.results import Cell, CellLabel
 from edge_all_export.robustness.changes import CHANGES, Change, Changed
-from edge_all_export.robustness.measuring import Survival, compare_cells, measure_robustness, reference_fields
-from edge_all_export.robustness.table import HEADINGS, markdown_table, row_of
+from edge_all_export.robustness.measuring import (
+    ChangeOutcome,
+    Survival,
+    compare_cells,
+    measure_robustness,
+    reference_fields,
+)
+from edge_all_export.robustness.table import HEADINGS, PATIENT_HEADINGS, markdown_table, patient_row, row_of
 
 MOVED = [change for change in CHANGES if change.kind in {"turned", "mirrored", "scaled"}]
 
@@ -61,7 +67,7 @@ def test_cells_lost_new_and_called_otherwise_are_counted() -> None:
     after = [cell(1, 101, 99), cell(2, 300, 100, "non-ALL"), cell(3, 400, 400)]
     changed = Changed(np.zeros((600, 600, 3), np.uint8), np.array([[2.0, 0, 0], [0, 2.0, 0]]))
     survival = compare_cells(before, after, changed)
-    assert survival == Survival(cells=3, lost=1, new=1, relabelled=1, negated=1)
+    assert survival == Survival(cells=3, lost=1, new=1, relabelled=1, negated=1, all_cells=2)
     unsure = [dataclasses.replace(one, label="indeterminate") for one in after]
     assert compare_cells(before, unsure, changed).negated == 0, "a person looks at what is indeterminate"
 
@@ -72,6 +78,19 @@ def test_what_is_covered_does_not_count_as_lost() -> None:
     changed = Changed(np.zeros((100, 300, 3), np.uint8), np.eye(2, 3), specimen)
     survival = compare_cells([cell(1, 50, 50), cell(2, 200, 50)], [cell(1, 200, 50)], changed)
     assert (survival.cells, survival.lost, survival.new) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("mild", "relabelled", "said", "goal"),
+    [(True, 1, False, "met"), (True, 2, True, "missed"), (False, 2, True, "said"), (False, 2, False, "missed")],
+)
+def test_one_label_in_thirty_may_change_and_beyond_what_is_mild_it_is_enough_to_say_so(
+    mild: bool, relabelled: int, said: bool, goal: str
+) -> None:
+    change = Change("light", "x 2", mild, lambda pixels: Changed(pixels, np.eye(2, 3)))
+    survivals = (Survival(30, 1, 0, relabelled, 0, 7), Survival(9, 9, 9, 9, 9, 9))
+    outcome = ChangeOutcome(change, survivals, ("patients", "healthy"), {}, (said, False))
+    assert patient_row(outcome) == ("light, x 2", "30", "1 / 0", str(relabelled), "7", goal)
 
 
 @pytest.mark.data
@@ -94,3 +113,4 @@ def test_no_change_is_quietly_negative_on_real_fields(data_root: Path) -> None:
             assert sum(one.lost for one in outcome.survivals) == 0, names(outcome.change)
     assert len(row_of(before)) == len(HEADINGS)
     assert markdown_table([before, *outcomes]).count("\n") == 11
+    assert markdown_table([before], PATIENT_HEADINGS, patient_row).splitlines()[-1].startswith("| as it is | ")

@@ -186,7 +186,7 @@ def evaluate_robustness(
     from edge_all.results import INTENDED_USE
     from edge_all_export.robustness.changes import CHANGES
     from edge_all_export.robustness.measuring import measure_robustness, reference_fields
-    from edge_all_export.robustness.table import HEADINGS, markdown_table, row_of
+    from edge_all_export.robustness.table import HEADINGS, PATIENT_HEADINGS, markdown_table, patient_row, row_of
 
     fields = reference_fields(data)
     if output is not None:
@@ -201,7 +201,8 @@ def evaluate_robustness(
         )
     outcomes = [unchanged, *changed]
     if output is not None:
-        text = f"{INTENDED_USE}\n\n{markdown_table(outcomes)}"
+        patients = markdown_table(outcomes, PATIENT_HEADINGS, patient_row)
+        text = f"{INTENDED_USE}\n\n{markdown_table(outcomes)}\nOf these, the patients' fields:\n\n{patients}"
         write_atomically(output / ROBUSTNESS_FILE, text.encode())
     if as_json:
         print_json({"kind": "robustness", "intended_use": INTENDED_USE, "changes": [one.to_json() for one in outcomes]})
@@ -210,6 +211,10 @@ def evaluate_robustness(
     for outcome in outcomes:
         table.add_row(*row_of(outcome))
     table.print()
+    patients = ReadableTable(*PATIENT_HEADINGS, fold=("change",), caption="The patients' fields.")
+    for outcome in outcomes:
+        patients.add_row(*patient_row(outcome))
+    patients.print()
 
 
 def evaluate_model(

@@ -34,6 +34,7 @@ class Survival:
         lost, new: of these, that are gone; and that are there now and were not.
         relabelled: that are there before and after, with another label.
         negated: of these, called ALL before and non-ALL now: quietly negative.
+        all_cells: called ALL afterwards, wherever they are.
     """
 
     cells: int
@@ -41,6 +42,7 @@ class Survival:
     new: int
     relabelled: int
     negated: int
+    all_cells: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,14 @@ class ChangeOutcome:
     Attributes:
         change: which.
         survivals: of each field, in order.
-        all_cells: cells called ALL over all fields afterwards.
+        slides: that each field belongs to.
         verdicts: of each slide, by its name.
         said: for each field, whether it is now unusable or bears a warning that it did not bear before.
     """
 
     change: Change
     survivals: tuple[Survival, ...]
-    all_cells: int
+    slides: tuple[str, ...]
     verdicts: dict[str, Verdict]
     said: tuple[bool, ...]
 
@@ -67,7 +69,7 @@ class ChangeOutcome:
             "kind": self.change.kind,
             "change": self.change.name,
             "fields": [asdict(one) for one in self.survivals],
-            "all_cells": self.all_cells,
+            "slides": list(self.slides),
             "verdicts": dict(self.verdicts),
             "said": list(self.said),
         }
@@ -152,7 +154,7 @@ def measure_robustness(
             after[row].append((result, compare_cells(original.candidates, result.candidates, changed)))
             progress(number * len(changes) + row + 1)
     unchanged = Change("as it is", "", True, lambda pixels: Changed(pixels, np.eye(2, 3)))
-    same = [Survival(len(field.candidates), 0, 0, 0, 0) for field in before]
+    same = [Survival(len(field.candidates), 0, 0, 0, 0, called_all(field.candidates)) for field in before]
     outcomes = [
         outcome_of(change, before, [field for field, _ in row], [survival for _, survival in row], screener)
         for change, row in zip(changes, after, strict=True)
@@ -177,7 +179,7 @@ def outcome_of(
     return ChangeOutcome(
         change,
         tuple(survivals),
-        sum(cell.label == "ALL" for field in after for cell in field.candidates),
+        tuple(field.slide for field in before),
         {name: screener.judge_slide(fields).verdict for name, fields in slides.items()},
         tuple(said_more(old, new) for old, new in zip(before, after, strict=True)),
     )
@@ -216,7 +218,13 @@ def compare_cells(before: Sequence[Cell], after: Sequence[Cell], changed: Change
         new=sum(in_view(cell.bbox, changed) for cell in strangers),
         relabelled=sum(old != new for old, new in labels),
         negated=labels.count(("ALL", "non-ALL")),
+        all_cells=called_all(after),
     )
+
+
+def called_all(cells: Sequence[Cell]) -> int:
+    """How many cells are called ALL."""
+    return sum(cell.label == "ALL" for cell in cells)
 
 
 def nucleus_radius(cell: Cell) -> float:
