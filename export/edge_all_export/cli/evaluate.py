@@ -211,10 +211,10 @@ def evaluate_robustness(
     for outcome in outcomes:
         table.add_row(*row_of(outcome))
     table.print()
-    patients = ReadableTable(*PATIENT_HEADINGS, fold=("change",), caption="The patients' fields.")
+    of_patients = ReadableTable(*PATIENT_HEADINGS, fold=("change",), caption="The patients' fields.")
     for outcome in outcomes:
-        patients.add_row(*patient_row(outcome))
-    patients.print()
+        of_patients.add_row(*patient_row(outcome))
+    of_patients.print()
 
 
 def evaluate_model(
