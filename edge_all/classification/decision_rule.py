@@ -162,7 +162,7 @@ def logit(probability: NDArray[np.floating]) -> NDArray[np.float64]:
     if wrong.size:
         raise ModelIncompatibleError(
             f"The network answers with values outside 0 to 1, which are no probabilities ({wrong[0]:.4g}).",
-            "Export the model again with a sigmoid or softmax at its end; `edge-all wrap` puts one behind logits.",
+            "Export the model again with a sigmoid or softmax at its end; `edge-all wrap --logits` puts one behind it.",
         )
     clipped = np.clip(values, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     return np.asarray(np.log(clipped) - np.log1p(-clipped), np.float64)

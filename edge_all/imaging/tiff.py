@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -187,10 +187,16 @@ def _check_segments(data: bytes, layout: _Layout, ifd: Ifd, name: str) -> list[s
         rows = last_rows if is_strip and index % (across * down) == across * down - 1 else layout.tile[1]
         if count < layout.row_bytes * rows:
             fail_corrupt(name, "is a damaged TIFF: image data are missing")
-    surely, black = broke_off(data, sorted(segments[:wanted]), layout.row_bytes)
+    surely, black = broke_off(data, sorted(_without_padding(layout, segments[:wanted])), layout.row_bytes)
     if surely:
         fail_corrupt(name, f"is a half-copied TIFF: the last {percent(black, 0)} of its pixels are missing")
     return [black_end(black)] if black > BLACK_END and layout.photometric != _WHITE_IS_ZERO else []
+
+
+def _without_padding(layout: _Layout, segments: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Where the pixels of the picture lie: rows of tiles below it are filled up with whatever the writer chose."""
+    for (row, _, _), (start, count) in zip(_places(layout), segments, strict=False):
+        yield start, min(count, layout.row_bytes * min(layout.tile[1], layout.height - row))
 
 
 def _plain_pixels(data: bytes, layout: _Layout, order: str) -> Raster:

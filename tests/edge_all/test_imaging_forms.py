@@ -193,6 +193,18 @@ def test_half_copied_plain_files_are_refused_or_said(form: str, kept: float) -> 
         assert "half-copied" in str(error) or "missing" in str(error)  # noqa: PT017 - either is right
 
 
+@pytest.mark.parametrize("tile", [64, 80, 96])
+@pytest.mark.parametrize("planar", [1, 2])
+def test_what_fills_up_the_last_tiles_is_no_missing_picture(tile: int, planar: int) -> None:
+    rows = HEIGHT // tile * tile + 3  # of the last tiles hardly anything is picture
+    pixels = BRIGHT[:rows] if planar == 1 else BRIGHT[:rows].transpose(2, 0, 1).copy()
+    planes: dict[str, object] = {} if planar == 1 else {"planarconfig": "separate", "photometric": "rgb"}
+    data = tiff(pixels, tile=(tile, tile), **planes)
+    assert data.count(bytes(tile * 3 * 8)), "the writer fills up with zeros"
+    assert "black" not in notes_of(data)
+    np.testing.assert_array_equal(read_image(data), BRIGHT[:rows])
+
+
 @pytest.mark.parametrize("form", ["bmp", "tiff", "tiled tiff"])
 def test_a_dark_circle_around_the_field_is_no_broken_copy(form: str) -> None:
     y, x = np.mgrid[:HEIGHT, :WIDTH]

@@ -163,6 +163,7 @@ def test_the_bar_hides_no_heading_however_long_its_words_are(browser: Browser, t
     page = opened.page
     banner, bar = (page.locator(selector).first.bounding_box() for selector in (".banner", ".tools"))
     assert banner["y"] + banner["height"] <= bar["y"] + 1
+    assert (bar["height"] < 45) == (width >= 1366), "on the usual screen one row"
     page.locator("nav a").nth(1).click()
     top = opened.settled("s2")
     bottom = page.evaluate("document.querySelector('.tools').getBoundingClientRect().bottom")

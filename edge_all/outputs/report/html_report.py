@@ -176,7 +176,7 @@ def _tools(say: Language) -> str:
     stay = text(say("Choose the folder of the images. They stay where they are; nothing is sent anywhere."))
     return (
         f'<div class="tools" role="group" aria-label="{text(say("Cells shown"))}" hidden {data}>'
-        f"<span>{labels}</span><span>{say('Probability')} {low} {say('to')} {high}</span>"
+        f"<span>{labels}</span><span>{say('P(ALL)')} {low} {say('to')} {high}</span>"
         f"<span>{say('Area from')} {area} px</span>"
         f'<label>{say("Sort by")} <select name="order">{options}</select></label>'
         f'<div><label><input type="checkbox" name="outlines" checked>{say("outlines")}</label>'
