@@ -38,7 +38,7 @@ def served(app: FastAPI, host: str, port: int) -> Iterator[str]:
     config = uvicorn.Config(
         app,
         log_config=None,
-        log_level=logging.WARNING,
+        log_level=logging.ERROR,  # a request that is none is answered, and nothing for who started the station
         access_log=False,
         server_header=False,
         proxy_headers=False,

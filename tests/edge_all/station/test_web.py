@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -376,6 +377,9 @@ def test_serve_says_where_and_ends_cleanly(tmp_path: Path) -> None:
         address = re.search(r"http://127\.0\.0\.1:\d+/", said)
         assert address, said
         assert httpx.get(f"{address[0]}readyz").json() == {"status": "ok"}
+        with socket.create_connection(("127.0.0.1", httpx.URL(address[0]).port or 0)) as stranger:
+            stranger.sendall(b"no request\r\n\r\n")  # is answered, and no line of a library's says it
+            assert stranger.recv(100).startswith(b"HTTP/1.1 400")
         for _ in range(20):  # a supervisor that sends two in a row hung a station once
             process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=20)
