@@ -9,6 +9,8 @@ After the median hash (Krawetz 2011), with the broad parts taken out.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -37,11 +39,27 @@ def fingerprint(pixels: RgbImage) -> NDArray[np.bool_]:
     Args:
         pixels: ``uint8 [height, width, 3]`` RGB of any shape; other than square ones are squeezed.
     """
-    stained = cv2.extractChannel(pixels, 1)  # green, in which stains differ most
-    green = cv2.resize(stained, (_SHRUNK, _SHRUNK), interpolation=cv2.INTER_AREA).astype(np.float32)
+    green = _means(cv2.extractChannel(pixels, 1), _SHRUNK)  # green, in which stains differ most
     sharp = green - cv2.GaussianBlur(green, (0, 0), _BROAD * _SHRUNK, borderType=cv2.BORDER_REFLECT)
     cells = cv2.resize(sharp, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(cells > median_of(np.asarray(cells, np.float32)))
+
+
+def _means(levels: NDArray[Any], side: int) -> NDArray[np.float32]:
+    """Mean level of each of ``side * side`` equal parts of ``uint8 [height, width]``, rounded.
+
+    From the sums up to their corners, in a third of the time of `cv2.resize`, from which it differs in ties: of 441
+    real images, one has a hash that differs, in two bits.
+    """
+    sums = np.asarray(cv2.integral(levels, sdepth=cv2.CV_64F))
+    for axis, length in enumerate(levels.shape):
+        place = np.arange(side + 1) * (length / side)
+        before = np.minimum(place.astype(np.intp), length - 1)
+        share = (place - before).reshape((-1, 1) if axis == 0 else (1, -1))
+        low, high = (sums.take(at, axis) for at in (before, before + 1))
+        sums = low + (high - low) * share
+    means = np.diff(np.diff(sums, axis=0), axis=1) * (side * side / levels.size)
+    return np.rint(means).astype(np.float32)
 
 
 def packed(square: NDArray[np.bool_]) -> NDArray[np.uint64]:

@@ -73,7 +73,7 @@ def cell_rows(folder: RunFolder, fields: Iterable[FieldSummary]) -> Iterator[dic
         for row in field_rows(field):
             crop = None
             if row["kind"] == "candidate":
-                crop = folder.crop(field.image, row["id"]).relative_to(folder.path).as_posix()
+                crop = folder.crop_within(field.image, row["id"])
             yield {name: crop if name == CROP else row[name] for name in COLUMNS}
 
 

@@ -147,12 +147,14 @@ def of_vivid_colours(overview: RgbImage, candidates: Mask, counts: FloatArray, g
 
 def slender_pieces(mask: Mask, slender: float) -> Iterator[tuple[Place, Mask]]:
     """The pieces of a 0/1 mask that are long for their thickness, each as rows and columns, and a 0/1 mask there."""
-    count, numbered, statistics, _ = cv2.connectedComponentsWithStats(mask)
+    _, numbered, statistics, _ = cv2.connectedComponentsWithStats(mask)
     side = max(mask.shape)
-    for number in range(1, count):
-        x, y, width, height, area = np.asarray(statistics)[number].tolist()
-        if area < SMALLEST * mask.size or np.hypot(width, height) < SHORTEST * side:
-            continue
+    columns = np.asarray(statistics, np.int32).T
+    large = columns[cv2.CC_STAT_AREA] >= SMALLEST * mask.size
+    large &= np.hypot(columns[cv2.CC_STAT_WIDTH], columns[cv2.CC_STAT_HEIGHT]) >= SHORTEST * side
+    large[0] = False
+    for number in np.flatnonzero(large).tolist():
+        x, y, width, height, _ = columns[:, number].tolist()
         # Wide enough for what `is_a_stroke` looks at.
         place = (slice(max(0, y - BEYOND), y + height + BEYOND), slice(max(0, x - BEYOND), x + width + BEYOND))
         piece = np.asarray(np.asarray(numbered)[place] == number, np.uint8)
