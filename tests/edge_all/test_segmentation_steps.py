@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edge_all.segmentation.candidates import more_magenta, rejection_reason
 from edge_all.segmentation.colour_clustering import (
+    GROUND,
     ColourModel,
     cluster_colours,
     ground_colour,
@@ -23,6 +24,7 @@ from edge_all.segmentation.colour_clustering import (
 from edge_all.segmentation.doubts import UNCERTAIN
 from edge_all.segmentation.illumination import light_of
 from edge_all.segmentation.lab_levels import lab_levels
+from edge_all.segmentation.nuclei import refine_nuclei
 from edge_all.segmentation.numbered_cells import Found, assemble
 from edge_all.segmentation.red_rings import without_red_rings
 from edge_all.segmentation.scale import red_cell_scale
@@ -319,3 +321,18 @@ def test_a_smudge_is_both_more_magenta_than_its_neighbours_and_frayed(
     (cell,) = (cell for cell in cells if cell.bbox[0] < 80)
     assert cell.reason == reason
     assert [other.reason for other in cells if other is not cell] == [None] * 4
+
+
+def test_a_pale_nucleus_beside_a_dark_one_is_not_lost() -> None:
+    lab = np.tile(GROUND, (160, 300, 1)).astype(np.float32)
+    seed = np.zeros((160, 300), np.uint8)
+    for x, radius, colour in ((90, 45, (30.0, 45.0, -55.0)), (220, 35, (52.0, 14.0, -26.0))):
+        mask = cv2.circle(np.zeros_like(seed), (x, 80), radius, 1, -1)
+        seed |= mask.astype(np.uint8)
+        lab[mask > 0] = colour
+    cv2.circle(seed, (160, 20), 2, 1, -1)
+    lab += np.random.default_rng(0).normal(0, 1, lab.shape).astype(np.float32)
+    (refined,) = refine_nuclei([(lab, seed)], cell_radius=100.0)
+    assert refined[80, 90] == 1
+    assert refined[80, 220] == 1
+    assert refined[20, 160] == 0, "a speck is no nucleus"
