@@ -76,13 +76,13 @@ def refine_nuclei(
         seed = refined[index][ring.place]
         found = nuclei_in(ring, centres)
         result = np.zeros_like(refined[index])
-        result[ring.place] = found | pieces_without(seed, found)
+        result[ring.place] = found | pieces_without(without_threads(seed, ring.area), found)
         refined[index] = result
     return refined
 
 
 def pieces_without(seed: NDArray[np.uint8], found: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The pieces of the first guess of which nothing was found again, rims left out.
+    """The pieces of the first guess, without threads, of which nothing was found again; rims left out.
 
     Beside a darker nucleus a pale one may be nearer to cytoplasm; it keeps the outline that the field's colours gave.
     """
@@ -136,8 +136,13 @@ def nuclei_in(ring: Ring, centres: FloatArray) -> NDArray[np.uint8]:
     result = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
     np.put(result, ring.chosen, nearest_centre(ring.points, centres) == 0)
     fill_holes(result, HOLE * ring.area)
-    opened = cv2.morphologyEx(result, cv2.MORPH_OPEN, disc(SMOOTHING * (ring.area / np.pi) ** 0.5))
-    return without_rims(np.asarray(opened, np.uint8))
+    return without_rims(without_threads(result, ring.area))
+
+
+def without_threads(nuclei: NDArray[np.uint8], area: float) -> NDArray[np.uint8]:
+    """Leave out what is thin, for nuclei of so many pixels."""
+    radius = SMOOTHING * (area / np.pi) ** 0.5
+    return np.asarray(cv2.morphologyEx(nuclei, cv2.MORPH_OPEN, disc(radius)), np.uint8)
 
 
 def without_rims(nuclei: NDArray[np.uint8]) -> NDArray[np.uint8]:
