@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edge_all.errors import OutputError, UsageError
 from edge_all.files.atomic import atomic_file, atomic_path, clear_parts, write_atomically
+from edge_all.wording.plurals import counted
 from edge_all_export.crops import CropStore
 from edge_all_export.datasets.samples import Sample
 from edge_all_export.network import build_network, inference_network, set_backbone_trainable, settle_batch_norm
@@ -298,10 +299,9 @@ def _leak_words(leaks: LeakReport) -> str:
     words = f"Leak report: {leaks.summary()}."
     if leaks.contradictions:
         first, second = leaks.contradictions[0]
-        words += (
-            f" {len(leaks.contradictions)} pairs of copies carry two labels (for example {first} and {second}): "
-            "correct one; leaks.json lists all."
-        )
+        pairs = counted(len(leaks.contradictions), "pair")
+        carry = "carries" if len(leaks.contradictions) == 1 else "carry"
+        words += f" {pairs} of copies {carry} two labels (for example {first} and {second}): correct one; leaks.json lists all."
     return words
 
 
