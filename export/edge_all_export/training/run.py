@@ -301,7 +301,8 @@ def _leak_words(leaks: LeakReport) -> str:
         first, second = leaks.contradictions[0]
         pairs = counted(len(leaks.contradictions), "pair")
         carry = "carries" if len(leaks.contradictions) == 1 else "carry"
-        words += f" {pairs} of copies {carry} two labels (for example {first} and {second}): correct one; leaks.json lists all."
+        words += f" {pairs} of copies {carry} two labels (for example {first} and {second}): correct one;"
+        words += " leaks.json lists all."
     return words
 
 
