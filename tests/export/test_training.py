@@ -32,19 +32,25 @@ from edge_all_export.crops import CropStore  # noqa: E402 - needs Keras
 from edge_all_export.datasets.samples import Sample  # noqa: E402
 from edge_all_export.run_folder import TrainingRunFolder  # noqa: E402
 from edge_all_export.splitting.splits import Split, assign_folds, fold_splits  # noqa: E402
-from edge_all_export.training import TrainingConfig, cross_validate, cross_validation, train, train_on_data  # noqa: E402
+from edge_all_export.training import (  # noqa: E402
+    Conduct,
+    TrainingConfig,
+    cross_validate,
+    cross_validation,
+    train,
+    train_on_data,
+)
 from edge_all_export.training.failures import told_failures  # noqa: E402
 from edge_all_export.training.feeding import LEAST_DRAWN, TrainingBatches, drawing_weights  # noqa: E402
 from edge_all_export.training.recording import (  # noqa: E402
     Checkpoints,
-    EpochReport,
     WeightAverage,
     append_line,
     cut_log,
     read_log,
 )
 from edge_all_export.training.run import open_run  # noqa: E402
-from edge_all_export.training.watching import Watcher  # noqa: E402
+from edge_all_export.training.watching import EpochReport, Watcher  # noqa: E402
 
 BOX, GLASS = (0, 0, 40, 40), (200.0, 200.0, 200.0)
 CELL = Cell(1, BOX, (20.0, 20.0), 1600, BOX, (20.0, 20.0), 1600, "candidate", contour=(), glass=GLASS)
@@ -64,12 +70,27 @@ class Listening(Watcher):
     def __init__(self) -> None:
         self.said: list[str] = []
         self.steps: list[tuple[str, int, int]] = []
+        self.lines: list[EpochReport] = []
 
     def say(self, words: str) -> None:
         self.said.append(words)
 
     def advance(self, task: str, done: int, total: int) -> None:
         self.steps.append((task, done, total))
+
+    def epoch(self, line: EpochReport) -> None:
+        self.lines.append(line)
+
+
+class Failing(Watcher):
+    """Ends the run with an error at the end of an epoch."""
+
+    def __init__(self, error: type[BaseException], at_epoch: int = 1) -> None:
+        self.error, self.at_epoch = error, at_epoch
+
+    def epoch(self, line: EpochReport) -> None:
+        if line["epoch"] == self.at_epoch:
+            raise self.error
 
 
 @pytest.fixture(scope="module")
@@ -101,10 +122,9 @@ def split(samples: list[Sample]) -> Split:
 def test_a_run_leaves_everything_needed_to_judge_it(
     samples: list[Sample], crops: CropStore, split: Split, tmp_path: Path
 ) -> None:
-    lines: list[EpochReport] = []
     watcher = Listening()
-    run = train(CONFIG, samples, split, tmp_path / "run", crops=crops, report=lines.append, watcher=watcher)
-    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    run = train(CONFIG, samples, split, tmp_path / "run", crops=crops, conduct=Conduct(watcher=watcher))
+    assert [line["epoch"] for line in watcher.lines] == [1, 2, 3]
     assert watcher.steps == [(f"Epoch {step // 2 + 1} of 3", step + 1, 6) for step in range(6)]
     assert "12 cells (6 ALL) of 6 blocks are trained on; 4 cells (2 ALL) of 2 blocks are held out." in watcher.said
     assert "Leak report: nothing is shared." in watcher.said
@@ -129,20 +149,17 @@ def test_a_run_leaves_everything_needed_to_judge_it(
 def test_a_killed_run_goes_on_where_it_stopped(
     samples: list[Sample], crops: CropStore, split: Split, tmp_path: Path
 ) -> None:
-    def kill(line: EpochReport) -> None:
-        if line["epoch"] == 3:
-            raise Killed
-
     folder = tmp_path / "run"
+    killing = Conduct(checkpoint_seconds=0, watcher=Failing(Killed, at_epoch=3))
     with pytest.raises(Killed):
-        train(CONFIG, samples, split, folder, crops=crops, checkpoint_seconds=0, report=kill)
+        train(CONFIG, samples, split, folder, crops=crops, conduct=killing)
     assert [path.name for path in folder.glob("checkpoint-*")] == ["checkpoint-0002.keras"]
-    lines: list[EpochReport] = []
-    run = train(CONFIG, samples, split, folder, crops=crops, resume=True, report=lines.append)
-    assert [line["epoch"] for line in lines] == [3]
+    watcher = Listening()
+    run = train(CONFIG, samples, split, folder, crops=crops, conduct=Conduct(resume=True, watcher=watcher))
+    assert [line["epoch"] for line in watcher.lines] == [3]
     with (folder / "log.csv").open() as file:
         assert [float(row["epoch"]) for row in csv.DictReader(file)] == [1, 2, 3]
-    done = train(CONFIG, samples, split, folder, crops=crops, resume=True)
+    done = train(CONFIG, samples, split, folder, crops=crops, conduct=Conduct(resume=True))
     assert done.figures == run.figures
 
 
@@ -154,12 +171,15 @@ import keras
 from conftest import tiny_inception
 keras.applications.InceptionV3 = tiny_inception
 keras.config.disable_interactive_logging()
-from edge_all_export.training import train
+from edge_all_export.training import Conduct, train
+from edge_all_export.training.watching import Watcher
 arguments = pickle.loads(Path({arguments!r}).read_bytes())
-def kill(line):
-    if line["epoch"] == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-train(*arguments["positional"], crops=arguments["crops"], checkpoint_seconds=0, report=kill)
+class Killing(Watcher):
+    def epoch(self, line):
+        if line["epoch"] == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+conduct = Conduct(checkpoint_seconds=0, watcher=Killing())
+train(*arguments["positional"], crops=arguments["crops"], conduct=conduct)
 """
 
 
@@ -176,11 +196,10 @@ def test_a_run_killed_by_the_system_goes_on(
     # As a kill in the middle of writing leaves them.
     half = folder / ".0123456789abcdef.part.keras"
     half.write_bytes(b"half a network")
-    lines: list[EpochReport] = []
     watcher = Listening()
-    train(CONFIG, samples, split, folder, crops=crops, resume=True, report=lines.append, watcher=watcher)
+    train(CONFIG, samples, split, folder, crops=crops, conduct=Conduct(resume=True, watcher=watcher))
     assert "Resuming after epoch 2 of 3." in watcher.said
-    assert [line["epoch"] for line in lines] == [3]
+    assert [line["epoch"] for line in watcher.lines] == [3]
     assert (folder / "model.keras").exists()
     assert not half.exists()
 
@@ -242,7 +261,9 @@ def test_a_used_folder_is_not_overwritten(
         train(CONFIG, samples, split, tmp_path, crops=crops)
     (tmp_path / "config.json").write_text(json.dumps(CONFIG.to_json()))
     with pytest.raises(UsageError, match="another configuration"):
-        train(dataclasses.replace(CONFIG, epochs=9), samples, split, tmp_path, crops=crops, resume=True)
+        train(
+            dataclasses.replace(CONFIG, epochs=9), samples, split, tmp_path, crops=crops, conduct=Conduct(resume=True)
+        )
 
 
 def test_a_leaking_split_is_refused(samples: list[Sample], crops: CropStore, tmp_path: Path) -> None:
@@ -262,22 +283,20 @@ def test_one_class_on_the_training_side_is_refused(samples: list[Sample], crops:
 
 @pytest.mark.usefixtures("eager")
 def test_memory_errors_say_what_to_do(samples: list[Sample], crops: CropStore, split: Split, tmp_path: Path) -> None:
-    def full(_: EpochReport) -> None:
-        raise MemoryError
-
+    conduct = Conduct(watcher=Failing(MemoryError))
     with pytest.raises(EdgeAllError, match="--batch-size"):
-        train(CONFIG, samples, split, tmp_path / "run", crops=crops, report=full)
+        train(CONFIG, samples, split, tmp_path / "run", crops=crops, conduct=conduct)
 
 
 @pytest.mark.usefixtures("eager")
 def test_early_stopping_ends_a_run_that_gets_no_better(
     samples: list[Sample], crops: CropStore, split: Split, tmp_path: Path
 ) -> None:
-    lines: list[EpochReport] = []
+    watcher = Listening()
     patient = dataclasses.replace(CONFIG, head_epochs=6, early_stopping=1)
-    train(patient, samples, split, tmp_path / "run", crops=crops, report=lines.append)
-    best = int(np.argmax([line["held_out_auc"] for line in lines]))
-    assert len(lines) == min(best + 2, 8)
+    train(patient, samples, split, tmp_path / "run", crops=crops, conduct=Conduct(watcher=watcher))
+    best = int(np.argmax([line["held_out_auc"] for line in watcher.lines]))
+    assert len(watcher.lines) == min(best + 2, 8)
 
 
 @pytest.mark.usefixtures("eager")

@@ -129,7 +129,7 @@ def train(
         from edge_all_export.datasets.laboratories import without_laboratory
         from edge_all_export.datasets.samples import CLASS_INDICES, told_of_images
         from edge_all_export.evaluation.run_picture import write_run_picture
-        from edge_all_export.training import train_on_data
+        from edge_all_export.training import Conduct, train_on_data
 
     with TrainingDisplay() as display, told_of_images(display.phase("Reading and segmenting images")):
         cells = read_layout(layout, data)
@@ -146,10 +146,7 @@ def train(
             folds=0 if all_data else folds,
             hold_out=hold_out,
             every_fold=cross_validation,
-            resume=resume,
-            allow_leaks=allow_leaks,
-            report=lambda _fold, line: display.epoch(line),
-            watcher=display,
+            conduct=Conduct(resume=resume, allow_leaks=allow_leaks, watcher=display),
         )
     for run in runs:
         figures = ", ".join(f"{name.removeprefix('held_out_')} {value:.4f}" for name, value in run.figures.items())

@@ -99,6 +99,11 @@ class TrainingConfig:
         """How crops are cut for this network."""
         return PreprocessingSpec(self.input_size, self.factor, self.background, self.white_point)
 
+    @property
+    def all_epochs(self) -> int:
+        """Epochs of the whole run, those of the head alone among them."""
+        return self.head_epochs + self.epochs
+
     def changed(self, **options: Any) -> TrainingConfig:  # noqa: ANN401 - each option has the type of its field
         """A copy with other values; options that are None stay as they are.
 

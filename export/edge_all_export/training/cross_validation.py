@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,12 @@ from edge_all_export.datasets.samples import Sample
 from edge_all_export.run_folder import TrainingRunFolder, write_json
 from edge_all_export.splitting.leaks import join_copies
 from edge_all_export.splitting.splits import Split, assign_folds, fold_splits, require_both_classes
+from edge_all_export.training.conduct import Conduct
 from edge_all_export.training.configuration import TrainingConfig
 from edge_all_export.training.earlier_run import earlier_network, require_weights
 from edge_all_export.training.failures import told_failures
-from edge_all_export.training.recording import EpochReport
 from edge_all_export.training.run import TrainingRun, open_run, train
-from edge_all_export.training.watching import SILENT, Watcher
+from edge_all_export.training.watching import Watcher
 
 __all__ = ["cross_validate", "train_on_data"]
 
@@ -33,10 +33,7 @@ def cross_validate(
     *,
     folds: int = 5,
     crops: CropStore | None = None,
-    resume: bool = False,
-    allow_leaks: bool = False,
-    report: Callable[[int, EpochReport], None] = lambda _fold, _line: None,
-    watcher: Watcher = SILENT,
+    conduct: Conduct = Conduct(),  # noqa: B008 - frozen
 ) -> tuple[TrainingRun, ...]:
     """Train one network a fold, and gather the held-out predictions.
 
@@ -49,20 +46,17 @@ def cross_validate(
         folder: of the whole.
         folds: number of folds, each of whole blocks.
         crops: of ``samples``, where they are cut already.
-        resume: go on where a killed cross-validation stopped.
-        allow_leaks: as in `train`.
-        report: called with the fold and every epoch's figures.
-        watcher: told what happens in between.
+        conduct: of each run; resuming goes on where a killed cross-validation stopped.
 
     Raises:
         EdgeAllError: as `train` and `assign_folds` do.
     """
-    crops = crops if crops is not None else _cut(samples, config, folder, watcher)
+    crops = crops if crops is not None else _cut(samples, config, folder, conduct.watcher)
     samples = join_copies(samples, crops.exact)
     splits = fold_splits(assign_folds(samples, folds))
     files, runs = TrainingRunFolder(folder), []
     for fold, split in enumerate(splits):
-        watcher.say(f"Fold {fold + 1} of {len(splits)}, in {files.fold(fold).path}")
+        conduct.watcher.say(f"Fold {fold + 1} of {len(splits)}, in {files.fold(fold).path}")
         runs.append(
             train(
                 config.changed(weights=earlier_network(config.weights, fold)),
@@ -70,10 +64,7 @@ def cross_validate(
                 split,
                 files.fold(fold).path,
                 crops=crops,
-                resume=resume,
-                allow_leaks=allow_leaks,
-                report=lambda line, fold=fold: report(fold, line),  # type: ignore[misc]
-                watcher=watcher,
+                conduct=conduct,
             )
         )
         gather(files, runs)
@@ -88,10 +79,7 @@ def train_on_data(
     folds: int,
     hold_out: int = 0,
     every_fold: bool = False,
-    resume: bool = False,
-    allow_leaks: bool = False,
-    report: Callable[[int, EpochReport], None] = lambda _fold, _line: None,
-    watcher: Watcher = SILENT,
+    conduct: Conduct = Conduct(),  # noqa: B008 - frozen
 ) -> tuple[TrainingRun, ...]:
     """Train as ``edge-all train`` does: hold out one fold, or each in turn, or nothing.
 
@@ -102,10 +90,7 @@ def train_on_data(
         folds: number of folds; 0 trains on everything.
         hold_out: the fold that is held out, from 0.
         every_fold: train once for each fold instead of for one alone.
-        resume: as in `train`.
-        allow_leaks: as in `train`.
-        report: called with the fold and every epoch's figures.
-        watcher: told what happens in between.
+        conduct: as in `train`.
 
     Raises:
         EdgeAllError: as `train` and `assign_folds` do.
@@ -116,34 +101,14 @@ def train_on_data(
     if folds and hold_out >= folds:
         raise UsageError(f"Of {folds} folds, fold {hold_out} cannot be held out.", f"Give 0 to {folds - 1}.")
     first = config.changed(weights=earlier_network(config.weights, hold_out if folds else None))
-    open_run(TrainingRunFolder(folder).fold(0).path if every_fold else folder, first, resume=resume)
+    open_run(TrainingRunFolder(folder).fold(0).path if every_fold else folder, first, resume=conduct.resume)
     if every_fold:
-        return cross_validate(
-            config,
-            samples,
-            folder,
-            folds=folds,
-            resume=resume,
-            allow_leaks=allow_leaks,
-            report=report,
-            watcher=watcher,
-        )
-    crops = _cut(samples, config, folder, watcher)
+        return cross_validate(config, samples, folder, folds=folds, conduct=conduct)
+    crops = _cut(samples, config, folder, conduct.watcher)
     samples = join_copies(samples, crops.exact)
     everything = Split(tuple(range(len(samples))), ())
     split = fold_splits(assign_folds(samples, folds))[hold_out] if folds else everything
-    run = train(
-        first,
-        samples,
-        split,
-        folder,
-        crops=crops,
-        resume=resume,
-        allow_leaks=allow_leaks,
-        report=lambda line: report(hold_out, line),
-        watcher=watcher,
-    )
-    return (run,)
+    return (train(first, samples, split, folder, crops=crops, conduct=conduct),)
 
 
 def _cut(samples: Sequence[Sample], config: TrainingConfig, folder: Path, watcher: Watcher) -> CropStore:

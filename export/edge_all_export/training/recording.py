@@ -18,12 +18,12 @@ from edge_all.errors import OutputError
 from edge_all.files.atomic import atomic_file, atomic_path, write_atomically
 from edge_all.results import RgbImage
 from edge_all_export.run_folder import TrainingRunFolder
-from edge_all_export.training.watching import Watcher
+from edge_all_export.training.conduct import Conduct
+from edge_all_export.training.configuration import TrainingConfig
+from edge_all_export.training.watching import EpochReport
 
-__all__ = ["Checkpoints", "EpochReport", "Recorder", "WeightAverage", "held_out_figures"]
+__all__ = ["Checkpoints", "Recorder", "WeightAverage", "held_out_figures"]
 
-EpochReport = dict[str, float]
-"""One line of ``log.csv``."""
 LOG_COLUMNS = (
     "epoch",
     "loss",
@@ -125,39 +125,28 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
     Args:
         files: of the run.
         held_out: ``uint8 [n, s, s, 3]`` crops and ``int [n]`` labels.
-        average: taken from ``average_after`` epochs on.
-        average_after: epochs done from which weights are averaged.
-        patience: epochs without a better held-out AUC before stopping; None never stops.
-        checkpoint_seconds: least time between two checkpoints.
-        report: called with each epoch's line.
-        watcher: told of every step.
-        epochs: of the whole run, head epochs among them.
+        average: filled with the weights of the epochs that the recipe averages.
+        config: recipe; says how many epochs there are, which are averaged, and how patient the run is.
+        conduct: how often a checkpoint is due, and who is told.
     """
 
     def __init__(
         self,
         files: TrainingRunFolder,
         held_out: tuple[RgbImage, NDArray[np.int64]],
-        *,
         average: WeightAverage,
-        average_after: int,
-        patience: int | None,
-        checkpoint_seconds: float,
-        report: Callable[[EpochReport], None],
-        watcher: Watcher,
-        epochs: int,
+        config: TrainingConfig,
+        conduct: Conduct,
     ) -> None:
         super().__init__()
         self._log = files.log
         self._checkpoints = Checkpoints(files)
         self._held_out = held_out
         self._average = average
-        self._average_after = average_after
-        self._patience = patience
-        self._checkpoint_seconds = checkpoint_seconds
-        self._report = report
-        self._watcher = watcher
-        self._epochs = epochs
+        self._average_after = config.head_epochs + int(config.epochs * config.average_from)
+        self._patience = config.early_stopping
+        self._conduct = conduct
+        self._epochs = config.all_epochs
         self._epoch = 0
         self._written = time.monotonic()
         self._started = time.monotonic()
@@ -172,7 +161,7 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         """Show that something happens."""
         steps = self.params["steps"]
         done = self._epoch * steps + batch + 1
-        self._watcher.advance(f"Epoch {self._epoch + 1} of {self._epochs}", done, self._epochs * steps)
+        self._conduct.watcher.advance(f"Epoch {self._epoch + 1} of {self._epochs}", done, self._epochs * steps)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Judge, log, average, checkpoint, perhaps stop."""
@@ -189,8 +178,8 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc]
         append_line(self._log, line)
         if epoch + 1 > self._average_after:
             self._average.add(self.model.get_weights())
-        self._report(line)
-        if time.monotonic() - self._written >= self._checkpoint_seconds:
+        self._conduct.watcher.epoch(line)
+        if time.monotonic() - self._written >= self._conduct.checkpoint_seconds:
             self._checkpoints.save(epoch + 1, self.model, self._average)
             self._written = time.monotonic()
         if self._patience is not None and self._is_stale():

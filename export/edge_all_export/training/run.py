@@ -6,7 +6,7 @@ import csv
 import importlib.util
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from edge_all_export.run_folder import TrainingRunFolder, write_json
 from edge_all_export.splitting.leaks import LeakReport, find_leaks
 from edge_all_export.splitting.recorded_split import RecordedSplit
 from edge_all_export.splitting.splits import Split, require_both_classes
+from edge_all_export.training.conduct import Conduct
 from edge_all_export.training.configuration import TrainingConfig
 from edge_all_export.training.earlier_run import refuse_seen_cells
 from edge_all_export.training.failures import told_failures
@@ -32,13 +33,12 @@ from edge_all_export.training.feeding import TrainingBatches, drawing_weights
 from edge_all_export.training.recording import (
     JUDGING_BATCH,
     Checkpoints,
-    EpochReport,
     Recorder,
     WeightAverage,
     cut_log,
     held_out_figures,
 )
-from edge_all_export.training.watching import SILENT, Watcher
+from edge_all_export.training.watching import EpochReport
 
 __all__ = ["TrainingRun", "open_run", "train"]
 
@@ -69,6 +69,41 @@ class TrainingRun:
         return TrainingRunFolder(self.folder)
 
 
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The cells of one side of a split.
+
+    Attributes:
+        samples: the cells.
+        indices: where they stand in ``crops``.
+        crops: of both sides.
+    """
+
+    samples: Sequence[Sample]
+    indices: Sequence[int]
+    crops: CropStore
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample], indices: Sequence[int], crops: CropStore) -> _Side:
+        """The side that these indices of all samples make."""
+        return cls([samples[index] for index in indices], list(indices), crops)
+
+    @property
+    def exact(self) -> NDArray[np.uint8]:
+        """Their crops as the network takes them, ``[n, s, s, 3]``; a copy."""
+        return self.crops.exact[self.indices]
+
+    @property
+    def wide(self) -> NDArray[np.uint8]:
+        """Their crops with what augmentation needs around them, ``[n, w, w, 3]``; a copy."""
+        return self.crops.wide[self.indices]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """1 for ALL, ``[n]``."""
+        return np.array([sample.label for sample in self.samples], np.int64)
+
+
 def train(
     config: TrainingConfig,
     samples: Sequence[Sample],
@@ -76,11 +111,7 @@ def train(
     folder: Path,
     *,
     crops: CropStore | None = None,
-    resume: bool = False,
-    allow_leaks: bool = False,
-    checkpoint_seconds: float = 60.0,
-    report: Callable[[EpochReport], None] = lambda _: None,
-    watcher: Watcher = SILENT,
+    conduct: Conduct = Conduct(),  # noqa: B008 - frozen
 ) -> TrainingRun:
     """Train one network.
 
@@ -90,52 +121,36 @@ def train(
         split: which of them train and which are held out; nothing held out is fine for a final model.
         folder: of the run; new or empty unless resuming.
         crops: of ``samples``, where they are cut already.
-        resume: go on from the folder's last checkpoint, or return the finished run that it holds.
-        allow_leaks: train although the leak report found the two sides mixed.
-        checkpoint_seconds: least time between two checkpoints.
-        report: called with every epoch's figures.
-        watcher: told what happens in between.
+        conduct: resumed or not, watched by whom.
 
     Raises:
         UsageError: one class only, a leaking split, or a folder of another configuration.
         OutputError: the folder is in use or cannot be written.
         EdgeAllError: the network does not fit into memory.
     """
-    training = [samples[index] for index in split.train]
-    require_both_classes(training)
-    open_run(folder, config, resume=resume)
+    require_both_classes([samples[index] for index in split.train])
+    open_run(folder, config, resume=conduct.resume)
     files = TrainingRunFolder(folder)
-    if resume and files.figures.exists():
+    if conduct.resume and files.figures.exists():
         return TrainingRun(folder, config, json.loads(files.figures.read_text(encoding="utf-8")))
     if crops is None:
         crops = CropStore.cut(samples, config.spec)
     leaks = find_leaks(samples, split, crops.exact)
     write_json(files.leaks, leaks.to_json())
-    watcher.say(_sides_words(samples, split))
-    watcher.say(_leak_words(leaks))
-    refuse_leaks(leaks, allow=allow_leaks)
-    refuse_seen_cells(config.weights, samples, split, allow=allow_leaks)
+    conduct.watcher.say(_sides_words(samples, split))
+    conduct.watcher.say(_leak_words(leaks))
+    refuse_leaks(leaks, allow=conduct.allow_leaks)
+    refuse_seen_cells(config.weights, samples, split, allow=conduct.allow_leaks)
     write_json(files.config, config.to_json())
     write_json(files.split, RecordedSplit.of(samples, split).to_json())
-    held_out = crops.exact[list(split.held_out)]
-    labels = np.array([samples[index].label for index in split.held_out], np.int64)
+    training, held_out = (_Side.of(samples, indices, crops) for indices in (split.train, split.held_out))
     with told_failures(folder):
-        network = _fit(
-            config,
-            training,
-            crops,
-            split,
-            (held_out, labels),
-            files,
-            checkpoint_seconds=checkpoint_seconds,
-            report=report,
-            watcher=watcher,
-        )
-        judged = judge(network, held_out)
+        network = _fit(config, training, held_out, files, conduct)
+        judged = judge(network, held_out.exact)
         with atomic_path(files.network) as unfinished:
             network.save(unfinished)
-    write_predictions(files, [samples[index] for index in split.held_out], judged)
-    figures = held_out_figures(judged["probability"].astype(np.float64), labels)
+    write_predictions(files, held_out.samples, judged)
+    figures = held_out_figures(judged["probability"].astype(np.float64), held_out.labels)
     write_json(files.figures, figures)
     Checkpoints(files).clear()
     return TrainingRun(folder, config, figures)
@@ -181,58 +196,66 @@ def refuse_leaks(leaks: LeakReport, *, allow: bool) -> None:
 
 
 def _fit(
-    config: TrainingConfig,
-    training: Sequence[Sample],
-    crops: CropStore,
-    split: Split,
-    held_out: tuple[NDArray[np.uint8], NDArray[np.int64]],
-    files: TrainingRunFolder,
-    *,
-    checkpoint_seconds: float,
-    report: Callable[[EpochReport], None],
-    watcher: Watcher,
+    config: TrainingConfig, training: _Side, held_out: _Side, files: TrainingRunFolder, conduct: Conduct
 ) -> keras.Model:
+    """The trained network in float32, from the last checkpoint on where there is one."""
     keras.utils.set_random_seed(config.seed)
     keras.mixed_precision.set_global_policy(config.precision)
     checkpoints = Checkpoints(files)
     average = WeightAverage()
     done = checkpoints.latest() or 0
-    if config.head_epochs:
-        # Log, bar and checkpoints count them through.
-        watcher.say(
-            f"{config.head_epochs + config.epochs} epochs: {config.head_epochs} of the head alone (--head-epochs), "
-            f"then {config.epochs} of the whole network (--epochs)."
-        )
-    if done:
-        watcher.say(f"Resuming after epoch {done} of {config.head_epochs + config.epochs}.")
+    _say_epochs(config, done, conduct)
     network = (
         checkpoints.load(done, average)
         if done
         else build_network(config.input_size, config.weights, dropout=config.dropout)
     )
     cut_log(files.log, done)
-    wide = crops.wide[list(split.train)]
-    total = config.head_epochs + config.epochs
-    recorder = Recorder(
-        files,
-        held_out,
-        average=average,
-        average_after=config.head_epochs + int(config.epochs * config.average_from),
-        patience=config.early_stopping,
-        checkpoint_seconds=checkpoint_seconds,
-        report=report,
-        watcher=watcher,
-        epochs=total,
-    )
+    recorder = Recorder(files, (held_out.exact, held_out.labels), average, config, conduct)
+    _run_epochs(network, config, training, recorder, done, files, conduct)
+    # The network is handed on in float32, whatever it was trained in, so that export and evaluation are exact.
+    keras.mixed_precision.set_global_policy("float32")
+    finished = build_network(config.input_size, "none", dropout=config.dropout)
+    finished.set_weights(average.mean if average.count else network.get_weights())
+    if config.train_batch_norm:
+        settle_batch_norm(finished, _unaltered_batches(config, training.samples, training.exact))
+    return finished
+
+
+def _say_epochs(config: TrainingConfig, done: int, conduct: Conduct) -> None:
+    if config.head_epochs:
+        # Log, bar and checkpoints count them through.
+        conduct.watcher.say(
+            f"{config.all_epochs} epochs: {config.head_epochs} of the head alone (--head-epochs), "
+            f"then {config.epochs} of the whole network (--epochs)."
+        )
+    if done:
+        conduct.watcher.say(f"Resuming after epoch {done} of {config.all_epochs}.")
+
+
+def _run_epochs(
+    network: keras.Model,
+    config: TrainingConfig,
+    training: _Side,
+    recorder: Recorder,
+    done: int,
+    files: TrainingRunFolder,
+    conduct: Conduct,
+) -> None:
+    """First the head alone, then the whole network; what was ``done`` is not done again."""
     callbacks: list[keras.callbacks.Callback] = [recorder]
     if _can_log_to_tensorboard():
         callbacks.append(keras.callbacks.TensorBoard(str(files.tensorboard), write_graph=False))
-    for first, last, tune_backbone in ((0, config.head_epochs, False), (config.head_epochs, total, True)):
+    wide = training.wide
+    for first, last, tune_backbone in (
+        (0, config.head_epochs, False),
+        (config.head_epochs, config.all_epochs, True),
+    ):
         if done >= last or recorder.stopped_early:
             continue
         part = "Fine-tuning the whole network" if tune_backbone else "Training the head"
-        watcher.say(f"{part}; before its first step the network is compiled, which takes up to a minute.")
-        batches = TrainingBatches(wide, training, config, max(done, first))
+        conduct.watcher.say(f"{part}; before its first step the network is compiled, which takes up to a minute.")
+        batches = TrainingBatches(wide, training.samples, config, max(done, first))
         if done <= first:
             set_backbone_trainable(
                 network,
@@ -242,13 +265,6 @@ def _fit(
             )
             _compile(network, config, tune_backbone=tune_backbone, steps=len(batches))
         network.fit(batches, epochs=last, initial_epoch=max(done, first), verbose=0, shuffle=False, callbacks=callbacks)
-    # The network is handed on in float32, whatever it was trained in, so that export and evaluation are exact.
-    keras.mixed_precision.set_global_policy("float32")
-    finished = build_network(config.input_size, "none", dropout=config.dropout)
-    finished.set_weights(average.mean if average.count else network.get_weights())
-    if config.train_batch_norm:
-        settle_batch_norm(finished, _unaltered_batches(config, training, crops.exact[list(split.train)]))
-    return finished
 
 
 def _unaltered_batches(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["SILENT", "Watcher"]
+__all__ = ["SILENT", "EpochReport", "Watcher"]
+
+EpochReport = dict[str, float]
+"""One line of ``log.csv``."""
 
 
 class Watcher:
-    """Told how a run goes on; this one keeps quiet, a display overrides both methods."""
+    """Told how a run goes on; this one keeps quiet, a display overrides all methods."""
 
     def say(self, words: str) -> None:
         """Something that the user should read.
@@ -22,6 +25,13 @@ class Watcher:
             task: what is being done.
             done: steps done of it.
             total: steps that there are.
+        """
+
+    def epoch(self, line: EpochReport) -> None:
+        """An epoch has ended.
+
+        Args:
+            line: its figures, as ``log.csv`` holds them.
         """
 
 
