@@ -19,6 +19,8 @@ settings.load_profile("edge-all")
 def nothing_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep tests, and the processes that they start, from the user's own cache and language."""
     os.environ["EDGE_ALL_LANGUAGE"] = "en"
+    # Commands that tests start keep their bytecode, as at a user's: without, each compiles the project anew, 0.14 s.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     os.environ["EDGE_ALL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 

@@ -209,36 +209,7 @@ def install(
     """
     with _written(store_path()), store_alone(store_path()), staging_folder(store_path()) as folder_of_staging:
         staging = Path(folder_of_staging)
-        if "://" in source:
-            # Here, because Python's HTTP and TLS take 7 ms to load, and a screening never asks for them.
-            from edge_all.model.archive import download, require_https
-
-            require_https(source)
-            if sha256 is None:
-                raise UsageError(
-                    f"{source} is fetched from a network, and no hash was given to know it by.",
-                    "Give the hash that its maker published (`edge-all model pack` prints it).",
-                    settings=("sha256",),
-                )
-            archive = staging / "download.zip"
-            download(source, archive)
-            folder = _unpacked(archive, staging, sha256)
-        elif Path(source).is_dir():
-            if sha256 is not None:
-                raise UsageError(
-                    f"The hash is that of an archive, and a folder was given: {source}.",
-                    "Leave it out.",
-                    settings=("sha256",),
-                )
-            folder = Path(source)
-        elif Path(source).is_file():
-            folder = _unpacked(Path(source), staging, sha256)
-        else:
-            raise ModelNotFoundError(
-                f"There is no file or folder {source}.",
-                "Check the spelling; relative paths start in the current folder.",
-            )
-        package = load_package(folder)
+        package = load_package(_fetched(source, staging, sha256))
         name, version = package.card.name, package.card.version
         require_installable_name(name, version)
         require_free_name(name)
@@ -252,15 +223,58 @@ def install(
         _require_signature(staged)  # again: the files may have been swapped while they were copied
         check(staged)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists():
-            copy.rename(target)
-        elif _holds_only(target, {file.name for file in copy.iterdir()}):
-            replace(copy, target, staging / "damaged", staging)
-        else:
-            aside = _free_place(name, version)
-            replace(copy, target, aside, staging)
-            on_aside(aside)
+        _put_in_place(copy, target, staging, on_aside)
     return ModelPackage(target, staged.card, staged.card_sha256)
+
+
+def _fetched(source: str, staging: Path, sha256: str | None) -> Path:
+    """The folder of a package that is a folder, an archive, or lies at an address.
+
+    Raises:
+        ModelIntegrityError: an archive is damaged, or has another hash.
+        ModelNotFoundError: nothing there, or the download failed.
+        UsageError: an address that is not https or has no hash, or a folder with one.
+    """
+    if "://" in source:
+        # Here, because Python's HTTP and TLS take 7 ms to load, and a screening never asks for them.
+        from edge_all.model.archive import download, require_https
+
+        require_https(source)
+        if sha256 is None:
+            raise UsageError(
+                f"{source} is fetched from a network, and no hash was given to know it by.",
+                "Give the hash that its maker published (`edge-all model pack` prints it).",
+                settings=("sha256",),
+            )
+        archive = staging / "download.zip"
+        download(source, archive)
+        return _unpacked(archive, staging, sha256)
+    if Path(source).is_dir():
+        if sha256 is not None:
+            raise UsageError(
+                f"The hash is that of an archive, and a folder was given: {source}.",
+                "Leave it out.",
+                settings=("sha256",),
+            )
+        return Path(source)
+    if Path(source).is_file():
+        return _unpacked(Path(source), staging, sha256)
+    raise ModelNotFoundError(
+        f"There is no file or folder {source}.",
+        "Check the spelling; relative paths start in the current folder.",
+    )
+
+
+def _put_in_place(copy: Path, target: Path, staging: Path, on_aside: Callable[[Path], object]) -> None:
+    """Give a verified copy its final name; what lies there is damaged, and set aside where it holds others' files."""
+    if not target.exists():
+        copy.rename(target)
+    elif _holds_only(target, {file.name for file in copy.iterdir()}):
+        replace(copy, target, staging / "damaged", staging)
+    else:
+        aside = _free_place(target.parent.name, target.name)
+        replace(copy, target, aside, staging)
+        on_aside(aside)
 
 
 def _require_signature(package: ModelPackage) -> None:

@@ -108,11 +108,15 @@ class InferenceSession:
             ModelIncompatibleError: it did not answer for one crop in `FIRST_ANSWER_SECONDS`.
         """
         crop = np.zeros((1, self.input_size, self.input_size, 3), np.uint8)
-        stop = import_onnxruntime().RunOptions()
+        options = import_onnxruntime().RunOptions()
         try:
-            within_time(FIRST_ANSWER_SECONDS, lambda: self._session.run(None, {"image": crop}, stop))
+            within_time(
+                FIRST_ANSWER_SECONDS,
+                lambda: self._session.run(None, {"image": crop}, options),
+                # After the operation that it is in.
+                stop=lambda: setattr(options, "terminate", True),
+            )
         except TimeoutError as error:
-            stop.terminate = True  # after the operation that it is in
             raise _too_slow(model_file, f"gave no answer for one cell within {FIRST_ANSWER_SECONDS:g} s") from error
         except self._errors:
             return  # said, with what to do, when cells are judged
@@ -330,6 +334,8 @@ def _create(
         return within_time(
             OPENING_SECONDS,
             lambda: onnxruntime.InferenceSession(network.content, options, providers=plan.providers, enable_fallback=0),
+            # Between two steps of opening; computing all constants is one of them.
+            stop=lambda: options.set_load_cancellation_flag(True),
         )
     except TimeoutError as error:
         raise _too_slow(network.path, f"could not be opened within {OPENING_SECONDS:g} s") from error

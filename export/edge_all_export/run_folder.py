@@ -6,9 +6,10 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_all.errors import InputNotFoundError
 from edge_all.files.atomic import is_part, write_atomically
 
-__all__ = ["TrainingRunFolder", "write_json"]
+__all__ = ["TrainingRunFolder", "trained_file", "write_json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,20 @@ class TrainingRunFolder:
 
 def _number(path: Path) -> int:
     return int(path.stem.rpartition("-")[2])
+
+
+def trained_file(source: Path) -> Path:
+    """The file with a trained network that a run folder, a model or a weights file stands for.
+
+    Raises:
+        InputNotFoundError: there is none.
+    """
+    file = TrainingRunFolder(source).network if source.is_dir() else source
+    if not file.is_file():
+        raise InputNotFoundError(
+            f"There is no trained network at {file}.", "Give a finished run folder, a .keras model or .weights.h5 file."
+        )
+    return file
 
 
 def write_json(path: Path, record: object) -> None:

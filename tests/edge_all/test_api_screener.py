@@ -33,7 +33,7 @@ from edge_all.results import FieldResult
 from edge_all.runs.segmentation_run import segment_to_folder
 
 SIZE = 400
-FIELDS = 5
+FIELDS = 4
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The installed command line, run as a process: what a user sees, and how it ends."""
+"""The command line: what a user sees, and how it ends; as a process, and where that shows no more in this one."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from edge_all.cli.main import VERBS, build_app
 from edge_all.rendering import SmearSpec, demo_fields, render_field
 from edge_all.results import INTENDED_USE
 
+Here = Callable[..., subprocess.CompletedProcess[str]]
+"""The fixture ``run_here``."""
 COMMAND = str(Path(sys.executable).with_name("edge-all"))
 
 
@@ -107,8 +109,8 @@ def test_screen_writes_the_contract(screened: tuple[str, Path]) -> None:
     assert line["provider"]["obtained"] == "CPUExecutionProvider"
 
 
-def test_screen_prints_json_and_nothing_else(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
-    done = run("screen", slide, "-o", tmp_path / "out", "--model", tiny_package, "--activation-maps", "--json")
+def test_screen_prints_json_and_nothing_else(run_here: Here, slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+    done = run_here("screen", slide, "-o", tmp_path / "out", "--model", tiny_package, "--activation-maps", "--json")
     assert done.returncode == 0, done.stderr
     (verdict,) = json.loads(done.stdout)
     assert verdict["slide"] == "patient-slide"
@@ -119,9 +121,9 @@ def test_screen_prints_json_and_nothing_else(slide: Path, tiny_package: Path, tm
 
 
 def test_two_runs_are_identical_but_for_the_timings(
-    slide: Path, package: Path, screened: tuple[str, Path], tmp_path: Path
+    run_here: Here, slide: Path, package: Path, screened: tuple[str, Path], tmp_path: Path
 ) -> None:
-    assert run("screen", slide, "-o", tmp_path / "one", "--model", package, "--threads", "1").returncode == 0
+    assert run_here("screen", slide, "-o", tmp_path / "one", "--model", package, "--threads", "1").returncode == 0
     runs = []
     for out in (screened[1], tmp_path / "one"):
         fields = [json.loads(line) for line in (out / "fields.jsonl").read_text().splitlines()]
@@ -132,7 +134,9 @@ def test_two_runs_are_identical_but_for_the_timings(
     assert runs[0] == runs[1]
 
 
-def test_screen_stops_early_on_request_and_says_so(tiny_package_factory: Callable[..., Path], tmp_path: Path) -> None:
+def test_screen_stops_early_on_request_and_says_so(
+    run_here: Here, tiny_package_factory: Callable[..., Path], tmp_path: Path
+) -> None:
     slide = tmp_path / "S-1"
     slide.mkdir()
     for seed in range(5):
@@ -141,7 +145,7 @@ def test_screen_stops_early_on_request_and_says_so(tiny_package_factory: Callabl
     out = tmp_path / "out"
     # Every cell is called ALL: two of them settle the slide.
     command = ("screen", slide, "-o", out, "--model", tiny_package_factory(non_all_below=0.0, all_from=0.0))
-    done = run(*command, "--stop-when-settled")
+    done = run_here(*command, "--stop-when-settled")
     assert done.returncode == 0, done.stderr
     assert len((out / "fields.jsonl").read_text().splitlines()) == 2
     assert "2 of 5" in done.stdout
@@ -149,19 +153,21 @@ def test_screen_stops_early_on_request_and_says_so(tiny_package_factory: Callabl
     assert "Images not looked at, their slides being settled: 3" in done.stdout
     (verdict,) = json.loads((out / "slides.json").read_text())["slides"]
     assert (verdict["verdict"], verdict["images_not_looked_at"]) == ("suspicious", 3)
-    rest = run(*command, "--resume", "--json")
+    rest = run_here(*command, "--resume", "--json")
     assert rest.returncode == 0, rest.stderr
     (verdict,) = json.loads(rest.stdout)
     assert (verdict["stopped_early"], verdict["images_not_looked_at"], verdict["fields"]["ok"]) == (False, 0, 5)
 
 
-def test_bad_images_end_with_1_and_the_rest_is_written(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+def test_bad_images_end_with_1_and_the_rest_is_written(
+    run_here: Here, slide: Path, tiny_package: Path, tmp_path: Path
+) -> None:
     text = tmp_path / "notes.jpg"
     text.write_text("this is no image")
     empty = tmp_path / "empty.png"
     empty.touch()
     out = tmp_path / "out"
-    done = run("screen", slide, text, empty, tmp_path / "gone.png", "-o", out, "--model", tiny_package)
+    done = run_here("screen", slide, text, empty, tmp_path / "gone.png", "-o", out, "--model", tiny_package)
     assert done.returncode == 1
     status = {
         Path(field["image"]).name: field["status"]
@@ -188,22 +194,24 @@ def test_bad_images_end_with_1_and_the_rest_is_written(slide: Path, tiny_package
     ],
 )
 def test_a_mistake_ends_with_2_one_message_and_no_traceback(
-    arguments: list[str], message: str, slide: Path, tiny_package: Path, tmp_path: Path
+    run_here: Here, arguments: list[str], message: str, slide: Path, tiny_package: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "empty-folder").mkdir()
     shutil.copy(slide / "field0.png", tmp_path / "field.png")
-    done = run(*(argument.replace("MODEL", str(tiny_package)) for argument in arguments), cwd=tmp_path)
+    done = run_here(*(argument.replace("MODEL", str(tiny_package)) for argument in arguments), cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_changed_byte_in_the_model_is_refused(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+def test_a_changed_byte_in_the_model_is_refused(
+    run_here: Here, slide: Path, tiny_package: Path, tmp_path: Path
+) -> None:
     network = tiny_package / "model.fp32.onnx"
     content = bytearray(network.read_bytes())
     content[len(content) // 2] ^= 1
     network.write_bytes(content)
-    done = run("screen", slide, "-o", tmp_path / "out", "--model", tiny_package)
+    done = run_here("screen", slide, "-o", tmp_path / "out", "--model", tiny_package)
     assert done.returncode == 2
     assert "model.fp32.onnx" in done.stderr
 
@@ -228,7 +236,9 @@ main()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
-def test_ctrl_c_keeps_what_was_judged_and_resume_goes_on(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+def test_ctrl_c_keeps_what_was_judged_and_resume_goes_on(
+    run_here: Here, slide: Path, tiny_package: Path, tmp_path: Path
+) -> None:
     fields = tmp_path / "many"
     fields.mkdir()
     for number in range(MANY):
@@ -246,7 +256,7 @@ def test_ctrl_c_keeps_what_was_judged_and_resume_goes_on(slide: Path, tiny_packa
     judged = lines.read_bytes()
     # The third line may have been taken back: a line counts once it is safely on the disk.
     assert 2 <= judged.count(b"\n") < MANY
-    done = run(*command, "--resume")
+    done = run_here(*command, "--resume")
     assert done.returncode == 0, done.stderr
     assert lines.read_bytes().startswith(judged)
     assert lines.read_bytes().count(b"\n") == MANY
@@ -268,7 +278,8 @@ def test_ctrl_c_before_the_first_field_promises_nothing(slide: Path, tiny_packag
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a POSIX signal")
 @pytest.mark.parametrize(
     "module",
-    ["typer", "edge_all.cli.screen", "rich.progress", "numpy", "cv2", "onnxruntime", "edge_all.runs.screening_run"],
+    # Before `main`, in it, and in the middle of each library that is large.
+    ["typer", "rich.progress", "cv2", "onnxruntime"],
 )
 def test_ctrl_c_while_the_command_still_loads_ends_without_a_traceback(
     module: str, slide: Path, tiny_package: Path, tmp_path: Path
@@ -294,27 +305,29 @@ def test_ctrl_c_while_the_command_still_loads_ends_without_a_traceback(
 
 
 @pytest.mark.parametrize("verb", ["classify", "segment"])
-def test_one_bad_image_among_good_ones_ends_with_1(verb: str, tiny_package: Path, tmp_path: Path) -> None:
+def test_one_bad_image_among_good_ones_ends_with_1(
+    run_here: Here, verb: str, tiny_package: Path, tmp_path: Path
+) -> None:
     text = tmp_path / "notes.jpg"
     text.write_text("this is no image")
     field = render_field(5, width=500, height=500, spec=SmearSpec(blasts=1))
     x, y, width, height = next(cell.bbox for cell in field.cells if cell.kind == "blast")
     cv2.imwrite(str(tmp_path / "cell.png"), field.pixels[y - 40 : y + height + 40, x - 40 : x + width + 40, ::-1])
     options = ("--model", tiny_package) if verb == "classify" else ("-o", tmp_path / "out")
-    assert run(verb, tmp_path / "cell.png", *options).returncode == 0
+    assert run_here(verb, tmp_path / "cell.png", *options).returncode == 0
     again = ("--model", tiny_package) if verb == "classify" else ("-o", tmp_path / "again")
-    assert run(verb, tmp_path / "cell.png", text, *again).returncode == 1
+    assert run_here(verb, tmp_path / "cell.png", text, *again).returncode == 1
 
 
-def test_classify_prints_json(slide: Path, tiny_package: Path) -> None:
-    done = run("classify", slide / "field0.png", "--model", tiny_package, "--json")
+def test_classify_prints_json(run_here: Here, slide: Path, tiny_package: Path) -> None:
+    done = run_here("classify", slide / "field0.png", "--model", tiny_package, "--json")
     (crop,) = json.loads(done.stdout)
     assert crop.keys() >= {"image", "status", "probability", "label"}
 
 
-def test_segment_writes_label_images_at_the_size_of_the_input(slide: Path, tmp_path: Path) -> None:
+def test_segment_writes_label_images_at_the_size_of_the_input(run_here: Here, slide: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = run("segment", slide, "-o", out)
+    done = run_here("segment", slide, "-o", out)
     assert done.returncode == 0, done.stderr
     for stem in ("field0", "field1"):
         cells = cv2.imread(str(out / f"{stem}.cells.png"), cv2.IMREAD_UNCHANGED)
@@ -327,30 +340,32 @@ def test_segment_writes_label_images_at_the_size_of_the_input(slide: Path, tmp_p
 
 
 def test_the_demo_is_not_added_to_a_run_of_real_slides(
-    screened: tuple[str, Path], tiny_package: Path, tmp_path: Path
+    run_here: Here, screened: tuple[str, Path], tiny_package: Path, tmp_path: Path
 ) -> None:
     out = shutil.copytree(screened[1], tmp_path / "out")
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    done = run("demo", "-o", out, "--model", tiny_package)
+    done = run_here("demo", "-o", out, "--model", tiny_package)
     assert done.returncode == 2
     assert "already holds the results of a run over other images" in done.stderr
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
 def test_the_demo_runs_again_in_its_own_folder(
-    tiny_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_here: Here, tiny_package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = run("demo", "-o", "demo", "--model", tiny_package, cwd=tmp_path)
+    # Two of its slides: test_rendering_demo_fields.py renders and judges all, test_privacy.py runs it as a process.
+    some = (demo_fields.demo_slides()[1], demo_fields.demo_slides()[3])
+    monkeypatch.setattr(demo_fields, "demo_slides", lambda: some)
+    done = run_here("demo", "-o", "demo", "--model", tiny_package, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     fields = (tmp_path / "demo" / "fields.jsonl").read_bytes()
-    assert fields.count(b"\n") == 11
+    assert fields.count(b"\n") == sum(len(one.fields) for one in some)
     assert demo_fields.DEMO_NOTICE in (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "demo" / "slides.json").read_text())["notice"] == demo_fields.DEMO_NOTICE
     # That rendering again leaves the files as they are, test_rendering_demo_fields.py shows.
     monkeypatch.setattr(demo_fields, "write_demo_fields", demo_fields.demo_files)
-    monkeypatch.chdir(tmp_path)
-    again = CliRunner().invoke(build_app(), ["demo", "-o", "demo", "--model", str(tiny_package)])
-    assert again.exit_code == 0, again.output
+    again = run_here("demo", "-o", "demo", "--model", tiny_package, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
     assert (tmp_path / "demo" / "fields.jsonl").read_bytes() == fields
 
 

@@ -59,7 +59,7 @@ def watched(arguments: list[str], limit: float) -> tuple[subprocess.CompletedPro
         most = max(most, sum(held.values()))
         if sum(held.values()) > limit:
             os.kill(max(held, key=lambda one: (first_to_go(one), held[one])), signal.SIGKILL)
-        time.sleep(0.01)
+        time.sleep(0.02)
     said, _ = process.communicate()
     return subprocess.CompletedProcess(arguments, process.returncode, said), most
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -73,7 +74,7 @@ def package(tmp_path_factory: pytest.TempPathFactory, make_tiny_package: Callabl
 
 
 @given(data=st.data())
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_an_ill_typed_card_is_refused_or_used_and_never_a_traceback(package: Path, data: st.DataObject) -> None:
     genuine = json.loads((package / "card.json").read_text())
     genuine.setdefault("training", {}).update(data_sets=[{"name": "a", "cells": 3}], cells={"ALL": 2})
@@ -179,7 +180,8 @@ def heavy_network(folder: Path, *, of_the_image: bool) -> None:
             helper.make_node("Add", ["product0", "mean"], ["start"]),
         ]
     last = "start" if of_the_image else "product0"
-    for step in range(1, 60):
+    # While a file is opened, ONNX Runtime looks whether it is to stop after all constants are computed, not in between.
+    for step in range(1, 60 if of_the_image else 20):
         nodes.append(helper.make_node("MatMul", [last, "product0"], [f"product{step}"]))
         last = f"product{step}"
     (answer,) = (node for node in graph.node if node.output[0] == "probability")
@@ -205,6 +207,11 @@ def test_a_network_that_computes_for_hours_is_given_up(
     with pytest.raises(ModelIncompatibleError, match=r"model\.fp32\.onnx .* within 0\.2 s"):
         Classifier(load_package(tiny_package), device="cpu")
     assert time.monotonic() - begun < 5
+    # It does not compute for hours once it is given up: that would take the cores from the tests that follow.
+    for thread in threading.enumerate():
+        if thread.name == "edge-all-limited":
+            thread.join(200)
+            assert not thread.is_alive()
 
 
 def test_a_network_that_answers_for_no_cell_is_refused(tiny_package: Path, edit_card: Callable[..., None]) -> None:

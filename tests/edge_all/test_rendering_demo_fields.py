@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -38,7 +39,9 @@ def test_writing_again_changes_nothing(written: tuple[Path, tuple[Path, ...]], m
     assert [path.stat().st_mtime_ns for path in paths] == times
 
 
-def test_a_file_of_the_user_is_not_overwritten(tmp_path: Path) -> None:
+def test_a_file_of_the_user_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (first, *_) = demo_slides()
+    monkeypatch.setattr(demo_fields, "demo_slides", lambda: (replace(first, fields=first.fields[:1]),))
     mine = tmp_path / "demo-healthy" / "healthy-1.jpg"
     mine.parent.mkdir()
     mine.write_bytes(b"mine")

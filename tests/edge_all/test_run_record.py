@@ -32,11 +32,17 @@ def draw(file: Path, seed: int, blasts: int = 2) -> Path:
     return file
 
 
-@pytest.fixture
-def slide(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("drawn")
     for seed in range(2):
-        draw(tmp_path / "slide" / f"field{seed}.png", seed)
-    return tmp_path / "slide"
+        draw(folder / f"field{seed}.png", seed)
+    return folder
+
+
+@pytest.fixture
+def slide(drawn: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(drawn, tmp_path / "slide"))
 
 
 @pytest.fixture

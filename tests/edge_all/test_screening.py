@@ -28,9 +28,10 @@ def classifier(tiny_package: Path) -> Classifier:
     return Classifier(load_package(tiny_package))
 
 
-@pytest.fixture
-def slide(tmp_path: Path) -> Path:
-    folder = tmp_path / "slide"
+@pytest.fixture(scope="module")
+def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Not to be changed."""
+    folder = tmp_path_factory.mktemp("fields") / "slide"
     folder.mkdir()
     for seed in range(4):
         field = render_field(seed, width=560, height=560, spec=SPEC)

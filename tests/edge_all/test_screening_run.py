@@ -30,14 +30,18 @@ def screener(tiny_package: Path) -> Screener:
     return Screener(tiny_package)
 
 
-@pytest.fixture
-def slide(tmp_path: Path) -> Path:
-    folder = tmp_path / "slide"
-    folder.mkdir()
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rendered")
     for seed in range(3):
         field = render_field(seed, width=360, height=360, spec=SmearSpec(blasts=2, platelets=1))
         cv2.imwrite(str(folder / f"field{seed}.png"), field.pixels[..., ::-1])
     return folder
+
+
+@pytest.fixture
+def slide(rendered: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(rendered, tmp_path / "slide"))
 
 
 def lines(out: Path) -> list[dict[str, object]]:

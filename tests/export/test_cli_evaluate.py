@@ -15,7 +15,14 @@ import typer
 from typer.testing import CliRunner
 
 from edge_all.classification.classifier import Judgement
-from edge_all.errors import EdgeAllError, InputError, InputNotFoundError, OutputError, UsageError
+from edge_all.errors import (
+    EdgeAllError,
+    InputError,
+    InputNotFoundError,
+    ModelNotFoundError,
+    OutputError,
+    UsageError,
+)
 from edge_all.model.card import Thresholds
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import INTENDED_USE, ModelIdentity, ProviderReport
@@ -55,6 +62,33 @@ def test_help_waits_for_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "nothing", "-o", "new"],
+        ["export", "here", "-o", "new", "--data", "nothing"],
+        ["train", "--data", "nothing", "-o", "new"],
+        ["train", "--data", "here", "-o", "new", "--config", "nothing"],
+        ["train-outlines", "--data", "nothing", "-o", "new"],
+        ["evaluate", "model", "nothing", "--data", "here", "-o", "new"],
+        ["evaluate", "model", "here", "--data", "nothing", "-o", "new"],
+        ["evaluate", "laboratories", "--data", "here", "-o", "new", "--run", "nothing"],
+    ],
+    ids=" ".join,
+)
+def test_what_does_not_exist_is_said_before_anything_heavy_is_loaded(
+    app: typer.Typer, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("here").mkdir()
+    for heavy in ("keras", "tensorflow"):
+        monkeypatch.setitem(sys.modules, heavy, None)  # to import them is an error
+    result = run.invoke(app, words)
+    assert isinstance(result.exception, InputNotFoundError | ModelNotFoundError), result.output
+    assert "nothing" in str(result.exception)
+    assert not Path("new").exists()
 
 
 def test_predictions_become_a_report_and_two_reports_a_comparison(

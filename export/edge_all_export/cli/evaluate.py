@@ -11,6 +11,7 @@ import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
 from edge_all.cli.options import DeviceOption, ThreadsOption, VariantOption
+from edge_all_export.cli.paths import existing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,9 @@ REFERENCE_LAYOUT, NORMAL_LAYOUT = "reference", "normal"
 UNSEEN_SET = "pbc_lymphocytes"
 """Folder beside the reference sets that no training sees: it stands for the hospital that nobody has seen."""
 
-DataOption = Annotated[Path, typer.Option("--data", help="Folder of labelled images.", show_default=False)]
+DataOption = Annotated[
+    Path, typer.Option("--data", callback=existing, help="Folder of labelled images.", show_default=False)
+]
 OutputOption = Annotated[Path, typer.Option("-o", "--output", help="New folder for the report.", show_default=False)]
 
 
@@ -239,6 +242,7 @@ def evaluate_model(
 
     Exit status: 0 all images used, 1 some could not be, 2 wrong usage or nothing could run.
     """
+    from edge_all.model.store import find_package
     from edge_all_calibration.cli.left_out import say_left_out
     from edge_all_export.evaluation.assessment import evaluate
     from edge_all_export.evaluation.evaluation_report import (
@@ -250,8 +254,11 @@ def evaluate_model(
     from edge_all_export.evaluation.judging import gallery_images, unseen_samples
     from edge_all_export.evaluation.training_log import read_log
 
+    run = _run_folder(model)
+    if run is None:
+        find_package(model)  # before an hour of segmenting
     claim_evaluation_folder(output)
-    cells, run = _read_cells(data, layout), _run_folder(model)
+    cells = _read_cells(data, layout)
     samples = cells.samples
     notes: tuple[str, ...] = ()
     if run is not None:
@@ -335,7 +342,11 @@ def evaluate_laboratories(
     output: OutputOption,
     runs: Annotated[
         list[Path] | None,
-        typer.Option("--run", help="A finished run, of `edge-all train --leave-out` or of all; may be repeated."),
+        typer.Option(
+            "--run",
+            callback=existing,
+            help="A finished run, of `edge-all train --leave-out` or of all; may be repeated.",
+        ),
     ] = None,
     layout: Annotated[
         str, typer.Option(help="How the folder is laid out, as for `edge-all train`.")
@@ -343,7 +354,8 @@ def evaluate_laboratories(
     config: Annotated[
         Path | None,
         typer.Option(
-            help="config.json of a run: without --run, one run is trained by it for each laboratory left out."
+            callback=existing,
+            help="config.json of a run: without --run, one run is trained by it for each laboratory left out.",
         ),
     ] = None,
     as_json: JsonOption = False,

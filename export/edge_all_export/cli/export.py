@@ -11,6 +11,7 @@ import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
 from edge_all_calibration.cli.options import release_plan, takes
+from edge_all_export.cli.paths import existing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,7 @@ def given_cells(
         Path | None,
         typer.Option(
             "--data",
+            callback=existing,
             help="The labelled images that the run was trained on: its held-out cells calibrate and test, or with "
             "--test-cells calibrate alone.",
         ),
@@ -54,19 +56,28 @@ def given_cells(
     ] = "reference",
     cells: Annotated[
         Path | None,
-        typer.Option("--cells", help="Calibration cells instead of --data: npz, or a folder with ALL/ and non-ALL/."),
+        typer.Option(
+            "--cells",
+            callback=existing,
+            help="Calibration cells instead of --data: npz, or a folder with ALL/ and non-ALL/.",
+        ),
     ] = None,
-    test_cells: Annotated[Path | None, typer.Option("--test-cells", help="Such cells for the gate alone.")] = None,
+    test_cells: Annotated[
+        Path | None, typer.Option("--test-cells", callback=existing, help="Such cells for the gate alone.")
+    ] = None,
     training_cells: Annotated[
         Path | None,
         typer.Option(
-            "--training-cells", help="Beside --cells: those trained on, for what is ordinary, and the overlap."
+            "--training-cells",
+            callback=existing,
+            help="Beside --cells: those trained on, for what is ordinary, and the overlap.",
         ),
     ] = None,
     out_of_fold: Annotated[
         Path | None,
         typer.Option(
             "--out-of-fold",
+            callback=existing,
             help="predictions.csv of a cross-validation with the same recipe: fixes temperature and thresholds.",
         ),
     ] = None,
@@ -106,13 +117,18 @@ def export(
         Path | None,
         typer.Option(
             "--laboratories",
+            callback=existing,
             help="laboratories.json of `edge-all evaluate laboratories`: goes into the card, and its false-positive "
             "rate into slide verdicts.",
         ),
     ] = None,
     about: Annotated[
         Path | None,
-        typer.Option("--about", help="JSON for the card: name, version, training, evaluation, limitations."),
+        typer.Option(
+            "--about",
+            callback=existing,
+            help="JSON for the card: name, version, training, evaluation, limitations.",
+        ),
     ] = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the package; else that in --about, else the output folder's.")
@@ -134,10 +150,12 @@ def export(
     from edge_all.errors import OutputError
     from edge_all_calibration.cli.reporting import print_release, release_json, step_progress
     from edge_all_export.cli.backend import quiet_backend
+    from edge_all_export.run_folder import trained_file
 
     _require_static(int8)
     if output.exists() and not replace:
         raise OutputError(f"{output} exists already.", "Name another folder, or pass --replace.")
+    trained_file(source)
     # Without oneDNN TensorFlow rounds alike everywhere.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     with step_progress() as progress:

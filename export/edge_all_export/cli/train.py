@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all_calibration.cli.options import takes
+from edge_all_export.cli.paths import existing
 
 if TYPE_CHECKING:
     from edge_all_export.training import TrainingConfig
@@ -22,7 +23,8 @@ def register(app: typer.Typer) -> None:
 
 def recipe_of(
     config: Annotated[
-        Path | None, typer.Option(help="config.json of another run; the options below override it.")
+        Path | None,
+        typer.Option(callback=existing, help="config.json of another run; the options below override it."),
     ] = None,
     weights: Annotated[
         str | None,
@@ -85,7 +87,9 @@ def recipe_of(
 
 
 def train(
-    data: Annotated[Path, typer.Option("--data", help="Folder of the data set.", show_default=False)],
+    data: Annotated[
+        Path, typer.Option("--data", callback=existing, help="Folder of the data set.", show_default=False)
+    ],
     out: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of the run; new, unless resuming.", show_default=False)
     ],

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from edge_all_export.cli.paths import existing
+
 __all__ = ["register"]
 
 
@@ -16,7 +18,9 @@ def register(app: typer.Typer) -> None:
 
 
 def train_outlines(
-    data: Annotated[Path, typer.Option("--data", help="Folder of the reference sets.", show_default=False)],
+    data: Annotated[
+        Path, typer.Option("--data", callback=existing, help="Folder of the reference sets.", show_default=False)
+    ],
     out: Annotated[
         Path, typer.Option("--output", "-o", help="Folder of the run; new, unless resuming.", show_default=False)
     ],

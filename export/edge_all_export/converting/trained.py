@@ -7,11 +7,11 @@ from pathlib import Path
 
 import keras
 
-from edge_all.errors import InputNotFoundError, ModelIncompatibleError, UsageError
+from edge_all.errors import ModelIncompatibleError, UsageError
 from edge_all.wording.foreign_errors import first_line
 from edge_all_export.converting.onnx_export import contract_network
 from edge_all_export.network import BACKBONE, architecture_of, build_network, inference_network
-from edge_all_export.run_folder import TrainingRunFolder
+from edge_all_export.run_folder import trained_file
 
 __all__ = ["TrainedNetwork", "open_trained"]
 
@@ -53,11 +53,7 @@ def open_trained(source: Path, *, input_size: int | None = None, input_range: st
         ModelIncompatibleError: no Keras model, or weights of another architecture.
         UsageError: weights without an input size.
     """
-    file = TrainingRunFolder(source).network if source.is_dir() else source
-    if not file.is_file():
-        raise InputNotFoundError(
-            f"There is no trained network at {file}.", "Give a finished run folder, a .keras model or .weights.h5 file."
-        )
+    file = trained_file(source)
     network = _from_weights(file, input_size) if file.name.endswith(WEIGHTS_SUFFIX) else _from_model(file)
     _compute_in_float32(network)
     if BACKBONE in {layer.name for layer in network.layers}:
