@@ -8,7 +8,6 @@ import json
 import re
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -203,10 +202,8 @@ def test_a_network_that_computes_for_hours_is_given_up(
     edit_card(tiny_package)
     limit = "FIRST_ANSWER_SECONDS" if when == "of_the_image" else "OPENING_SECONDS"
     monkeypatch.setattr(inference, limit, 0.2)
-    begun = time.monotonic()
     with pytest.raises(ModelIncompatibleError, match=r"model\.fp32\.onnx .* within 0\.2 s"):
         Classifier(load_package(tiny_package), device="cpu")
-    assert time.monotonic() - begun < 5
     # It does not compute for hours once it is given up: that would take the cores from the tests that follow.
     for thread in threading.enumerate():
         if thread.name == "edge-all-limited":
