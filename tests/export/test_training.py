@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -466,6 +467,30 @@ def test_the_average_of_weights_survives_saving(tmp_path: Path) -> None:
 def test_values_that_make_no_sense_are_refused(option: str, value: float) -> None:
     with pytest.raises(UsageError):
         CONFIG.changed(**{option: value})
+
+
+def test_a_share_of_the_start_needs_an_earlier_run() -> None:
+    for weights in ("imagenet", "none", "inception_v3.weights.h5"):
+        with pytest.raises(UsageError, match="earlier run"):
+            dataclasses.replace(CONFIG, weights=weights, start_share=0.5)
+
+
+def test_a_share_of_the_earlier_run_stays_in_the_network(
+    samples: list[Sample], crops: CropStore, split: Split, tmp_path: Path
+) -> None:
+    def weights(name: str, changes: dict[str, Any]) -> list[np.ndarray[Any, Any]]:
+        recipe = dataclasses.replace(CONFIG, head_epochs=0, epochs=1, train_batch_norm=False, **changes)
+        run = train(recipe, samples, split, tmp_path / name, crops=crops)
+        loaded: list[np.ndarray[Any, Any]] = keras.models.load_model(run.files.network).get_weights()
+        return loaded
+
+    start = weights("start", {})
+    earlier = str(tmp_path / "start" / "model.keras")
+    gone_on = weights("gone on", {"weights": earlier})
+    mixed = weights("mixed", {"weights": earlier, "start_share": 0.25})
+    assert any(not np.allclose(before, after) for before, after in zip(start, gone_on, strict=True))
+    for before, after, mean in zip(start, gone_on, mixed, strict=True):
+        np.testing.assert_allclose(mean, 0.25 * before + 0.75 * after, rtol=1e-4, atol=1e-6)
 
 
 def test_configurations_of_other_versions_are_refused(tmp_path: Path) -> None:

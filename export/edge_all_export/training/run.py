@@ -216,7 +216,7 @@ def _fit(
     # The network is handed on in float32, whatever it was trained in, so that export and evaluation are exact.
     keras.mixed_precision.set_global_policy("float32")
     finished = build_network(config.input_size, "none", dropout=config.dropout)
-    finished.set_weights(average.mean if average.count else network.get_weights())
+    finished.set_weights(_with_start(average.mean if average.count else network.get_weights(), config))
     if config.train_batch_norm:
         settle_batch_norm(finished, _unaltered_batches(config, training.samples, training.exact))
     return finished
@@ -265,6 +265,17 @@ def _run_epochs(
             )
             _compile(network, config, tune_backbone=tune_backbone, steps=len(batches))
         network.fit(batches, epochs=last, initial_epoch=max(done, first), verbose=0, shuffle=False, callbacks=callbacks)
+
+
+def _with_start(weights: list[NDArray[np.float32]], config: TrainingConfig) -> list[NDArray[np.float32]]:
+    """Trained weights, drawn towards those of the run that they started from."""
+    if not config.start_share:
+        return weights
+    start = build_network(config.input_size, config.weights, dropout=config.dropout).get_weights()
+    return [
+        config.start_share * before + (1 - config.start_share) * after
+        for before, after in zip(start, weights, strict=True)
+    ]
 
 
 def _unaltered_batches(
