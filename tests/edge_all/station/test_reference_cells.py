@@ -99,5 +99,5 @@ def test_what_has_no_features_is_said(reviewed: tuple[Station, ReferenceCells, l
     asked = next(cell for cell in done.view.cells if cell.counts_as == "ALL" and cell.found)
     with pytest.raises(ImageError, match="cannot be read"):
         references.nearest(done.view, asked)
-    review.sign("r", "r", review.mark_seen({one.id: 0 for one in review.view().cells}).view.last_seq)
+    review.sign("reviewed", "r", review.mark_seen({one.id: 0 for one in review.view().cells}).view.last_seq)
     assert references.learn() == 0
