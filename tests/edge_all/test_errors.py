@@ -71,7 +71,7 @@ def test_the_command_line_adds_its_options(monkeypatch: pytest.MonkeyPatch, caps
     def run() -> None:
         raise OutputError("It is full.", "Choose another folder, or go on.", settings=("out", "resume"))
 
-    monkeypatch.setattr(main, "build_app", lambda verb: app)
+    monkeypatch.setattr(main, "build_app", lambda _: app)
     monkeypatch.setattr(main, "polite", lambda command: command)
     monkeypatch.setattr("sys.argv", ["edge-all"])
     with pytest.raises(SystemExit) as ended:
