@@ -736,11 +736,12 @@ def test_the_cells_are_asked_for_once_and_anew_where_gestures_wait(ada: Reader, 
     page = ada.page
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url) if "/cells?" in request.url else None)
+    page.wait_for_timeout(1000)  # until what happened before is no news any more
     ada.open(code)
     assert len(asked) == 1
     # A gesture of before that waits is newer than what was asked for early.
     page.evaluate(f"""sessionStorage.setItem("edge-all {code} Ada", JSON.stringify([
-        {{path: "/api/v1/slides/{code}/comment", body: {{cell: "", text: "late", gesture: "late-1"}}}}]))""")
+        {{path: "/api/v1/slides/{code}/comment", body: {{text: "late", gesture: "late-1"}}}}]))""")
     asked.clear()
     page.reload()
     page.wait_for_selector(".tile:focus")

@@ -386,9 +386,12 @@ element("order", HTMLSelectElement).addEventListener("change", (event) => {
 });
 
 // Keys work at once: the first cell has the focus.
-state.addEventListener("cells", () => {
+function focusFirst() {
+  if (!gallery.shown.length) return; // the answer to a gesture that waited comes before the cells
+  state.removeEventListener("cells", focusFirst);
   if (document.activeElement === document.body) gallery.focusOn(gallery.focused ?? gallery.shown[0]);
-}, { once: true });
+}
+state.addEventListener("cells", focusFirst);
 
 /** @param {unknown} error */
 function complain(error) {

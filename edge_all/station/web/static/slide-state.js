@@ -49,7 +49,8 @@ export class SlideState extends EventTarget {
       return;
     }
     if (this.slide && answer.slide.last_seq < this.slide.last_seq) return; // so is what came while this was on its way
-    this.cells = new Map(answer.cells.map((/** @type {Cell} */ cell) => [cell.id, cell]));
+    // What was looked at and has not been told yet stays looked at.
+    this.cells = new Map(answer.cells.map((/** @type {Cell} */ cell) => [cell.id, this.looked.has(cell.id) ? { ...cell, seen: true } : cell]));
     this.slide = answer.slide;
     this.tell(null);
   }
