@@ -57,8 +57,10 @@ All of them with their options take 70 ms of a start."""
 PLUGIN_GROUP = "edge_all.commands"
 PLUGIN_VERBS = {
     "train": "edge-all-export",
+    "train-outlines": "edge-all-export",
     "evaluate": "edge-all-export",
     "export": "edge-all-export",
+    "adapt": "edge-all-calibration",
     "calibrate": "edge-all-calibration",
     "gate": "edge-all-calibration",
     "wrap": "edge-all-calibration",

@@ -377,3 +377,13 @@ def test_a_verb_of_a_package_that_is_not_installed_says_what_to_install() -> Non
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "edge-all-export" in done.stderr
+
+
+def test_verbs_of_the_other_distributions_are_known_where_they_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def verbs() -> set[str]:
+        command: Any = typer.main.get_command(build_app())
+        return set(command.commands)
+
+    installed = verbs()
+    monkeypatch.setattr("edge_all.cli.main.entry_points", lambda **_: [])
+    assert installed | {"adapt", "train-outlines"} <= verbs()
