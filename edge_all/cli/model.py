@@ -254,8 +254,8 @@ def _print_card(package: ModelPackage) -> None:
     tree = Tree(f"[bold]{escape(card.name)} {escape(card.version)}[/bold]  {escape(str(package.path))}")
     record = card.to_json()
     shown = ("intended_use", "architecture", "created", "limitations", "evaluation", "training", "variants")
-    for key in (*shown, "preprocessing", "tools"):
-        _grow(tree, key, record[key])
+    for key in (*shown, "preprocessing", "outlines", "tools"):
+        _grow(tree, key, record.get(key))
     output_console().print(tree)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_all.model.card import ModelCard
 
-__all__ = ["CardFigures", "card_figures", "package_figures", "with_interval"]
+__all__ = ["CardFigures", "card_figures", "package_evaluation", "package_figures", "with_interval"]
 
 _COUNTS_BESIDE = {"test_figures_fp32": "test_cells", "recalibrated_test_figures": "recalibrated_test_cells"}
 """Blocks whose numbers of cells stand in a block of their own."""
@@ -37,20 +37,25 @@ class CardFigures:
     figures: dict[str, tuple[Any, Any, Any]]
 
 
-def package_figures(card: ModelCard) -> tuple[CardFigures, ...]:
-    """The figures of a card that are true of what its package holds.
+def package_evaluation(card: ModelCard) -> dict[str, Any]:
+    """The evaluation of a card as far as it is true of what its package holds.
 
-    They are those of the evaluation, without FP32's own where the package has no FP32, and what the gate found of each
-    variant that it judged.
+    FP32's own figures are left out where the package has no FP32; what the gate found of each variant that it judged
+    comes along, with its cells.
     """
     left_out = set() if "fp32" in card.variants else {_FP32_ONLY}
-    groups = card_figures({name: block for name, block in card.evaluation.items() if name not in left_out})
+    evaluation = {name: block for name, block in card.evaluation.items() if name not in left_out}
     for name, variant in card.variants.items():
-        figures = (variant.gate or {}).get("variant")
+        gate = variant.gate or {}
+        figures, cells = gate.get("variant"), gate.get("cells")
         if isinstance(figures, Mapping):
-            cells = (variant.gate or {}).get("cells")
-            groups += tuple(_walk(f"test figures {name}", figures, cells if isinstance(cells, Mapping) else {}))
-    return groups
+            evaluation[f"test_figures_{name}"] = {**(cells if isinstance(cells, Mapping) else {}), **figures}
+    return evaluation
+
+
+def package_figures(card: ModelCard) -> tuple[CardFigures, ...]:
+    """The figures with intervals of `package_evaluation`."""
+    return card_figures(package_evaluation(card))
 
 
 def card_figures(evaluation: Mapping[str, Any]) -> tuple[CardFigures, ...]:

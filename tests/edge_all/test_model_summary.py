@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from edge_all.cli.model import show
 from edge_all.cli.model_summary import print_summary
 from edge_all.model.card import VariantName
 from edge_all.model.figures import card_figures, package_figures
@@ -158,6 +159,14 @@ def test_test_figures_are_those_of_the_variants_in_the_package(
     assert (groups["test figures int8"].cells, groups["test figures int8"].positive) == (120, 40)
     assert groups["test figures int8"].figures == {"sensitivity": (0.9, 0.8, 0.95)}
     assert "cross validation" in groups
+
+
+def test_the_whole_card_tells_of_the_network_of_the_outlines(capsys: pytest.CaptureFixture[str]) -> None:
+    show(full=True)
+    output = capsys.readouterr().out
+    outlines = load_package(default_package_path()).card.outlines
+    assert outlines is not None
+    assert all(name in output for name in outlines["trained_on"])
 
 
 def test_the_summary_of_the_embedded_model_is_half_a_page_with_every_limitation(

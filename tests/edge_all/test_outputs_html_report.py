@@ -226,6 +226,20 @@ def test_the_figures_of_a_card_stand_with_their_intervals(tmp_path: Path) -> Non
         assert words in page.text, words
 
 
+def test_the_figures_are_of_the_variant_that_the_package_holds(tmp_path: Path) -> None:
+    def figure(value: float) -> dict[str, float]:
+        return {"value": value, "low": 0.1, "high": 0.99}
+
+    gate = {"cells": {"cells": 412, "ALL": 40}, "variant": {"sensitivity": figure(0.8125)}}
+    variant = dataclasses.replace(CARD.variants["int8"], gate=gate)
+    figures = {"test_figures_fp32": {"sensitivity": figure(0.8375)}}
+    card = dataclasses.replace(CARD, variants={"int8": variant}, evaluation=figures)
+    page = Page(report(tmp_path, [judged("a.jpg", "s")], card=card))
+    assert "test figures int8" in page.text
+    assert "0.8125 (0.1 to 0.99)" in page.text
+    assert "fp32" not in page.text
+
+
 def test_needs_no_network_and_runs_no_script_but_its_own(tmp_path: Path) -> None:
     text = report(tmp_path, [judged("a.jpg", "s", cell(1, 0.9, "ALL"))])
     page = Page(text)

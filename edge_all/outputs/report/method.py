@@ -12,7 +12,7 @@ import numpy as np
 
 from edge_all import __version__
 from edge_all.model.card import ModelCard
-from edge_all.model.figures import with_interval
+from edge_all.model.figures import package_evaluation, with_interval
 from edge_all.outputs.report.markup import text
 from edge_all.outputs.result_words import number_words
 from edge_all.results import FieldSummary, ModelIdentity, ProviderReport
@@ -159,8 +159,8 @@ def _card(card: ModelCard, variants: set[str], say: Language) -> str:
             }
         )
     )
-    if card.evaluation:
-        figures = f"<h4>{say('How good it is')}</h4>{_facts(card.evaluation)}"
+    if evaluation := package_evaluation(card):
+        figures = f"<h4>{say('How good it is')}</h4>{_facts(evaluation)}"
         parts.append(f'<div class="evaluated">{figures}</div>')
     if card.training:
         parts.append(f"<details><summary>{say('What it was trained on')}</summary>{_facts(card.training)}</details>")
