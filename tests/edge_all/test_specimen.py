@@ -17,6 +17,7 @@ from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import Mask, RgbImage
 from edge_all.segmentation import segment
 from edge_all.specimen import Specimen, find_specimen
+from edge_all.specimen.pen_strokes import is_a_stroke
 from edge_all.specimen.surrounds import at_border
 
 SHAPE = (600, 800)
@@ -206,6 +207,18 @@ def test_cells_beside_a_stroke_stay_and_the_reader_is_told(field: RgbImage, colo
         assert quality.usable
         assert any("pen" in warning for warning in quality.warnings)
         assert not any("no specimen" in warning for warning in quality.warnings)
+
+
+@pytest.mark.parametrize(("beside", "expected"), [((236, 236, 236), True), ((60, 20, 100), False)])
+def test_the_rim_of_something_darker_is_no_stroke(beside: tuple[int, int, int], expected: bool) -> None:
+    colour, glass = (130, 80, 210), (236, 236, 236)
+    overview = np.full((60, 240, 3), glass, np.uint8)
+    overview[30:36, 20:220] = colour
+    overview[36:] = beside
+    stroke = np.zeros((60, 240), np.uint8)
+    stroke[30:36, 20:220] = 1
+    shades = [np.array(shade, np.float32) for shade in (colour, glass)]
+    assert is_a_stroke(overview, *shades, (slice(0, 60), slice(0, 240)), stroke) is expected
 
 
 def test_a_stroke_and_a_frame_are_told_apart(field: RgbImage) -> None:

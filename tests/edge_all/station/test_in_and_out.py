@@ -153,6 +153,17 @@ def test_labelled_cells_are_what_adapting_reads(imported: tuple[Station, str, Sc
     assert read.counts()["ALL"] == written.all_cells
 
 
+def test_what_nobody_looked_at_is_not_learned_from(imported: tuple[Station, str, Screener], tmp_path: Path) -> None:
+    station, code, screener = imported
+    review = station.review(code, "Curie")
+    cells = [cell for cell in review.view().cells if cell.counts_as in ("ALL", "non-ALL")]
+    unseen = next(cell for cell in cells if cell.counts_as == "non-ALL")
+    seen = {cell.id: 0 for cell in review.view().cells if cell.id != unseen.id}
+    review.sign("reviewed", "routine", review.mark_seen(seen).view.last_seq)
+    written = write_labelled_cells(station, tmp_path / "cells.npz", screener.classifier.spec)
+    assert written.all_cells + written.non_all_cells == len(cells) - 1
+
+
 def test_of_two_readers_only_what_both_say_is_learned_from(
     imported: tuple[Station, str, Screener], tmp_path: Path
 ) -> None:
