@@ -144,6 +144,9 @@ async function sign() {
   element("sign-summary", HTMLElement).textContent =
     `${word("Verdict: {verdict}.", { verdict: word(result.verdict) })} ${result.verdict_reason}`;
   if ((await asked("sign-dialog")) !== "sign") return undefined;
+  // A cell that was looked at just before may have been told while the dialog stood: that is no news to who signs.
+  void state.tellLooked();
+  await state.queue.settled();
   await state.queue.add(`${state.base}/sign`, {
     meaning: element("meaning", HTMLSelectElement).value,
     reason: element("sign-reason", HTMLInputElement).value,
