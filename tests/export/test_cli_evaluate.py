@@ -127,7 +127,7 @@ def test_predictions_become_a_report_and_two_reports_a_comparison(
         (["predictions", "CSV", "-o", "OUT", "--band", "0.8", "0.2"], UsageError),
         (["compare", "CSV", "CSV"], InputError),
         (["model", "any", "--data", "nowhere", "-o", "OUT"], InputNotFoundError),
-        (["model", "any", "--data", "nowhere", "-o", "OUT", "--layout", "odd"], UsageError),
+        (["model", "edge-all-inception", "--data", "TAKEN", "-o", "OUT", "--layout", "odd"], UsageError),
     ],
 )
 def test_mistakes_end_in_an_error_that_says_what_to_do(
@@ -170,7 +170,9 @@ def test_a_model_on_normal_cells_reports_its_false_positives(
     )
     monkeypatch.setattr("edge_all.api.screener.load_classifier", lambda *_, **__: classifier)
     out = tmp_path / "out"
-    result = run.invoke(app, ["evaluate", "model", "tiny", "--data", str(data), "--layout", "normal", "-o", str(out)])
+    result = run.invoke(
+        app, ["evaluate", "model", "edge-all-inception", "--data", str(data), "--layout", "normal", "-o", str(out)]
+    )
     assert result.exit_code == 1, result.output  # one image could not be read
     assert "broken.png" in result.output
     assert "1 of 4 normal cells called ALL (25.0 %, 95 % Wilson interval 4.6 to 69.9 %)" in " ".join(
