@@ -102,7 +102,7 @@ class CellSummary:
         label: the decision; None until classified.
         out_of_distribution: how unlike the training cells it is, 1.0 being the limit above which a cell is
             sent to review; None where the model package offers no such score.
-        roundness: of the outline, see `roundness_of`; None in a `Cell`, whose outline says it.
+        roundness: of the outline, see `roundness_of`; None where it encloses nothing.
         outline_unsure: whether the outline of the whole cell could as well lie elsewhere, or ends where the field does;
             None where colour alone decided, which does not know.
     """
@@ -141,10 +141,13 @@ class Cell(CellSummary):
     contour: tuple[tuple[int, int], ...] = field(kw_only=True, repr=False)
     glass: tuple[float, float, float] | None = field(default=None, kw_only=True)
 
+    def __post_init__(self) -> None:
+        # The outline alone says it, whatever was given; 10 microseconds.
+        object.__setattr__(self, "roundness", roundness_of(self.contour))
+
     def summary(self) -> CellSummary:
         """The cell without its outline."""
-        known = {one.name: getattr(self, one.name) for one in dataclasses.fields(CellSummary)}
-        return CellSummary(**known | {"roundness": roundness_of(self.contour)})
+        return CellSummary(**{one.name: getattr(self, one.name) for one in dataclasses.fields(CellSummary)})
 
     def to_json(self) -> dict[str, Any]:
         """The cell as JSON-ready values; floats are rounded to what they are worth."""
@@ -365,7 +368,6 @@ class FieldSummary:
 
     def _row(self, cell: CellSummary) -> dict[str, Any]:
         model, provider, micron = self.model, self.provider, self.microns_per_pixel
-        roundness = roundness_of(cell.contour) if isinstance(cell, Cell) else cell.roundness
         boxes = {
             f"{start}bbox_{name}": value
             for start, box in (("", cell.bbox), ("nucleus_", cell.nucleus_bbox))
@@ -385,7 +387,7 @@ class FieldSummary:
             "area": cell.area,
             "area_um2": None if micron is None else cell.area * micron**2,
             "diameter_um": None if micron is None else math.sqrt(4 * cell.area / math.pi) * micron,
-            "roundness": roundness,
+            "roundness": cell.roundness,
             "nucleus_centroid_x": cell.nucleus_centroid[0],
             "nucleus_centroid_y": cell.nucleus_centroid[1],
             "nucleus_area": cell.nucleus_area,

@@ -83,6 +83,12 @@ class Screener:
         screener.classifier, screener.segmentation = classifier, "learned"
         return screener
 
+    def __repr__(self) -> str:
+        """One line: what judges, on what, and by what cells are cut."""
+        model = self.model
+        named = f"{model.name} {model.version} {model.variant}"
+        return f"<{type(self).__name__} {named} on {self.provider.obtained}, outlines: {self.segmentation}>"
+
     @property
     def model(self) -> ModelIdentity:
         """Which network judges."""

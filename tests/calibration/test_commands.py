@@ -16,7 +16,7 @@ import typer
 from typer.testing import CliRunner
 
 from edge_all.cli import model
-from edge_all.errors import ModelIncompatibleError, OutputError, UsageError
+from edge_all.errors import InputNotFoundError, ModelIncompatibleError, ModelNotFoundError, OutputError, UsageError
 from edge_all.model.package import default_package_path, load_package, write_card
 from edge_all_calibration.cli.options import operating_policy, release_plan
 from edge_all_calibration.cli.reporting import print_figures, print_gate, print_release
@@ -52,6 +52,44 @@ def test_registering_loads_nothing_heavy() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "adapt MODEL -o out --cells MISSING",
+        "calibrate MODEL -o out --cells MISSING",
+        "calibrate MODEL -o out --cells HERE --test-cells MISSING",
+        "embed MODEL -o out --outlines MISSING",
+        "gate MODEL --cells MISSING",
+        "wrap MISSING -o out --cells HERE --test-cells HERE",
+        "wrap HERE -o out --cells MISSING --test-cells HERE",
+        "wrap HERE -o out --cells HERE --test-cells MISSING",
+    ],
+)
+def test_a_path_that_leads_nowhere_is_told_before_anything_else(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "HERE").touch()
+    # There is no package MODEL either, and no cells in HERE: either would be told as soon as anything is opened.
+    refused = CliRunner().invoke(app, command.split()).exception
+    assert isinstance(refused, InputNotFoundError)
+    assert refused.problem == "MISSING does not exist."
+    assert [path.name for path in tmp_path.iterdir()] == ["HERE"]
+
+
+def test_a_reference_and_a_target_are_looked_at_before_the_cells(
+    app: typer.Typer, tmp_path: Path, released: tuple[Path, Release]
+) -> None:
+    (tmp_path / "cells").mkdir()  # none in it
+    cells, taken = ["--cells", str(tmp_path / "cells")], str(released[0])
+    no_reference = CliRunner().invoke(app, ["gate", taken, *cells, "--reference", "nowhere"]).exception
+    assert isinstance(no_reference, ModelNotFoundError)
+    for verb in ("adapt", "calibrate"):
+        refused = CliRunner().invoke(app, [verb, taken, *cells, "-o", taken, "--name", "ours"]).exception
+        assert isinstance(refused, OutputError), verb
+        assert "exists already" in refused.problem
 
 
 def test_a_gate_that_is_passed_and_one_that_is_not(
@@ -216,8 +254,9 @@ def test_calibrating_publishes_a_package(
 def test_a_name_that_cannot_be_installed_is_refused_before_anything_else(
     app: typer.Typer, tmp_path: Path, released: tuple[Path, Release], verb: str, name: str, version: str
 ) -> None:
-    nowhere = str(tmp_path / "nowhere")
-    command = [verb, str(released[0]), "--cells", nowhere, "--test-cells", nowhere, "-o", str(tmp_path / "new")]
+    (tmp_path / "empty").mkdir()
+    empty = str(tmp_path / "empty")
+    command = [verb, str(released[0]), "--cells", empty, "--test-cells", empty, "-o", str(tmp_path / "new")]
     refused = CliRunner().invoke(app, [*command, "--name", name, "--model-version", version])
     assert isinstance(refused.exception, ModelIncompatibleError)
     assert repr(name) in str(refused.exception)

@@ -29,7 +29,7 @@ from edge_all.errors import (
 from edge_all.inputs import find_images
 from edge_all.outputs.jsonl import FieldsWriter, each_field
 from edge_all.rendering import SmearSpec, render_field
-from edge_all.results import FieldResult
+from edge_all.results import FieldResult, roundness_of
 from edge_all.runs.segmentation_run import segment_to_folder
 
 SIZE = 400
@@ -327,6 +327,12 @@ def test_label_image_overlay_and_rows_are_those_of_the_result(screener: Screener
     rows = field.rows()
     assert [row["id"] for row in rows] == [cell.id for cell in field.cells]
     assert [row["probability"] for row in rows] == [cell.probability for cell in field.cells]
+    # A cell says the same of its outline, whether that is at hand or not.
+    roundness = [roundness_of(cell.contour) for cell in field.cells]
+    assert None not in roundness
+    for said in (field.cells, field.summary().cells, type(field).from_json(field.to_json()).cells):
+        assert [cell.roundness for cell in said] == roundness
+    assert [row["roundness"] for row in rows] == roundness
     assert all(len(row) == len(rows[0]) for row in rows)
 
 
@@ -342,6 +348,10 @@ def test_what_holds_pixels_or_outlines_is_one_line_in_a_shell(screener: Screener
     for value in (field, nothing, field.summary(), found, field.pictures):
         assert len(repr(value)) < 300
     assert len(repr(field.cells[0])) < 600
+    model = screener.model
+    assert repr(screener) == (
+        f"<Screener {model.name} {model.version} {model.variant} on {screener.provider.obtained}, outlines: learned>"
+    )
 
 
 def test_a_notebook_shows_a_field(screener: Screener, arrays: list[np.ndarray]) -> None:

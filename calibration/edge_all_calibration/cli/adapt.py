@@ -9,6 +9,7 @@ import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
 from edge_all_calibration.cli.options import PackageArgument
+from edge_all_calibration.cli.paths import existing
 
 __all__ = ["register"]
 
@@ -24,6 +25,7 @@ def adapt(
         Path,
         typer.Option(
             "--cells",
+            callback=existing,
             help="50 to 200 labelled cells: cells.csv of a run with the label column corrected, or a folder with ALL/ "
             "and non-ALL/, a folder a patient.",
             show_default=False,
@@ -61,25 +63,24 @@ def adapt(
     publication = Publication(output, name or folder_name, version or package.card.version, replace)
     publication.check_name()
     read = read_corrected_cells if cells.suffix.lower() == ".csv" else read_cells
-    with step_progress() as progress:
+    with step_progress() as progress, publication.folder() as stage:
         progress("Cutting the cells")
         with saying_what_is_left_out() as tell:
             labelled = read(cells, package.card.preprocessing, tell)
-        with publication.folder() as stage:
-            found = adapt_package(
-                package,
-                stage,
-                labelled,
-                laboratory=laboratory or folder_name,
-                name=publication.name,
-                version=publication.version,
-                progress=progress,
+        found = adapt_package(
+            package,
+            stage,
+            labelled,
+            laboratory=laboratory or folder_name,
+            name=publication.name,
+            version=publication.version,
+            progress=progress,
+        )
+        if not found.passed:
+            raise UsageError(
+                "The adapted package decides the cells kept back less well than the old one; nothing is published.",
+                "Check the labels, or label more cells: 50 at least, of several patients.",
             )
-            if not found.passed:
-                raise UsageError(
-                    "The adapted package decides the cells kept back less well than the old one; nothing is published.",
-                    "Check the labels, or label more cells: 50 at least, of several patients.",
-                )
     if as_json:
         print_json({"kind": "adapted package", "intended_use": INTENDED_USE, "path": str(output), **found.to_json()})
         return

@@ -15,6 +15,7 @@ from edge_all_calibration.cli.options import (
     operating_policy,
     takes,
 )
+from edge_all_calibration.cli.paths import existing
 
 if TYPE_CHECKING:
     from edge_all_calibration.gating.release_gate import GateLimits
@@ -35,7 +36,7 @@ def calibrate(
     cells: CellsOption,
     output: Annotated[Path, typer.Option("-o", "--output", help="New folder of the package.", show_default=False)],
     test_cells: Annotated[
-        Path | None, typer.Option("--test-cells", help="Other labelled cells, for the gate alone.")
+        Path | None, typer.Option("--test-cells", callback=existing, help="Other labelled cells, for the gate alone.")
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the new package; else as it was.")] = None,
     version: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edge_all_calibration.cli.options import PackageArgument
+from edge_all_calibration.cli.paths import existing
 
 __all__ = ["register"]
 
@@ -25,6 +26,7 @@ def embed(
         Path | None,
         typer.Option(
             "--outlines",
+            callback=existing,
             help="Run of `edge-all train-outlines`, or a package, whose network of outlines it is to have; its own if "
             "left out.",
         ),

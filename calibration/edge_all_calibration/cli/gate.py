@@ -52,13 +52,13 @@ def gate(
     from edge_all_calibration.releasing.recalibration import gate_package
 
     package = find_package(model)
+    other = None if reference is None else find_package(reference)
     with step_progress() as progress:
         with saying_what_is_left_out() as tell:
             labelled = read_cells(cells, package.card.preprocessing, tell)
-        if reference is None and "fp32" not in package.card.variants:
+        if other is None and "fp32" not in package.card.variants:
             _print_figures(package, labelled, progress, as_json=as_json)
             raise typer.Exit(1)
-        other = None if reference is None else find_package(reference)
         reports = gate_package(package, labelled, limits, progress, reference=other)
     if as_json:
         print_json(gate_json(reports))

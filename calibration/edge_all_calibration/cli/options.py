@@ -13,6 +13,7 @@ import typer
 
 from edge_all.errors import UsageError
 from edge_all.model.gate_limits import USUAL_LIMITS
+from edge_all_calibration.cli.paths import existing
 
 if TYPE_CHECKING:
     from edge_all.model.card import VariantName
@@ -27,6 +28,7 @@ CellsOption = Annotated[
     Path,
     typer.Option(
         "--cells",
+        callback=existing,
         help="Labelled cells: npz, or a folder with ALL/ and non-ALL/, a folder a patient.",
         show_default=False,
     ),

@@ -9,6 +9,7 @@ import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
 from edge_all_calibration.cli.options import CellsOption, release_plan, takes
+from edge_all_calibration.cli.paths import existing
 
 if TYPE_CHECKING:
     from edge_all_calibration.releasing.release import ReleasePlan
@@ -56,10 +57,15 @@ def _three(text: str) -> tuple[float, float, float]:
 
 
 def wrap(
-    network: Annotated[Path, typer.Argument(metavar="MODEL.onnx", help="A classifier of single cells.")],
+    network: Annotated[
+        Path, typer.Argument(metavar="MODEL.onnx", callback=existing, help="A classifier of single cells.")
+    ],
     cells: CellsOption,
     test_cells: Annotated[
-        Path, typer.Option("--test-cells", help="Other labelled cells, for the gate alone.", show_default=False)
+        Path,
+        typer.Option(
+            "--test-cells", callback=existing, help="Other labelled cells, for the gate alone.", show_default=False
+        ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="New folder of the package.", show_default=False)],
     name: Annotated[str, typer.Option("--name", help="Name of the package.")] = "wrapped",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_all.model.card import Thresholds
-from edge_all.results import Cell, CellSummary, FieldResult, FieldSummary, ModelIdentity, roundness_of
+from edge_all.results import Cell, CellSummary, FieldResult, FieldSummary, ModelIdentity
 from edge_all.station.storage.chain import FIELD_JUDGED, append_event, canonical_json, finding_hash, now
 
 __all__ = [
@@ -271,7 +271,7 @@ def _identity_text(identity: ModelIdentity) -> str:
 def _cell_texts(cell: Cell) -> tuple[str, str]:
     record = cell.to_json()
     outline = record.pop("contour")
-    record["roundness"] = roundness_of(cell.contour)  # by its outline, which is not read with it
+    record["roundness"] = cell.roundness  # of its outline, which is not read with it
     return canonical_json(record), canonical_json(outline)
 
 

@@ -11,7 +11,7 @@ import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
 from edge_all.cli.options import DeviceOption, ThreadsOption, VariantOption
-from edge_all_export.cli.paths import existing
+from edge_all_calibration.cli.paths import existing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all_calibration.cli.options import takes
-from edge_all_export.cli.paths import existing
+from edge_all_calibration.cli.paths import existing
 
 if TYPE_CHECKING:
     from edge_all_export.training import TrainingConfig

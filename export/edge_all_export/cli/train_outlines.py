@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edge_all_export.cli.paths import existing
+from edge_all_calibration.cli.paths import existing
 
 __all__ = ["register"]
 

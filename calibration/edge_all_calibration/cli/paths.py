@@ -1,4 +1,4 @@
-"""Paths that a user names are looked for before Keras is loaded, which takes seconds."""
+"""Paths that a user names are looked for before the work, which takes minutes; by the verbs of both sides."""
 
 from __future__ import annotations
 
