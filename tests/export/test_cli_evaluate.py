@@ -178,6 +178,8 @@ def test_a_model_on_normal_cells_reports_its_false_positives(
     assert "1 of 4 normal cells called ALL (25.0 %, 95 % Wilson interval 4.6 to 69.9 %)" in " ".join(
         result.output.split()
     )
+    assert "As a station decides, non-ALL below 0.25, ALL from 0.6 (rows: truth)" in result.output
+    assert "non-ALL              1              1              2" in result.output
     record = json.loads((out / "evaluation.json").read_text(encoding="utf-8"))
     (row,) = record["all_normal"]
     assert row["source"] == "lymphocytes"

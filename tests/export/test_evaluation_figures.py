@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -243,6 +244,18 @@ def test_slide_verdicts_are_those_of_the_runtime() -> None:
         "non-ALL": {"suspicious": 0, "indeterminate": 0, "not detected": 1},
     }
     assert slides.verdict_table(cells, Band(0.3, 0.7)) is None
+
+
+def test_a_slide_that_the_model_does_not_know_is_indeterminate_as_at_a_station() -> None:
+    # Each cell is under the limit of cells, and firmly called; most are rather unlike all that is known.
+    for unlike, verdict in ((21, "indeterminate"), (20, "not detected")):
+        distances = np.array([0.9] * unlike + [0.1] * (40 - unlike))
+        cells = dataclasses.replace(
+            table([0] * 40, [0.01] * 40, group=["q"] * 40, slide=["strange"] * 40), out_of_distribution=distances
+        )
+        found = slides.verdict_table(cells, Thresholds(0.3, 0.7, None, 0.02))
+        assert found is not None
+        assert found["non-ALL"][verdict] == 1
 
 
 def test_decisions_follow_the_band_and_the_out_of_distribution_score() -> None:

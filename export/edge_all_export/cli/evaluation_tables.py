@@ -6,7 +6,7 @@ from edge_all.cli.tables import ReadableTable, output_console
 from edge_all.results import INTENDED_USE
 from edge_all.wording.percentages import percent, percent_range
 from edge_all_export.datasets.samples import CLASS_INDICES
-from edge_all_export.evaluation.assessment import Evaluation
+from edge_all_export.evaluation.assessment import BandAssessment, Evaluation
 from edge_all_export.evaluation.bootstrap import GROUPS
 from edge_all_export.evaluation.comparison import Comparison
 from edge_all_export.evaluation.comparison_report import difference_words, verdict_words
@@ -46,6 +46,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
     table.print()
     console.print(f"Groups: {GROUPS}.", highlight=False, markup=False)
     console.print(_confusion_words(evaluation), highlight=False, markup=False)
+    if evaluation.band is not None:
+        console.print(_band_words(evaluation.band), highlight=False, markup=False)
     report = evaluation.cells.classification_report.rstrip()
     console.print(f"Classification report at {evaluation.cutoff:g}:\n{report}", highlight=False, markup=False)
     for row in evaluation.all_normal:
@@ -61,11 +63,31 @@ def print_evaluation(evaluation: Evaluation) -> None:
 def _confusion_words(evaluation: Evaluation) -> str:
     """The confusion matrix of the cells, with the classes in the order of their indices."""
     table = [(name, *map(str, row)) for name, row in zip(CLASS_NAMES, evaluation.cells.confusion, strict=True)]
-    rows = [("", *CLASS_NAMES), *table]
-    width = max(len(value) for row in rows for value in row)
-    lines = ["  ".join(f"{value:>{width}}" for value in row) for row in rows]
     heading = f"Confusion matrix at {evaluation.cutoff:g} (rows: truth; class_indices {CLASS_INDICES}):"
-    return "\n".join((heading, *lines))
+    return "\n".join((heading, *_aligned([("", *CLASS_NAMES), *table])))
+
+
+def _band_words(assessment: BandAssessment) -> str:
+    """What a station says of the cells, and of their slides where there are any."""
+    band = assessment.band
+    counted = {
+        f"As a station decides, non-ALL below {band.non_all_below:.3g}, ALL from {band.all_from:.3g} (rows: truth)": (
+            assessment.counts
+        ),
+        "Verdicts on the slides of these cells (rows: truth)": assessment.verdicts,
+    }
+    lines: list[str] = []
+    for heading, table in counted.items():
+        if table is not None:
+            names = next(iter(table.values()))
+            rows = [(truth, *map(str, counts.values())) for truth, counts in table.items()]
+            lines += [f"{heading}:", *_aligned([("", *names), *rows])]
+    return "\n".join(lines)
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    width = max(len(value) for row in rows for value in row)
+    return ["  ".join(f"{value:>{width}}" for value in row) for row in rows]
 
 
 def print_comparison(comparison: Comparison) -> None:

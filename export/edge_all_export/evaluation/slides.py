@@ -73,7 +73,7 @@ def verdict_table(predictions: Predictions, band: Band) -> dict[str, dict[str, i
     slides = slide_predictions(predictions)
     if slides is None or not isinstance(band, Thresholds):
         return None
-    verdicts = slide_verdicts(predictions.slide, predictions.decisions(band), band)
+    verdicts = slide_verdicts(predictions.slide, predictions.decisions(band), band, predictions.out_of_distribution)
     counts = Counter(
         (truth, verdicts[slide]) for slide, truth in zip(slides.sample, slides.label.tolist(), strict=True)
     )
