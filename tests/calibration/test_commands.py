@@ -240,7 +240,11 @@ def test_calibrating_publishes_a_package(
     assert "ours 1.0, recalibrated" in result.output
     assert load_package(tmp_path / "new").card.name == "ours"
     assert load_package(tmp_path / "new").card.evaluation["recalibrated_on"]["operating_point"]["value"] == 0.5
-    printed = CliRunner().invoke(app, [*command[:-1], str(tmp_path / "printed"), "--name", "ours", "--json"])
+    by_hand = [*command[:-1], str(tmp_path / "printed"), "--name", "ours", "--json", "--band", "0.2", "0.8"]
+    printed = CliRunner().invoke(app, by_hand)
+    card = load_package(tmp_path / "printed").card
+    assert (card.variants["fp32"].thresholds.non_all_below, card.variants["fp32"].thresholds.all_from) == (0.2, 0.8)
+    assert card.evaluation["recalibrated_on"]["operating_point"]["kind"] == "band"
     assert json.loads(printed.stdout)["gate"] == {}
     again = CliRunner().invoke(app, command)
     assert isinstance(again.exception, OutputError)
@@ -273,7 +277,8 @@ def test_options_are_read_or_refused() -> None:
     assert planned("int8").variants == ("fp32", "int8")
     with pytest.raises(UsageError, match="int4"):
         planned("fp32,int4")
-    assert operating_policy(0.97, None) == OperatingPolicy("sensitivity", 0.97)
-    assert operating_policy(None, None) == OperatingPolicy()
-    with pytest.raises(UsageError, match="exclude"):
-        operating_policy(0.97, 0.5)
+    assert operating_policy(0.97, None, None) == OperatingPolicy("sensitivity", 0.97)
+    assert operating_policy(None, None, None) == OperatingPolicy()
+    for two in ((0.97, 0.5, None), (None, 0.5, (0.2, 0.8))):
+        with pytest.raises(UsageError, match="exclude"):
+            operating_policy(*two)

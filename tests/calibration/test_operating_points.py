@@ -59,6 +59,21 @@ def test_a_fixed_point_lies_within_its_band() -> None:
     assert found.non_all_below < 0.5 < found.all_from
 
 
+def test_a_band_is_taken_as_it_is_named_and_its_false_alarms_are_counted() -> None:
+    labels = np.arange(40) >= 20
+    probabilities = np.where(labels, 0.99, 0.1)
+    probabilities[3] = 0.9  # one false alarm of 20
+    found = fit_thresholds(probabilities, labels, OperatingPolicy("band", band=(0.2, 0.8)))
+    assert (found.non_all_below, found.all_from) == (0.2, 0.8)
+    assert 0.05 < found.false_positive_rate < 0.25
+    with pytest.raises(UsageError, match="two ends"):
+        OperatingPolicy("band")
+    with pytest.raises(UsageError, match="two ends"):
+        OperatingPolicy(band=(0.2, 0.8))
+    with pytest.raises(UsageError, match="band"):
+        OperatingPolicy("band", band=(0.8, 0.2))
+
+
 @given(scored, st.floats(0.3, 3))
 def test_a_variant_that_keeps_the_order_decides_alike(cells: list[tuple[float, bool]], power: float) -> None:
     reference, labels = arrays(cells)

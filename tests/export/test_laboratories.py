@@ -84,8 +84,22 @@ def test_the_figures_of_a_laboratory(tmp_path: Path) -> None:
     assert "| all but b | - | **called ALL 0.000 (0.00 to 0." in text
     assert "| all | AUC" in text
     assert "c is the only one." in text
+    # At 0.8 all ALL cells of a are called and, of its 12 others, one; b has no ALL cells.
+    (at_08,) = (line for line in text.splitlines() if line.startswith("| 0.8 |"))
+    assert [words.split()[0] for words in at_08.strip("| ").split(" | ")] == [
+        "0.8",
+        "1.000",
+        "0.083",
+        "0.000",
+        at_08.split()[-2],
+    ]
+    assert "| probability | a, ALL | a, non-ALL | b, non-ALL | upper bounds" in text
     assert "Research Use Only" in text
     record = matrix.to_json()
+    assert record["left_out_false_positives"][8]["by_laboratory"] == {
+        "a": {"ALL": 1.0, "non-ALL": 0.0833},
+        "b": {"non-ALL": 0.0},
+    }
     at_one_half = record["left_out_false_positives"][5]
     assert at_one_half["value"] == pytest.approx(1 / 24, abs=1e-4)
     write_matrix(matrix, tmp_path)

@@ -124,16 +124,27 @@ def operating_policy(
     threshold: Annotated[
         float | None, typer.Option("--threshold", help="Fixed operating point, instead of --sensitivity.")
     ] = None,
+    band: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            "--band",
+            metavar="LOW HIGH",
+            help="Both thresholds by hand, instead of either: calibrated probabilities, non-ALL below LOW, ALL from "
+            "HIGH on.",
+        ),
+    ] = None,
 ) -> OperatingPolicy:
     """How thresholds are chosen; a group for `takes`.
 
     Raises:
-        UsageError: both are given, or one lies outside 0 to 1.
+        UsageError: more than one is given, or one lies outside 0 to 1.
     """
     from edge_all_calibration.probability.operating_points import OperatingPolicy
 
-    if sensitivity is not None and threshold is not None:
-        raise UsageError("A sensitivity and a fixed threshold exclude each other.", "Give one of them.")
+    if sum(given is not None for given in (sensitivity, threshold, band)) > 1:
+        raise UsageError("A sensitivity, a fixed threshold and a band exclude each other.", "Give one of them.")
+    if band is not None:
+        return OperatingPolicy("band", band=band)
     if sensitivity is not None:
         return OperatingPolicy("sensitivity", sensitivity)
     if threshold is not None:

@@ -87,7 +87,7 @@ def _require_usable(rule: DecisionRule, known: OutOfFold, policy: OperatingPolic
         "cells, 15 of each class at least."
     )
     useless = not better_than_chance(known.probabilities, known.labels)
-    if useless and (policy.kind != "fixed" or lies_at_limit(rule.temperature)):
+    if useless and (not policy.by_hand or lies_at_limit(rule.temperature)):
         wrong = f"its probabilities order them no better than chance (AUC {auc(known.probabilities, known.labels):.2f})"
         if better_than_chance(1 - known.probabilities, known.labels):
             wrong += ", but well the other way round: the classes are swapped"
@@ -95,9 +95,9 @@ def _require_usable(rule: DecisionRule, known: OutOfFold, policy: OperatingPolic
                 "Check their labels, and which output of the network is about ALL (`edge-all wrap --positive`; its "
                 "outputs count from 0)."
             )
-    elif policy.kind != "fixed" and rule.thresholds.all_from >= 1.0:
+    elif not policy.by_hand and rule.thresholds.all_from >= 1.0:
         wrong = "by the thresholds that suit them no cell could ever be called ALL"
-    elif policy.kind != "fixed" and rule.thresholds.non_all_below <= 0.0:
+    elif not policy.by_hand and rule.thresholds.non_all_below <= 0.0:
         wrong = "by the thresholds that suit them no cell could ever be called non-ALL"
     if wrong:
         blasts = int(known.labels.sum())

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.errors import UsageError
-from edge_all.model.card import Thresholds
+from edge_all.model.card import Band, Thresholds
 from edge_all.slides.verdict import wilson_interval
 
 __all__ = ["OperatingPolicy", "fit_thresholds", "match_cut", "match_thresholds"]
 
-PointKind = Literal["sensitivity", "youden", "fixed"]
+PointKind = Literal["sensitivity", "youden", "fixed", "band"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,15 @@ class OperatingPolicy:
 
     Attributes:
         kind: ``sensitivity``: the highest threshold that keeps it; ``youden``: the greatest sum of sensitivity and
-            specificity (Youden 1950); ``fixed``: this probability.
-        value: the sensitivity or the probability; not read for ``youden``.
+            specificity (Youden 1950); ``fixed``: this probability; ``band``: both ends of the band are named, and
+            nothing is fitted.
+        value: the sensitivity or the probability; not read for ``youden`` and ``band``.
         missed: the lower end of the band lets at most this share of ALL cells be called non-ALL.
         false_alarms: the upper end lets at most this share of non-ALL cells be called ALL.
         indeterminate: at most this share of the calibration cells may fall into the band, or the slide verdict drowns
             in it (a quarter of undecided cells makes a slide indeterminate); a wider band is narrowed.
+        band: its two ends for ``band``, None else. Whoever has few cells, or cells with weak labels, names them: fitted
+            ends then jump with a single cell.
     """
 
     kind: PointKind = "youden"
@@ -40,14 +43,24 @@ class OperatingPolicy:
     missed: float = 0.03
     false_alarms: float = 0.03
     indeterminate: float = 0.15
+    band: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         shares = {"missed": self.missed, "false_alarms": self.false_alarms, "indeterminate": self.indeterminate}
-        if self.kind != "youden":
+        if (self.kind == "band") != (self.band is not None):
+            raise UsageError("A band that is fixed has two ends, and no other has.", "Give both, or another kind.")
+        if self.band is not None:
+            Band(*self.band)
+        if self.kind in ("sensitivity", "fixed"):
             shares["value"] = self.value
         for name, share in shares.items():
             if not 0.0 <= share <= 1.0:
                 raise UsageError(f"{name} of the operating point is {share}.", "Give a share from 0 to 1.")
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a threshold is named rather than fitted."""
+        return self.kind in ("fixed", "band")
 
 
 def fit_thresholds(
@@ -60,6 +73,15 @@ def fit_thresholds(
         labels: ``bool [n]``, both classes present.
         policy: how to choose.
     """
+    low, high = policy.band or _fitted_band(probabilities, labels, policy)
+    negatives = probabilities[~labels]
+    false_positives = int((negatives >= high).sum())
+    return Thresholds(low, high, None, wilson_interval(false_positives, len(negatives))[1])
+
+
+def _fitted_band(
+    probabilities: NDArray[np.float64], labels: NDArray[np.bool_], policy: OperatingPolicy
+) -> tuple[float, float]:
     candidates = _cuts(probabilities)
     point = _operating_point(candidates, probabilities, labels, policy)
     positives, negatives = np.sort(probabilities[labels]), np.sort(probabilities[~labels])
@@ -68,9 +90,7 @@ def fit_thresholds(
     alarms = 1.0 - np.searchsorted(negatives, candidates, "left") / len(negatives)
     low = min(point, float(candidates[missed <= policy.missed].max(initial=0.0)))
     high = max(point, float(candidates[alarms <= policy.false_alarms].min(initial=1.0)))
-    low, high = _narrowed(low, high, point, probabilities, policy.indeterminate)
-    false_positives = int((probabilities[~labels] >= high).sum())
-    return Thresholds(low, high, None, wilson_interval(false_positives, len(negatives))[1])
+    return _narrowed(low, high, point, probabilities, policy.indeterminate)
 
 
 def match_thresholds(

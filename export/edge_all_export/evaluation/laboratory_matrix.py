@@ -44,6 +44,10 @@ EXPLANATION = (
     "out."
 )
 
+CUT_EXPLANATION = (
+    "Probabilities are the networks' own, before a temperature. A package allows for the last column at its threshold."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -56,6 +60,7 @@ class Entry:
         sensitivity: share of ALL cells at a probability of one half or more; None without ALL cells.
         false_positives: share of non-ALL cells there; None without non-ALL cells.
         alarms: that share from each of `CUTS` on; empty likewise.
+        found: share of ALL cells from each of `CUTS` on; empty without ALL cells.
     """
 
     cells: int
@@ -67,6 +72,7 @@ class Entry:
     sensitivity: Estimate | None
     false_positives: Estimate | None
     alarms: tuple[Estimate, ...] = ()
+    found: tuple[Estimate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,15 @@ class Matrix:
     notes: tuple[str, ...] = ()
 
     @property
+    def left_out(self) -> dict[str, Entry]:
+        """The laboratories left out, each by the run that never saw it."""
+        return {
+            row.left_out: row.entries[row.left_out]
+            for row in self.rows
+            if row.left_out is not None and row.left_out in row.entries
+        }
+
+    @property
     def left_out_alarms(self) -> tuple[Estimate, ...]:
         """Share of non-ALL cells from each of `CUTS` on, by runs that never saw their laboratory.
 
@@ -106,12 +121,18 @@ class Matrix:
 
         Empty where no run left out a laboratory with non-ALL cells.
         """
-        entries = [row.entries.get(row.left_out) for row in self.rows if row.left_out is not None]
-        known = [entry.alarms for entry in entries if entry is not None and entry.alarms]
+        known = [entry.alarms for entry in self.left_out.values() if entry.alarms]
         return tuple(
             Estimate(*(float(np.mean([getattr(one, end) for one in at_cut])) for end in ("value", "low", "high")))
             for at_cut in zip(*known, strict=True)
         )
+
+    def _called_all(self, cut: int) -> dict[str, dict[str, float]]:
+        """Share of the cells of either class from a cut on, by laboratory left out."""
+        return {
+            name: {kind: round(cells[cut].value, 4) for kind, cells in _by_class(entry).items()}
+            for name, entry in self.left_out.items()
+        }
 
     def to_json(self) -> dict[str, Any]:
         """``laboratories.json``."""
@@ -121,7 +142,8 @@ class Matrix:
             "what": "rows are runs, columns laboratories; at a probability of one half; 95 % intervals over groups",
             "laboratories": list(self.laboratories),
             "left_out_false_positives": [
-                {"from": cut, **_figure(rate)} for cut, rate in zip(CUTS, self.left_out_alarms, strict=False)
+                {"from": cut, **_figure(rate), "by_laboratory": self._called_all(number)}
+                for number, (cut, rate) in enumerate(zip(CUTS, self.left_out_alarms, strict=False))
             ],
             "runs": [
                 {
@@ -180,12 +202,13 @@ def entry_of(predictions: Predictions) -> Entry:
         slide_auc=None if slides is None else _auc(slides),
         sensitivity=_share(called[truth], groups[truth]),
         false_positives=_share(called[~truth], groups[~truth]),
-        alarms=_alarms(predictions.probability[~truth], groups[~truth]),
+        alarms=_from_each_cut(predictions.probability[~truth], groups[~truth]),
+        found=_from_each_cut(predictions.probability[truth], groups[truth]),
     )
 
 
 def markdown(matrix: Matrix) -> str:
-    """The matrix as two tables, cells and slides."""
+    """The matrix as tables: cells, slides, and what each cut would do where a run never was."""
     lines = ["# Trained here, judged there", "", INTENDED_USE, ""]
     for title, cell in (("Cells", _cell_words), ("Slides", _slide_words)):
         lines += [f"## {title}", "", "| trained on | " + " | ".join(matrix.laboratories) + " |"]
@@ -197,10 +220,40 @@ def markdown(matrix: Matrix) -> str:
         lines.append("")
     lines += [
         EXPLANATION,
+        *_cut_lines(matrix),
         *("" if not matrix.notes else "\n" + note for note in matrix.notes),
         "",
     ]
     return "\n".join(lines)
+
+
+def _cut_lines(matrix: Matrix) -> list[str]:
+    """A table by which thresholds are chosen: the laboratories left out, from each cut on."""
+    if not matrix.left_out_alarms:
+        return []
+    columns = [
+        (f"{name}, {kind}", cells)
+        for name, entry in matrix.left_out.items()
+        for kind, cells in _by_class(entry).items()
+    ]
+    headings = ("probability", *(name for name, _ in columns), "upper bounds of non-ALL, mean")
+    rows = [
+        (f"{cut:g}", *(_words(cells[number]) for _, cells in columns), f"{rate.high:.3f}")
+        for number, (cut, rate) in enumerate(zip(CUTS, matrix.left_out_alarms, strict=True))
+    ]
+    return [
+        "",
+        "## Called ALL where the run never was, from each probability on",
+        "",
+        *(f"| {' | '.join(row)} |" for row in (headings, ("---",) * len(headings), *rows)),
+        "",
+        CUT_EXPLANATION,
+    ]
+
+
+def _by_class(entry: Entry) -> dict[str, tuple[Estimate, ...]]:
+    """The share of a laboratory's cells from each cut on, for the classes that it has."""
+    return {kind: cells for kind, cells in (("ALL", entry.found), ("non-ALL", entry.alarms)) if cells}
 
 
 def read_matrix(file: Path) -> tuple[dict[str, Any], LeftOutAlarms]:
@@ -257,7 +310,7 @@ def _auc(predictions: Predictions) -> Estimate | None:
     return bootstrap(lambda drawn: auc(predictions.probability[drawn], truth[drawn]), np.asarray(predictions.group))
 
 
-def _alarms(probability: NDArray[np.float64], groups: NDArray[np.str_]) -> tuple[Estimate, ...]:
+def _from_each_cut(probability: NDArray[np.float64], groups: NDArray[np.str_]) -> tuple[Estimate, ...]:
     """The share of cells from each of `CUTS` on; no bound rises, whatever chance draws."""
     shares = [share for cut in CUTS if (share := _share(probability >= cut, groups)) is not None]
     highs = np.minimum.accumulate([share.high for share in shares])
