@@ -65,6 +65,12 @@ class ImageSource:
     slide: str
     page: int | None = None
 
+    @property
+    def place(self) -> str:
+        """Where it is: the same by whatever path it was named."""
+        real = os.path.normcase(os.path.realpath(self.path))
+        return real if self.page is None else f"{real}#{self.page}"
+
     def opened(self) -> OpenedImage:
         """The image, found whole and ready to be decoded.
 

@@ -40,7 +40,8 @@ def demo(
     from edge_all.cli.slide_table import print_slides
     from edge_all.files.run_folder import RunFolder
     from edge_all.rendering.demo_fields import DEMO_NOTICE, demo_files, write_demo_fields
-    from edge_all.runs.screening_run import refuse_run_of_other_images, screen_to_folder
+    from edge_all.runs.earlier_run import refuse_run_of_other_images
+    from edge_all.runs.screening_run import RunPlan, screen_to_folder
 
     refuse_run_of_other_images(out, demo_files(out / FIELDS_FOLDER))
     typer.echo(DEMO_NOTICE, err=as_json)
@@ -52,7 +53,7 @@ def demo(
     with field_progress(len(paths), quiet=as_json) as on_field:
         # Run again in the same folder, it takes the results that are there.
         summary = screen_to_folder(
-            find_images(paths), screener, out, resume=True, notice=DEMO_NOTICE, on_field=on_field
+            find_images(paths), screener, out, RunPlan(notice=DEMO_NOTICE), resume=True, on_field=on_field
         )
     if as_json:
         print_json([slide.to_json() for slide in summary.slides])

@@ -78,7 +78,7 @@ def screen(
     say_what_is_left_out(sources)
     from edge_all.api.screener import Screener
     from edge_all.files.run_folder import RunFolder
-    from edge_all.runs.screening_run import screen_to_folder, warm_up
+    from edge_all.runs.screening_run import RunPlan, screen_to_folder, warm_up
     from edge_all.segmentation import checked_segmentation
 
     warm_up()
@@ -89,11 +89,8 @@ def screen(
                 sources,
                 screener,
                 out,
+                RunPlan(microns_per_pixel, stop_when_settled, activation_maps, parquet),
                 resume=resume,
-                stop_when_settled=stop_when_settled,
-                microns_per_pixel=microns_per_pixel,
-                activations=activation_maps,
-                parquet=parquet,
                 on_field=on_field,
                 # Rich takes over the stream while it shows how far things are.
                 on_notice=lambda words: typer.echo(harmless(words, terminal=False), err=True),

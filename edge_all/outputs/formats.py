@@ -19,6 +19,7 @@ from edge_all.outputs.jsonl import each_field
 from edge_all.outputs.overlay import save_overlay
 from edge_all.outputs.parquet import write_parquet
 from edge_all.outputs.rejected_sheet import save_rejected_sheet
+from edge_all.outputs.report.galleries import Pictures
 from edge_all.outputs.report.html_report import write_report
 from edge_all.outputs.report.tile_outlines import TileOutline, tile_outlines
 from edge_all.outputs.run_summary import RunSummary
@@ -47,19 +48,14 @@ def _write_report(folder: RunFolder, run: RunSummary) -> None:
             return {}
         return tile_outlines(each_field(folder.fields), run.card.preprocessing.factor, wanted)
 
-    write_report(
-        folder.report,
-        run.slides,
-        run.fields,
-        overlays={field.image: folder.overlay(field.image) for field in run.fields if field.status != "error"},
+    judged = [field.image for field in run.fields if field.status != "error"]
+    pictures = Pictures(
+        overlays={image: folder.overlay(image) for image in judged},
         thumbnails={cell: folder.crop(*cell) for cell in cells},
-        rejected={field.image: folder.rejected(field.image) for field in run.fields if field.status != "error"},
-        outlines=outlines,
+        rejected={image: folder.rejected(image) for image in judged},
         activations=maps if maps or run.with_maps else None,
-        card=run.card,
-        passed_over=run.passed_over,
-        notice=run.notice,
     )
+    write_report(folder.report, run, pictures, outlines=outlines)
 
 
 FIELD_FORMATS: tuple[FieldWriter, ...] = (

@@ -20,6 +20,7 @@ from typing import Any, Self
 from edge_all import __version__
 from edge_all.errors import InputError, OutputError
 from edge_all.files.atomic import output_error, write_atomically
+from edge_all.inputs import ImageSource
 from edge_all.results import ModelIdentity, SegmentationWay
 
 __all__ = ["RECORD_FILE", "BegunImage", "Conditions", "RunRecord", "RunRecordWriter", "read_record"]
@@ -106,6 +107,7 @@ class BegunImage:
         size: of its file in bytes; None where it cannot be read, as the next two.
         modified_ns: when its file was written, in nanoseconds since 1970.
         sha256: of its bytes.
+        place: where it was, as `ImageSource.place` says; None where an earlier version did not say.
     """
 
     image: str
@@ -114,21 +116,27 @@ class BegunImage:
     size: int | None = None
     modified_ns: int | None = None
     sha256: str | None = None
+    place: str | None = None
 
     @classmethod
-    def look_at(cls, path: Path, image: str, slide: str, stem: str) -> BegunImage:
+    def look_at(cls, source: ImageSource, stem: str) -> BegunImage:
         """Read the file once; one that cannot be read has no size."""
+        unread = cls(source.image, source.slide, stem, place=source.place)
         try:
-            with path.open("rb") as stream:
+            with source.path.open("rb") as stream:
                 status = os.fstat(stream.fileno())
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
         except (OSError, ValueError):
-            return cls(image, slide, stem)
-        return cls(image, slide, stem, status.st_size, status.st_mtime_ns, digest)
+            return unread
+        return dataclasses.replace(unread, size=status.st_size, modified_ns=status.st_mtime_ns, sha256=digest)
 
-    def changed(self, path: Path) -> bool:
+    def same_bytes(self, source: ImageSource) -> bool:
+        """Whether a file holds the bytes that this one held; not where either could not be read."""
+        return self.sha256 is not None and self.look_at(source, self.stem).sha256 == self.sha256
+
+    def changed(self, source: ImageSource) -> bool:
         """Whether the file now holds other bytes; one that is gone has not changed."""
-        now = self.look_at(path, self.image, self.slide, self.stem)
+        now = self.look_at(source, self.stem)
         return now.sha256 is not None and now.sha256 != self.sha256
 
 

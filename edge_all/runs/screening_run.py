@@ -13,27 +13,28 @@ import itertools
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from edge_all.api.screener import Screener
-from edge_all.errors import OutputError, UsageError
 from edge_all.files.folder_claim import claimed_folder, refuse_folder_of_images
 from edge_all.files.run_folder import FIELDS_FILE, RunFolder
 from edge_all.inputs import FoundImages, ImageSource
 from edge_all.outputs.formats import write_field, write_run
-from edge_all.outputs.jsonl import FieldsWriter, each_field, keep_fields
+from edge_all.outputs.jsonl import FieldsWriter
 from edge_all.outputs.overlay import load_font
 from edge_all.outputs.parquet import require_parquet
 from edge_all.outputs.run_summary import RunSummary
 from edge_all.results import FieldResult, FieldSummary, SegmentationWay
-from edge_all.runs.run_record import RECORD_FILE, BegunImage, Conditions, RunRecord, RunRecordWriter, read_record
+from edge_all.runs.earlier_run import EarlierRun, earlier_run
+from edge_all.runs.run_record import BegunImage, Conditions, RunRecord, RunRecordWriter
 from edge_all.runs.suspects import images_that_kill
 from edge_all.screening.field_screening import ScreenedField
 from edge_all.slides.settling import SettledSlides
 
-__all__ = ["refuse_run_of_other_images", "screen_to_folder", "summarise", "warm_up", "write_pictures"]
+__all__ = ["RunPlan", "screen_to_folder", "summarise", "warm_up", "write_pictures"]
 
 FIELDS_BEING_DRAWN = 2
 """Fields whose pictures are written behind the network's back at a time; one takes up to 15 MB."""
@@ -48,17 +49,34 @@ def warm_up() -> None:
     threading.Thread(target=load_font, name="edge-all-warm-up").start()
 
 
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """What is wanted of a run.
+
+    Attributes:
+        microns_per_pixel: physical size of a pixel, where it is known.
+        stop_when_settled: whether to leave out what is left of a slide once its verdict is settled; cells that an
+            earlier run judged count. What is left out is looked at when the run is resumed without this.
+        activations: whether to show, with each cell, where the network saw what speaks for ALL. Fields that a resumed
+            run takes from an earlier one keep the maps that they have, or have none.
+        parquet: whether to write the table of cells as Parquet, too.
+        notice: what everyone who sees the results must be told; stands in the report and in ``slides.json``.
+    """
+
+    microns_per_pixel: float | None = None
+    stop_when_settled: bool = False
+    activations: bool = False
+    parquet: bool = False
+    notice: str | None = None
+
+
 def screen_to_folder(
     sources: Sequence[ImageSource],
     screener: Screener,
     out: Path,
+    plan: RunPlan | None = None,
     *,
     resume: bool = False,
-    stop_when_settled: bool = False,
-    microns_per_pixel: float | None = None,
-    activations: bool = False,
-    parquet: bool = False,
-    notice: str | None = None,
     on_field: Callable[[FieldSummary], None] = lambda _: None,
     on_notice: Callable[[str], None] = lambda _: None,
 ) -> RunSummary:
@@ -68,17 +86,11 @@ def screen_to_folder(
         sources: the images, from `edge_all.inputs.find_images`.
         screener: judges the fields.
         out: the folder, see `edge_all.outputs.formats` for what goes into it.
+        plan: what is wanted; the usual where None.
         resume: go on with the run that the folder holds.
-        stop_when_settled: whether to leave out what is left of a slide once its verdict is settled; cells that an
-            earlier run judged count. What is left out is looked at when the run is resumed without this.
-        microns_per_pixel: physical size of a pixel, where it is known.
-        activations: whether to show, with each cell, where the network saw what speaks for ALL. Fields that a resumed
-            run takes from an earlier one keep the maps that they have, or have none.
-        parquet: whether to write the table of cells as Parquet, too.
-        notice: what everyone who sees the results must be told; stands in the report and in ``slides.json``.
         on_field: called with each result, those of an earlier run included, as soon as it is on disk.
-        on_notice: told, in a sentence, what is judged again although it was judged before, and where there is no run to
-            go on with.
+        on_notice: told, in a sentence, what is judged again although it was judged before, what came by another path
+            before, and where there is no run to go on with.
 
     Raises:
         OutputError: the folder is in use, holds another run or the images themselves, was begun under other conditions
@@ -86,143 +98,67 @@ def screen_to_folder(
             judged before stays.
         ModelError: the network fails.
         MissingPackageError: Parquet is wanted and pyarrow is not installed.
-        UsageError: activation maps are wanted of a package that computes none, or a resumed run is given its images
-            under other paths.
+        UsageError: activation maps are wanted of a package that computes none, or a resumed run is given other images
+            under the names of those that it has seen.
     """
-    if activations:
+    plan = plan or RunPlan()
+    if plan.activations:
         screener.classifier.require_activations()
-    if parquet:
+    if plan.parquet:
         require_parquet()
     refuse_folder_of_images(out, (source.path for source in sources))
     # Whether what lies there may be gone on with depends on what it is.
     with claimed_folder(out, marker=FIELDS_FILE, resume=True):
-        settled = SettledSlides(screener.classifier.thresholds if stop_when_settled else None)
+        settled = SettledSlides(screener.classifier.thresholds if plan.stop_when_settled else None)
         conditions = Conditions(
-            screener.model, microns_per_pixel, segmentation=screener.segmentation, outlines=screener.outlines
+            screener.model, plan.microns_per_pixel, segmentation=screener.segmentation, outlines=screener.outlines
         )
-        record = read_record(out) if (out / FIELDS_FILE).exists() else None
-        if resume and not (out / FIELDS_FILE).exists():
-            on_notice(f"There is no run in {out} to go on with: this one begins anew.")
-        results = _earlier_results(out, conditions, record, sources, settled, resume=resume, on_notice=on_notice)
+        earlier = earlier_run(out, conditions, sources, settled, resume=resume, on_notice=on_notice)
+        results = dict(earlier.results)
         for result in results.values():
             on_field(result)
-        remaining = [source for source in sources if source.image not in results]
-        folder = RunFolder.for_images(
-            out,
-            [*results, *(source.image for source in remaining)],
-            kept=None if record is None else {begun.image: begun.stem for begun in record.images.values()},
-        )
-        killers = _killers(remaining, record, microns_per_pixel, screener.segmentation)
+        names = [*results, *(source.image for source in earlier.remaining)]
+        folder = RunFolder.for_images(out, names, kept=earlier.stems)
         with (
-            FieldsWriter(folder.fields) as fields_file,
-            RunRecordWriter(out, conditions, anew=record is None) as record_file,
-            contextlib.closing(
-                screener.screen_with_pictures(
-                    _noted(_of_open_slides(remaining, settled, killers), folder, record_file),
-                    microns_per_pixel=microns_per_pixel,
-                    activations=activations,
-                )
-            ) as screened,
+            RunRecordWriter(out, conditions, anew=earlier.record is None) as record_file,
+            contextlib.closing(_judged(earlier, folder, screener, plan, settled, record_file)) as judged,
         ):
-            drawn = _with_pictures(_until_settled(screened, settled), folder, screener.classifier.spec.factor)
-            # Written after its pictures, so that a line in the file means that these are there too.
-            for result in itertools.chain(_set_aside(remaining, killers, record_file), drawn):
-                fields_file.write(result)
-                results[result.image] = result.summary()
-                on_field(results[result.image])
-            fields_file.require_place()
-        not_looked_at = Counter(source.slide for source in remaining if source.image not in results)
-        summary = summarise(list(results.values()), screener, not_looked_at, with_maps=activations)
+            for result in judged:
+                results[result.image] = result
+                on_field(result)
         passed_over = sources.in_other_formats if isinstance(sources, FoundImages) else ()
-        summary = dataclasses.replace(summary, passed_over=passed_over, with_parquet=parquet, notice=notice)
+        not_looked_at = Counter(source.slide for source in earlier.remaining if source.image not in results)
+        summary = summarise(list(results.values()), screener, plan, passed_over, not_looked_at)
         write_run(folder, summary)
     return summary
 
 
-def refuse_run_of_other_images(out: Path, images: Iterable[Path]) -> None:
-    """Refuse to add images to a run of others.
-
-    Args:
-        out: the run's folder; one without a run is in order.
-        images: in folders of slides below it, and known by where they lie there: the folder itself may have been called
-            by another path before.
-
-    Raises:
-        OutputError: the run has seen other images.
-        InputError: its `fields.jsonl` is damaged.
-    """
-    file = out / FIELDS_FILE
-    own = {image.parts[-3:] for image in images}
-    if file.exists() and not own.issuperset(Path(result.image).parts[-3:] for result in each_field(file)):
-        raise OutputError(
-            f"The output folder {out} already holds the results of a run over other images.",
-            "Choose another folder.",
-            settings=("out",),
-        )
-
-
-def _earlier_results(
-    out: Path,
-    conditions: Conditions,
-    record: RunRecord | None,
-    sources: Sequence[ImageSource],
+def _judged(
+    earlier: EarlierRun,
+    folder: RunFolder,
+    screener: Screener,
+    plan: RunPlan,
     settled: SettledSlides,
-    *,
-    resume: bool,
-    on_notice: Callable[[str], None],
-) -> dict[str, FieldSummary]:
-    """What an earlier run judged, which may settle slides.
-
-    What it could not judge is taken out of the file where it is tried again, and so is what has another file now. A
-    failure stays where it was not named this time, and in a settled slide, of which nothing more is looked at.
-    """
-    file = out / FIELDS_FILE
-    if not file.exists():
-        return {}
-    earlier = [result.summary() for result in each_field(file)]
-    _refuse_to_go_on(earlier, out, resume=resume)
-    if record is None and earlier:
-        raise OutputError(
-            f"The run in {out} has lost its {RECORD_FILE}, so that nobody can tell what it was made with.",
-            "Choose another output folder.",
-            settings=("out",),
-        )
-    if record is not None and earlier:
-        conditions.refuse_others(record.conditions, out)
-    _refuse_other_slides(earlier, sources, out)
-    _refuse_other_spelling(earlier, sources, out)
-    changed = _changed(earlier, record, sources)
-    for image in changed:
-        on_notice(f"{image} is judged again: its file has changed since it was looked at.")
-    unchanged = [result for result in earlier if result.image not in changed]
-    for result in unchanged:
-        settled.add(result)
-    given = {source.image for source in sources}
-    kept = [
-        result
-        for result in unchanged
-        if result.status != "error" or result.image not in given or result.slide in settled
-    ]
-    if len(kept) < len(earlier):
-        keep_fields(file, {result.image for result in kept})
-    return {result.image: result for result in kept}
-
-
-def _changed(
-    earlier: Sequence[FieldSummary], record: RunRecord | None, sources: Sequence[ImageSource]
-) -> dict[str, None]:
-    """The images, in their order, whose files hold other bytes than those that were judged; not those that failed."""
-    if record is None:
-        return {}
-    paths = {source.image: source.path for source in sources}
-    return {
-        result.image: None
-        for result in earlier
-        if result.status != "error"
-        and result.image in paths
-        and (begun := record.images.get(result.image)) is not None
-        and begun.changed(paths[result.image])
-    }
+    record_file: RunRecordWriter,
+) -> Generator[FieldSummary, None, None]:
+    """What is still to be judged, each as soon as it is on disk."""
+    killers = _killers(earlier.remaining, earlier.record, plan.microns_per_pixel, screener.segmentation)
+    with (
+        FieldsWriter(folder.fields) as fields_file,
+        contextlib.closing(
+            screener.screen_with_pictures(
+                _noted(_of_open_slides(earlier.remaining, settled, killers), folder, record_file),
+                microns_per_pixel=plan.microns_per_pixel,
+                activations=plan.activations,
+            )
+        ) as screened,
+    ):
+        drawn = _with_pictures(_until_settled(screened, settled), folder, screener.classifier.spec.factor)
+        # Written after its pictures, so that a line in the file means that these are there too.
+        for result in itertools.chain(_set_aside(earlier.remaining, killers, record_file), drawn):
+            fields_file.write(result)
+            yield result.summary()
+        fields_file.require_place()
 
 
 def _killers(
@@ -253,61 +189,6 @@ def _set_aside(
             yield FieldResult(source.image, source.slide, "error", error=problem)
 
 
-def _refuse_other_slides(earlier: Iterable[FieldSummary], sources: Sequence[ImageSource], out: Path) -> None:
-    """An image stays with the slide under which it was judged.
-
-    Raises:
-        OutputError: it belongs to another one now.
-    """
-    slides = {source.image: source.slide for source in sources}
-    for result in earlier:
-        now = slides.get(result.image, result.slide)
-        if now != result.slide:
-            raise OutputError(
-                f"In the run in {out}, {result.image} belongs to slide {result.slide}, and now to {now}.",
-                "Give the slide's name as it was; folders of one name, which add to the names of their slides, need an "
-                "output folder of their own.",
-                settings=("out",),
-            )
-
-
-def _refuse_to_go_on(earlier: Sequence[FieldSummary], out: Path, *, resume: bool) -> None:
-    """Only the results of a screening are gone on with, and only where that is asked for.
-
-    Raises:
-        OutputError: it is not so.
-    """
-    if any(result.status == "ok" and result.model is None for result in earlier):
-        raise OutputError(
-            f"The output folder {out} holds a segmentation, in which nothing was classified.",
-            "Choose another folder.",
-            settings=("out",),
-        )
-    if not resume:
-        raise OutputError(
-            f"The output folder {out} already holds the results of a run.",
-            "Choose another folder, or go on with that run.",
-            settings=("out", "resume"),
-        )
-
-
-def _refuse_other_spelling(earlier: Iterable[FieldSummary], sources: Sequence[ImageSource], out: Path) -> None:
-    """A resumed run tells its images by their paths as typed; under another spelling each would count twice.
-
-    Raises:
-        UsageError: an image has slide and file name of one that was judged under a path that is not given now.
-    """
-    given = {source.image for source in sources}
-    judged = {(one.slide, Path(one.image).name): one.image for one in earlier if one.image not in given}
-    for source in sources:
-        before = judged.get((source.slide, Path(source.image).name))
-        if before is not None:
-            raise UsageError(
-                f"{source.image} seems to be {before}, which the run in {out} has seen; it would count twice.",
-                "Resume from the same folder with the same paths, or choose another output folder.",
-            )
-
-
 def _of_open_slides(
     sources: Iterable[ImageSource], settled: SettledSlides, killers: Collection[str]
 ) -> Iterator[ImageSource]:
@@ -318,8 +199,7 @@ def _of_open_slides(
 def _noted(sources: Iterable[ImageSource], folder: RunFolder, record_file: RunRecordWriter) -> Iterator[ImageSource]:
     """The sources, each on record before anybody looks at it."""
     for source in sources:
-        stem = folder.stems[source.image]
-        record_file.begin(BegunImage.look_at(source.path, source.image, source.slide, stem))
+        record_file.begin(BegunImage.look_at(source, folder.stems[source.image]))
         yield source
 
 
@@ -375,18 +255,20 @@ def write_pictures(folder: RunFolder, field: ScreenedField, factor: float) -> Fi
 def summarise(
     fields: Sequence[FieldSummary],
     screener: Screener,
+    plan: RunPlan | None = None,
+    passed_over: Sequence[Path] = (),
     not_looked_at: Mapping[str, int] | None = None,
-    *,
-    with_maps: bool = False,
 ) -> RunSummary:
     """The verdict of each slide that the fields belong to.
 
     Args:
         fields: of all slides.
         screener: the one that judged.
+        plan: of the run; the usual where None.
+        passed_over: files among the images in formats that are not read.
         not_looked_at: number of images by slide that were left out, their slide being settled.
-        with_maps: whether activation maps were asked for.
     """
+    plan = plan or RunPlan()
     by_slide: dict[str, list[FieldSummary]] = {}
     for field in fields:
         by_slide.setdefault(field.slide, []).append(field)
@@ -398,5 +280,8 @@ def summarise(
             for slide, of_slide in by_slide.items()
         ),
         card=screener.classifier.card,
-        with_maps=with_maps,
+        with_maps=plan.activations,
+        passed_over=tuple(passed_over),
+        with_parquet=plan.parquet,
+        notice=plan.notice,
     )

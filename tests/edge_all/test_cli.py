@@ -364,7 +364,9 @@ def test_the_demo_runs_again_in_its_own_folder(
     assert json.loads((tmp_path / "demo" / "slides.json").read_text())["notice"] == demo_fields.DEMO_NOTICE
     # That rendering again leaves the files as they are, test_rendering_demo_fields.py shows.
     monkeypatch.setattr(demo_fields, "write_demo_fields", demo_fields.demo_files)
-    again = run_here("demo", "-o", "demo", "--model", tiny_package, cwd=tmp_path)
+    again = run_here(
+        "demo", "-o", tmp_path / "demo", "--model", tiny_package, cwd=tmp_path
+    )  # the folder, called otherwise
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "demo" / "fields.jsonl").read_bytes() == fields
 

@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,9 +22,11 @@ from edge_all.model.card import ModelCard, Thresholds, Variant
 from edge_all.outputs.overlay import save_overlay
 from edge_all.outputs.rejected_sheet import save_rejected_sheet
 from edge_all.outputs.report import embedding
+from edge_all.outputs.report.galleries import Pictures
 from edge_all.outputs.report.html_report import write_report
 from edge_all.outputs.report.tile_outlines import TileOutline, tile_outlines
 from edge_all.outputs.result_words import probability_words
+from edge_all.outputs.run_summary import RunSummary
 from edge_all.outputs.thumbnails import save_thumbnails
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
 from edge_all.results import (
@@ -141,9 +144,12 @@ def report(folder: Path, fields: list[FieldResult], **options: object) -> str:
         judge_slide(slide, [field for field in fields if field.slide == slide], THRESHOLDS)
         for slide in dict.fromkeys(field.slide for field in fields)
     ]
-    pictures = {"overlays": overlays, "thumbnails": thumbnails, "rejected": rejected}
-    arguments: dict[str, object] = {**pictures, "card": CARD, **options}
-    write_report(folder / "report.html", slides, fields, **arguments)  # type: ignore[arg-type]
+    known: dict[str, Any] = {"card": CARD, **options}
+    pictures = Pictures(
+        known.pop("overlays", overlays), known.pop("thumbnails", thumbnails), rejected, known.pop("activations", None)
+    )
+    of_run = {name: known.pop(name) for name in ("card", "passed_over", "notice") if name in known}
+    write_report(folder / "report.html", RunSummary(tuple(fields), tuple(slides), **of_run), pictures, **known)
     return (folder / "report.html").read_text("utf-8")
 
 
@@ -424,7 +430,7 @@ def test_any_name_gives_a_sound_page(tmp_path_factory: pytest.TempPathFactory, n
     slide = SlideResult(
         name, {"ok": 0, "error": 1, "unusable": 0}, dict.fromkeys(LABELS, 0), None, None, "indeterminate", name
     )
-    write_report(folder / "report.html", [slide], [field], overlays={}, thumbnails={})
+    write_report(folder / "report.html", RunSummary((field,), (slide,)), Pictures())
     page = Page((folder / "report.html").read_text("utf-8"))
     assert INTENDED_USE in page.text
 
@@ -477,7 +483,7 @@ def test_a_resumed_run_with_another_model_is_said(tmp_path: Path) -> None:
 def test_an_unwritable_place_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match="report"):
-        write_report(tmp_path / "file" / "report.html", [], [], overlays={}, thumbnails={})
+        write_report(tmp_path / "file" / "report.html", RunSummary((), ()), Pictures())
 
 
 @pytest.mark.parametrize(

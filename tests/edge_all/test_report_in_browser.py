@@ -17,8 +17,10 @@ import pytest
 from edge_all.files.run_folder import RunFolder
 from edge_all.model.card import Thresholds
 from edge_all.outputs.overlay import save_overlay
+from edge_all.outputs.report.galleries import Pictures
 from edge_all.outputs.report.html_report import write_report
 from edge_all.outputs.report.tile_outlines import tile_outlines
+from edge_all.outputs.run_summary import RunSummary
 from edge_all.outputs.thumbnails import save_thumbnails
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
 from edge_all.rendering import SmearSpec, render_field
@@ -77,10 +79,8 @@ def written(folder: Path, fields: list[FieldResult], language: Language | None =
     path = folder / "report.html"
     write_report(
         path,
-        slides,
-        fields,
-        overlays=overlays,
-        thumbnails=thumbnails,
+        RunSummary(tuple(fields), tuple(slides)),
+        Pictures(overlays, thumbnails),
         outlines=lambda wanted: tile_outlines(fields, SPEC.factor, wanted),
         language=language,
     )

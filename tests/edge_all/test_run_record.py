@@ -17,12 +17,14 @@ import pytest
 
 from edge_all.api.screener import Screener
 from edge_all.errors import OutputError
-from edge_all.inputs import find_images
+from edge_all.inputs import ImageSource, find_images
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import FieldResult, ModelIdentity
 from edge_all.runs.run_record import RECORD_FILE, BegunImage, Conditions, RunRecordWriter, read_record
-from edge_all.runs.screening_run import screen_to_folder
+from edge_all.runs.screening_run import RunPlan, screen_to_folder
 from edge_all.runs.suspects import images_that_kill
+
+TENTH = RunPlan(microns_per_pixel=0.1)
 
 
 def draw(file: Path, seed: int, blasts: int = 2) -> Path:
@@ -91,9 +93,9 @@ def test_other_conditions_are_refused_and_nothing_is_touched(
     slide: Path, screener: Screener, tmp_path: Path, tiny_package: Path, edit_card: Callable[..., None]
 ) -> None:
     out = tmp_path / "out"
-    screen_to_folder(find_images([slide]), screener, out, microns_per_pixel=0.1)
+    screen_to_folder(find_images([slide]), screener, out, TENTH)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    again = {"resume": True, "microns_per_pixel": 0.1}
+    again = {"plan": TENTH, "resume": True}
     with pytest.raises(OutputError, match=r"pixel size of 0\.1 um, not with no given pixel size"):
         screen_to_folder(find_images([slide]), screener, out, resume=True)
     with pytest.raises(OutputError, match="belongs to slide slide, and now to other"):
@@ -153,7 +155,7 @@ KILLED_AT = """
 import os, signal, sys
 from pathlib import Path
 from edge_all.api.screener import Screener
-from edge_all.inputs import find_images
+from edge_all.inputs import ImageSource, find_images
 from edge_all.runs.screening_run import screen_to_folder
 
 real = Path.read_bytes
@@ -205,12 +207,17 @@ def test_an_image_that_kills_is_set_aside_and_named(
 def test_a_file_is_known_by_its_bytes_and_not_by_their_number(tmp_path: Path) -> None:
     file = tmp_path / "a.png"
     file.write_bytes(b"sharp")
-    begun = BegunImage.look_at(file, "a.png", "S", "a")
-    assert not begun.changed(file)
+    source = ImageSource(file, "a.png", "S")
+    begun = BegunImage.look_at(source, "a")
+    assert not begun.changed(source)
+    assert begun.same_bytes(source)
     file.write_bytes(b"blurs")
-    assert begun.changed(file)
+    assert begun.changed(source)
+    assert not begun.same_bytes(source)
     file.unlink()
-    assert not begun.changed(file)
+    assert not begun.changed(source)
+    assert not begun.same_bytes(source)
+    assert not BegunImage.look_at(source, "a").same_bytes(source), "two that cannot be read are not the same"
 
 
 def test_an_image_is_suspected_until_a_process_has_looked_at_it_and_ended_by_itself(tmp_path: Path) -> None:

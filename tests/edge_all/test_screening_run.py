@@ -21,7 +21,7 @@ from edge_all.files.folder_claim import claimed_folder
 from edge_all.inputs import find_images
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import INTENDED_USE, FieldResult
-from edge_all.runs.screening_run import screen_to_folder
+from edge_all.runs.screening_run import RunPlan, screen_to_folder
 from edge_all.runs.segmentation_run import segment_to_folder
 
 
@@ -81,15 +81,68 @@ def test_an_interrupted_run_keeps_what_it_judged_and_goes_on(slide: Path, screen
     assert [Path(field.image).name for field in summary.fields] == ["field0.png", "field1.png", "field2.png"]
 
 
-def test_a_resumed_run_refuses_its_images_under_another_path(
-    slide: Path, screener: Screener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("spelling", ["relative", "with dots", "link", "link of another name", "moved"])
+def test_a_resumed_run_knows_its_images_by_whatever_path_they_come(
+    slide: Path, screener: Screener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str
+) -> None:
+    out, notices = tmp_path / "out", list[str]()
+    slide.joinpath("field2.png").write_bytes(b"torn")
+    screen_to_folder(find_images([slide]), screener, out)
+    before = (out / "fields.jsonl").read_bytes().splitlines()
+    (tmp_path / "a").mkdir()
+    monkeypatch.chdir(slide.parent)
+    again = slide
+    match spelling:
+        case "relative":
+            again = Path(slide.name)
+        case "with dots":
+            again = Path("a", "..", slide.name)
+        case "link" | "link of another name":
+            again = tmp_path / "a" / (slide.name if spelling == "link" else "elsewhere")
+            again.symlink_to(slide)
+        case "moved":
+            again = slide.rename(tmp_path / "a" / slide.name)
+    resumed = screen_to_folder(find_images([again]), screener, out, resume=True, on_notice=notices.append)
+    names = [str(slide / f"field{number}.png") for number in range(3)]
+    assert [field.image for field in resumed.fields] == names
+    # The one that failed was tried again, and is said by its old name; the others were not looked at.
+    assert (out / "fields.jsonl").read_bytes().splitlines()[:2] == before[:2]
+    assert (resumed.fields[2].status, resumed.fields[2].slide) == ("error", slide.name)
+    (notice,) = notices
+    assert f"3 images of this run came by another path before ({again.as_posix()}/field0.png was {names[0]})" in notice
+
+
+def test_a_copy_of_an_image_is_another_image(slide: Path, screener: Screener, tmp_path: Path) -> None:
+    out, copies = tmp_path / "out", [tmp_path / name / slide.name for name in ("a", "b")]
+    screen_to_folder(find_images([slide / "field0.png"]), screener, out)
+    for copy in copies:
+        copy.mkdir(parents=True)
+        (copy / "field0.png").write_bytes((slide / "field0.png").read_bytes())
+    sources = find_images([copy / "field0.png" for copy in copies], slide=slide.name)
+    summary = screen_to_folder(sources, screener, out, resume=True)
+    assert [field.image for field in summary.fields] == [str(slide / "field0.png"), sources[1].image]
+
+
+def test_a_slide_of_another_name_is_not_the_same_slide_because_of_a_link(
+    slide: Path, screener: Screener, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     screen_to_folder(find_images([slide]), screener, out)
+    (tmp_path / "link").symlink_to(slide)
+    with pytest.raises(OutputError, match=f"belongs to slide {slide.name}, and now to S-2"):
+        screen_to_folder(find_images([tmp_path / "link"], slide="S-2"), screener, out, resume=True)
+
+
+def test_other_bytes_under_a_known_name_in_another_place_are_refused(
+    slide: Path, screener: Screener, tmp_path: Path
+) -> None:
+    out, other = tmp_path / "out", tmp_path / "b" / slide.name
+    screen_to_folder(find_images([slide]), screener, out)
     before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
-    monkeypatch.chdir(slide.parent)
+    other.mkdir(parents=True)
+    (other / "field0.png").write_bytes((slide / "field1.png").read_bytes())
     with pytest.raises(UsageError, match="count twice"):
-        screen_to_folder(find_images([slide.name]), screener, out, resume=True)
+        screen_to_folder(find_images([other]), screener, out, resume=True)
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
 
 
@@ -113,7 +166,7 @@ def test_activation_maps_lie_beside_the_crops_and_change_no_result(
 ) -> None:
     plain, mapped = tmp_path / "plain", tmp_path / "mapped"
     screen_to_folder(find_images([slide]), screener, plain)
-    screen_to_folder(find_images([slide]), screener, mapped, activations=True)
+    screen_to_folder(find_images([slide]), screener, mapped, RunPlan(activations=True))
     assert [{**line, "timings_ms": 0} for line in lines(mapped)] == [{**line, "timings_ms": 0} for line in lines(plain)]
     for name in ("cells.csv", "slides.json"):
         assert (mapped / name).read_bytes() == (plain / name).read_bytes()
@@ -134,9 +187,9 @@ def test_a_resumed_run_shows_the_maps_that_there_are(
     out = tmp_path / "out"
     good = (slide / "field1.png").read_bytes()
     (slide / "field1.png").write_bytes(good[: len(good) // 3])
-    screen_to_folder(find_images([slide]), screener, out, activations=first)
+    screen_to_folder(find_images([slide]), screener, out, RunPlan(activations=first))
     (slide / "field1.png").write_bytes(good)
-    summary = screen_to_folder(find_images([slide]), screener, out, activations=then, resume=True)
+    summary = screen_to_folder(find_images([slide]), screener, out, RunPlan(activations=then), resume=True)
     cells = {Path(field.image).stem: len(field.candidates) for field in summary.fields}
     again = cells.pop("field1")
     assert again
@@ -153,7 +206,7 @@ def test_a_finished_run_that_is_asked_for_maps_says_that_it_has_none(
     out = tmp_path / "out"
     screen_to_folder(find_images([slide]), screener, out)
     assert "no map" not in (out / "report.html").read_text(encoding="utf-8")
-    summary = screen_to_folder(find_images([slide]), screener, out, activations=True, resume=True)
+    summary = screen_to_folder(find_images([slide]), screener, out, RunPlan(activations=True), resume=True)
     report = (out / "report.html").read_text(encoding="utf-8")
     assert report.count("no map") == sum(len(field.candidates) for field in summary.fields) > 0
     assert 'id="maps"' in report
@@ -170,7 +223,7 @@ def test_maps_that_the_package_cannot_give_are_refused_before_anything_is_writte
     edit_card(tiny_package)
     screener = Screener(tiny_package)
     with pytest.raises(UsageError, match="no class activation maps"):
-        screen_to_folder(find_images([slide]), screener, tmp_path / "out", activations=True)
+        screen_to_folder(find_images([slide]), screener, tmp_path / "out", RunPlan(activations=True))
     assert not (tmp_path / "out").exists()
 
 
@@ -200,7 +253,7 @@ def test_the_size_of_a_pixel_reaches_the_segmentation(slide: Path, screener: Scr
     cells = []
     for microns in (None, 0.4):
         out = tmp_path / f"out-{microns}"
-        screen_to_folder(find_images([slide]), screener, out, microns_per_pixel=microns)
+        screen_to_folder(find_images([slide]), screener, out, RunPlan(microns))
         cells.append([line["cells"] for line in lines(out)])
     # By a pixel of 0.4 micrometres each blast is as large as a clump.
     assert cells[0] != cells[1]
@@ -218,16 +271,18 @@ def test_a_failure_stays_while_its_image_is_not_tried_again(slide: Path, screene
     assert (verdict["fields"]["ok"], verdict["fields"]["error"]) == (2, 1)
 
 
-def test_a_refused_run_loses_no_failure(
-    slide: Path, screener: Screener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refused_run_loses_no_failure(slide: Path, screener: Screener, tmp_path: Path) -> None:
     out = tmp_path / "out"
     (slide / "field1.png").write_bytes(b"torn")
     screen_to_folder(find_images([slide]), screener, out)
     before = (out / "fields.jsonl").read_bytes()
-    monkeypatch.chdir(slide.parent)
+    other = tmp_path / "b" / slide.name
+    other.mkdir(parents=True)
+    (other / "field0.png").write_bytes(b"something else")
     with pytest.raises(UsageError, match="count twice"):
-        screen_to_folder(find_images([slide / "field1.png", "slide/field0.png"]), screener, out, resume=True)
+        screen_to_folder(
+            find_images([slide / "field1.png", other / "field0.png"], slide=slide.name), screener, out, resume=True
+        )
     assert (out / "fields.jsonl").read_bytes() == before
 
 

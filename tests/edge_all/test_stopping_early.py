@@ -19,7 +19,7 @@ from edge_all.api.screener import Screener
 from edge_all.inputs import FoundImages, ImageSource, find_images
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import Cell, CellLabel, FieldResult
-from edge_all.runs.screening_run import screen_to_folder
+from edge_all.runs.screening_run import RunPlan, screen_to_folder
 from edge_all.screening.field_screening import ScreenedField
 from edge_all.slides.settling import settled_verdict
 
@@ -27,6 +27,8 @@ screen_with_pictures = Screener.screen_with_pictures
 
 ILL, WELL = 10, 4
 """Fields of the two slides."""
+
+STOPPING = RunPlan(stop_when_settled=True)
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def runs(
     screener = Screener(make_tiny_package(folder / "package"))
     plain, stopped = folder / "plain", folder / "stopped"
     screen_to_folder(images(rendered), screener, plain)
-    screen_to_folder(images(rendered), screener, stopped, stop_when_settled=True)
+    screen_to_folder(images(rendered), screener, stopped, STOPPING)
     return plain, stopped
 
 
@@ -100,7 +102,7 @@ def test_a_slide_is_taken_up_to_the_field_that_settles_it(
 ) -> None:
     plain, out = runs[0], tmp_path / "out"
     seen: list[FieldResult] = []
-    summary = screen_to_folder(images(rendered), screener, out, stop_when_settled=True, on_field=seen.append)
+    summary = screen_to_folder(images(rendered), screener, out, STOPPING, on_field=seen.append)
 
     taken = len(lines(out, "ill"))
     assert 1 < taken < ILL
@@ -150,7 +152,7 @@ def test_how_far_the_pipeline_runs_ahead_changes_nothing(
         out = runs[1] if by is None else tmp_path / f"out{by}"
         if by is not None:
             monkeypatch.setattr(Screener, "screen_with_pictures", taking_ahead(by))
-            screen_to_folder(images(rendered), screener, out, stop_when_settled=True)
+            screen_to_folder(images(rendered), screener, out, STOPPING)
         pictures = {
             path.relative_to(out): path.read_bytes()
             for folder in ("overlays", "crops", "geojson")
@@ -182,7 +184,7 @@ def test_images_of_a_settled_slide_are_not_begun(
         return screen_with_pictures(screener, noted(sources), **options)
 
     monkeypatch.setattr(Screener, "screen_with_pictures", counted)
-    screen_to_folder(find_images([many]), screener, tmp_path / "out", stop_when_settled=True)
+    screen_to_folder(find_images([many]), screener, tmp_path / "out", STOPPING)
     assert len(lines(tmp_path / "out")) < ILL
     assert len(begun) < 30
 
@@ -199,9 +201,9 @@ def test_an_interrupted_run_goes_on_to_the_same_end(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        screen_to_folder(images(rendered), screener, out, stop_when_settled=True, on_field=interrupt)
+        screen_to_folder(images(rendered), screener, out, STOPPING, on_field=interrupt)
     assert len(lines(out)) == interrupted_after
-    screen_to_folder(images(rendered), screener, out, stop_when_settled=True, resume=True)
+    screen_to_folder(images(rendered), screener, out, STOPPING, resume=True)
     assert lines(out) == lines(whole)
     assert (out / "slides.json").read_bytes() == (whole / "slides.json").read_bytes()
 
@@ -220,7 +222,7 @@ def test_cells_of_an_earlier_run_settle_a_slide(slides: Path, screener: Screener
     out = tmp_path / "out"
     screen_to_folder(find_images([slides / "ill" / f"ill{number}.png" for number in range(8)]), screener, out)
     before = lines(out)
-    summary = screen_to_folder(images(slides), screener, out, stop_when_settled=True, resume=True)
+    summary = screen_to_folder(images(slides), screener, out, STOPPING, resume=True)
     assert lines(out, "ill") == before
     assert len(lines(out, "well")) == WELL
     assert summary.images_not_looked_at == ILL - 8
@@ -230,11 +232,11 @@ def test_a_failure_in_a_settled_slide_is_not_forgotten(slides: Path, screener: S
     out = tmp_path / "out"
     good = (slides / "ill" / "ill0.png").read_bytes()
     (slides / "ill" / "ill0.png").write_bytes(good[: len(good) // 3])
-    assert not screen_to_folder(images(slides), screener, out, stop_when_settled=True).all_judged
+    assert not screen_to_folder(images(slides), screener, out, STOPPING).all_judged
     before = lines(out)
     assert before[0]["status"] == "error"
     (slides / "ill" / "ill0.png").write_bytes(good)
-    again = screen_to_folder(images(slides), screener, out, stop_when_settled=True, resume=True)
+    again = screen_to_folder(images(slides), screener, out, STOPPING, resume=True)
     assert lines(out) == before
     assert not again.all_judged
     assert screen_to_folder(images(slides), screener, out, resume=True).all_judged
@@ -285,7 +287,7 @@ def test_any_slides_mixed_in_any_order_are_taken_up_to_their_own_end(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Screener, "screen_with_pictures", pipeline)
         out = tmp_path_factory.mktemp("out")
-        summary = screen_to_folder(sources, screener, out, stop_when_settled=True)
+        summary = screen_to_folder(sources, screener, out, STOPPING)
     assert [one.image for one in summary.fields] == expected
     assert summary.images_not_looked_at == len(fields) - len(expected)
     for slide in summary.slides:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +25,22 @@ GALLERIES: tuple[CellLabel, ...] = ("ALL", "indeterminate", "non-ALL")
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Files by what they show; the activation maps are None where none are to be shown."""
+    """The pictures of a report: files by the name of the image, or by that and the id of the cell.
 
-    overlays: Mapping[str, Path]
-    thumbnails: Mapping[tuple[str, int], Path]
-    rejected: Mapping[str, Path]
-    activations: Mapping[tuple[str, int], Path] | None
-    outlines: Mapping[tuple[str, int], TileOutline]
+    Attributes:
+        overlays: whole fields, as `edge_all.outputs.overlay` makes them.
+        thumbnails: single cells.
+        rejected: sheets of rejected objects, as `edge_all.outputs.rejected_sheet` makes them.
+        activations: class activation maps of cells; where they are given, all cells have a place for theirs, which may
+            say that there is none.
+        outlines: laid over the pictures of the cells.
+    """
+
+    overlays: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+    thumbnails: Mapping[tuple[str, int], Path] = dataclasses.field(default_factory=dict)
+    rejected: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+    activations: Mapping[tuple[str, int], Path] | None = None
+    outlines: Mapping[tuple[str, int], TileOutline] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

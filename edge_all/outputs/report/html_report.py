@@ -9,6 +9,7 @@ folders often carry names of patients.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import TypeAlias
 
 from edge_all.files.atomic import atomic_file
-from edge_all.model.card import ModelCard
 from edge_all.outputs.palette import PALETTE
 from edge_all.outputs.report.galleries import NumberedField, Pictures
 from edge_all.outputs.report.markup import CSS_NAMES, named, text
@@ -25,7 +25,8 @@ from edge_all.outputs.report.method import how_to_read, method, model_words, mod
 from edge_all.outputs.report.slide_section import CLASSES, overview, shown_candidates, slide_section, suspicious_first
 from edge_all.outputs.report.tile_outlines import TileOutline
 from edge_all.outputs.result_words import reason_words, status_words
-from edge_all.results import INTENDED_USE, FieldSummary, SlideResult
+from edge_all.outputs.run_summary import RunSummary
+from edge_all.results import INTENDED_USE, SlideResult
 from edge_all.wording.language import Language, language_of_environment
 
 __all__ = ["write_report"]
@@ -37,65 +38,42 @@ OutlinesOf: TypeAlias = Callable[[Collection[tuple[str, int]]], Mapping[tuple[st
 
 def write_report(
     path: Path,
-    slides: Sequence[SlideResult],
-    fields: Sequence[FieldSummary],
+    run: RunSummary,
+    pictures: Pictures,
     *,
-    overlays: Mapping[str, Path],
-    thumbnails: Mapping[tuple[str, int], Path],
-    rejected: Mapping[str, Path] | None = None,
-    activations: Mapping[tuple[str, int], Path] | None = None,
     outlines: OutlinesOf = lambda _: {},
-    card: ModelCard | None = None,
     created: datetime | None = None,
-    passed_over: Sequence[Path] = (),
-    notice: str | None = None,
     language: Language | None = None,
 ) -> None:
     """Write the report of a run as one self-contained HTML file.
 
     Args:
         path: the file to write.
-        slides: verdicts; suspicious slides come first, otherwise they keep their order.
-        fields: all fields of these slides, those that failed included.
-        overlays: from the name of an image to its overlay, as `edge_all.outputs.overlay` makes it. A picture that is
-            missing here, or on disk, is left out of the report.
-        thumbnails: from the name of an image and the id of a cell to its picture.
-        rejected: from the name of an image to its sheet, as `edge_all.outputs.rejected_sheet` makes it.
-        activations: as ``thumbnails``, to a picture of the class activation map; where they are given, all cells
-            have a place for theirs, which may say that there is none.
-        outlines: asked once for the outlines that are laid over the pictures of the cells that are shown.
-        card: of the model package; its figures and limitations are shown.
+        run: what it came to; suspicious slides come first, otherwise slides keep their order.
+        pictures: files of pictures. One that is missing here, or on disk, is left out of the report.
+        outlines: asked once for the outlines of the cells that are shown.
         created: date of the report; now, where none is given.
-        passed_over: files among the images in formats that are not read.
-        notice: what everyone who sees the results must be told first, in English.
         language: the reader's; that of the environment where none is given.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    numbered = [NumberedField(number, field) for number, field in enumerate(fields, start=1)]
-    shown = outlines(shown_candidates(slides, numbered))
-    pictures = Pictures(overlays, thumbnails, rejected or {}, activations, shown)
+    numbered = [NumberedField(number, field) for number, field in enumerate(run.fields, start=1)]
+    outlined = dataclasses.replace(pictures, outlines=outlines(shown_candidates(run.slides, numbered)))
     say = language or language_of_environment()
     now = created or datetime.now().astimezone()
     with atomic_file(path) as file:
         # Piece by piece: a run of a thousand fields never has all its pictures in memory.
-        before = _notice(notice, say) + _not_judged(numbered, say) + _passed_over(passed_over, say)
-        for piece in _document(suspicious_first(slides), numbered, pictures, card, now, before, say):
+        for piece in _document(run, numbered, outlined, now, say):
             file.write(piece.encode("utf-8", "backslashreplace"))
             file.write(b"\n")
 
 
 def _document(
-    slides: Sequence[SlideResult],
-    fields: Sequence[NumberedField],
-    pictures: Pictures,
-    card: ModelCard | None,
-    created: datetime,
-    before: str,
-    say: Language,
+    run: RunSummary, fields: Sequence[NumberedField], pictures: Pictures, created: datetime, say: Language
 ) -> Iterator[str]:
-    """The pieces of the file; ``before`` is what has to be read before any verdict."""
+    """The pieces of the file."""
+    slides = suspicious_first(run.slides)
     script = files("edge_all.outputs.report").joinpath("report.js").read_text("utf-8")
     yield from _head(created, script, say)
     yield f'<a class="skip" href="#slides">{say("Skip to the verdict")}</a>'
@@ -103,7 +81,8 @@ def _document(
     yield _tools(say) if any(field.result.cells for field in fields) else ""
     yield "<main>"
     yield _heading(slides, fields, created, say)
-    yield before
+    # What has to be read before any verdict.
+    yield _notice(run.notice, say) + _not_judged(fields, say) + _passed_over(run.passed_over, say)
     yield overview(slides, say)
     yield '<div id="slides">'
     for number, slide in enumerate(slides, start=1):
@@ -113,7 +92,7 @@ def _document(
     yield how_to_read(
         say, with_maps=pictures.activations is not None, stopped_early=any(slide.stopped_early for slide in slides)
     )
-    yield method([field.result for field in fields], card, say)
+    yield method(run.fields, run.card, say)
     yield "</main>"
     yield _banner(say)
     yield (
