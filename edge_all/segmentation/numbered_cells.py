@@ -18,6 +18,7 @@ from edge_all.segmentation.candidates import (
     too_large_for_platelets,
 )
 from edge_all.segmentation.shapes import around
+from edge_all.segmentation.upright import Upright
 
 __all__ = ["Found", "assemble", "enlarge"]
 
@@ -51,6 +52,17 @@ class Found:
     hue: float | None
     undecided: float | None = None
 
+    def turned_back(self, upright: Upright, shape: tuple[int, int]) -> Found:
+        """The same object as the field lies.
+
+        Args:
+            upright: how the field was turned to be looked at.
+            shape: height and width of the working image that this was found in.
+        """
+        left, top = upright.corner_back(self.left, self.top, self.whole, shape)
+        nucleus, whole = upright.turned_back(self.nucleus), upright.turned_back(self.whole)
+        return replace(self, nucleus=nucleus, whole=whole, left=left, top=top)
+
 
 def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[int, int]) -> Segmentation:
     """Number the cells from top to bottom and outline them at the field's size.
@@ -62,16 +74,19 @@ def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[in
         shape: height and width of the field.
     """
     taken: Mask = np.zeros(shape, np.uint8)
+    placed: list[tuple[Found, Region, Region]] = []
+    # In the order in which they were found, so that what two claim goes to the same one however the field is turned.
+    for item in found[:MAX_OBJECTS]:
+        whole, nucleus = at_full_size(item, factor, taken)
+        if nucleus.area:
+            x, y, width, height = whole.box
+            taken[y : y + height, x : x + width] |= whole.mask
+            placed.append((item, whole, nucleus))
     cells: list[Cell] = []
     cell_masks: list[Mask] = []
     nucleus_masks: list[Mask] = []
     hues: list[float | None] = []
-    for item in sorted(found, key=centre_of)[:MAX_OBJECTS]:
-        whole, nucleus = at_full_size(item, factor, taken)
-        if nucleus.area == 0:
-            continue
-        x, y, width, height = whole.box
-        taken[y : y + height, x : x + width] |= whole.mask
+    for item, whole, nucleus in sorted(placed, key=lambda one: one[1].centroid[::-1]):
         cell = cell_of(len(cells) + 1, whole, nucleus, red_radius, shape, factor)
         at_border = reaches_border(whole.box, shape[::-1], factor)
         unsure = None if item.undecided is None else item.undecided > MOST_UNDECIDED
@@ -95,12 +110,6 @@ def roughness(nucleus: Mask) -> float:
     contours, _ = cv2.findContours(nucleus, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     largest = max(contours, key=cv2.contourArea)
     return cv2.arcLength(largest, True) ** 2 / (4 * math.pi * max(1.0, cv2.contourArea(largest)))
-
-
-def centre_of(item: Found) -> tuple[float, float]:
-    """Row and column of the centroid of the whole cell."""
-    x, y = measure(item.whole, item.left, item.top).centroid
-    return y, x
 
 
 def at_full_size(item: Found, factor: int, taken: Mask) -> tuple[Region, Region]:

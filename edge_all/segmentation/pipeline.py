@@ -34,6 +34,7 @@ from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, Scale, red_cell
 from edge_all.segmentation.separation import LARGEST_NUCLEUS, cut_nuclei, separate
 from edge_all.segmentation.shapes import around, depth_inside, disc, extents_of, fill_holes
 from edge_all.segmentation.whole_cells import REACH, RedCells, red_cell_colour
+from edge_all.segmentation.upright import Upright
 from edge_all.specimen import Specimen, find_specimen
 
 __all__ = ["checked_segmentation", "segment"]
@@ -83,15 +84,11 @@ def segment(
     specimen = specimen or find_specimen(sizes, width, height)
     work = sizes.by(factor)
     step = max(1, math.ceil(math.sqrt(work.shape[0] * work.shape[1] / COARSE_PIXELS)))
+    upright = Upright.of(shrink(work, step))
+    work = upright.turned(work)
     coarse = shrink(work, step)
-    shown = None if specimen.whole else specimen.at(coarse.shape[1], coarse.shape[0])
-    light = light_of(coarse, shown)
-    if light is not None:
-        work = light.evened(work)
-        coarse = shrink(work, step)
-    if shown is not None:
-        glass = ground_colour(coarse[shown > 0][:, None])
-        work, coarse = (on_glass(image, specimen, glass) for image in (work, coarse))
+    even = EvenField.of(coarse, None if specimen.whole else upright.turned(specimen.overview))
+    coarse = even.shown(coarse)
     model, keys = cluster_colours(coarse)
     found: list[Found] = []
     red_radius, error = 0.0, 0.0
@@ -105,12 +102,17 @@ def segment(
             red_radius = RED_CELL_RADIUS_MICRONS / (microns_per_pixel * factor * step)
         if red_radius >= FINE_PIXELS:
             work, factor, step = coarse, factor * step, 1
+        elif step > 1:
+            work = even.shown(work)
+        else:
+            work = coarse
         measures = WorkScale(factor, step, red_radius * step)
-        found = find_cells(work, nuclei, measures, model, red_cells, network)
+        in_work = find_cells(work, nuclei, measures, model, red_cells, network)
+        found = [one.turned_back(upright, work.shape[:2]) for one in in_work]
         red_radius = measures.in_field(1.0)
     segmentation = assemble(found, factor, red_radius, (height, width))
     cells = tuple(
-        dataclasses.replace(cell, glass=glass_at(cell.nucleus_centroid, (height, width), model.ground, light))
+        dataclasses.replace(cell, glass=glass_at(*upright.place(cell.nucleus_centroid, (height, width)), model, even))
         for cell in segmentation.cells
     )
     return dataclasses.replace(segmentation, cells=cells, red_cell_radius=red_radius, red_cell_error=error)
@@ -137,19 +139,62 @@ def network_of(outlines: Outlines) -> OutlineNetwork | None:
     return embedded_outlines() if outlines == "learned" else outlines
 
 
+@dataclass(frozen=True, slots=True)
+class EvenField:
+    """A field under even light, with glass where it shows no specimen.
+
+    Attributes:
+        light: what it is evened by; None where it is even.
+        specimen: ``uint8 [height, width]``, 1 where it shows specimen; None for everywhere.
+        glass: ``float32 [3]`` RGB, the colour that the rest gets.
+    """
+
+    light: EvenLight | None
+    specimen: NDArray[np.uint8] | None
+    glass: FloatArray | None
+
+    @classmethod
+    def of(cls, coarse: RgbImage, specimen: NDArray[np.uint8] | None) -> EvenField:
+        """What a field has to be evened by, and its glass.
+
+        Args:
+            coarse: ``uint8 [height, width, 3]`` RGB.
+            specimen: as of the attribute, at any size.
+        """
+        if specimen is None:
+            return cls(light_of(coarse), None, None)
+        shown = at_size_of(coarse, specimen)
+        light = light_of(coarse, shown)
+        lit = coarse if light is None else light.evened(coarse)
+        return cls(light, specimen, ground_colour(lit[shown > 0][:, None]))
+
+    def shown(self, image: RgbImage) -> RgbImage:
+        """The field at any size, as it is to be looked at."""
+        if self.light is not None:
+            image = self.light.evened(image)
+        if self.specimen is None or self.glass is None:
+            return image
+        return np.where(at_size_of(image, self.specimen)[..., None] > 0, image, np.rint(self.glass).astype(np.uint8))
+
+
+def at_size_of(image: RgbImage, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A mask at the size of an image."""
+    return np.asarray(cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+
+
 def glass_at(
-    place: Point, shape: tuple[int, int], ground: FloatArray, light: EvenLight | None
+    place: Point, shape: tuple[int, int], model: ColourModel, even: EvenField
 ) -> tuple[float, float, float]:
     """Red, green and blue of the glass at a place of the field, to a tenth of a level.
 
     Args:
         place: column and row in pixels of the field.
         shape: height and width of the field.
-        ground: colour of the glass of the evened field.
-        light: what the field was evened by.
+        model: with the colour of the glass of the evened field.
+        even: what the field was evened by.
     """
-    share = 1.0 if light is None else light.at(place, shape)
-    red, green, blue = (round(share * level, 1) for level in ground.tolist())
+    share = 1.0 if even.light is None else even.light.at(place, shape)
+    red, green, blue = (round(share * level, 1) for level in model.ground.tolist())
     return red, green, blue
 
 
@@ -198,12 +243,6 @@ class WorkScale:
             for at, coarse, whole in zip(place, coarse_shape, work.shape[:2], strict=True)
         )
         return work[rows, columns]
-
-
-def on_glass(image: RgbImage, specimen: Specimen, glass: FloatArray) -> RgbImage:
-    """The image with glass of this colour where it shows no specimen."""
-    shown = specimen.at(image.shape[1], image.shape[0])
-    return np.where(shown[..., None] > 0, image, np.rint(glass).astype(np.uint8))
 
 
 def red_cells_of(

@@ -1,0 +1,93 @@
+"""One orientation for every field, so that a field that is turned or mirrored has the very same cells.
+
+Where k-means starts, which pixels a sample takes, what a network answers and where a line of equal power is rounded to
+depends on which way up a picture is. So every field is looked at lengthwise, with what is stained most to the left and
+above, and what was found is turned back. No smear has a right way up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge_all.results import Point, RgbImage
+
+__all__ = ["Upright"]
+
+
+@dataclass(frozen=True, slots=True)
+class Upright:
+    """How a field is turned.
+
+    Attributes:
+        transposed: whether rows and columns change places, before all else.
+        across, down: whether it is then mirrored left to right, and top to bottom.
+    """
+
+    transposed: bool
+    across: bool
+    down: bool
+
+    @classmethod
+    def of(cls, picture: RgbImage) -> Upright:
+        """How this picture is to be turned.
+
+        All sums are of whole numbers and exact: each of its eight orientations comes to the same picture.
+
+        Args:
+            picture: ``uint8 [height, width, 3]`` RGB, the field at any size.
+        """
+        height, width = picture.shape[:2]
+        # Every stain absorbs green.
+        moments = cv2.moments(cv2.extractChannel(picture, 1))
+        right = 2 * moments["m10"] - (width - 1) * moments["m00"]
+        below = 2 * moments["m01"] - (height - 1) * moments["m00"]
+        transposed = height > width or (height == width and abs(below) > abs(right))
+        if transposed:
+            right, below = below, right
+        return cls(transposed, right < 0, below < 0)
+
+    def turned(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The field, or a mask of it, as it is looked at."""
+        return self._mirrored(cv2.transpose(image) if self.transposed else image)
+
+    def turned_back(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """What was found, as the field lies."""
+        mirrored = self._mirrored(image)
+        return np.asarray(cv2.transpose(mirrored), np.uint8) if self.transposed else mirrored
+
+    def corner_back(self, left: int, top: int, mask: NDArray[Any], shape: tuple[int, int]) -> tuple[int, int]:
+        """Where the upper left corner of a window lies in the field.
+
+        Args:
+            left, top: where it lies in the field as it is looked at.
+            mask: ``[height, width]``, of that window's size.
+            shape: height and width of the field as it is looked at.
+        """
+        height, width = mask.shape
+        left = shape[1] - left - width if self.across else left
+        top = shape[0] - top - height if self.down else top
+        return (top, left) if self.transposed else (left, top)
+
+    def place(self, place: Point, shape: tuple[int, int]) -> tuple[Point, tuple[int, int]]:
+        """Where a place of the field is looked at, and the height and width of the field there.
+
+        Args:
+            place: column and row.
+            shape: height and width of the field.
+        """
+        x, y = place
+        height, width = shape
+        if self.transposed:
+            x, y, width, height = y, x, height, width
+        return (width - 1 - x if self.across else x, height - 1 - y if self.down else y), (height, width)
+
+    def _mirrored(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if not (self.across or self.down):
+            return image
+        code = -1 if self.across and self.down else 1 if self.across else 0
+        return np.asarray(cv2.flip(image, code), np.uint8)
