@@ -33,8 +33,8 @@ from edge_all.segmentation.red_rings import without_red_rings
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, Scale, red_cell_scale
 from edge_all.segmentation.separation import LARGEST_NUCLEUS, cut_nuclei, separate
 from edge_all.segmentation.shapes import around, depth_inside, disc, extents_of, fill_holes
-from edge_all.segmentation.whole_cells import REACH, RedCells, red_cell_colour
 from edge_all.segmentation.upright import Upright
+from edge_all.segmentation.whole_cells import REACH, RedCells, red_cell_colour
 from edge_all.specimen import Specimen, find_specimen
 
 __all__ = ["checked_segmentation", "segment"]
@@ -100,12 +100,10 @@ def segment(
         if microns_per_pixel is not None:
             error = 0.0
             red_radius = RED_CELL_RADIUS_MICRONS / (microns_per_pixel * factor * step)
-        if red_radius >= FINE_PIXELS:
+        if step == 1 or red_radius >= FINE_PIXELS:
             work, factor, step = coarse, factor * step, 1
-        elif step > 1:
-            work = even.shown(work)
         else:
-            work = coarse
+            work = even.shown(work)
         measures = WorkScale(factor, step, red_radius * step)
         in_work = find_cells(work, nuclei, measures, model, red_cells, network)
         found = [one.turned_back(upright, work.shape[:2]) for one in in_work]
@@ -182,9 +180,7 @@ def at_size_of(image: RgbImage, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-def glass_at(
-    place: Point, shape: tuple[int, int], model: ColourModel, even: EvenField
-) -> tuple[float, float, float]:
+def glass_at(place: Point, shape: tuple[int, int], model: ColourModel, even: EvenField) -> tuple[float, float, float]:
     """Red, green and blue of the glass at a place of the field, to a tenth of a level.
 
     Args:

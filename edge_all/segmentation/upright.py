@@ -53,7 +53,7 @@ class Upright:
 
     def turned(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The field, or a mask of it, as it is looked at."""
-        return self._mirrored(cv2.transpose(image) if self.transposed else image)
+        return self._mirrored(np.asarray(cv2.transpose(image), np.uint8) if self.transposed else image)
 
     def turned_back(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What was found, as the field lies."""
@@ -64,7 +64,8 @@ class Upright:
         """Where the upper left corner of a window lies in the field.
 
         Args:
-            left, top: where it lies in the field as it is looked at.
+            left: of that corner in the field as it is looked at.
+            top: of the same.
             mask: ``[height, width]``, of that window's size.
             shape: height and width of the field as it is looked at.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import cv2
@@ -218,6 +219,26 @@ def test_the_result_is_the_same_every_time_and_on_any_number_of_threads() -> Non
         assert other.cells == results[0].cells
         assert (other.cell_labels == results[0].cell_labels).all()
         assert (other.nucleus_labels == results[0].nucleus_labels).all()
+
+
+@pytest.mark.parametrize("lit_from_a_corner", [False, True])
+def test_a_field_turned_or_mirrored_has_the_very_same_cells(lit_from_a_corner: bool) -> None:
+    field = render_field(5, width=720, height=600, spec=SmearSpec(blasts=2, clumps=(3,))).pixels
+    if lit_from_a_corner:
+        fall = np.linspace(1, 0.8, 720)[None, :] * np.linspace(1, 0.9, 600)[:, None]
+        field = np.rint(field * fall[..., None]).astype(np.uint8)
+    usual = segment(field)
+    described = sorted((cell.area, cell.kind, cell.glass, cell.outline_unsure) for cell in usual.cells)
+    assert len(described) >= 5
+    for quarters, mirrored in itertools.product(range(4), (False, True)):
+
+        def turned(image: NDArray[np.generic], k: int = quarters, flip: bool = mirrored) -> NDArray[np.generic]:
+            return np.ascontiguousarray(np.rot90(image[:, ::-1] if flip else image, k))
+
+        other = segment(turned(field).astype(np.uint8))
+        assert (turned(usual.nucleus_labels > 0) == (other.nucleus_labels > 0)).all()
+        assert (turned(usual.cell_labels > 0) == (other.cell_labels > 0)).all()
+        assert sorted((cell.area, cell.kind, cell.glass, cell.outline_unsure) for cell in other.cells) == described
 
 
 def test_the_input_is_left_as_it_was() -> None:
