@@ -102,13 +102,8 @@ def select_network(
     present = package.card.variants
     if device.lower() != "auto":
         name, why = choose_variant(variant, choose_provider(device, available).provider, present)
-        return Selected(
-            name,
-            why,
-            open_session(
-                package.variant_file(name), device=device, threads=threads, sha256=package.variant(name).sha256
-            ),
-        )
+        file, sha256 = package.variant_file(name), package.variant(name).sha256
+        return Selected(name, why, open_session(file, device=device, threads=threads, sha256=sha256))
     threads = available_cores() if threads is None else threads
     candidates = _candidates(package, available, threads, variant)
     _, why = choose_variant(variant, candidates[0].plan.provider, present)

@@ -30,6 +30,7 @@ from edge_all_calibration.figures.intervals import Estimate
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.probability.out_of_distribution import fit_statistics
 from edge_all_calibration.quantizing.inference import NetworkOutputs, run_network
+from edge_all_calibration.releasing.publishing import PackageName
 from edge_all_calibration.releasing.release import CellParts, ReleasePlan, build_release
 
 Draw = Callable[..., LabelledCells]
@@ -55,7 +56,7 @@ def strange(draw: Draw) -> LabelledCells:
 
 
 def test_a_strange_laboratory_becomes_known(tmp_path: Path, package: ModelPackage, strange: LabelledCells) -> None:
-    found = adapt_package(package, tmp_path, strange, laboratory="strange", name="mine", version="2.0.0")
+    found = adapt_package(package, tmp_path, strange, laboratory="strange", named=PackageName("mine", "2.0.0"))
     assert found.passed
     assert found.before["indeterminate"].value > 0.9
     assert found.after["indeterminate"].value < 0.35
@@ -141,7 +142,7 @@ def test_labels_against_the_network_are_not_published(tmp_path: Path, package: M
     cells = draw(range(90, 95))
     wrong = dataclasses.replace(cells, labels=np.random.default_rng(0).permutation(cells.labels))
     try:
-        found = adapt_package(package, tmp_path, wrong, laboratory="home", name="mine", version="1.0.0")
+        found = adapt_package(package, tmp_path, wrong, laboratory="home", named=PackageName("mine", "1.0.0"))
     except UsageError:
         return
     assert not found.passed or found.after["auc"].value < 0.75

@@ -15,11 +15,11 @@ from edge_all.errors import InputNotFoundError, UsageError
 from edge_all.model.figures import card_figures
 from edge_all.model.package import load_package
 from edge_all.preprocessing import PreprocessingSpec
-from edge_all_calibration.gating.release_gate import GateLimits, figures_json
+from edge_all_calibration.gating.release_gate import GateCells, GateLimits, figures_json
 from edge_all_calibration.labelled_cells.cell_folder import read_cells
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.probability.operating_points import OperatingPolicy
-from edge_all_calibration.releasing.publishing import embed_package
+from edge_all_calibration.releasing.publishing import PackageName, embed_package
 from edge_all_calibration.releasing.recalibration import gate_package, judge_package, package_figures, recalibrate
 from edge_all_calibration.releasing.release import CellParts, Release
 
@@ -84,7 +84,7 @@ def test_recalibration_changes_the_card_and_no_network(
 ) -> None:
     package = load_package(released[0])
     ours, test = draw(range(60, 70)), draw(range(70, 80))
-    reports = recalibrate(package, tmp_path, ours, OperatingPolicy("sensitivity", 0.98), test=test)
+    reports = recalibrate(package, tmp_path, ours, OperatingPolicy("sensitivity", 0.98), gate=GateCells(test))
     again = load_package(tmp_path)
     assert [report.variant for report in reports] == ["fp16", "int8"]
     for name, variant in again.card.variants.items():
@@ -101,7 +101,7 @@ def test_recalibrating_under_a_new_name_renames_the_networks_too(
     tmp_path: Path, released: tuple[Path, Release], draw: Callable[..., LabelledCells]
 ) -> None:
     package = load_package(released[0])
-    recalibrate(package, tmp_path, draw(range(60, 70)), OperatingPolicy(), name="ours", version="7")
+    recalibrate(package, tmp_path, draw(range(60, 70)), OperatingPolicy(), named=PackageName("ours", "7"))
     again = load_package(tmp_path)
     assert (again.card.name, again.card.version) == ("ours", "7")
     check_networks(again)
@@ -125,7 +125,11 @@ def test_cells_that_calibrate_do_not_test(
 ) -> None:
     with pytest.raises(UsageError, match="share 1 group"):
         recalibrate(
-            load_package(released[0]), tmp_path, draw(range(60, 70)), OperatingPolicy(), test=draw(range(69, 75))
+            load_package(released[0]),
+            tmp_path,
+            draw(range(60, 70)),
+            OperatingPolicy(),
+            gate=GateCells(draw(range(69, 75))),
         )
 
 
@@ -139,7 +143,7 @@ def test_too_few_cells_for_the_gate_are_refused_at_once(
             tmp_path,
             draw(range(60, 70)),
             OperatingPolicy(),
-            test=draw(range(71, 72)),
+            gate=GateCells(draw(range(71, 72))),
             progress=steps.append,
         )
     assert steps == []

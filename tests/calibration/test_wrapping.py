@@ -13,7 +13,7 @@ from edge_all.errors import InputNotFoundError, ModelIncompatibleError, UsageErr
 from edge_all.model.package import load_package
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.quantizing.inference import run_network
-from edge_all_calibration.releasing.publishing import Publication
+from edge_all_calibration.releasing.publishing import PackageName, Publication
 from edge_all_calibration.releasing.release import CellParts, ReleasePlan
 from edge_all_calibration.releasing.wrapping import UNKNOWN_TRAINING, Wrapping, wrap_network, wrap_package
 
@@ -109,7 +109,7 @@ def test_a_wrapped_network_becomes_a_package(
         foreign(tmp_path / "theirs.onnx"),
         Wrapping(),
         (tmp_path / "calibration.npz", tmp_path / "test.npz"),
-        Publication(tmp_path / "package", "theirs", "2.0"),
+        Publication(tmp_path / "package", PackageName("theirs", "2.0")),
         plan=ReleasePlan(("fp32", "int8")),
         skipped=lambda path, reason: said.append(f"{path} {reason}"),
         progress=said.append,

@@ -287,23 +287,26 @@ def test_a_run_without_held_out_cells_or_with_other_data_is_refused(tmp_path: Pa
 
 def test_too_few_cells_for_the_gate_are_refused_before_the_export(tmp_path: Path) -> None:
     from edge_all.preprocessing import PreprocessingSpec
+    from edge_all_calibration.releasing.publishing import PackageName, Publication
     from edge_all_calibration.releasing.release import ReleasePlan
     from edge_all_export.converting.trained import TrainedNetwork
-    from edge_all_export.packaging.network_package import package_network, read_description
+    from edge_all_export.packaging.network_package import described_card, package_network, read_description
     from edge_all_export.packaging.release_cells import parts_of_run
     from edge_all_export.run_folder import TrainingRunFolder
 
     spec = PreprocessingSpec(24, 2.0)
     parts, _ = parts_of_run(TrainingRunFolder(tmp_path), write_run(tmp_path), spec)
+    trained = TrainedNetwork(functional(), "tiny", 24)
+    description = read_description(None, name=None, version=None, folder=tmp_path / "package")
+    card = described_card(trained, spec, description, parts)
     steps: list[str] = []
     with pytest.raises(UsageError, match="48 cells prove nothing"):
         package_network(
-            TrainedNetwork(functional(), "tiny", 24),
-            tmp_path / "package",
+            trained,
+            card,
             parts,
-            spec,
-            read_description(None, name=None, version=None, folder=tmp_path / "package"),
             ReleasePlan(("fp32", "int8")),
+            Publication(tmp_path / "package", PackageName.of(card)),
             progress=steps.append,
         )
     assert steps == []
@@ -338,10 +341,11 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pyt
     from edge_all_calibration.gating.release_gate import GateLimits
     from edge_all_calibration.labelled_cells.cells import LabelledCells
     from edge_all_calibration.quantizing import quantization
+    from edge_all_calibration.releasing.publishing import PackageName, Publication
     from edge_all_calibration.releasing.release import CellParts, ReleasePlan
     from edge_all_export.converting.trained import open_trained
     from edge_all_export.network import build_network
-    from edge_all_export.packaging.network_package import package_network, read_description
+    from edge_all_export.packaging.network_package import described_card, package_network, read_description
 
     def cells(first: int, count: int) -> LabelledCells:
         generator = np.random.default_rng(first)
@@ -355,14 +359,16 @@ def test_the_real_network_leaves_as_one_package(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(quantization, "METHODS", {"minmax": quantization.METHODS["minmax"]})
     monkeypatch.setattr(quantization, "REDUCED_ACTIVATIONS", (0,))
     build_network(75, "none").save(tmp_path / "model.keras")
+    trained = open_trained(tmp_path / "model.keras")
+    parts = CellParts(cells(0, 24), cells(1000, 60), cells(2000, 40), OutOfFold(shares, shares > 0.5))
+    description = read_description(None, name="untrained", version="0.1", folder=tmp_path / "package")
     release = package_network(
-        open_trained(tmp_path / "model.keras"),
-        tmp_path / "package",
-        CellParts(cells(0, 24), cells(1000, 60), cells(2000, 40), OutOfFold(shares, shares > 0.5)),
-        PreprocessingSpec(75, 2.0),
-        read_description(None, name="untrained", version="0.1", folder=tmp_path / "package"),
+        trained,
+        described_card(trained, PreprocessingSpec(75, 2.0), description, parts),
+        parts,
         # An untrained network decides by chance, and rounding may turn each of its decisions.
         ReleasePlan(limits=GateLimits(0.0, 1.0, 1.0, 1.0, 1000)),
+        Publication(tmp_path / "package", PackageName("untrained", "0.1")),
     )
     package = load_package(tmp_path / "package")
     assert tuple(package.card.variants) == ("fp32", "fp16", "int8")

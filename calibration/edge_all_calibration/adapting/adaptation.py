@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from edge_all.classification.appearance import read_appearance, traits_of
+from edge_all.classification.appearance import Appearance, read_appearance, traits_of
 from edge_all.classification.decision_rule import DecisionRule, Decisions, read_rule
 from edge_all.errors import UsageError
 from edge_all.model.card import ModelCard, Variant, VariantName
@@ -29,6 +29,7 @@ from edge_all_calibration.labelled_cells.cells import LabelledCells, require_bot
 from edge_all_calibration.probability.appearance import known_cells, picture_digests, save_appearance, with_laboratory
 from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.quantizing.inference import NetworkOutputs, run_network
+from edge_all_calibration.releasing.publishing import PackageName
 from edge_all_calibration.releasing.recalibration import copy_package
 from edge_all_calibration.releasing.release import APPEARANCE_FILE
 
@@ -136,8 +137,7 @@ def adapt_package(
     cells: LabelledCells,
     *,
     laboratory: str,
-    name: str,
-    version: str,
+    named: PackageName,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Adaptation:
     """Fill a folder with a package for one more laboratory.
@@ -147,8 +147,7 @@ def adapt_package(
         folder: empty, best from `edge_all_calibration.releasing.publishing.published_folder`.
         cells: labelled, of the laboratory, cut for the package.
         laboratory: its name.
-        name: of the new package.
-        version: of the new package.
+        named: identity of the new package.
         progress: told each step.
 
     Raises:
@@ -158,64 +157,74 @@ def adapt_package(
     fitting, kept = deal(cells)
     if set(fitting.groups.tolist()) & set(kept.groups.tolist()):
         notes = (*notes, SHARED_GROUPS)
-    named = dataclasses.replace(package.card, name=name, version=version)
-    copy_package(package, folder, named)
+    card = named.on(package.card)
+    copy_package(package, folder, card)
     appearance = with_laboratory(read_appearance(package), laboratory, traits_of(cells.crops))
     save_appearance(folder / APPEARANCE_FILE, appearance, known_cells(package), cells.crops)
 
-    blocks: dict[VariantName, Variant] = {}
-    heads: list[bool] = []
-    judged: list[tuple[Decisions, Decisions]] = []
-    for one, variant in package.card.variants.items():
+    adapted: dict[VariantName, _Adapted] = {}
+    for one in package.card.variants:
         progress(f"{one.upper()}: adapting to {len(fitting)} cells")
-        old = read_rule(package, one)
-        block, head, rule = _adapted(package, folder, one, variant, old, fitting)
-        heads.append(head)
-        blocks[one] = block
-        before, after = (run_network(where / variant.file, kept.crops) for where in (package.path, folder))
-        rule = dataclasses.replace(rule, appearance=appearance)
-        judged.append((_decided(old, before, kept), _decided(rule, after, kept)))
-    before_figures, after_figures = (figures_of(found, kept) for found in judged[0])
-    passed = all(_right(after, kept) >= _right(before, kept) - WORSE for before, after in judged)
-    record: dict[str, Any] = {
+        adapted[one] = _adapt(package, folder, one, appearance, fitting, kept)
+    first = next(iter(adapted.values()))
+    before, after = (figures_of(found, kept) for found in (first.before, first.after))
+    head = any(one.head for one in adapted.values())
+    passed = all(_right(one.after, kept) >= _right(one.before, kept) - WORSE for one in adapted.values())
+    record = {
         "laboratory": laboratory,
         "fitted_to": fitting.counts(),
         "test_cells": kept.counts(),
-        "head": any(heads),
-        "figures_before": figures_json(before_figures),
-        "figures_after": figures_json(after_figures),
+        "head": head,
+        "figures_before": figures_json(before),
+        "figures_after": figures_json(after),
     }
-    card = dataclasses.replace(
-        named,
-        variants=blocks,
-        appearance={"file": APPEARANCE_FILE, "sha256": sha256_of(folder / APPEARANCE_FILE)},
-        evaluation={**package.card.evaluation, "adapted": record},
-        limitations=(
-            *package.card.limitations,
-            f"Adapted to {len(fitting)} cells of {laboratory}; how well it does elsewhere was not measured again.",
-            *notes,
-        ),
+    said = (
+        f"Adapted to {len(fitting)} cells of {laboratory}; how well it does elsewhere was not measured again.",
+        *notes,
     )
-    write_card(folder, card)
+    finished = dataclasses.replace(
+        card,
+        variants={name: one.block for name, one in adapted.items()},
+        appearance={"file": APPEARANCE_FILE, "sha256": sha256_of(folder / APPEARANCE_FILE)},
+        evaluation={**card.evaluation, "adapted": record},
+        limitations=(*card.limitations, *said),
+    )
+    write_card(folder, finished)
     load_package(folder)
-    return Adaptation(card, any(heads), before_figures, after_figures, passed, notes)
+    return Adaptation(finished, head, before, after, passed, notes)
 
 
-def _adapted(
-    package: ModelPackage, folder: Path, name: VariantName, variant: Variant, old: DecisionRule, cells: LabelledCells
-) -> tuple[Variant, bool, DecisionRule]:
-    """One precision: its file written where a head earned it, its block of the card, its rule."""
+@dataclass(frozen=True, slots=True)
+class _Adapted:
+    """One precision: its block of the card, whether it has a head, and what is decided about the cells kept back."""
+
+    block: Variant
+    head: bool
+    before: Decisions
+    after: Decisions
+
+
+def _adapt(
+    package: ModelPackage,
+    folder: Path,
+    name: VariantName,
+    appearance: Appearance,
+    fitting: LabelledCells,
+    kept: LabelledCells,
+) -> _Adapted:
+    """Adapt one precision; its file is written where a head earned it."""
+    variant, old = package.variant(name), read_rule(package, name)
     file = folder / variant.file
-    outputs = run_network(package.variant_file(name), cells.crops)
-    earned = earned_head(outputs, cells.labels, old.statistics)
+    outputs = run_network(package.variant_file(name), fitting.crops)
+    earned = earned_head(outputs, fitting.labels, old.statistics)
     unseen = None
     if earned is not None:
         head, by_others = earned
         # What a head says of the cells that it was fitted to is surer than it will be of others.
-        unseen = OutOfFold(by_others, cells.labels)
+        unseen = OutOfFold(by_others, fitting.labels)
         write_head(file, file, head)
-        outputs = run_network(file, cells.crops)
-    rule = fit_reference(outputs, cells.labels, OperatingPolicy(), None, unseen)
+        outputs = run_network(file, fitting.crops)
+    rule = fit_reference(outputs, fitting.labels, OperatingPolicy(), None, unseen)
     # The distance of the features was fitted to many more cells than these; it is only widened to take them in.
     limit = old.thresholds.out_of_distribution
     if limit is not None and old.statistics is not None and outputs.features is not None:
@@ -230,7 +239,9 @@ def _adapted(
         gate=None,
         golden=[round(float(value), 7) for value in golden],
     )
-    return block, earned is not None, DecisionRule(rule.temperature, thresholds, old.statistics)
+    new = DecisionRule(rule.temperature, thresholds, old.statistics, appearance)
+    before = _decided(old, run_network(package.variant_file(name), kept.crops), kept)
+    return _Adapted(block, earned is not None, before, _decided(new, run_network(file, kept.crops), kept))
 
 
 def _decided(rule: DecisionRule, outputs: NetworkOutputs, cells: LabelledCells) -> Decisions:

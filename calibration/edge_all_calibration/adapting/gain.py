@@ -19,6 +19,7 @@ from edge_all_calibration.adapting.adaptation import FEWEST, adapt_package
 from edge_all_calibration.gating.release_gate import figures_of
 from edge_all_calibration.labelled_cells.cells import LabelledCells, balanced_choice
 from edge_all_calibration.quantizing.inference import run_network
+from edge_all_calibration.releasing.publishing import PackageName
 
 __all__ = ["SIZES", "Gain", "gain_table", "measure_gains"]
 
@@ -118,11 +119,8 @@ def _after(
 ) -> tuple[dict[str, float], bool, bool] | None:
     """Figures of the adapted package; None where there is none to publish."""
     with tempfile.TemporaryDirectory(prefix="edge-all-") as scratch:
-        card = package.card
         try:
-            made = adapt_package(
-                package, Path(scratch), labelled, laboratory="new", name=card.name, version=card.version
-            )
+            made = adapt_package(package, Path(scratch), labelled, laboratory="new", named=PackageName.of(package.card))
         except UsageError:
             return None
         if not made.passed:

@@ -56,11 +56,12 @@ def adapt(
     from edge_all_calibration.cli.left_out import saying_what_is_left_out
     from edge_all_calibration.cli.reporting import step_progress
     from edge_all_calibration.labelled_cells.cell_folder import read_cells
-    from edge_all_calibration.releasing.publishing import Publication
+    from edge_all_calibration.releasing.publishing import PackageName, Publication
 
     package = find_package(model)
     folder_name = output.resolve().name
-    publication = Publication(output, name or folder_name, version or package.card.version, replace)
+    named = PackageName(name or folder_name, version or package.card.version)
+    publication = Publication(output, named, replace)
     publication.check_name()
     read = read_corrected_cells if cells.suffix.lower() == ".csv" else read_cells
     with step_progress() as progress, publication.folder() as stage:
@@ -68,13 +69,7 @@ def adapt(
         with saying_what_is_left_out() as tell:
             labelled = read(cells, package.card.preprocessing, tell)
         found = adapt_package(
-            package,
-            stage,
-            labelled,
-            laboratory=laboratory or folder_name,
-            name=publication.name,
-            version=publication.version,
-            progress=progress,
+            package, stage, labelled, laboratory=laboratory or folder_name, named=named, progress=progress
         )
         if not found.passed:
             raise UsageError(
@@ -88,7 +83,5 @@ def adapt(
         typer.echo(f"{figure.replace('_', ' ')}: {found.before[figure]} before, {after} after")
     for note in found.notes:
         typer.echo(f"Note: {note}")
-    typer.echo(
-        f"{publication.name} {publication.version}, {'with' if found.head else 'without'} a head of its own: {output}"
-    )
+    typer.echo(f"{named.name} {named.version}, {'with' if found.head else 'without'} a head of its own: {output}")
     typer.echo(INTENDED_USE)

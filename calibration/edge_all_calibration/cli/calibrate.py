@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,34 +56,25 @@ def calibrate(
     from edge_all.model.store import find_package
     from edge_all_calibration.cli.left_out import saying_what_is_left_out
     from edge_all_calibration.cli.reporting import gate_json, print_gate, step_progress
+    from edge_all_calibration.gating.release_gate import GateCells
     from edge_all_calibration.labelled_cells.cell_folder import read_cells
-    from edge_all_calibration.releasing.publishing import Publication
+    from edge_all_calibration.releasing.publishing import PackageName, Publication
     from edge_all_calibration.releasing.recalibration import recalibrate
 
     package = find_package(model)
-    publication = Publication(output, name or package.card.name, version or package.card.version, replace)
+    named = PackageName(name or package.card.name, version or package.card.version)
+    publication = Publication(output, named, replace)
     publication.check_name()
     spec = package.card.preprocessing
     with step_progress() as progress, publication.folder() as stage:
         progress("Cutting the cells")
         with saying_what_is_left_out() as tell:
             fitting = read_cells(cells, spec, tell)
-            test = None if test_cells is None else read_cells(test_cells, spec, tell)
-        reports = recalibrate(
-            package,
-            stage,
-            fitting,
-            policy,
-            name=publication.name,
-            version=publication.version,
-            test=test,
-            limits=limits,
-            progress=progress,
-        )
+            gate = None if test_cells is None else GateCells(read_cells(test_cells, spec, tell), limits)
+        reports = recalibrate(package, stage, fitting, policy, named=named, gate=gate, progress=progress)
     if as_json:
-        identity = {"name": publication.name, "version": publication.version, "path": str(output)}
-        print_json({**identity, "gate": gate_json(reports)})
+        print_json({**dataclasses.asdict(named), "path": str(output), "gate": gate_json(reports)})
     else:
         print_gate(reports)
-        typer.echo(f"{publication.name} {publication.version}, recalibrated: {output}")
+        typer.echo(f"{named.name} {named.version}, recalibrated: {output}")
     raise typer.Exit(0 if all(report.passed for report in reports) else 1)

@@ -82,10 +82,10 @@ def wrap(
     """
     from edge_all_calibration.cli.left_out import saying_what_is_left_out
     from edge_all_calibration.cli.reporting import print_release, release_json, step_progress
-    from edge_all_calibration.releasing.publishing import Publication
+    from edge_all_calibration.releasing.publishing import PackageName, Publication
     from edge_all_calibration.releasing.wrapping import wrap_package
 
-    publication = Publication(output, name, version, replace)
+    publication = Publication(output, PackageName(name, version), replace)
     publication.check_name()
     with step_progress() as progress, saying_what_is_left_out() as skipped:
         release = wrap_package(

@@ -24,7 +24,16 @@ from edge_all_calibration.figures.measures import CALIBRATION_METHOD, auc, expec
 from edge_all_calibration.gating.slide_verdicts import slide_verdicts
 from edge_all_calibration.labelled_cells.cells import LabelledCells, require_both_classes
 
-__all__ = ["GateCheck", "GateLimits", "GateReport", "examine", "figures_json", "figures_of", "require_enough"]
+__all__ = [
+    "GateCells",
+    "GateCheck",
+    "GateLimits",
+    "GateReport",
+    "examine",
+    "figures_json",
+    "figures_of",
+    "require_enough",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,14 @@ class GateLimits:
     calibration_difference: float = USUAL_LIMITS["calibration error difference"]
     differing_verdicts: int = int(USUAL_LIMITS["differing slide verdicts"])
     cells: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class GateCells:
+    """Cells for the gate alone, and its limits."""
+
+    cells: LabelledCells
+    limits: GateLimits = dataclasses.field(default_factory=GateLimits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,36 @@ from typing import Any
 
 from edge_all.errors import OutputError
 from edge_all.files.atomic import atomic_folder
-from edge_all.model.card import VariantName
+from edge_all.model.card import ModelCard, VariantName
 from edge_all.model.package import load_package, write_card
 from edge_all.model.store import require_free_name, require_installable_name
 from edge_all.segmentation.outline_network import described_outlines, open_outlines
 
-__all__ = ["EMBEDDED_LIMIT", "Publication", "copy_outlines", "embed_package", "published_folder"]
+__all__ = ["EMBEDDED_LIMIT", "PackageName", "Publication", "copy_outlines", "embed_package", "published_folder"]
 
 EMBEDDED_LIMIT = 25_000_000
 """Bytes of the package inside the installed runtime at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackageName:
+    """The identity of a package: how it is installed, and what its results say.
+
+    Attributes:
+        name, version: as its card has them.
+    """
+
+    name: str
+    version: str
+
+    @classmethod
+    def of(cls, card: ModelCard) -> PackageName:
+        """That of a card."""
+        return cls(card.name, card.version)
+
+    def on(self, card: ModelCard) -> ModelCard:
+        """A card with this identity in place of its own."""
+        return dataclasses.replace(card, name=self.name, version=self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +50,12 @@ class Publication:
 
     Attributes:
         target: its folder.
-        name, version: its identity.
+        named: its identity.
         replace: whether a package at the target may be replaced.
     """
 
     target: Path
-    name: str
-    version: str
+    named: PackageName
     replace: bool = False
 
     def check_name(self) -> None:
@@ -44,8 +64,8 @@ class Publication:
         Raises:
             ModelIncompatibleError: there is no installing under this name, or it is that of the embedded model.
         """
-        require_installable_name(self.name, self.version)
-        require_free_name(self.name)
+        require_installable_name(self.named.name, self.named.version)
+        require_free_name(self.named.name)
 
     def folder(self) -> AbstractContextManager[Path]:
         """`published_folder` of the target."""

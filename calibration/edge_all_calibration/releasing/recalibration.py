@@ -21,6 +21,7 @@ from edge_all.model.package import ModelPackage, load_package, sha256_of, write_
 from edge_all_calibration.figures.intervals import Estimate
 from edge_all_calibration.gating.decisions import fit_reference, fit_variant
 from edge_all_calibration.gating.release_gate import (
+    GateCells,
     GateLimits,
     GateReport,
     examine,
@@ -31,6 +32,7 @@ from edge_all_calibration.gating.release_gate import (
 from edge_all_calibration.labelled_cells.cells import LabelledCells, require_both_classes, require_disjoint
 from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.quantizing.inference import run_network
+from edge_all_calibration.releasing.publishing import PackageName
 
 __all__ = ["copy_package", "gate_package", "judge_package", "package_figures", "recalibrate"]
 
@@ -133,10 +135,8 @@ def recalibrate(
     cells: LabelledCells,
     policy: OperatingPolicy,
     *,
-    name: str | None = None,
-    version: str | None = None,
-    test: LabelledCells | None = None,
-    limits: GateLimits | None = None,
+    named: PackageName | None = None,
+    gate: GateCells | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[GateReport, ...]:
     """Fill a folder with the package, its temperatures and thresholds fitted to other cells.
@@ -146,30 +146,27 @@ def recalibrate(
         folder: empty, best from `edge_all_calibration.releasing.publishing.published_folder`.
         cells: fix temperatures and thresholds.
         policy: how thresholds are chosen.
-        name: of the new package; None keeps it.
-        version: of the new package; None keeps it.
-        test: cells for the gate; None leaves the variants ungated, and the card says so.
-        limits: of the gate.
+        named: identity of the new package; None keeps it.
+        gate: what the variants are held against FP32 by; None leaves them ungated, and the card says so.
         progress: told each step.
 
     Returns:
-        The gate's reports; empty without test cells, or for a package of one variant.
+        The gate's reports; empty without a gate, or for a package of one variant.
 
     Raises:
         UsageError: cells of one class, cut for another network, overlapping, too few for the gate, or in contradiction
             to the network.
     """
     require_both_classes(cells, "calibration")
-    limits = limits or GateLimits()
-    if test is not None:
-        require_disjoint({"calibration": cells, "test": test})
+    if gate is not None:
+        require_disjoint({"calibration": cells, "test": gate.cells})
         if len(package.card.variants) > 1:
-            require_enough(test, limits)
+            require_enough(gate.cells, gate.limits)
     rules = _refitted(package, cells, policy, progress)
-    named = dataclasses.replace(package.card, name=name or package.card.name, version=version or package.card.version)
-    copy_package(package, folder, named)
+    renamed = package.card if named is None else named.on(package.card)
+    copy_package(package, folder, renamed)
     card = dataclasses.replace(
-        named,
+        renamed,
         variants={
             one: dataclasses.replace(
                 variant,
@@ -186,7 +183,7 @@ def recalibrate(
         },
     )
     write_card(folder, card)
-    return () if test is None else _gated(folder, test, limits, progress)
+    return () if gate is None else _gated(folder, gate, progress)
 
 
 def _leader(package: ModelPackage) -> VariantName:
@@ -209,13 +206,13 @@ def _refitted(
     return rules
 
 
-def _gated(
-    folder: Path, test: LabelledCells, limits: GateLimits, progress: Callable[[str], None]
-) -> tuple[GateReport, ...]:
+def _gated(folder: Path, gate: GateCells, progress: Callable[[str], None]) -> tuple[GateReport, ...]:
     """Hold the variants of a finished folder against its leader, and write into its card what came of it."""
-    package = load_package(folder)
+    package, test = load_package(folder), gate.cells
     leader, judged = _leader(package), judge_package(package, test, progress)
-    reports = {one: examine(one, test, judged[leader], found, limits) for one, found in judged.items() if one != leader}
+    reports = {
+        one: examine(one, test, judged[leader], found, gate.limits) for one, found in judged.items() if one != leader
+    }
     variants = {
         one: dataclasses.replace(variant, gate=reports[one].to_json()) if one in reports else variant
         for one, variant in package.card.variants.items()

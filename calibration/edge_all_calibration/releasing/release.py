@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -217,43 +217,22 @@ def build_release(
     statistics = _prepare_reference(network, files["fp32"], parts)
     references = _save_references(folder, statistics, parts.training or parts.calibration)
     progress("FP32: temperature and thresholds")
-    reference = run_network(files["fp32"], parts.calibration.crops)
-    leading = _with_rate(
-        fit_reference(reference, parts.calibration.labels, plan.policy, statistics, parts.out_of_fold),
-        plan.left_out,
-    )
-    poor = _poorness(reference, parts.calibration.labels)
+    fp32 = _fitted_fp32(files["fp32"], parts, plan, statistics)
+    poor = _poorness(fp32.outputs, parts.calibration.labels)
     if poor and len(files) > 1:
         progress(f"Only FP32 is made. {poor[0]}")
         files = {"fp32": files["fp32"]}
-    making = {"fp32": dict(parity or {}), **_make_variants(files, reference, leading, parts.calibration, progress)}
-
-    rules: dict[VariantName, DecisionRule] = {"fp32": leading}
-    outputs: dict[VariantName, Decisions] = {}
-    blocks: dict[VariantName, Variant] = {}
+    making = {"fp32": dict(parity or {}), **_make_variants(files, fp32, parts.calibration, progress)}
+    finished: dict[VariantName, _Finished] = {}
     for name, file in files.items():
         progress(f"{name.upper()}: test cells")
-        _finish(file, card.network_metadata(name))
-        if name != "fp32":
-            rules[name] = fit_variant(run_network(file, parts.calibration.crops), reference, leading)
-        said = run_network(file, parts.test.crops)
-        outputs[name] = rules[name].decide(said.probability, said.features)
-        blocks[name] = _block(file, rules[name], making[name], card.preprocessing.input_size)
-
-    reports = []
-    for name in list(files)[1:]:
-        progress(f"{name.upper()}: the gate")
-        judged = [(outputs[one], rules[one]) for one in ("fp32", name)]
-        report = examine(name, parts.test, judged[0], judged[1], plan.limits)
-        reports.append(report)
-        blocks[name] = dataclasses.replace(blocks[name], gate=report.to_json())
-        if not report.passed:
-            _set_aside(folder, files[name], blocks.pop(name), report)
+        finished[name] = _finish(file, name, card, making[name], fp32, parts)
     draw_reliability(
-        folder / "reliability.png", {name: found.probability for name, found in outputs.items()}, parts.test.labels
+        folder / "reliability.png", {name: one.found.probability for name, one in finished.items()}, parts.test.labels
     )
-    evaluation = _evaluation(parts, plan.policy, outputs["fp32"])
-    finished = dataclasses.replace(
+    blocks, reports = _gated(finished, files, parts.test, plan.limits, progress)
+    evaluation = _evaluation(parts, plan.policy, finished["fp32"].found)
+    complete = dataclasses.replace(
         card,
         created=card.created or datetime.now(UTC).date().isoformat(),
         variants=blocks,
@@ -269,9 +248,69 @@ def build_release(
         ),
         tools={**_tool_versions(), **card.tools},
     )
-    write_card(folder, finished)
+    write_card(folder, complete)
     load_package(folder)
-    return Release(finished, tuple(reports))
+    return Release(complete, reports)
+
+
+@dataclass(frozen=True, slots=True)
+class _FittedFp32:
+    """What FP32 says of the calibration cells, and the rule fitted to that; the other precisions follow them."""
+
+    outputs: NetworkOutputs
+    rule: DecisionRule
+
+
+def _fitted_fp32(file: Path, parts: CellParts, plan: ReleasePlan, statistics: FeatureStatistics | None) -> _FittedFp32:
+    outputs = run_network(file, parts.calibration.crops)
+    rule = fit_reference(outputs, parts.calibration.labels, plan.policy, statistics, parts.out_of_fold)
+    return _FittedFp32(outputs, _with_rate(rule, plan.left_out))
+
+
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """A precision before the gate: its block of the card, its rule, and what it decides about the test cells."""
+
+    block: Variant
+    rule: DecisionRule
+    found: Decisions
+
+
+def _finish(
+    file: Path, name: VariantName, card: ModelCard, making: dict[str, Any], fp32: _FittedFp32, parts: CellParts
+) -> _Finished:
+    """Complete one precision's file, and let it judge the test cells by its own rule."""
+    _write_metadata(file, card.network_metadata(name))
+    rule = fp32.rule
+    if name != "fp32":
+        rule = fit_variant(run_network(file, parts.calibration.crops), fp32.outputs, fp32.rule)
+    said = run_network(file, parts.test.crops)
+    block = _block(file, rule, making, card.preprocessing.input_size)
+    return _Finished(block, rule, rule.decide(said.probability, said.features))
+
+
+def _gated(
+    finished: Mapping[VariantName, _Finished],
+    files: Mapping[VariantName, Path],
+    test: LabelledCells,
+    limits: GateLimits,
+    progress: Callable[[str], None],
+) -> tuple[dict[VariantName, Variant], tuple[GateReport, ...]]:
+    """Hold every precision against FP32: what the card says of those that pass, and all reports."""
+    fp32 = finished["fp32"]
+    blocks: dict[VariantName, Variant] = {"fp32": fp32.block}
+    reports = []
+    for name in list(finished)[1:]:
+        progress(f"{name.upper()}: the gate")
+        one = finished[name]
+        report = examine(name, test, (fp32.found, fp32.rule), (one.found, one.rule), limits)
+        reports.append(report)
+        block = dataclasses.replace(one.block, gate=report.to_json())
+        if report.passed:
+            blocks[name] = block
+        else:
+            _set_aside(files[name].parent, files[name], block, report)
+    return blocks, tuple(reports)
 
 
 def _poorness(reference: NetworkOutputs, labels: NDArray[np.bool_]) -> tuple[str, ...]:
@@ -288,17 +327,16 @@ def _poorness(reference: NetworkOutputs, labels: NDArray[np.bool_]) -> tuple[str
 
 def _make_variants(
     files: dict[VariantName, Path],
-    reference: NetworkOutputs,
-    leading: DecisionRule,
+    fp32: _FittedFp32,
     calibration: LabelledCells,
     progress: Callable[[str], None],
 ) -> dict[VariantName, dict[str, Any]]:
     """Write the files of FP16 and INT8, each in the form that decides most like FP32; how, for the card."""
-    expected = leading.decide(reference.probability, reference.features)
+    expected = fp32.rule.decide(fp32.outputs.probability, fp32.outputs.features)
 
     def score(file: Path) -> Score:
         outputs = run_network(file, calibration.crops)
-        found = fit_variant(outputs, reference, leading).decide(outputs.probability, outputs.features)
+        found = fit_variant(outputs, fp32.outputs, fp32.rule).decide(outputs.probability, outputs.features)
         return Score(
             float((found.label != expected.label).mean()),
             float(np.abs(found.probability - expected.probability).mean()),
@@ -379,7 +417,7 @@ def _name_nodes(model: onnx.ModelProto) -> None:
         seen.add(node.name)
 
 
-def _finish(file: Path, metadata: dict[str, str]) -> None:
+def _write_metadata(file: Path, metadata: dict[str, str]) -> None:
     """Write the metadata into a network file, and check it as a whole."""
     model = onnx.load(file)
     drop_unused_operator_sets(model)

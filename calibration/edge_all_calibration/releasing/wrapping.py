@@ -77,53 +77,25 @@ def wrap_network(source: Path, target: Path, wrapping: Wrapping) -> int:
     """
     model = _read(source)
     graph = model.graph
-    weights = {tensor.name for tensor in graph.initializer}
-    inputs = [one for one in graph.input if one.name not in weights]
-    if len(inputs) != 1 or len(graph.output) != 1:
-        raise ModelIncompatibleError(
-            f"{source} has {len(inputs)} inputs and {len(graph.output)} outputs.", "It must have one of each."
-        )
-    shape = [axis.dim_value for axis in inputs[0].type.tensor_type.shape.dim]
-    channels_first = len(shape) == 4 and shape[1] == 3
-    side = shape[2] if len(shape) == 4 else 0
-    square = shape[2:] == [side, side] if channels_first else shape[1:] == [side, side, 3]
-    kind = inputs[0].type.tensor_type.elem_type
-    if not side or not square or kind not in (TensorProto.FLOAT, TensorProto.UINT8):
-        raise ModelIncompatibleError(
-            f"The input of {source} has the shape {shape} and type {TensorProto.DataType.Name(kind)}.",
-            "It must be a square RGB picture of fixed size, float32 or uint8.",
-        )
+    taken = _input_of(graph, source)
     width = _output_width(graph, source)
     classes = max(width, 2)
     if not 0 <= wrapping.positive < classes:
         raise UsageError(
             f"The network has {classes} classes, none of them number {wrapping.positive}.", "Count from 0."
         )
-
-    _prefix(graph, inputs[0].name, graph.output[0].name)
-    before = _scaling(wrapping, f"{PREFIX}inner_input", kind, channels_first=channels_first)
+    _prefix(graph, taken.name, graph.output[0].name)
+    before = _scaling(wrapping, f"{PREFIX}inner_input", taken)
     after = _choice(wrapping, f"{PREFIX}inner_output", width)
     nodes = [*before[0], *graph.node, *after[0]]
     del graph.node[:], graph.input[:], graph.output[:], graph.value_info[:]
     graph.node.extend(nodes)
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in {**before[1], **after[1]}.items())
-    graph.input.append(helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", side, side, 3]))
+    graph.input.append(helper.make_tensor_value_info("image", TensorProto.UINT8, ["batch", taken.side, taken.side, 3]))
     graph.output.append(helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["batch"]))
     onnx.save(model, target)
-    try:
-        onnx.checker.check_model(target, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise ModelIncompatibleError(
-            f"{source} does not take any number of pictures ({first_line(error)}).",
-            "Export it with a dynamic batch axis.",
-        ) from error
-    # Two pictures and three: a graph with a fixed batch would run one of them at most.
-    session = open_session(target, device="cpu")
-    for count in (2, 3):
-        found = session.run(np.zeros((count, side, side, 3), np.uint8))["probability"]
-        if found.shape != (count,):
-            raise ModelIncompatibleError(f"{source} answers {found.shape} to {count} pictures.", "Export it again.")
-    return side
+    _require_any_number_of_pictures(target, source, taken.side)
+    return taken.side
 
 
 def wrap_package(
@@ -157,8 +129,8 @@ def wrap_package(
         progress("Cutting the cells")
         calibration, test = (read_cells(one, spec, skipped) for one in cells)
         card = ModelCard(
-            name=publication.name,
-            version=publication.version,
+            name=publication.named.name,
+            version=publication.named.version,
             created="",
             architecture=f"foreign network, {source.name}",
             classes=("non-ALL", "ALL"),
@@ -185,6 +157,53 @@ def _read(source: Path) -> onnx.ModelProto:
     return model
 
 
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """A network's input: a square picture, ``[batch, 3, side, side]`` where its channels come first."""
+
+    name: str
+    side: int
+    kind: int
+    """Of its numbers, as ``TensorProto`` counts them."""
+    channels_first: bool
+
+
+def _input_of(graph: onnx.GraphProto, source: Path) -> _Input:
+    weights = {tensor.name for tensor in graph.initializer}
+    inputs = [one for one in graph.input if one.name not in weights]
+    if len(inputs) != 1 or len(graph.output) != 1:
+        raise ModelIncompatibleError(
+            f"{source} has {len(inputs)} inputs and {len(graph.output)} outputs.", "It must have one of each."
+        )
+    shape = [axis.dim_value for axis in inputs[0].type.tensor_type.shape.dim]
+    channels_first = len(shape) == 4 and shape[1] == 3
+    side = shape[2] if len(shape) == 4 else 0
+    square = shape[2:] == [side, side] if channels_first else shape[1:] == [side, side, 3]
+    kind = inputs[0].type.tensor_type.elem_type
+    if not side or not square or kind not in (TensorProto.FLOAT, TensorProto.UINT8):
+        raise ModelIncompatibleError(
+            f"The input of {source} has the shape {shape} and type {TensorProto.DataType.Name(kind)}.",
+            "It must be a square RGB picture of fixed size, float32 or uint8.",
+        )
+    return _Input(inputs[0].name, side, kind, channels_first)
+
+
+def _require_any_number_of_pictures(wrapped: Path, source: Path, side: int) -> None:
+    """Run a wrapped network with two pictures and three: with a fixed batch it would run one of them at most."""
+    try:
+        onnx.checker.check_model(wrapped, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelIncompatibleError(
+            f"{source} does not take any number of pictures ({first_line(error)}).",
+            "Export it with a dynamic batch axis.",
+        ) from error
+    session = open_session(wrapped, device="cpu")
+    for count in (2, 3):
+        found = session.run(np.zeros((count, side, side, 3), np.uint8))["probability"]
+        if found.shape != (count,):
+            raise ModelIncompatibleError(f"{source} answers {found.shape} to {count} pictures.", "Export it again.")
+
+
 def _output_width(graph: onnx.GraphProto, source: Path) -> int:
     axes = graph.output[0].type.tensor_type.shape.dim
     if len(axes) == 1:
@@ -209,16 +228,14 @@ def _prefix(graph: onnx.GraphProto, image: str, answer: str) -> None:
         tensor.name = renamed.get(tensor.name, tensor.name)
 
 
-def _scaling(
-    wrapping: Wrapping, result: str, kind: int, *, channels_first: bool
-) -> tuple[list[onnx.NodeProto], dict[str, np.ndarray]]:
+def _scaling(wrapping: Wrapping, result: str, taken: _Input) -> tuple[list[onnx.NodeProto], dict[str, np.ndarray]]:
     deviation = np.array(wrapping.deviation, np.float64)
     constants = {
         f"{PREFIX}factor": (1 / 255 / deviation).astype(np.float32),
         f"{PREFIX}offset": (-np.array(wrapping.mean) / deviation).astype(np.float32),
     }
     steps: list[tuple[str, list[str], dict[str, object]]] = []
-    if kind == TensorProto.FLOAT:
+    if taken.kind == TensorProto.FLOAT:
         steps = [
             ("Cast", [], {"to": TensorProto.FLOAT}),
             ("Mul", [f"{PREFIX}factor"], {}),
@@ -227,7 +244,7 @@ def _scaling(
     else:
         # It scales by itself.
         constants = {}
-    if channels_first:
+    if taken.channels_first:
         steps.append(("Transpose", [], {"perm": [0, 3, 1, 2]}))
     return _chain("image", result, steps or [("Identity", [], {})], "before"), constants
 

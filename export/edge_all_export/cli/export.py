@@ -149,6 +149,7 @@ def export(
     """
     from edge_all.errors import OutputError
     from edge_all_calibration.cli.reporting import print_release, release_json, step_progress
+    from edge_all_calibration.releasing.publishing import PackageName, Publication
     from edge_all_export.cli.backend import quiet_backend
     from edge_all_export.run_folder import trained_file
 
@@ -162,7 +163,7 @@ def export(
         progress("Opening the network")
         with quiet_backend():
             from edge_all_export.converting.trained import open_trained
-            from edge_all_export.packaging.network_package import package_network, read_description
+            from edge_all_export.packaging.network_package import described_card, package_network, read_description
 
         description = read_description(about, name=name, version=version, folder=output)
         _check_name(description, progress)
@@ -172,17 +173,10 @@ def export(
         parts, notes = _parts(source, spec, given)
         if laboratories is not None:
             description, plan = _with_laboratories(laboratories, description, plan)
-        release = package_network(
-            trained,
-            output,
-            parts,
-            spec,
-            dataclasses.replace(description, limitations=(*description.limitations, *notes)),
-            plan,
-            opset=opset,
-            replace=replace,
-            progress=progress,
-        )
+        description = dataclasses.replace(description, limitations=(*description.limitations, *notes))
+        card = described_card(trained, spec, description, parts)
+        publication = Publication(output, PackageName.of(card), replace)
+        release = package_network(trained, card, parts, plan, publication, opset=opset, progress=progress)
     if as_json:
         print_json(release_json(output, release))
     else:

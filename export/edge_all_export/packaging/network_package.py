@@ -12,13 +12,13 @@ from typing import Any
 from edge_all.errors import UsageError
 from edge_all.model.card import ModelCard
 from edge_all.preprocessing import PreprocessingSpec
-from edge_all_calibration.releasing.publishing import published_folder
+from edge_all_calibration.releasing.publishing import Publication
 from edge_all_calibration.releasing.release import CellParts, Release, ReleasePlan, build_release
 from edge_all_export.converting.onnx_export import OPSET, export_onnx
 from edge_all_export.converting.parity import measure_parity
 from edge_all_export.converting.trained import TrainedNetwork
 
-__all__ = ["Description", "package_network", "read_description"]
+__all__ = ["Description", "described_card", "package_network", "read_description"]
 
 PARITY_CELLS = 200
 """Real crops on which the ONNX network is held against Keras."""
@@ -79,37 +79,18 @@ def read_description(file: Path | None, *, name: str | None, version: str | None
     )
 
 
-def package_network(
-    trained: TrainedNetwork,
-    target: Path,
-    parts: CellParts,
-    spec: PreprocessingSpec,
-    description: Description,
-    plan: ReleasePlan,
-    *,
-    opset: int = OPSET,
-    replace: bool = False,
-    progress: Callable[[str], None] = lambda _: None,
-) -> Release:
-    """Export, prove against Keras, calibrate, gate and publish.
+def described_card(
+    trained: TrainedNetwork, spec: PreprocessingSpec, description: Description, parts: CellParts
+) -> ModelCard:
+    """The card of a package to be: what is known before the network is exported.
 
     Args:
         trained: the network.
-        target: folder of the package; whole or not there.
-        parts: the cells.
-        spec: how crops are cut; part of the card.
+        spec: how crops are cut.
         description: what else the card says.
-        plan: what to make, and by which measures.
-        opset: of the ONNX files.
-        replace: whether a package at the target may be replaced.
-        progress: told each step.
-
-    Raises:
-        UsageError: parts that overlap, lack a class, are too few, or were cut for another network.
-        ModelIncompatibleError: the network cannot be exported, or its ONNX form answers differently.
-        OutputError: the target exists, or cannot be written.
+        parts: the cells.
     """
-    card = ModelCard(
+    return ModelCard(
         name=description.name,
         version=description.version,
         created="",
@@ -122,9 +103,37 @@ def package_network(
         evaluation=description.evaluation,
         limitations=description.limitations,
     )
+
+
+def package_network(
+    trained: TrainedNetwork,
+    card: ModelCard,
+    parts: CellParts,
+    plan: ReleasePlan,
+    publication: Publication,
+    *,
+    opset: int = OPSET,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Release:
+    """Export, prove against Keras, calibrate, gate and publish.
+
+    Args:
+        trained: the network.
+        card: see `described_card`.
+        parts: the cells.
+        plan: what to make, and by which measures.
+        publication: where the package goes; whole or not there.
+        opset: of the ONNX files.
+        progress: told each step.
+
+    Raises:
+        UsageError: parts that overlap, lack a class, are too few, or were cut for another network.
+        ModelIncompatibleError: the network cannot be exported, or its ONNX form answers differently.
+        OutputError: the target exists, or cannot be written.
+    """
     # Before the minutes that an export takes.
     parts.check(trained.input_size, plan.gate_limits)
-    with published_folder(target, replace=replace) as stage, tempfile.TemporaryDirectory(prefix="edge-all-") as scratch:
+    with publication.folder() as stage, tempfile.TemporaryDirectory(prefix="edge-all-") as scratch:
         network = Path(scratch) / "network.onnx"
         progress(f"Exporting to ONNX, opset {opset}")
         export_onnx(trained.network, network, opset=opset)
@@ -133,12 +142,4 @@ def package_network(
         progress(
             f"Against Keras on {parity['cells']} cells: largest difference {worst:.1e}, {parity['label_flips']} flips"
         )
-        return build_release(
-            stage,
-            network,
-            card,
-            parts,
-            plan,
-            parity=parity,
-            progress=progress,
-        )
+        return build_release(stage, network, card, parts, plan, parity=parity, progress=progress)
