@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_all.classification.appearance import Appearance, read_appearance, traits_of
 from edge_all.classification.decision_rule import DecisionRule, Decisions, read_rule
@@ -41,6 +42,8 @@ KEPT_BACK = 3
 """One group in so many is kept back."""
 WORSE = 0.02
 """Share of the kept cells, an indeterminate one counting half, that may be decided less well than before."""
+NAMED = 3
+"""Groups that an error names."""
 NOT_KNOWN = "The package does not say which cells it was trained on, so whether these are among them cannot be known."
 SHARED_GROUPS = "Cells of one group were used to fit and to prove: name patients or slides to keep them apart."
 
@@ -94,22 +97,30 @@ def check_cells(cells: LabelledCells, package: ModelPackage) -> tuple[str, ...]:
             f"Label {FEWEST} at least, {FEWEST_OF_A_CLASS} of each class; 50 to 200 are better.",
         )
     digests = picture_digests(cells.crops)
-    twice = set(digests[cells.labels].tolist()) & set(digests[~cells.labels].tolist())
-    if twice:
+    twice = np.intersect1d(digests[cells.labels], digests[~cells.labels])
+    if len(twice):
         raise UsageError(
-            f"{len(twice)} cell(s) are labelled both ALL and non-ALL: the same picture lies in both classes.",
+            f"{len(twice)} cell(s) are labelled both ALL and non-ALL: the same picture lies in both classes "
+            f"({_where(cells.groups[np.isin(digests, twice)])}).",
             "Decide on one label for each cell.",
         )
     known = known_cells(package)
     if known is None:
         return (NOT_KNOWN,)
-    seen = int(np.isin(digests, known).sum())
-    if seen:
+    seen = np.isin(digests, known)
+    if seen.any():
         raise UsageError(
-            f"{seen} of the {len(cells)} cells are among those that {package.card.name} was trained on.",
+            f"{seen.sum()} of the {len(cells)} cells are among those that {package.card.name} was trained on "
+            f"({_where(cells.groups[seen])}).",
             "Give cells that it has not seen: on known ones every figure is too good.",
         )
     return ()
+
+
+def _where(groups: NDArray[np.str_]) -> str:
+    """The groups of the cells that an error is about, the first few by name."""
+    names = sorted(set(groups.tolist()))
+    return "of " + ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def deal(cells: LabelledCells) -> tuple[LabelledCells, LabelledCells]:

@@ -23,6 +23,8 @@ __all__ = ["read_corrected_cells"]
 
 NEEDED = ("slide", "image", "label", "nucleus_centroid_x", "nucleus_centroid_y")
 LABELS = {"ALL": True, "non-ALL": False}
+UNLABELLED = ("indeterminate", "")
+"""What stands in the column of a cell that nobody decided about, and of an object that is no cell."""
 
 
 def read_corrected_cells(table: Path, spec: PreprocessingSpec, skipped: Callable[[Path, str], None]) -> LabelledCells:
@@ -36,7 +38,7 @@ def read_corrected_cells(table: Path, spec: PreprocessingSpec, skipped: Callable
 
     Raises:
         InputNotFoundError: no such table, or none of its images.
-        InputError: it is no such table.
+        InputError: it is no such table, or calls a cell something else.
         UsageError: one cell has two labels.
     """
     by_image: dict[str, list[dict[str, str]]] = defaultdict(list)
@@ -85,7 +87,13 @@ def _rows(table: Path) -> list[dict[str, str]]:
         missing = [name for name in NEEDED if name not in (reader.fieldnames or ())]
         if missing:
             raise InputError(f"{table} has no column {', '.join(missing)}.", "Give cells.csv of `edge-all screen`.")
-        for row in rows:
+        for number, row in enumerate(rows, start=2):
+            row["label"] = (row["label"] or "").strip()
+            if row["label"] not in (*LABELS, *UNLABELLED):
+                raise InputError(
+                    f"Line {number} of {table} calls a cell {row['label']!r}.",
+                    "Write ALL or non-ALL, or indeterminate to leave it out.",
+                )
             # An apostrophe keeps a spreadsheet from running a name as a formula.
             row["image"] = (row["image"] or "").removeprefix("'")
             for name in ("nucleus_centroid_x", "nucleus_centroid_y"):
