@@ -19,6 +19,7 @@ from edge_all_calibration.labelled_cells.cells import LabelledCells
 
 __all__ = [
     "FEWEST_CELLS",
+    "describe_laboratories",
     "fit_appearance",
     "known_cells",
     "picture_digests",
@@ -58,14 +59,26 @@ def fit_appearance(cells: LabelledCells) -> Appearance | None:
     Returns:
         None where no laboratory is named that has `FEWEST_CELLS`.
     """
-    names, counts = np.unique(cells.laboratories, return_counts=True)
+    return describe_laboratories(traits_of(cells.crops), cells.laboratories, cells.groups)
+
+
+def describe_laboratories(
+    traits: NDArray[np.float64], laboratories: NDArray[np.str_], groups: NDArray[np.str_]
+) -> Appearance | None:
+    """`fit_appearance` for cells whose traits are known already.
+
+    Args:
+        traits: ``float64 [n, TRAITS]``, see `edge_all.classification.appearance.traits_of`.
+        laboratories: of each cell.
+        groups: of each cell.
+    """
+    names, counts = np.unique(laboratories, return_counts=True)
     known = [str(name) for name, count in zip(names, counts, strict=True) if name and count >= FEWEST_CELLS]
     if not known:
         return None
-    traits = traits_of(cells.crops)
-    members = {name: cells.laboratories == name for name in known}
+    members = {name: laboratories == name for name in known}
     means, precisions = _described({name: traits[chosen] for name, chosen in members.items()})
-    limits = np.array([_own_limit(name, members, traits, cells.groups) for name in known])
+    limits = np.array([_own_limit(name, members, traits, groups) for name in known])
     return Appearance(tuple(known), means, precisions, CELL_MARGIN * np.minimum(limits, CAP * np.median(limits)))
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_all.preprocessing import PreprocessingSpec
+    from edge_all_calibration.labelled_cells.cells import LabelledCells
     from edge_all_export.datasets import CellSet, Sample
     from edge_all_export.evaluation.assessment import Evaluation
     from edge_all_export.evaluation.judging import Judged
@@ -51,6 +52,7 @@ def register(app: typer.Typer) -> None:
     verb.command("predictions")(evaluate_predictions)
     verb.command("compare")(compare_evaluations)
     verb.command("laboratories")(evaluate_laboratories)
+    verb.command("strangers")(evaluate_strangers)
     verb.command("adaptation")(evaluate_adaptation)
     app.add_typer(verb, name="evaluate", rich_help_panel="Training side")
 
@@ -404,6 +406,47 @@ def evaluate_laboratories(
         typer.echo(text)
 
 
+def evaluate_strangers(
+    data: DataOption,
+    layout: Annotated[
+        str, typer.Option(help="How the folder is laid out, as for `edge-all train`.")
+    ] = REFERENCE_LAYOUT,
+    model: Annotated[
+        str | None, typer.Option(help="Model package whose way to cut is taken; the embedded one if left out.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which laboratories would be recognised as unknown, each left out in turn, and how often known ones are."""
+    from edge_all.model.package import default_package_path
+    from edge_all.model.store import find_package
+    from edge_all.results import INTENDED_USE
+    from edge_all_export.evaluation.strangers import measure_strangers, strangers_table
+
+    spec = find_package(model or str(default_package_path())).card.preprocessing
+    found = measure_strangers(_labelled_cells(_read_cells(data, layout).samples, spec), never_known=(UNSEEN_SET,))
+    if as_json:
+        rows = [one.to_json() for one in found]
+        print_json({"kind": "strangers", "intended_use": INTENDED_USE, "laboratories": rows})
+    else:
+        typer.echo(f"{strangers_table(found)}\n\n{INTENDED_USE}")
+
+
+def _labelled_cells(samples: Sequence[Sample], spec: PreprocessingSpec) -> LabelledCells:
+    """The samples cut: groups are what may be one patient, slides fields or patients."""
+    import numpy as np
+
+    from edge_all_calibration.labelled_cells.cells import LabelledCells
+    from edge_all_export.crops.cutting import extract_crops
+
+    return LabelledCells(
+        extract_crops(samples, spec),
+        np.array([sample.label == 1 for sample in samples], np.bool_),
+        np.array([sample.block for sample in samples], np.str_),
+        np.array([sample.group for sample in samples], np.str_),
+        np.array([sample.laboratory for sample in samples], np.str_),
+    )
+
+
 def evaluate_adaptation(
     model: Annotated[str, typer.Argument(help="Model package (name or folder) that does not know the laboratory.")],
     data: DataOption,
@@ -414,15 +457,12 @@ def evaluate_adaptation(
     as_json: JsonOption = False,
 ) -> None:
     """Show what 25, 50, 100 and 200 labelled cells of a laboratory buy by `edge-all adapt`, on groups kept apart."""
-    import numpy as np
     from rich.console import Console
 
     from edge_all.errors import UsageError
     from edge_all.model.store import find_package
     from edge_all.results import INTENDED_USE
     from edge_all_calibration.adapting.gain import gain_table, measure_gains
-    from edge_all_calibration.labelled_cells.cells import LabelledCells
-    from edge_all_export.crops.cutting import extract_crops
     from edge_all_export.datasets.laboratories import laboratories_of
 
     package = find_package(model)
@@ -431,11 +471,9 @@ def evaluate_adaptation(
     if not chosen:
         known = ", ".join(laboratories_of(samples))
         raise UsageError(f"No cell is of a laboratory {laboratory!r}.", f"There are: {known}.")
-    groups = np.array([sample.block for sample in chosen], np.str_)
-    labels = np.array([sample.label == 1 for sample in chosen], np.bool_)
-    crops = extract_crops(chosen, package.card.preprocessing)
+    cells = _labelled_cells(chosen, package.card.preprocessing)
     with Console(stderr=True).status("Adapting") as status:
-        gains = measure_gains(package, LabelledCells(crops, labels, groups, groups), progress=status.update)
+        gains = measure_gains(package, cells, progress=status.update)
     if as_json:
         print_json({"kind": "adaptation", "intended_use": INTENDED_USE, "gains": [gain.to_json() for gain in gains]})
     else:

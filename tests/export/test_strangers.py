@@ -1,0 +1,93 @@
+"""Which laboratories the others would recognise as strangers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from edge_all.results import INTENDED_USE
+from edge_all_calibration.labelled_cells.cells import LabelledCells
+from edge_all_export.evaluation.strangers import MOST_OF_A_SLIDE, measure_strangers, strangers_table
+
+SIDE = 40
+GREY, GREYISH, PEACH = (200, 200, 200), (201, 200, 199), (250, 226, 190)
+
+
+def laboratory(name: str, light: tuple[int, int, int], seed: int, *, blasts: bool = False) -> LabelledCells:
+    """120 crops of 12 slides, a dark disc on a ground of one colour."""
+    generator = np.random.default_rng(seed)
+    count = 120
+    ground = np.array(light) + generator.normal(0, 3, (count, 1, 1, 3))
+    row, column = np.mgrid[:SIDE, :SIDE] - SIDE / 2
+    nucleus = (np.hypot(row, column) < 8)[None, ..., None]
+    crops = np.where(nucleus, ground * generator.normal([0.5, 0.25, 0.7], 0.03, (count, 1, 1, 3)), ground)
+    crops = np.clip(crops + generator.normal(0, 3, crops.shape), 0, 255).astype(np.uint8)
+    slides = np.array([f"{name}/{index % 12}" for index in range(count)])
+    return LabelledCells(
+        crops, np.arange(count) % 2 == 0 if blasts else np.zeros(count, bool), slides, slides, np.full(count, name)
+    )
+
+
+def together(*cells: LabelledCells) -> LabelledCells:
+    columns = ("crops", "labels", "groups", "slides", "laboratories")
+    return LabelledCells(*(np.concatenate([getattr(one, column) for one in cells]) for column in columns))
+
+
+def test_a_laboratory_of_another_colour_is_a_stranger_and_its_twin_is_none() -> None:
+    cells = together(
+        laboratory("grey", GREY, 1, blasts=True), laboratory("greyish", GREYISH, 2), laboratory("peach", PEACH, 3)
+    )
+    found = {row.laboratory: row for row in measure_strangers(cells)}
+    assert (found["peach"].slides, found["peach"].cells) == (12, 120)
+    assert found["peach"].slides_left_out.value == 1.0
+    assert found["peach"].slides_left_out.low < 0.9  # twelve slides prove no certainty
+    assert found["grey"].slides_left_out.value == found["greyish"].slides_left_out.value == 0.0
+    for row in found.values():
+        assert row.slides_at_home is not None
+        assert row.slides_at_home.value == 0.0
+    assert found["grey"].blasts_at_home is not None
+    assert found["peach"].blasts_at_home is None
+    table = strangers_table(tuple(found.values())).splitlines()
+    assert len({line.count("|") for line in table}) == 1
+    assert table[-1].startswith("| peach | 120, 12 | 1.00 (")
+
+
+def test_what_is_never_to_be_known_describes_nothing() -> None:
+    cells = together(laboratory("grey", GREY, 1), laboratory("greyish", GREYISH, 2))
+    grey, greyish = measure_strangers(cells, never_known=("greyish",))
+    assert grey.slides_left_out.value == 1.0  # nothing else is known
+    assert greyish.slides_left_out.value == 0.0
+    assert greyish.slides_at_home is None
+
+
+def test_a_slide_of_many_cells_does_not_outweigh_the_others() -> None:
+    one = laboratory("grey", GREY, 1)
+    crowded = LabelledCells(one.crops, one.labels, one.groups, np.full(len(one), "one slide"), one.laboratories)
+    (row, _) = measure_strangers(together(crowded, laboratory("peach", PEACH, 2)))
+    assert (row.cells, row.slides) == (MOST_OF_A_SLIDE, 1)
+
+
+def test_the_verb_prints_a_table_or_json(app: typer.Typer, tmp_path: Path) -> None:
+    for number, kind in enumerate(("ALL", "non-ALL")):
+        for patient in range(2):
+            folder = tmp_path / "cells" / kind / f"p{patient}"
+            folder.mkdir(parents=True)
+            picture = np.full((240, 240, 3), (214, 216, 226), np.uint8)
+            cv2.circle(picture, (120, 120), 55 + number, (205, 160, 190), -1)
+            cv2.circle(picture, (118, 122), 38, (120, 35 + patient, 80), -1)
+            cv2.imwrite(str(folder / "0.png"), picture)
+    command = ["evaluate", "strangers", "--data", str(tmp_path / "cells"), "--layout", "folders"]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output
+    assert INTENDED_USE in done.stdout
+    assert "| folders | 4, " in done.stdout
+    record = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    (row,) = record["laboratories"]
+    assert row["cells"] == 4
+    assert row["cells_left_out"]["value"] == pytest.approx(1.0)  # of four cells nothing is known
