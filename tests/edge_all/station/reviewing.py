@@ -94,6 +94,7 @@ def review(page: Page, address: str, slides: int) -> tuple[float, int]:
     """Seconds and keys for so many slides."""
     page.goto(address)
     reviewer = Reviewer(page)
+    reviewer.until("document.activeElement.id === 'name'")
     started = time.monotonic()
     for letter in "Ada":
         reviewer.press(letter)

@@ -87,3 +87,6 @@ for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelec
     }),
   );
 }
+
+// Sent before this script is there, the browser would write what was typed into the address.
+for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("button[type=submit]"))) button.disabled = false;

@@ -301,11 +301,15 @@ async function enterAgain() {
   }
 }
 
-state.queue.addEventListener("change", () => {
+let away = false;
+
+/** Whether the station answers, and how many decisions wait for it. */
+function showTrouble() {
   const number = state.queue.waiting.length;
-  if (state.queue.unreachable && number) warn(counted("The station does not answer. {n} decision waits here and is sent as soon as it does; do not close this page.", "The station does not answer. {n} decisions wait here and are sent as soon as it does; do not close this page.", number));
-  else warn("");
-});
+  if (number && (away || state.queue.unreachable)) warn(counted("The station does not answer. {n} decision waits here and is sent as soon as it does; do not close this page.", "The station does not answer. {n} decisions wait here and are sent as soon as it does; do not close this page.", number));
+  else warn(away ? word("The station does not answer. What you decide now waits here and is sent as soon as it does.") : "");
+}
+state.queue.addEventListener("change", showTrouble);
 state.queue.addEventListener("idle", () => {
   if (state.staleCells) {
     state.staleCells = false;
@@ -407,7 +411,6 @@ state.queue.send().then(() => state.load()).catch(complain);
 
 let reloading = false;
 let reloadAgain = false;
-let wasAway = false;
 
 /** Takes the slide anew; what happens meanwhile is taken once more, after that. */
 async function reload() {
@@ -431,13 +434,8 @@ listen(
     void reload();
   },
   (connected) => {
-    if (connected) {
-      if (!state.queue.waiting.length) warn("");
-      if (wasAway) state.queue.send().then(() => state.load()).catch(complain);
-      wasAway = false;
-    } else {
-      wasAway = true;
-      warn(word("The station does not answer. What you decide now waits here and is sent as soon as it does."));
-    }
+    if (connected && away) state.queue.send().then(() => state.load()).catch(complain);
+    away = !connected;
+    showTrouble();
   },
 );

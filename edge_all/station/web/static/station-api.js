@@ -46,16 +46,15 @@ export async function ask(path, { method = "GET", body } = {}) {
   // What the answer says for people, it says in the language of the page.
   const headers = /** @type {Record<string, string>} */ ({ "Accept-Language": document.documentElement.lang });
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  let answer;
+  let answer, said;
   try {
     answer = await ((method === "GET" && takeEarly(path)) || fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }));
+    said = answer.headers.get("Content-Type")?.includes("json") ? await answer.json() : null;
   } catch {
-    throw new Unreachable(word("The station does not answer."));
+    throw new Unreachable(word("The station does not answer.")); // or has gone in the middle of its answer
   }
-  const type = answer.headers.get("Content-Type") ?? "";
-  if (answer.ok) return type.includes("json") ? answer.json() : null;
-  if (type.includes("json")) throw new Problem(await answer.json());
-  throw new Problem({ status: answer.status, detail: word("The station answered {status}.", { status: answer.status }) });
+  if (answer.ok) return said;
+  throw new Problem(said ?? { status: answer.status, detail: word("The station answered {status}.", { status: answer.status }) });
 }
 
 /** A name for a gesture: random, also where crypto.randomUUID is missing because the page came over plain HTTP. */
