@@ -231,7 +231,8 @@ def quality_words(metrics: Mapping[str, float]) -> tuple[str, ...]:
 
 
 def _measure(sizes: Shrinking, longer_side: int, specimen: Specimen) -> _Metrics:
-    work = sizes.by(-(-longer_side // _WORK_SIDE))
+    factor = -(-longer_side // _WORK_SIDE)
+    work, work_green = sizes.by(factor), sizes.green_by(factor)
     overview = shrink(work, -(-max(work.shape[:2]) // _OVERVIEW_SIDE))
     red, green, blue = (cv2.extractChannel(overview, channel) for channel in range(3))
     black = np.less_equal(cv2.max(cv2.max(red, green), blue), _BLACK_LEVEL)
@@ -251,12 +252,12 @@ def _measure(sizes: Shrinking, longer_side: int, specimen: Specimen) -> _Metrics
     structures = _structure_width(surround_lit) * work.shape[1] / overview.shape[1]
     oversampling = int(structures / _STRUCTURES[1])
     if oversampling > 1:
-        work = shrink(work, oversampling)
+        work_green = np.asarray(cv2.extractChannel(shrink(work, oversampling), 1), np.uint8)
         structures /= oversampling
     usual = min(max(structures, _STRUCTURES[0]), _STRUCTURES[1])
     saturated = cv2.max(cv2.max(red, green), blue)[shown] >= _SATURATED_LEVEL
     stained = green[shown] < _STAINED * ground[1]
-    contrast, edge_width, noise = _edges(cv2.extractChannel(work, 1), lit)
+    contrast, edge_width, noise = _edges(work_green, lit)
     return _Metrics(
         edge_width=edge_width * usual / max(1.0, structures),
         exposure=sum(ground) / 3 / 255,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge_all.results import RgbImage
 
@@ -41,9 +42,16 @@ class Shrinking:
 
     def __init__(self, pixels: RgbImage) -> None:
         self._sizes: dict[int, RgbImage] = {1: shrink(pixels, 1)}
+        self._greens: dict[int, NDArray[np.uint8]] = {}
 
     def by(self, factor: int) -> RgbImage:
         """`shrink` by this factor; do not write into what it returns."""
         if factor not in self._sizes:
             self._sizes[factor] = shrink(self._sizes[1], factor)
         return self._sizes[factor]
+
+    def green_by(self, factor: int) -> NDArray[np.uint8]:
+        """The green channel of the same, in which stains differ most: ``uint8 [height, width]``; as with `by`."""
+        if factor not in self._greens:
+            self._greens[factor] = np.asarray(cv2.extractChannel(self.by(factor), 1), np.uint8)
+        return self._greens[factor]

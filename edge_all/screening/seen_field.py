@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edge_all.imaging import DecodedImage
 from edge_all.imaging.display import whole_reduction
-from edge_all.imaging.fingerprints import fingerprint, to_text
+from edge_all.imaging.fingerprints import fingerprint_of_green, to_text
 from edge_all.imaging.shrinking import Shrinking
 from edge_all.quality import assess_quality
 from edge_all.results import FieldResult, RgbImage, Segmentation
@@ -60,7 +60,8 @@ def see_field(name: str, slide: str, image: DecodedImage, microns_per_pixel: flo
     height, width = laid.pixels.shape[:2]
     sizes = Shrinking(laid.pixels)
     # Segmentation looks at the same size of a 5-megapixel field, and until its turn to be drawn it takes 4 MB, not 15.
-    picture = sizes.by(whole_reduction(width, height))
+    reduction = whole_reduction(width, height)
+    picture = sizes.by(reduction)
     specimen = find_specimen(sizes, width, height)
     if laid.note is None:
         quality = assess_quality(laid.pixels, sizes=sizes, specimen=specimen)
@@ -77,6 +78,6 @@ def see_field(name: str, slide: str, image: DecodedImage, microns_per_pixel: flo
         quality=dataclasses.replace(quality, warnings=(*image.notes, *scale.notes, *quality.warnings, *on_glass)),
         microns_per_pixel=scale.microns,
         microns_per_pixel_from=scale.origin,
-        fingerprint=to_text(fingerprint(picture)),
+        fingerprint=to_text(fingerprint_of_green(sizes.green_by(reduction))),
     )
     return SeenField(laid.pixels, picture, result, sizes, specimen)

@@ -7,6 +7,7 @@ hues (green, yellow, bright red) are never those of blood.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import cv2
@@ -68,7 +69,9 @@ def pen_strokes(overview: RgbImage, shown: Mask) -> Mask | None:
         ``uint8 [h, w]``, 1 on strokes and their soft edges; None where there are none.
     """
     of_specimen = np.ascontiguousarray(shown[::2, ::2])
-    some = np.asarray(cv2.split(overview[::2, ::2]), np.uint8)
+    # Rows first, then channels, then columns: half as long as to copy every second colour of three levels.
+    channels = cv2.split(np.ascontiguousarray(overview[::2]))
+    some = [np.ascontiguousarray(levels[:, ::2], np.uint8) for levels in channels]
     glass = np.array([percentile_of_levels(levels, GLASS_SHARE, of_specimen) for levels in some], np.float32)
     # 0 where a colour is strong, else 255: below 1 only where it is.
     pale = cv2.inRange(overview, STRONG * glass, np.full_like(glass, 255))
@@ -147,19 +150,27 @@ def of_vivid_colours(overview: RgbImage, candidates: Mask, counts: FloatArray, g
 
 def slender_pieces(mask: Mask, slender: float) -> Iterator[tuple[Place, Mask]]:
     """The pieces of a 0/1 mask that are long for their thickness, each as rows and columns, and a 0/1 mask there."""
-    _, numbered, statistics, _ = cv2.connectedComponentsWithStats(mask)
+    # Most masks have many small pieces and no long one, which their outlines tell in a twentieth of the time in which
+    # all pixels are numbered.
+    outlines, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     side = max(mask.shape)
-    columns = np.asarray(statistics, np.int32).T
-    large = columns[cv2.CC_STAT_AREA] >= SMALLEST * mask.size
-    large &= np.hypot(columns[cv2.CC_STAT_WIDTH], columns[cv2.CC_STAT_HEIGHT]) >= SHORTEST * side
-    large[0] = False
-    for number in np.flatnonzero(large).tolist():
-        x, y, width, height, _ = columns[:, number].tolist()
+    for outline, within in zip(outlines, () if hierarchy is None else hierarchy[0, :, 3].tolist(), strict=True):
+        x, y, width, height = cv2.boundingRect(outline)
+        if within >= 0 or math.hypot(width, height) < SHORTEST * side:
+            continue
         # Wide enough for what `is_a_stroke` looks at.
         place = (slice(max(0, y - BEYOND), y + height + BEYOND), slice(max(0, x - BEYOND), x + width + BEYOND))
-        piece = np.asarray(np.asarray(numbered)[place] == number, np.uint8)
-        if is_slender(piece, slender, side):
+        first_x, first_y = outline[0, 0].tolist()
+        piece = piece_at(mask[place], first_x - place[1].start, first_y - place[0].start)
+        if cv2.countNonZero(piece) >= SMALLEST * mask.size and is_slender(piece, slender, side):
             yield place, piece
+
+
+def piece_at(mask: Mask, x: int, y: int) -> Mask:
+    """The piece of a 0/1 mask that has a pixel at this column and row, as a 0/1 mask."""
+    flooded = np.zeros((mask.shape[0] + 2, mask.shape[1] + 2), np.uint8)
+    cv2.floodFill(mask, flooded, (x, y), 1, flags=8 | cv2.FLOODFILL_MASK_ONLY | 2 << 8)
+    return np.asarray(flooded[1:-1, 1:-1] == 2, np.uint8)
 
 
 def is_slender(piece: Mask, slender: float, side: int) -> bool:

@@ -8,11 +8,13 @@ glass's colour and is kept.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.imaging.ranks import median_of, percentile_of, percentile_of_levels
+from edge_all.imaging.ranks import percentile_of_levels
 from edge_all.results import Mask, RgbImage
 
 __all__ = ["within_surrounds"]
@@ -38,8 +40,10 @@ SMALLEST_SURROUND = 0.008
 """Share of the picture below which a surround is none."""
 SMALLEST_PANEL = 0.05
 """Share of the picture from which what surrounds leave is a part of the specimen of its own."""
-GLASS_SHARE = 0.9
+GLASS_SHARE = 90
 """Percentile of what is no surround that stands for its glass."""
+NUMBERS = 255
+"""The highest by which flooded pixels can be told apart, in 8 bits."""
 
 
 def within_surrounds(overview: RgbImage) -> Mask:
@@ -55,23 +59,33 @@ def within_surrounds(overview: RgbImage) -> Mask:
     rest = cv2.dilate(np.maximum.reduce([dark, *patches]), np.ones((3, 3), np.uint8)) == 0
     if np.count_nonzero(rest) < SMALLEST_PANEL * rest.size:
         return everywhere
-    elsewhere = overview[rest].astype(np.float32)
-    glass = np.array([percentile_of(channel, 100 * GLASS_SHARE) for channel in elsewhere.T], np.float32)
-    if (np.abs(elsewhere - glass) <= ALIKE).all(axis=1).mean() < GLASS_LEFT:
+    elsewhere = rest.view(np.uint8)
+    glass = levels_at(overview, elsewhere, GLASS_SHARE).astype(np.float32)
+    if share_alike(overview, elsewhere, glass) < GLASS_LEFT:
         patches = []
     surround = at_border(np.asarray(brightest < OPAQUE * glass.max(), np.uint8))
     for patch in patches:
-        level = np.array([median_of(channel) for channel in overview[patch > 0].T.astype(np.float64)])
-        alike = (np.abs(elsewhere - level) <= ALIKE).all(axis=1)
+        level = levels_at(overview, patch, 50)
         # What is brighter than the rest is glass that was left out of it, as in a dim field without grain.
         along_border = share_of_border(patch) >= ALONG_BORDER and bool((level < glass).any())
-        seen_elsewhere = alike.mean() >= SEEN_ELSEWHERE and not along_border
+        seen_elsewhere = share_alike(overview, elsewhere, level) >= SEEN_ELSEWHERE and not along_border
         if (np.abs(level - glass) > UNLIKE_GLASS * glass).any() and not seen_elsewhere:
             surround |= patch
     if not surround.any():
         return everywhere
     shown = cv2.dilate(surround, np.ones((3, 3), np.uint8)) == 0
     return panels(shown.view(np.uint8))
+
+
+def levels_at(overview: RgbImage, where: Mask, percent: float) -> NDArray[np.float64]:
+    """A percentile of red, of green and of blue where a 0/1 mask is 1: ``float64 [3]``."""
+    return np.array([percentile_of_levels(np.asarray(one, np.uint8), percent, where) for one in cv2.split(overview)])
+
+
+def share_alike(overview: RgbImage, where: Mask, level: NDArray[np.floating[Any]]) -> float:
+    """Share of the ones of a 0/1 mask whose colours differ from this one by no more than `ALIKE` in any channel."""
+    near = cv2.inRange(overview, np.ceil(level - ALIKE), np.floor(level + ALIKE))
+    return cv2.countNonZero(cv2.bitwise_and(near, where)) / cv2.countNonZero(where)
 
 
 def brightest_channel(pixels: RgbImage) -> NDArray[np.uint8]:
@@ -90,20 +104,24 @@ def patches_of_one_level(overview: RgbImage) -> list[Mask]:
     # The border of `cv2.floodFill`'s mask; what is set there is not flooded.
     barrier = np.zeros((height + 2, width + 2), np.uint8)
     barrier[1:-1, 1:-1] = uneven
-    flags = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY | (2 << 8)
+    flags = 4 | cv2.FLOODFILL_FIXED_RANGE | cv2.FLOODFILL_MASK_ONLY
     reach = (ONE_LEVEL,) * 3
     patches: list[Mask] = []
+    number = 1
     for x, y in border_points(width, height):
         if barrier[y + 1, x + 1]:
             continue
-        area, *_, (left, top, w, h) = cv2.floodFill(overview, barrier, (x, y), 0, reach, reach, flags)
-        flooded = barrier[1 + top : 1 + top + h, 1 + left : 1 + left + w]
-        if area >= SMALLEST_SURROUND * uneven.size:
-            patch = np.zeros_like(uneven)
-            patch[top : top + h, left : left + w] = flooded == 2
-            if overview[patch > 0].std(axis=0).max() < CONSTANT:
-                patches.append(patch)
-        flooded[flooded == 2] = 3
+        if number == NUMBERS:
+            np.minimum(barrier, 1, out=barrier)
+            number = 1
+        number += 1
+        area, *_, (left, top, w, h) = cv2.floodFill(overview, barrier, (x, y), 0, reach, reach, flags | number << 8)
+        if area < SMALLEST_SURROUND * uneven.size:
+            continue
+        patch = np.zeros_like(uneven)
+        patch[top : top + h, left : left + w] = barrier[1 + top : 1 + top + h, 1 + left : 1 + left + w] == number
+        if overview[patch > 0].std(axis=0).max() < CONSTANT:
+            patches.append(patch)
     return patches
 
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import typer
@@ -124,3 +124,59 @@ if __name__ == "__main__":
         old.unlink()
     for verb in VERBS:
         file_of(verb).write_text(help_at(verb, USUAL), encoding="utf-8")
+
+
+TYPED = ["a.jpg", "b.jpg", "--out", "results", "--name", "slide 7", "--host", "one", "--host", "two", "--flag"]
+
+
+def _taken(*, as_typed: bool, words: list[str]) -> dict[str, Any]:
+    """What a verb is handed for these words: by Typer alone, or with the manners of `polite`."""
+    taken: dict[str, Any] = {}
+    app = typer.Typer()
+
+    @app.callback()
+    def root(version: Annotated[bool, typer.Option("--version")] = False) -> None: ...
+
+    @app.command()
+    def verb(
+        paths: list[str],
+        out: Annotated[Path, typer.Option()],
+        name: Annotated[str | None, typer.Option()] = None,
+        left_out: Annotated[str | None, typer.Option()] = None,
+        said: Annotated[str, typer.Option()] = "auto",
+        number: Annotated[int, typer.Option(min=1)] = 3,
+        size: Annotated[float | None, typer.Option()] = None,
+        hosts: Annotated[list[str] | None, typer.Option("--host")] = None,
+        others: Annotated[list[str] | None, typer.Option()] = None,
+        flag: Annotated[bool, typer.Option("--flag")] = False,
+    ) -> None:
+        taken.update(locals())
+
+    command = typer.main.get_command(app)
+    (polite(command) if as_typed else command)(["verb", *words], standalone_mode=False)
+    return {name: value for name, value in taken.items() if name != "taken"}
+
+
+@pytest.mark.parametrize("more", [[], ["--number", "7", "--size", "0.5"]])
+def test_a_verb_is_handed_what_typer_makes_of_the_words(more: list[str]) -> None:
+    polite_words, plain = (_taken(as_typed=way, words=[*TYPED, *more]) for way in (True, False))
+    assert polite_words == plain
+    assert {name: type(value) for name, value in polite_words.items()} == {
+        name: type(value) for name, value in plain.items()
+    }
+
+
+def test_a_number_out_of_its_range_is_still_refused() -> None:
+    with pytest.raises(Exception, match="greater than or equal to 1"):
+        _taken(as_typed=True, words=[*TYPED, "--number", "0"])
+
+
+def test_texts_and_paths_do_not_wait_for_pydantic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "typer._adapters", None)
+    assert _taken(as_typed=True, words=TYPED)["paths"] == ["a.jpg", "b.jpg"]
+
+
+def test_a_path_that_cannot_be_read_is_refused_as_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(Exception, match="not readable"):
+        _taken(as_typed=True, words=["a.jpg", "--out", str(tmp_path)])

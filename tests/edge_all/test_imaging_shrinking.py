@@ -18,7 +18,15 @@ def test_each_pixel_is_the_mean_of_its_block() -> None:
 def test_each_size_is_computed_once() -> None:
     sizes = Shrinking(np.zeros((40, 40, 3), np.uint8))
     assert sizes.by(2) is sizes.by(2)
+    assert sizes.green_by(2) is sizes.green_by(2)
     assert sizes.by(1).shape == (40, 40, 3)
+
+
+def test_green_is_that_of_the_same_size() -> None:
+    pixels = np.arange(40 * 40 * 3, dtype=np.int64).reshape(40, 40, 3).astype(np.uint8)
+    sizes = Shrinking(pixels)
+    for factor in (1, 3):
+        np.testing.assert_array_equal(sizes.green_by(factor), sizes.by(factor)[..., 1])
 
 
 def test_sharing_sizes_changes_no_result() -> None:
