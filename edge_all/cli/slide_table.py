@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from edge_all.cli.tables import SPLIT, ReadableTable, output_console
+from edge_all.cli.tables import ReadableTable, output_console
 from edge_all.results import INTENDED_USE, SlideResult
 from edge_all.wording.percentages import percent, percent_range
 
@@ -16,8 +16,7 @@ __all__ = ["print_slides"]
 def print_slides(slides: Sequence[SlideResult]) -> None:
     """Print one row per slide, the reasons in full below, and the intended use."""
     some_stopped = any(slide.stopped_early for slide in slides)
-    # As narrow as they can be, for the sake of the slide's name.
-    headings = ("slide", "verdict", "ALL", "non-\nALL", f"inde{SPLIT}termi{SPLIT}nate", "ALL fraction\n95 % interval")
+    headings = ("slide", "verdict", "ALL", "non-\nALL", "indeterminate", "ALL fraction\n95 % interval")
     table = ReadableTable(*headings, *(("images\nlooked\nat",) if some_stopped else ()), fold=("slide",))
     for slide in slides:
         fraction = "no cell judged"

@@ -12,10 +12,8 @@ from rich.text import Text
 
 from edge_all.cli.terminal import harmless
 
-__all__ = ["SPLIT", "ReadableTable", "output_console"]
+__all__ = ["ReadableTable", "output_console"]
 
-SPLIT = "\u00ad\n"
-"""Where a heading breaks within a word: a hyphen that is not there where the word stands whole."""
 PIPE_WIDTH = 100_000
 """Columns of a pipe or a file: lines there are as long as they are, so that a path can be copied out of them."""
 TABLE_WIDTH = 100
@@ -42,7 +40,7 @@ class ReadableTable:
 
         Args:
             headings: of the columns; those that would be wider than what stands below them break with a newline,
-                within a word with `SPLIT`.
+                between words or behind a hyphen.
             fold: the headings of the columns with names, paths and sentences, which go on in further lines where the
                 terminal is narrow. The others hold figures and fixed words, of which every digit must be seen; they
                 should leave the folding ones room within 80 columns.
@@ -70,7 +68,7 @@ class ReadableTable:
             for heading, cell in zip(self._headings, row, strict=True):
                 if not cell.plain:
                     continue
-                words = heading.replace(SPLIT, "").replace("-\n", "-").replace("\n", " ")
+                words = heading.replace("-\n", "-").replace("\n", " ")
                 console.print(Text(f"{words}: ", style="bold").append_text(Text(" ").join(cell.split("\n"))))
             console.print()
         if self._caption is not None:
@@ -80,7 +78,7 @@ class ReadableTable:
         """Columns of the terminal that it takes with nothing cut."""
         width = 3 * len(self._headings) + 1
         for number, heading in enumerate(self._headings):
-            cells = (Text(heading.replace(SPLIT, "-\n")), *(row[number] for row in self._rows))
+            cells = (Text(heading), *(row[number] for row in self._rows))
             widest = max(line.cell_len for cell in cells for line in cell.split("\n"))
             width += min(widest, LEAST_FOLDED) if heading in self._fold else widest
         return width
@@ -91,7 +89,7 @@ class ReadableTable:
         for number, heading in enumerate(self._headings):
             lines = [line for row in self._rows for line in row[number].plain.split("\n")]
             widest = [max(map(cell_len, parts), default=0) for parts in (lines, " ".join(lines).split())]
-            of_heading = max(map(cell_len, heading.replace(SPLIT, "-\n").split("\n")))
+            of_heading = max(map(cell_len, heading.split("\n")))
             whole.append(max(widest[0], of_heading))
             least.append(max(widest[1], of_heading) if heading in self._fold else whole[-1])
         room = TABLE_WIDTH - 3 * len(whole) - 1
@@ -107,7 +105,7 @@ class ReadableTable:
         table = Table(title=self._title, caption=self._caption)
         widths = self._widths_in_a_pipe() if console.width == PIPE_WIDTH else (None,) * len(self._headings)
         for heading, width in zip(self._headings, widths, strict=True):
-            shown = Text(heading.replace(SPLIT, "-\n"))  # not Rich's markup, which brackets would be
+            shown = Text(heading)  # not Rich's markup, which brackets would be
             table.add_column(shown, overflow="fold", no_wrap=heading not in self._fold, width=width)
         for row in self._rows:
             table.add_row(*row)

@@ -12,7 +12,7 @@ from typing import Any
 
 from edge_all.model.card import ModelCard
 
-__all__ = ["CardFigures", "card_figures", "package_evaluation", "package_figures", "with_interval"]
+__all__ = ["CardFigures", "card_figures", "package_evaluation", "package_figures", "variant_figures", "with_interval"]
 
 _COUNTS_BESIDE = {"test_figures_fp32": "test_cells", "recalibrated_test_figures": "recalibrated_test_cells"}
 """Blocks whose numbers of cells stand in a block of their own."""
@@ -51,6 +51,20 @@ def package_evaluation(card: ModelCard) -> dict[str, Any]:
         if isinstance(figures, Mapping):
             evaluation[f"test_figures_{name}"] = {**(cells if isinstance(cells, Mapping) else {}), **figures}
     return evaluation
+
+
+def variant_figures(card: Mapping[str, Any], variant: str) -> Mapping[str, Any]:
+    """What one variant was found to be worth on test cells, each a figure with its interval; empty where nobody knows.
+
+    Args:
+        card: its JSON form, or what a store has kept of it.
+        variant: which.
+    """
+    gate = card.get("variants", {}).get(variant, {}).get("gate") or {}
+    evaluation = card.get("evaluation", {})
+    of_fp32 = evaluation.get(_FP32_ONLY, {}) if variant == "fp32" else {}
+    found: Mapping[str, Any] = gate.get("variant") or evaluation.get("recalibrated_test_figures") or of_fp32
+    return found
 
 
 def package_figures(card: ModelCard) -> tuple[CardFigures, ...]:

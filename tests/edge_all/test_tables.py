@@ -195,14 +195,37 @@ def test_counts_and_fractions_of_a_slide_are_whole(
     output = capsys.readouterr().out
     assert "…" not in output
     for word in ("10234", "20345", "1023", "indeterminate", "32.4 %", "31.9 to 100.0 %"):
-        assert f"{word} " in output
+        assert re.search(rf"(?<!\S){word}(?!\S)", output), word
     assert SLIDE in unfolded(output)
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_no_word_of_the_slides_table_is_broken(
+    terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str], columns: int
+) -> None:
+    terminal(columns)
+    cells = {"ALL": 1234, "non-ALL": 2345, "indeterminate": 123, "rejected": 5}
+    print_slides([SlideResult("S-1042", {"ok": 300}, cells, 0.3333, (0.318, 0.349), "not detected", "So.")])
+    output = capsys.readouterr().out
+    for words in (
+        "slide",
+        "verdict",
+        "indeterminate",
+        "ALL fraction",
+        "95 % interval",
+        "not detected",
+        "31.8 to 34.9 %",
+    ):
+        assert words in output
+    assert max(map(len, output.splitlines())) <= columns
+    # A table where it fits, and a line for each figure where it does not.
+    assert ("┃ indeterminate ┃" in output) == (columns == 80)
 
 
 def test_a_short_name_of_a_slide_stays_on_one_line(
     terminal: Callable[[int], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    terminal(80)
+    terminal(100)
     cells = {"ALL": 1234, "non-ALL": 2345, "indeterminate": 123, "rejected": 5}
     slide = SlideResult(
         "S-1042", {"ok": 120}, cells, 0.3333, (0.318, 0.349), "indeterminate", "So.", images_not_looked_at=180

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from edge_all.model.figures import variant_figures
 from edge_all.slides.verdict import SLIDE_LIMIT, UNKNOWN_SHARE, wilson_interval
 from edge_all.station.desk import Station
 from edge_all.station.review.tally import Agreement, merged
@@ -103,11 +104,11 @@ def monitor(station: Station) -> Monitoring:
     with station.database.read() as connection:
         rendered = connection.execute("SELECT 1 FROM slides WHERE synthetic").fetchone() is not None
         _add_findings(connection, lambda synthetic: (everything,) if synthetic else (everything, compared))
-        card = _last_card(connection)
+        tested = _last_test_figures(connection)
     notices = [_RENDERED] if rendered else []
     if compared:
         last = max(compared)
-        notices += _against_card(_week(last, compared[last]), card)
+        notices += _against_card(_week(last, compared[last]), tested)
         notices += _against_first([compared[begins] for begins in sorted(compared)])
     for _, view in station.signed_reviews():
         if view.state.signature is not None:
@@ -145,9 +146,10 @@ def _add_findings(connection: sqlite3.Connection, sums_of: Callable[[bool], Iter
             week.unlike += row["unlike"]
 
 
-def _last_card(connection: sqlite3.Connection) -> dict[str, Any]:
-    row = connection.execute("SELECT card FROM models ORDER BY id DESC LIMIT 1").fetchone()
-    return {} if row is None else dict(json.loads(row["card"]))
+def _last_test_figures(connection: sqlite3.Connection) -> Mapping[str, Any]:
+    """What the card of the latest model says of the variant that judges here."""
+    row = connection.execute("SELECT identity, card FROM models ORDER BY id DESC LIMIT 1").fetchone()
+    return {} if row is None else variant_figures(json.loads(row["card"]), json.loads(row["identity"])["variant"])
 
 
 def _week(begins: date, one: _Sum) -> Week:
@@ -162,11 +164,11 @@ def _week(begins: date, one: _Sum) -> Week:
     )
 
 
-def _against_card(last: Week, card: Mapping[str, Any]) -> Iterable[str]:
+def _against_card(last: Week, tested: Mapping[str, Any]) -> Iterable[str]:
     """What of the last week is not as with the cells that the model was tested on."""
     if not last.judged:
         return
-    figures = card.get("evaluation", {}).get("test_figures_fp32", {}).get("indeterminate")
+    figures = tested.get("indeterminate")
     unsure = last.cells.get("indeterminate", 0)
     low, high = wilson_interval(unsure, last.judged)
     if figures is not None and low > figures["high"]:

@@ -31,6 +31,7 @@ from edge_all.station.web.page_language import page_language
 from edge_all.station.web.problems import problem_status
 from edge_all.station.web.slide_api import Code, queue_of
 from edge_all.station.web.slide_filter import SlideFilter
+from edge_all.wording.command_lines import typed
 from edge_all.wording.language import Language
 
 __all__ = ["page_router"]
@@ -125,7 +126,7 @@ async def settings_page(request: Request, desk: OpenDesk) -> Response:
     if person is None:
         return _to_entrance(request)
     administrator(person)
-    folder = desk.station.database.folder
+    folder = desk.station.database.folder.absolute()
     places = [folder / BACKUPS_FOLDER, *([desk.backups.folder] if desk.backups else [])]
     backups = [time_of_backup(one) for one in map(latest_backup, places) if one is not None]
     said = {
@@ -134,6 +135,9 @@ async def settings_page(request: Request, desk: OpenDesk) -> Response:
         "has_accounts": desk.visitors.needs_password,
         "accounts": accounts_of(desk).accounts,
         "folder": str(folder),
+        "first_account": typed(
+            "edge-all", "account", "put", "NAME", "--role", "administrator", "--station", str(folder)
+        ),
         "backup": max(backups, default=None),
         "backup_failure": desk.backups.failure if desk.backups else None,
     }

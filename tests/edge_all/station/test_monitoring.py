@@ -6,6 +6,7 @@ import dataclasses
 import random
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,14 @@ from edge_all.station.storage.found_fields import ImageFile, JudgingModel, recor
 from edge_all.station.storage.slide_records import DEMO_FOLDER, SlideRecord, find_or_add_slide
 from edge_all.wording.language import Language
 
-CARD = {"evaluation": {"test_figures_fp32": {"indeterminate": {"value": 0.026, "low": 0.017, "high": 0.039}}}}
+CARD: dict[str, Any] = {
+    "variants": {
+        "fp32": {"gate": None},
+        "int8": {"gate": {"variant": {"indeterminate": {"value": 0.033, "low": 0.023, "high": 0.048}}}},
+    },
+    "evaluation": {"test_figures_fp32": {"indeterminate": {"value": 0.026, "low": 0.017, "high": 0.039}}},
+}
+RECALIBRATED = {"indeterminate": {"value": 0.03, "low": 0.01, "high": 0.05}}
 
 
 @pytest.fixture
@@ -35,6 +43,7 @@ def week(
         stain: float = 0.8,
         fields: int = 30,
         source: str = "/x",
+        model: JudgingModel | None = None,
     ) -> None:
         monkeypatch.setattr(found_fields, "now", lambda: f"{day}T10:00:00.000+00:00")
         chance = random.Random(day)  # noqa: S311 - no secret
@@ -45,7 +54,7 @@ def week(
             with station.database.write() as connection:
                 slide = find_or_add_slide(connection, source, day, synthetic=source == DEMO_FOLDER)
                 file = ImageFile(slide.id, f"{source}/{day}/{number}", 0, f"{source}{day}{number}")
-                record_finding(connection, file, result, dataclasses.replace(judging, card=CARD))
+                record_finding(connection, file, result, model or dataclasses.replace(judging, card=CARD))
 
     return judge
 
@@ -65,6 +74,29 @@ def test_more_indeterminate_cells_than_on_the_card_are_said(station: Station, we
     (notice,) = monitor(station).notices
     assert "More cells are indeterminate" in notice
     assert "1.7 to 3.9 %" in notice
+
+
+@pytest.mark.parametrize(
+    ("changes", "then"),
+    [
+        ({}, "2.3 to 4.8 %"),
+        # Of cells by which it was recalibrated nothing is known that FP32's old figures would say.
+        ({"variants": {"int8": {"gate": None}}}, None),
+        (
+            {
+                "variants": {},
+                "evaluation": {"recalibrated_test_figures": {"indeterminate": {"low": 0.01, "high": 0.05}}},
+            },
+            "1.0 to 5.0 %",
+        ),
+    ],
+)
+def test_the_week_is_held_against_the_variant_that_judges(
+    station: Station, week: Callable[..., None], judging: JudgingModel, changes: dict[str, Any], then: str | None
+) -> None:
+    identity = dataclasses.replace(judging.identity, variant="int8")
+    week("2026-01-12", unsure=0.15, model=dataclasses.replace(judging, identity=identity, card=CARD | changes))
+    assert [then in notice for notice in monitor(station).notices] == ([] if then is None else [True])
 
 
 def test_a_stain_unlike_the_models_is_said(station: Station, week: Callable[..., None]) -> None:

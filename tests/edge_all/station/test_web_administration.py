@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -161,4 +165,25 @@ def test_where_people_are_taken_at_their_word_there_are_no_accounts(station: Sta
         refused = client.put("/api/v1/accounts/Ada", json={"password": PASSWORD})
         assert refused.status_code == 409
         assert "edge-all account put" in refused.json()["remedy"]
-        assert "kinds" in client.get("/settings").text
+        page = unescape(client.get("/settings").text)
+        assert "kinds" in page
+        # What is suggested works as it stands, in whatever folder it is typed.
+        (suggested,) = re.findall(r"<code>(edge-all account put .*?)</code>", page)
+        folder = station.database.folder
+        assert folder.is_absolute()
+        assert shlex.split(suggested)[-2:] == ["--station", str(folder)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the folder cannot be left")
+def test_a_station_in_a_folder_by_a_relative_path_says_where_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with (
+        Station(Path("a station")) as station,
+        served(web_application(station), "127.0.0.1", 0) as address,
+        httpx.Client(base_url=address, headers={"Edge-All-Reader": "Ada"}) as client,
+    ):
+        page = unescape(client.get("/settings").text)
+        assert f"<code>{tmp_path / 'a station'}</code>" in page
+        assert f"--station '{tmp_path / 'a station'}'</code>" in page
