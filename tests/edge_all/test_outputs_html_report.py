@@ -19,6 +19,7 @@ from edge_all.errors import OutputError
 from edge_all.files.run_folder import RunFolder
 from edge_all.imaging import read_image
 from edge_all.model.card import ModelCard, Thresholds, Variant
+from edge_all.model.package import default_package_path, load_package
 from edge_all.outputs.overlay import save_overlay
 from edge_all.outputs.rejected_sheet import save_rejected_sheet
 from edge_all.outputs.report import embedding
@@ -40,6 +41,7 @@ from edge_all.results import (
     SlideResult,
 )
 from edge_all.slides.verdict import judge_slide
+from edge_all.wording.language import Language
 
 SPEC = PreprocessingSpec(64, 2.0)
 THRESHOLDS = Thresholds(0.3, 0.7, 9.0, 0.02)
@@ -224,6 +226,9 @@ def test_the_figures_of_a_card_stand_with_their_intervals(tmp_path: Path) -> Non
     }
     page = Page(report(tmp_path, [judged("a.jpg", "s")], card=dataclasses.replace(CARD, evaluation=figures)))
     for words in (
+        # The table first, and below it all as it stands.
+        "gate0.9170.742 to 0.977",
+        "unknown0.500not known to not known",
         "0.9167 (0.7415 to 0.9768)",
         "0.948 (0.92 to 0.976)",
         "0.5 (not known to not known)",
@@ -236,14 +241,52 @@ def test_the_figures_are_of_the_variant_that_the_package_holds(tmp_path: Path) -
     def figure(value: float) -> dict[str, float]:
         return {"value": value, "low": 0.1, "high": 0.99}
 
-    gate = {"cells": {"cells": 412, "ALL": 40}, "variant": {"sensitivity": figure(0.8125)}}
+    gate = {"cells": {"cells": 412, "ALL": 40}, "variant": {"sensitivity": figure(0.8125), "auc": figure(0.9)}}
     variant = dataclasses.replace(CARD.variants["int8"], gate=gate)
     figures = {"test_figures_fp32": {"sensitivity": figure(0.8375)}}
     card = dataclasses.replace(CARD, variants={"int8": variant}, evaluation=figures)
     page = Page(report(tmp_path, [judged("a.jpg", "s")], card=card))
-    assert "test figures int8" in page.text
-    assert "0.8125 (0.1 to 0.99)" in page.text
+    assert "Test cells (INT8): 412 cells, 40 of them ALL" in page.text
+    assert "ALL cells called ALL81.2 %10.0 to 99.0 %" in page.text
+    assert "0.5 is chance0.9000.100 to 0.990" in page.text
     assert "fp32" not in page.text
+
+
+def test_what_a_card_says_is_words_and_tables_in_the_reader_s_language(tmp_path: Path) -> None:
+    card = load_package(default_package_path()).card
+    field = dataclasses.replace(judged("a.jpg", "s"), model=dataclasses.replace(MODEL, variant="int8"))
+    (tmp_path / "de").mkdir()
+    text = Page(report(tmp_path / "de", [field], card=card, language=Language("de"))).text
+    german, whole = text.split("Alles, was die Karte sagt")
+    figure = (card.variants["int8"].gate or {})["variant"]["sensitivity"]
+    assert f"ALL-Zellen, als ALL eingestuft{100 * figure['value']:.1f} %".replace(".", ",") in german
+    assert "In einem Labor, das es nie sah" in german
+    limits = card.variants["int8"].thresholds
+    assert f"Unter einer Wahrscheinlichkeit von {limits.non_all_below:.3f}".replace(".", ",") in german
+    for left_out in ("taleqani", "allidb"):
+        assert f"{left_out}" in german.split("In einem Labor")[1]
+    assert card.training["data"][0]["name"] in german
+    # No key of JSON is there; below, all is as its maker wrote it.
+    assert "judged on" not in german
+    assert "recipe" not in german.split("Wie gut es ist")[1]
+    assert "judged on" in whole
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"left_out_laboratories": 7},
+        {
+            "left_out_laboratories": {
+                "runs": [{"left_out": "x"}, 3, {"left_out": "y", "judged_on": {"y": {"auc": "?"}}}]
+            }
+        },
+        {"test_figures_fp32": {"auc": {"value": None, "low": None, "high": None}}},
+    ],
+)
+def test_a_card_of_another_form_costs_no_report(tmp_path: Path, strange: dict[str, object]) -> None:
+    card = dataclasses.replace(CARD, evaluation=strange, training={"cells": {"cells": "many"}, "data": [{}, "set"]})
+    assert "Model card: tiny 1.2.3" in Page(report(tmp_path, [judged("a.jpg", "s")], card=card)).text
 
 
 def test_needs_no_network_and_runs_no_script_but_its_own(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import cv2
@@ -12,9 +12,9 @@ import numpy as np
 
 from edge_all import __version__
 from edge_all.model.card import ModelCard
-from edge_all.model.figures import package_evaluation, with_interval
+from edge_all.outputs.report.facts import facts
 from edge_all.outputs.report.markup import text
-from edge_all.outputs.result_words import number_words
+from edge_all.outputs.report.model_card import model_card
 from edge_all.results import FieldSummary, ModelIdentity, ProviderReport
 from edge_all.wording.language import Language
 
@@ -100,12 +100,12 @@ def method(fields: Sequence[FieldSummary], card: ModelCard | None, say: Language
             )
             + "</li></ul>"
         )
-    parts += [_facts(_model_facts(model, say)) for model in models]
-    parts += [_facts(_provider_facts(provider, say)) for provider in providers]
+    parts += [facts(_model_facts(model, say)) for model in models]
+    parts += [facts(_provider_facts(provider, say)) for provider in providers]
     if not models:
         parts.append(f"<p>{say('No field was judged by a model.')}</p>")
     if card is not None:
-        parts.append(_card(card, {model.variant for model in models}, say))
+        parts.append(model_card(card, {model.variant for model in models}, say))
     parts.append(_timings(fields, say))
     versions = {
         "edge-all": __version__,
@@ -113,7 +113,7 @@ def method(fields: Sequence[FieldSummary], card: ModelCard | None, say: Language
         "OpenCV": str(cv2.__version__),
         "NumPy": str(np.__version__),
     }
-    parts.append(f'<div class="versions"><h3>{say("Versions")}</h3>{_facts(versions)}</div></section>')
+    parts.append(f'<div class="versions"><h3>{say("Versions")}</h3>{facts(versions)}</div></section>')
     return "".join(parts)
 
 
@@ -135,38 +135,6 @@ def _provider_facts(provider: ProviderReport, say: Language) -> dict[str, Any]:
     }
 
 
-def _card(card: ModelCard, variants: set[str], say: Language) -> str:
-    limitations = "".join(f"<li>{text(sentence)}</li>" for sentence in card.limitations)
-    used = {name: variant for name, variant in card.variants.items() if name in variants}
-    decisions = {
-        name: {
-            say("non-ALL below"): variant.thresholds.non_all_below,
-            say("ALL from"): variant.thresholds.all_from,
-            say("false-positive rate, upper bound"): variant.thresholds.false_positive_rate,
-            say("temperature"): variant.temperature,
-        }
-        for name, variant in used.items()
-    }
-    parts = [f"<h3>{say('Model card')}: {text(card.name)} {text(card.version)}</h3>"]
-    if limitations:
-        parts.append(f'<h4>{say("Limitations")}</h4><ul class="limitations">{limitations}</ul>')
-    parts.append(
-        _facts(
-            {
-                say("architecture"): card.architecture,
-                say("created"): card.created,
-                say("decision thresholds"): decisions,
-            }
-        )
-    )
-    if evaluation := package_evaluation(card):
-        figures = f"<h4>{say('How good it is')}</h4>{_facts(evaluation)}"
-        parts.append(f'<div class="evaluated">{figures}</div>')
-    if card.training:
-        parts.append(f"<details><summary>{say('What it was trained on')}</summary>{_facts(card.training)}</details>")
-    return "".join(parts)
-
-
 def _timings(fields: Iterable[FieldSummary], say: Language) -> str:
     stages: dict[str, list[float]] = {}
     for field in fields:
@@ -186,29 +154,6 @@ def _timings(fields: Iterable[FieldSummary], say: Language) -> str:
         f'<div class="timed"><h3>{say("Timings")}</h3><table class="timings"><thead><tr>{headings}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
-
-
-def _facts(record: Mapping[str, Any]) -> str:
-    """Names and values, nested as they are."""
-    rows = "".join(
-        f"<dt>{text(str(name).replace('_', ' '))}</dt><dd>{_value(value)}</dd>" for name, value in record.items()
-    )
-    return f'<dl class="record">{rows}</dl>'
-
-
-def _value(value: Any) -> str:  # noqa: ANN401 - a card holds whatever JSON can hold
-    figure = with_interval(value)
-    if figure is not None:
-        return text("{} ({} to {})".format(*map(number_words, figure)))
-    if isinstance(value, Mapping):
-        return _facts(value)
-    if isinstance(value, list | tuple):
-        if len(value) == 2 and all(isinstance(bound, float) for bound in value):
-            return f"{number_words(value[0])} to {number_words(value[1])}"
-        if any(isinstance(item, Mapping) for item in value):
-            return "".join(_value(item) for item in value)
-        return text(", ".join(number_words(item) for item in value))
-    return text(number_words(value))
 
 
 def models_of(fields: Iterable[FieldSummary]) -> list[ModelIdentity]:
