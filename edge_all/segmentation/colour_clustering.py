@@ -39,18 +39,16 @@ GROUND_LEVEL = 235
 BITS = 5
 """Bits per channel of the colour histogram: 32 768 bins, of which a field fills one or two thousand."""
 BINS = 1 << (3 * BITS)
-LIGHTNESS_WEIGHT = 0.7
-"""Weight of L against a and b. With local refinement 0.5, 0.7, 1.0 give 0.967, 0.968, 0.968 over the three sets."""
-LAB_SCALE: FloatArray = np.array([LIGHTNESS_WEIGHT * 100 / 255, 1, 1], np.float32)
-"""From OpenCV's 8-bit Lab to the space in which colours are compared."""
+LAB_SCALE: FloatArray = np.array([100 / 255, 1, 1], np.float32)
+"""From OpenCV's 8-bit Lab to CIE Lab, in which colours are compared."""
 LAB_ORIGIN: FloatArray = np.array([0, 128, 128], np.float32)
-GROUND: FloatArray = np.array([LIGHTNESS_WEIGHT * 92.9, 0, 0], np.float32)
+GROUND: FloatArray = np.array([92.9, 0, 0], np.float32)
 """The ground's own place in that space: L of the grey at `GROUND_LEVEL`."""
 LAB_LEVELS: FloatArray = ((np.arange(256, dtype=np.float32)[:, None] - LAB_ORIGIN) * LAB_SCALE)[None]
 """The same as a table for `cv2.LUT`: one pass over the pixels where the arithmetic takes three."""
 
-PROTOTYPES: FloatArray = np.array([[21.0, 48.0, -55.0], [52.0, 14.0, -4.0], [65.0, 0.0, 0.0]], np.float32)
-"""Where k-means starts (weighted Lab after balancing): nucleus, red cell, ground, near the medians over the masked
+PROTOTYPES: FloatArray = np.array([[30.0, 48.0, -55.0], [74.3, 14.0, -4.0], [92.9, 0.0, 0.0]], np.float32)
+"""Where k-means starts (Lab after balancing): nucleus, red cell, ground, near the medians over the masked
 crops of three sets. They order the clusters by colour."""
 NUCLEUS_CHROMA = 48.0
 """The absolute test: a nucleus has a - b above this. Every second mask of ALL-IDB2, segmentation_wbc 1 and 2: medians
@@ -74,7 +72,7 @@ class ColourModel:
         nucleus_chroma: a - b of the centre of the nuclei.
         nucleus_table: ``uint8``: 1 where a colour is a nucleus.
         ground_distance_table: ``float32``: distance of a colour from the ground's, above `STAINED` for what lies there.
-        lab_table: ``float32 [32768, 3]``: weighted Lab of the colours that occur.
+        lab_table: ``float32 [32768, 3]``: Lab of the colours that occur.
     """
 
     ground: FloatArray
@@ -142,7 +140,7 @@ def balance_table(ground: FloatArray) -> NDArray[np.uint8]:
 
 
 def lab_of(balanced: NDArray[np.uint8]) -> FloatArray:
-    """Weighted CIE Lab of balanced RGB ``uint8 [height, width, 3]``: the space in which colours are compared."""
+    """CIE Lab of balanced RGB ``uint8 [height, width, 3]``: the space in which colours are compared."""
     return np.asarray(cv2.LUT(lab_levels(balanced), LAB_LEVELS), np.float32)
 
 

@@ -34,7 +34,7 @@ class Group:
 
     Attributes:
         left, top: corner of the window in the working image.
-        lab: ``float32 [height, width, 3]`` weighted Lab of the window.
+        lab: ``float32 [height, width, 3]`` Lab of the window.
         own: ``uint8 [height, width]``, 1 on these nuclei, as the field's colours found them.
         other: ``uint8 [height, width]``, 1 on nuclei of other groups.
     """
@@ -73,7 +73,7 @@ class OutlinedGroup:
 
     Attributes:
         left, top: corner of what follows in the working image.
-        lab: ``float32 [height, width, 3]`` weighted Lab.
+        lab: ``float32 [height, width, 3]`` Lab.
         nuclei, whole: ``uint8 [height, width]``, 1 on nuclei, and on whole cells.
         depth_limit: no distance from an edge counts for more, in pixels; it bounds what the border cuts.
     """

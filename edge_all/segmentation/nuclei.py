@@ -19,11 +19,11 @@ from edge_all.segmentation.colour_clustering import (
 )
 from edge_all.segmentation.shapes import around, disc, fill_holes
 
-__all__ = ["SMOOTHING", "refine_nuclei"]
+__all__ = ["SMOOTHING", "refine_nuclei", "ring_width"]
 
 REACH = 0.25
-"""Width of the ring that is clustered with the nucleus, as a share of the root of its area. Nucleus Dice on every
-second mask of ALL-IDB2, segmentation_wbc 1 and 2: 0.15 -> 0.951 0.951 0.963; 0.2 -> 0.952 0.955 0.965; 0.25 ->
+"""Width of the ring in which a nucleus's surroundings are looked at, as a share of the root of its area. Nucleus Dice
+on every second mask of ALL-IDB2, segmentation_wbc 1 and 2: 0.15 -> 0.951 0.951 0.963; 0.2 -> 0.952 0.955 0.965; 0.25 ->
 0.953 0.956 0.963."""
 SAMPLE = 600
 """Pixels that are enough to find three centres."""
@@ -42,7 +42,7 @@ class Ring:
     Attributes:
         place: rows and columns of the window that hold them.
         chosen: ``intp [n]``: which pixels of that place, counted row by row.
-        points: ``float32 [n, 3]``: weighted Lab of these pixels.
+        points: ``float32 [n, 3]``: Lab of these pixels.
         start: ``float32 [3, 3]``: mean colour of the nuclei, of what is brighter in the ring, of what is darker.
         area: of the nuclei in pixels, at most that of one nucleus.
     """
@@ -62,7 +62,7 @@ def refine_nuclei(
     The field's clusters find a nucleus; where it ends depends on how dark its own cytoplasm is.
 
     Args:
-        windows: each ``float32 [height, width, 3]`` weighted Lab, and ``uint8 [height, width]`` the first guess, 1 on
+        windows: each ``float32 [height, width, 3]`` Lab, and ``uint8 [height, width]`` the first guess, 1 on
             nuclei.
         cell_radius: radius that one nucleus hardly exceeds; bounds the ring around a clump.
 
@@ -97,10 +97,15 @@ def pieces_without(seed: NDArray[np.uint8], found: NDArray[np.uint8]) -> NDArray
     return np.asarray(lost.take(labels), np.uint8)
 
 
+def ring_width(area: float) -> float:
+    """How far the surroundings of a nucleus of so many pixels are looked at, in pixels."""
+    return max(3.0, REACH * math.sqrt(area))
+
+
 def ring_around(lab: FloatArray, seed: NDArray[np.uint8], cell_radius: float) -> Ring | None:
     """The surroundings of one window's nuclei; None where there are none, or no nuclei."""
     area = min(float(np.count_nonzero(seed)), np.pi * cell_radius**2)
-    reach = max(3.0, REACH * area**0.5)
+    reach = ring_width(area)
     # The window holds whole cells, and the ring is often in a quarter of it. OpenCV's distances are up to 5 % short,
     # and a rim of one pixel bounds the opening.
     place = around(seed, math.ceil(1.05 * reach) + 1)

@@ -34,7 +34,7 @@ from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, Scale, red_cell
 from edge_all.segmentation.separation import LARGEST_NUCLEUS, cut_nuclei, separate
 from edge_all.segmentation.shapes import around, depth_inside, disc, extents_of, fill_holes
 from edge_all.segmentation.upright import Upright
-from edge_all.segmentation.whole_cells import REACH, RedCells, red_cell_colour
+from edge_all.segmentation.whole_cells import RedCells, cytoplasm_reach, red_cell_colour
 from edge_all.specimen import Specimen, find_specimen
 
 __all__ = ["checked_segmentation", "segment"]
@@ -53,8 +53,6 @@ SCALE_PIXELS = 100_000
 """Red cells are measured at this size."""
 SMALLEST_RADIUS = 0.2
 """Nuclei below this many red-cell radii are specks and not reported."""
-FAR = 1.6
-"""Red cells are looked for further than this many red-cell radii from any nucleus."""
 
 
 def segment(
@@ -249,7 +247,7 @@ def red_cells_of(
     few_keys, few_nuclei = keys[::stride, ::stride], np.ascontiguousarray(nuclei[::stride, ::stride])
     from_ground = model.ground_distance_table.take(few_keys)
     scale = red_cell_scale(from_ground, STAINED, few_nuclei, *typical_nucleus(few_nuclei))
-    far = cv2.distanceTransform(1 - few_nuclei, cv2.DIST_L2, 3) > FAR * scale.radius
+    far = cv2.distanceTransform(1 - few_nuclei, cv2.DIST_L2, 3) > cytoplasm_reach() * scale.radius
     sample = few_keys[far]
     lab = model.lab_table.take(sample[:: max(1, len(sample) // 6000)], axis=0)
     return Scale(scale.radius * stride, scale.error), red_cell_colour(lab)
@@ -316,7 +314,7 @@ def find_cells(
         if nucleus_area[index] < max(4.0, least):
             continue
         radius = min(math.sqrt(nucleus_area[index] / math.pi), measures.in_coarse(LARGEST_NUCLEUS))
-        margin = math.ceil(REACH * radius + 2) + gap.shape[0] // 2
+        margin = math.ceil(cytoplasm_reach() * radius + 2) + gap.shape[0] // 2
         first_row, last_row, first_column, last_column = extents[:, index].tolist()
         left, top = max(0, first_column - margin), max(0, first_row - margin)
         right, bottom = min(columns, last_column + 1 + margin), min(rows, last_row + 1 + margin)

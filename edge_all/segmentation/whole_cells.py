@@ -22,34 +22,34 @@ from edge_all.segmentation.colour_clustering import (
     mean_of,
     squared_distance,
 )
-from edge_all.segmentation.nuclei import SMOOTHING
+from edge_all.segmentation.nuclei import SMOOTHING, ring_width
 from edge_all.segmentation.shapes import around, disc, fill_holes
 
-__all__ = ["REACH", "RedCells", "grow_cells", "red_cell_colour"]
+__all__ = ["RedCells", "cytoplasm_reach", "grow_cells", "red_cell_colour"]
 
-RED_CELL_STAIN = 12.0
-"""Distance from the ground above which a pixel can stand for red cells; leaves out their blurred rims."""
-CYTOPLASM_RING = 0.35
-"""Width of the ring around the nucleus that is searched for cytoplasm, in radii of the nucleus."""
 GROUND_SHARE = 0.4
 """Cytoplasm begins at this share of its own distance from the ground. Whole-cell Dice on every second mask of
 segmentation_wbc 1 and 2, grown from the true nuclei: 0.3 -> 0.943 0.962; 0.4 -> 0.951 0.957; 0.5 -> 0.955 0.950."""
 PRIOR = (5.0, 3.0)
 """Log-odds of cytoplasm against red cell before the colour is seen: at the nucleus, and the loss per radius of it.
 Whole-cell Dice on those masks: (4, 3) -> 0.952 0.924; (5, 3) -> 0.963 0.923; (5, 4) -> 0.962 0.924."""
-REACH = 1.9
-"""How far cytoplasm reaches from the nucleus, in radii of the nucleus."""
 OPENING = 0.5
 """Radius of the opening of the whole cell, in radii of the nucleus, cutting leaks; it is closed as nuclei are opened.
 Whole-cell Dice on those masks with an opening of 0.3, 0.5, 0.6: 0.963 0.936; 0.963 0.934; 0.964 0.940; mean overlap
 with BCCD's boxes 0.800, 0.799, 0.794."""
 REGULARISATION: FloatArray = 4.0 * np.eye(3, dtype=np.float32)
-"""Added to each variance (weighted Lab), so that few pixels do not make a certain answer."""
+"""Added to each variance (Lab), so that few pixels do not make a certain answer."""
+
+
+def cytoplasm_reach() -> float:
+    """How far from the nucleus cytoplasm is likelier than a red cell before the colour is seen, in radii of nuclei."""
+    at_nucleus, per_radius = PRIOR
+    return at_nucleus / per_radius
 
 
 @dataclass(frozen=True, slots=True)
 class RedCells:
-    """Colour of a field's red cells: mean and covariance in weighted Lab."""
+    """Colour of a field's red cells: mean and covariance in Lab."""
 
     mean: FloatArray
     covariance: FloatArray
@@ -59,12 +59,12 @@ def red_cell_colour(lab: FloatArray) -> RedCells | None:
     """Colour of the red cells.
 
     Args:
-        lab: ``float32 [n, 3]`` weighted Lab of pixels far from any nucleus.
+        lab: ``float32 [n, 3]`` Lab of pixels far from any nucleus.
 
     Returns:
         None where too few of the pixels are stained.
     """
-    stained = squared_distance(lab, GROUND) > RED_CELL_STAIN**2
+    stained = squared_distance(lab, GROUND) > STAINED**2
     stained &= lab[:, 1] - lab[:, 2] < NUCLEUS_CHROMA
     chosen = lab[stained]
     if len(chosen) < max(50, 0.02 * len(lab)):
@@ -90,7 +90,7 @@ def grow_cells(
     """Grow nuclei over their cytoplasm.
 
     Args:
-        lab: ``float32 [height, width, 3]`` weighted Lab.
+        lab: ``float32 [height, width, 3]`` Lab.
         nuclei: ``uint8 [height, width]``, 1 on the nuclei to grow.
         others: ``uint8 [height, width]``, 1 on nuclei that belong elsewhere and keep their surroundings.
         red_cells: colour of the red cells, where there are any.
@@ -102,13 +102,13 @@ def grow_cells(
     area = float(np.count_nonzero(nuclei))
     radius = min((area / np.pi) ** 0.5, cell_radius)
     distance_map = cv2.distanceTransform(1 - nuclei, cv2.DIST_L2, 3)
-    within = (distance_map < REACH * radius) & (nuclei == 0)
+    within = (distance_map < cytoplasm_reach() * radius) & (nuclei == 0)
     if others.any():
         within &= cv2.distanceTransform(1 - others, cv2.DIST_L2, 3) > distance_map
     allowed = np.flatnonzero(within)
     points, distance = lab.reshape(-1, 3).take(allowed, axis=0), distance_map.ravel().take(allowed)
     from_ground = squared_distance(points, GROUND)
-    ring = (distance > 1) & (distance < max(3.0, CYTOPLASM_RING * radius)) & (from_ground > STAINED**2)
+    ring = (distance > 1) & (distance < ring_width(np.pi * radius**2)) & (from_ground > STAINED**2)
     whole = nuclei.copy()
     if np.count_nonzero(ring) > 20:
         typical = median_of(from_ground[ring]) ** 0.5
@@ -133,7 +133,7 @@ def not_red_cell(lab: FloatArray, ring: FloatArray, red_cells: RedCells, prior: 
     """Which pixels are cytoplasm rather than red cell: ``bool [n]``.
 
     Args:
-        lab: ``float32 [n, 3]`` weighted Lab of the pixels in question.
+        lab: ``float32 [n, 3]`` Lab of the pixels in question.
         ring: ``float32 [m, 3]`` stained pixels next to the nucleus: cytoplasm, and red cells where they touch.
         red_cells: colour of the red cells.
         prior: ``float32 [n]``, log-odds of cytoplasm before the colour is seen.
