@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.imaging.ranks import median_of
 from edge_all.results import RgbImage
-from edge_all.segmentation.colour_clustering import ColourModel, FloatArray, lab_of
+from edge_all.segmentation.colour_clustering import ColourModel, FloatArray, lab_of, mean_of
 from edge_all.segmentation.numbered_cells import Found
 from edge_all.segmentation.separation import LARGEST_NUCLEUS, NumberedCells
 from edge_all.segmentation.shapes import around
@@ -123,8 +122,12 @@ def cells_of_group(group: OutlinedGroup, numbered: NumberedCells) -> list[Found]
 
 
 def nucleus_hue(lab: FloatArray) -> float:
-    """Angle from magenta (0) towards blue of the median colour of ``float32 [n, 3]`` pixels, in radians."""
-    return math.atan2(-median_of(lab[:, 2]), median_of(lab[:, 1]))
+    """Angle from magenta (0) towards blue of the mean colour of ``float32 [n, 3]`` pixels, in radians.
+
+    Not of the median: the levels of a and b are whole numbers, one of which is a hundredth of a radian.
+    """
+    _, a, b = mean_of(lab).tolist()
+    return math.atan2(-b, a)
 
 
 def boxes(labels: NDArray[np.int32], count: int) -> list[tuple[slice, slice]]:
