@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.results import Point, RgbImage
+from edge_all.results import Mask, Point, RgbImage
 
 __all__ = ["Upright"]
 
@@ -33,19 +33,25 @@ class Upright:
     down: bool
 
     @classmethod
-    def of(cls, picture: RgbImage) -> Upright:
+    def of(cls, picture: RgbImage, specimen: Mask | None = None) -> Upright:
         """How this picture is to be turned.
 
         All sums are of whole numbers and exact: each of its eight orientations comes to the same picture.
 
         Args:
             picture: ``uint8 [height, width, 3]`` RGB, the field at any size.
+            specimen: ``uint8 [height, width]``, 1 where it shows specimen, so that a frame turns nothing; None for
+                everywhere.
         """
         height, width = picture.shape[:2]
         # Every stain absorbs green.
-        moments = cv2.moments(cv2.extractChannel(picture, 1))
-        right = 2 * moments["m10"] - (width - 1) * moments["m00"]
-        below = 2 * moments["m01"] - (height - 1) * moments["m00"]
+        green = np.asarray(cv2.extractChannel(picture, 1), np.uint8)
+        shown = np.ones_like(green) if specimen is None else specimen
+        levels, places = (
+            {name: int(value) for name, value in cv2.moments(plane).items() if name in ("m00", "m10", "m01")}
+            for plane in (green * shown, shown)
+        )
+        right, below = (places["m00"] * levels[name] - levels["m00"] * places[name] for name in ("m10", "m01"))
         transposed = height > width or (height == width and abs(below) > abs(right))
         if transposed:
             right, below = below, right
