@@ -367,7 +367,7 @@ class FieldSummary:
         return [self._row(cell) for cell in self.cells]
 
     def _row(self, cell: CellSummary) -> dict[str, Any]:
-        model, provider, micron = self.model, self.provider, self.microns_per_pixel
+        micron = self.microns_per_pixel
         boxes = {
             f"{start}bbox_{name}": value
             for start, box in (("", cell.bbox), ("nucleus_", cell.nucleus_bbox))
@@ -398,6 +398,13 @@ class FieldSummary:
             "microns_per_pixel": micron,
             "red_cell_radius": self.red_cell_radius,
             "red_cell_error": self.red_cell_error,
+            **self.judged_by(),
+        }
+
+    def judged_by(self) -> dict[str, str | None]:
+        """What judged it, as the columns of every table have it; all None where nothing did."""
+        model, provider = self.model, self.provider
+        return {
             "model": None if model is None else model.name,
             "model_version": None if model is None else model.version,
             "model_variant": None if model is None else model.variant,

@@ -91,7 +91,7 @@ def _slide_row(judged: JudgedSlide) -> dict[str, Any]:
 
 def _field_row(field: FieldResult) -> dict[str, Any]:
     labels = [cell.label for cell in field.candidates]
-    model, provider, quality = field.model, field.provider, field.quality
+    quality = field.quality
     return {
         "slide": field.slide,
         "image": field.image,
@@ -109,11 +109,7 @@ def _field_row(field: FieldResult) -> dict[str, Any]:
         "fingerprint": field.fingerprint,
         "red_cell_radius": field.red_cell_radius,
         "red_cell_error": field.red_cell_error,
-        "model": None if model is None else model.name,
-        "model_version": None if model is None else model.version,
-        "model_variant": None if model is None else model.variant,
-        "card_sha256": None if model is None else model.card_sha256,
-        "provider": None if provider is None else provider.obtained,
+        **field.judged_by(),
     }
 
 

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
 
 if TYPE_CHECKING:
     from edge_all.model.card import VariantName
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from edge_all_calibration.releasing.release import Release
 
 __all__ = [
+    "end_with",
     "gate_json",
     "print_figures",
     "print_gate",
@@ -77,6 +80,17 @@ def print_gate(reports: Sequence[GateReport]) -> None:
 def gate_json(reports: Sequence[GateReport]) -> dict[str, Any]:
     """The gate's reports by variant, JSON-ready."""
     return {report.variant: report.to_json() for report in reports}
+
+
+def end_with(path: Path, release: Release, *, as_json: bool) -> NoReturn:
+    """Print what came of a release, and end: with status 1 where a precision was rejected."""
+    from edge_all.cli.json_output import print_json
+
+    if as_json:
+        print_json(release_json(path, release))
+    else:
+        print_release(path, release)
+    raise typer.Exit(1 if release.rejected else 0)
 
 
 def release_json(package: Path, release: Release) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_all.cli.json_output import JsonOption, print_json
+from edge_all.cli.json_output import JsonOption
 from edge_all_calibration.cli.options import CellsOption, release_plan, takes
 from edge_all_calibration.cli.paths import existing
 
@@ -81,7 +81,7 @@ def wrap(
     Exit status: 0 all variants passed the gate, 1 one was rejected, 2 nothing was published.
     """
     from edge_all_calibration.cli.left_out import saying_what_is_left_out
-    from edge_all_calibration.cli.reporting import print_release, release_json, step_progress
+    from edge_all_calibration.cli.reporting import end_with, step_progress
     from edge_all_calibration.releasing.publishing import PackageName, Publication
     from edge_all_calibration.releasing.wrapping import wrap_package
 
@@ -97,8 +97,4 @@ def wrap(
             skipped=skipped,
             progress=progress,
         )
-    if as_json:
-        print_json(release_json(output, release))
-    else:
-        print_release(output, release)
-    raise typer.Exit(1 if release.rejected else 0)
+    end_with(output, release, as_json=as_json)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edge_all.cli.json_output import JsonOption, print_json
+from edge_all.cli.json_output import JsonOption
 from edge_all_calibration.cli.options import release_plan, takes
 from edge_all_calibration.cli.paths import existing
 
@@ -148,7 +148,7 @@ def export(
     Exit status: 0 all variants passed the gate, 1 one was rejected (it lies under rejected/), 2 nothing was published.
     """
     from edge_all.errors import OutputError
-    from edge_all_calibration.cli.reporting import print_release, release_json, step_progress
+    from edge_all_calibration.cli.reporting import end_with, step_progress
     from edge_all_calibration.releasing.publishing import PackageName, Publication
     from edge_all_export.cli.backend import quiet_backend
     from edge_all_export.run_folder import trained_file
@@ -177,11 +177,7 @@ def export(
         card = described_card(trained, spec, description, parts)
         publication = Publication(output, PackageName.of(card), replace)
         release = package_network(trained, card, parts, plan, publication, opset=opset, progress=progress)
-    if as_json:
-        print_json(release_json(output, release))
-    else:
-        print_release(output, release)
-    raise typer.Exit(1 if release.rejected else 0)
+    end_with(output, release, as_json=as_json)
 
 
 def _require_static(int8: str) -> None:
