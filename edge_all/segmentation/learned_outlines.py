@@ -226,10 +226,10 @@ def inner_sides(group: OutlinedGroup, field: tuple[int, int]) -> tuple[bool, boo
 def runs_over(claim: FloatArray, sides: tuple[bool, bool, bool, bool], most: float) -> bool:
     """Whether a cell is claimed along more than ``most`` pixels of a side of its window beyond which the field goes on.
 
-    A window reaches half a red cell further than what colour took for whole cells. What runs over it is mostly glass or a
-    red cell that the network took for cytoplasm, nearly always beside the picture's border, where no set has truth: of
-    ten fields of five sets where this happened, the colours' outline was the better one in eight by eye. Whole-cell Dice
-    of segmentation_wbc 1 falls from 0.975 to 0.974 by it (one neutrophil of 150), the figures of the other sets stay.
+    A window reaches half a red cell further than what colour took for whole cells. What runs over it is mostly glass or
+    a red cell that the network took for cytoplasm, nearly always beside the picture's border, where no set has truth:
+    of ten fields of five sets where this happened, the colours' outline was the better one in eight by eye. Whole-cell
+    Dice of segmentation_wbc 1 falls from 0.975 to 0.974 by it (one neutrophil of 150), the other figures stay.
     """
     rims = (claim[0], claim[-1], claim[:, 0], claim[:, -1])
     return any(inner and np.count_nonzero(rim > LIKELY) > most for inner, rim in zip(sides, rims, strict=True))
