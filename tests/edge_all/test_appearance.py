@@ -168,7 +168,7 @@ def test_a_known_slide_is_judged_by_its_counts(distance: float | None) -> None:
     half = judge_slide("slide", [field(["non-ALL"] * 100, [0.1] * 50 + [1.0] * 50)], LIMITS)
     assert half.verdict == "not detected"
     # Cells may each be within their limit, and yet all of them far from home.
-    doubtful = judge_slide("slide", [field(["non-ALL"] * 100, [0.1] * 49 + [0.9] * 51)], LIMITS)
+    doubtful = judge_slide("slide", [field(["non-ALL"] * 100, [0.1] * 49 + [0.55] * 51)], LIMITS)
     assert doubtful.verdict == "indeterminate"
 
 

@@ -47,10 +47,11 @@ def test_a_laboratory_of_another_colour_is_a_stranger_and_its_twin_is_none() -> 
     assert (found["peach"].slides, found["peach"].cells) == (12, 120)
     assert found["peach"].slides_left_out.value == 1.0
     assert found["peach"].slides_left_out.low < 0.9  # twelve slides prove no certainty
-    assert found["grey"].slides_left_out.value == found["greyish"].slides_left_out.value == 0.0
+    # Of slides of ten cells one or two of twelve are odd by chance.
+    assert max(found["grey"].slides_left_out.value, found["greyish"].slides_left_out.value) < 0.25
     for row in found.values():
         assert row.slides_at_home is not None
-        assert row.slides_at_home.value == 0.0
+        assert row.slides_at_home.value < 0.15
     assert found["grey"].blasts_at_home is not None
     assert found["peach"].blasts_at_home is None
     table = strangers_table(tuple(found.values())).splitlines()
@@ -62,7 +63,7 @@ def test_what_is_never_to_be_known_describes_nothing() -> None:
     cells = together(laboratory("grey", GREY, 1), laboratory("greyish", GREYISH, 2))
     grey, greyish = measure_strangers(cells, never_known=("greyish",))
     assert grey.slides_left_out.value == 1.0  # nothing else is known
-    assert greyish.slides_left_out.value == 0.0
+    assert greyish.slides_left_out.value < 0.25
     assert greyish.slides_at_home is None
 
 
