@@ -78,6 +78,19 @@ def test_a_strange_laboratory_becomes_known(tmp_path: Path, package: ModelPackag
         check_cells(strange, adapted)
 
 
+def test_where_nothing_could_be_better_a_package_that_is_as_good_passes(
+    tmp_path: Path, package: ModelPackage, draw: Draw
+) -> None:
+    # Cells about which the package makes no mistake: all that adapting can do is to make none, either.
+    cells = draw(range(100, 130))
+    judged = Classifier(package, device="cpu").judge(cells.crops)
+    labels = np.array([one.label for one in judged])
+    sure = labels == np.where(cells.labels, "ALL", "non-ALL")
+    found = adapt_package(package, tmp_path, cells.subset(sure), laboratory="home", named=PackageName("mine", "2.0.0"))
+    assert found.before["sensitivity"].value == found.before["specificity"].value == 1
+    assert found.passed
+
+
 def test_a_head_in_the_file_is_the_head_that_was_fitted(tmp_path: Path, package: ModelPackage, draw: Draw) -> None:
     cells, file = draw(range(80, 84)), package.variant_file("fp32")
     before = run_network(file, cells.crops)

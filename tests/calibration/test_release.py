@@ -22,6 +22,7 @@ from edge_all_calibration.figures.measures import auc
 from edge_all_calibration.gating.decisions import fit_reference
 from edge_all_calibration.gating.release_gate import GateLimits
 from edge_all_calibration.labelled_cells.cells import LabelledCells
+from edge_all_calibration.probability.left_out_alarms import LeftOutAlarms
 from edge_all_calibration.probability.operating_points import OperatingPolicy
 from edge_all_calibration.quantizing.inference import NetworkOutputs, run_network
 from edge_all_calibration.releasing.publishing import embed_package
@@ -119,6 +120,19 @@ def test_of_a_poor_network_only_fp32_is_made_and_the_reason_is_said(
     assert any(words.startswith("Only FP32 is made. The network orders the") for words in said)
     assert not any("INT8 by" in words for words in said)
     assert any("AUC of 0." in limitation for limitation in release.card.limitations)
+
+
+def test_no_laboratory_makes_the_false_positives_look_rarer_than_the_calibration_cells(
+    tmp_path: Path, network: Path, card: ModelCard, parts: CellParts
+) -> None:
+    rates = []
+    for name, left_out in (("own", None), ("lower", 0.0), ("higher", 0.9)):
+        (tmp_path / name).mkdir()
+        plan = ReleasePlan(("fp32",), left_out=None if left_out is None else LeftOutAlarms((0.0,), (left_out,)))
+        release = build_release(tmp_path / name, network, card, parts, plan)
+        rates.append(release.card.variants["fp32"].thresholds.false_positive_rate)
+    assert 0 < rates[0] < 0.9
+    assert rates == [rates[0], rates[0], 0.9]
 
 
 def test_a_rejected_variant_is_set_aside_with_its_report(
