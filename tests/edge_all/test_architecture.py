@@ -96,16 +96,21 @@ class Distribution:
     never: frozenset[str]
 
     @cached_property
-    def imports(self) -> dict[str, set[str]]:
-        """What each module imports; the package itself, the door to all its rooms, is left out."""
+    def files(self) -> dict[str, Path]:
+        """The file of each module; the package itself, the door to all its rooms, is left out."""
         door = self.folder / "__init__.py"
-        found = {}
-        for file in sorted(set(self.folder.rglob("*.py")) - {door}):
-            module = ".".join((self.package, *file.relative_to(self.folder).with_suffix("").parts))
-            package = module.removesuffix(".__init__")
-            source = file.read_text(encoding="utf-8")
-            found[package] = imports_of(source, package, is_package=package != module)
-        return found
+        files = sorted(set(self.folder.rglob("*.py")) - {door})
+        within = (file.relative_to(self.folder).with_suffix("").parts for file in files)
+        modules = (".".join((self.package, *parts)).removesuffix(".__init__") for parts in within)
+        return dict(zip(modules, files, strict=True))
+
+    @cached_property
+    def imports(self) -> dict[str, set[str]]:
+        """What each module imports. Read when the first test asks: every process that runs tests collects all."""
+        return {
+            module: imports_of(file.read_text(encoding="utf-8"), module, is_package=file.name == "__init__.py")
+            for module, file in self.files.items()
+        }
 
 
 DISTRIBUTIONS = (
@@ -196,25 +201,23 @@ def test_an_import_that_cannot_be_read_is_refused() -> None:
         imports_of("import importlib\nimportlib.import_module(name)", "edge_all.results")
 
 
-MODULES = [
-    pytest.param(one, module, imported, id=module) for one in DISTRIBUTIONS for module, imported in one.imports.items()
-]
+MODULES = [pytest.param(one, module, id=module) for one in DISTRIBUTIONS for module in one.files]
 
 
-@pytest.mark.parametrize(("one", "module", "imported"), MODULES)
-def test_a_room_imports_only_rooms_above_it(one: Distribution, module: str, imported: set[str]) -> None:
+@pytest.mark.parametrize(("one", "module"), MODULES)
+def test_a_room_imports_only_rooms_above_it(one: Distribution, module: str) -> None:
     own = room_in(module, one.package, one.rooms)
     assert own is not None, f"{module} lies in no room: give it a place in the order"
-    for name in imported:
+    for name in one.imports[module]:
         if name.split(".")[0] == one.package and not name.startswith(f"{one.package}.__"):
             room = room_in(name, one.package, one.rooms)
             assert room is not None, f"{module} imports {name}: name the room that it lies in"
             assert one.rooms.index(room) <= one.rooms.index(own), f"{module} imports {name}, which lies below it"
 
 
-@pytest.mark.parametrize(("one", "module", "imported"), MODULES)
-def test_nothing_imports_what_its_side_must_not_have(one: Distribution, module: str, imported: set[str]) -> None:
-    assert {name.split(".")[0] for name in imported}.isdisjoint(one.never), module
+@pytest.mark.parametrize(("one", "module"), MODULES)
+def test_nothing_imports_what_its_side_must_not_have(one: Distribution, module: str) -> None:
+    assert {name.split(".")[0] for name in one.imports[module]}.isdisjoint(one.never), module
 
 
 @pytest.mark.parametrize("one", DISTRIBUTIONS, ids=lambda one: one.package)

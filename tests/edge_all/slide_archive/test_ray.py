@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from edge_all.errors import OutputError, RuntimeSetupError
 from edge_all.slide_archive.archive_run import Crew
 from edge_all.slide_archive.reconciliation import Reconciliation
 
-pytest.importorskip("ray")
 psutil = pytest.importorskip("psutil")
 pytestmark = [
+    # Only looked for: to import Ray takes seconds, in every process that collects tests.
+    pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed"),
     pytest.mark.deploy,
     pytest.mark.usefixtures("slides"),
     pytest.mark.filterwarnings("default"),
