@@ -84,8 +84,10 @@ def segment(
     step = max(1, math.ceil(math.sqrt(work.shape[0] * work.shape[1] / COARSE_PIXELS)))
     coarse = shrink(work, step)
     upright = Upright.of(coarse, None if specimen.whole else at_size_of(coarse, specimen.overview))
+    # Rows or columns that fill no block are left out at the end, and turning puts others there.
+    fills = work.shape[0] % step == work.shape[1] % step == 0
     work = upright.turned(work)
-    coarse = shrink(work, step)
+    coarse = upright.turned(coarse) if fills else shrink(work, step)
     even = EvenField.of(coarse, None if specimen.whole else upright.turned(specimen.overview))
     coarse = even.shown(coarse)
     model, keys = cluster_colours(coarse)
