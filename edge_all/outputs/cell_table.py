@@ -55,6 +55,8 @@ COLUMNS: dict[str, type] = {
 name ends with, where the size of a pixel is known. ``diameter_um`` is that of a circle of the cell's area; ``crop`` is
 the cell's picture within the folder of the run; ``outline_unsure`` is 1 or 0, for spreadsheets write truth values in
 the user's language."""
+_DIGITS = {name: 2 if "centroid" in name else 6 for name in COLUMNS if name != CROP}
+"""To how many digits behind the point a column is rounded, where it holds such numbers."""
 
 
 def cell_rows(folder: RunFolder, fields: Iterable[FieldSummary]) -> Iterator[dict[str, Any]]:
@@ -80,8 +82,7 @@ def cell_rows(folder: RunFolder, fields: Iterable[FieldSummary]) -> Iterator[dic
 def field_rows(field: FieldSummary) -> Iterator[dict[str, Any]]:
     """One row for each cell of a field, as `cell_rows` without the picture, which not every output has."""
     for row in field.rows():
-        yield {name: _rounded(name, row[name]) for name in COLUMNS if name != CROP}
-
-
-def _rounded(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a row holds
-    return round(value, 2 if "centroid" in name else 6) if isinstance(value, float) else value
+        yield {
+            name: round(value, digits) if isinstance(value := row[name], float) else value
+            for name, digits in _DIGITS.items()
+        }

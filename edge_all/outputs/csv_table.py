@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import re
 from collections.abc import Iterable
@@ -14,6 +15,8 @@ from edge_all.outputs.cell_table import COLUMNS
 
 __all__ = ["write_csv"]
 
+MOST_TEXTS = 1000
+"""Texts that are remembered as they are written: most stand in many rows."""
 NAMES = ("slide", "image")
 """The columns that hold what people called things."""
 _FORMULA_START = re.compile(r"(^|[;|\t\r\n])(?=[\s\"']*[=+\-@＝＋－＠]|[\t\r\n])")  # noqa: RUF001
@@ -59,12 +62,13 @@ def write_csv(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 def _written(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a row holds
     """A value as it stands in the table."""
-    if name in NAMES and _TAKEN_FOR_A_VALUE.fullmatch(value):
+    return _text(value, is_name=name in NAMES) if isinstance(value, str) else value
+
+
+@functools.lru_cache(maxsize=MOST_TEXTS)
+def _text(value: str, *, is_name: bool) -> str:
+    """A text that no spreadsheet takes for a formula and, where it is a name, for a value."""
+    if is_name and _TAKEN_FOR_A_VALUE.fullmatch(value):
         return f"'{value}"
-    return _text(value) if isinstance(value, str) else value
-
-
-def _text(value: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
     # Also behind what a spreadsheet of another country splits at: in "a;=1+1.jpg" the second part is a formula there.
     return _FORMULA_START.sub(r"\1'", value)

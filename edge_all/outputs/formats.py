@@ -15,7 +15,7 @@ from edge_all.outputs.activation_maps import save_activation_maps
 from edge_all.outputs.cell_table import cell_rows
 from edge_all.outputs.csv_table import write_csv
 from edge_all.outputs.geojson import write_geojson
-from edge_all.outputs.jsonl import each_field
+from edge_all.outputs.jsonl import each_record
 from edge_all.outputs.overlay import save_overlay
 from edge_all.outputs.parquet import write_parquet
 from edge_all.outputs.rejected_sheet import save_rejected_sheet
@@ -46,7 +46,7 @@ def _write_report(folder: RunFolder, run: RunSummary) -> None:
         # A run keeps no outlines in memory.
         if run.card is None or not folder.fields.exists():
             return {}
-        return tile_outlines(each_field(folder.fields), run.card.preprocessing.factor, wanted)
+        return tile_outlines(each_record(folder.fields), run.card.preprocessing.factor, wanted)
 
     judged = [field.image for field in run.fields if field.status != "error"]
     pictures = Pictures(

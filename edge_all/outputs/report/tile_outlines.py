@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 
 from edge_all.preprocessing import crop_square
-from edge_all.results import FieldResult
 
 __all__ = ["TileOutline", "tile_outlines"]
 
@@ -31,12 +31,12 @@ class TileOutline:
 
 
 def tile_outlines(
-    fields: Iterable[FieldResult], factor: float, wanted: Collection[tuple[str, int]]
+    fields: Iterable[Mapping[str, Any]], factor: float, wanted: Collection[tuple[str, int]]
 ) -> dict[tuple[str, int], TileOutline]:
     """The outlines of some cells, with no more corners than can be seen.
 
     Args:
-        fields: the results, one after the other: their own outlines take ten times as much memory.
+        fields: the results as JSON has them, one after the other: their own outlines take ten times as much memory.
         factor: by which the model's crops are cut.
         wanted: name of the image and id of each cell.
 
@@ -45,15 +45,16 @@ def tile_outlines(
     """
     found = {}
     for field in fields:
-        for cell in field.candidates:
-            if (field.image, cell.id) not in wanted:
+        for cell in field["cells"]:
+            key = (field["image"], cell["id"])
+            if key not in wanted or cell["kind"] != "candidate":
                 continue
-            left, top, side = crop_square(cell.nucleus_bbox, factor)
-            contour = np.asarray(cell.contour, np.int32).reshape(-1, 1, 2)
+            left, top, side = crop_square(cell["nucleus_bbox"], factor)
+            contour = np.asarray(cell["contour"], np.int32).reshape(-1, 1, 2)
             corners = (
                 cv2.approxPolyDP(contour, TOLERANCE * side, closed=True)[:, 0] if len(contour) > 2 else contour[:, 0]
             )
             # A contour runs through the centres of its pixels.
             points = " ".join(f"{x + 0.5:g},{y + 0.5:g}" for x, y in corners.tolist())
-            found[field.image, cell.id] = TileOutline(f"{left:g} {top:g} {side:g} {side:g}", points)
+            found[key] = TileOutline(f"{left:g} {top:g} {side:g} {side:g}", points)
     return found
