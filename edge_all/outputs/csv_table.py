@@ -62,13 +62,19 @@ def write_csv(path: Path, rows: Iterable[dict[str, Any]]) -> None:
 
 def _written(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a row holds
     """A value as it stands in the table."""
-    return _text(value, is_name=name in NAMES) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return _name(value) if name in NAMES else _text(value)
 
 
 @functools.lru_cache(maxsize=MOST_TEXTS)
-def _text(value: str, *, is_name: bool) -> str:
-    """A text that no spreadsheet takes for a formula and, where it is a name, for a value."""
-    if is_name and _TAKEN_FOR_A_VALUE.fullmatch(value):
-        return f"'{value}"
+def _name(value: str) -> str:
+    """A name that no spreadsheet takes for a formula or a value."""
+    return f"'{value}" if _TAKEN_FOR_A_VALUE.fullmatch(value) else _text(value)
+
+
+@functools.lru_cache(maxsize=MOST_TEXTS)
+def _text(value: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
     # Also behind what a spreadsheet of another country splits at: in "a;=1+1.jpg" the second part is a formula there.
     return _FORMULA_START.sub(r"\1'", value)
