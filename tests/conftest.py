@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -13,6 +14,14 @@ from hypothesis import settings
 # A slow or busy machine is no fault of the code; the limit on a whole test stands in pyproject.toml.
 settings.register_profile("edge-all", deadline=None)
 settings.load_profile("edge-all")
+# What is loaded to collect the tests stays to the end: Python need not look again and again whether any of it can go.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Set apart what was collected, so that each look for what can go is at what the tests themselves leave."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -334,7 +334,7 @@ def test_the_interval_is_named_once_a_slide(tmp_path: Path) -> None:
 
 def test_a_tile_shows_the_outline_of_its_cell(tmp_path: Path) -> None:
     field = judged("a.jpg", "s", cell(1, 0.9, "ALL"))
-    text = report(tmp_path, [field], outlines=lambda wanted: tile_outlines([field], SPEC.factor, wanted))
+    text = report(tmp_path, [field], outlines=lambda wanted: tile_outlines([field.to_json()], SPEC.factor, wanted))
     # The crop of a nucleus 40 wide at 20, 20 is 80 wide and begins at 0, 0.
     assert '<svg viewBox="0 0 80 80" aria-hidden="true">' in text
     assert 'points="20.5,20.5 ' in text

@@ -81,7 +81,7 @@ def written(folder: Path, fields: list[FieldResult], language: Language | None =
         path,
         RunSummary(tuple(fields), tuple(slides)),
         Pictures(overlays, thumbnails),
-        outlines=lambda wanted: tile_outlines(fields, SPEC.factor, wanted),
+        outlines=lambda wanted: tile_outlines([one.to_json() for one in fields], SPEC.factor, wanted),
         language=language,
     )
     return path
