@@ -21,7 +21,7 @@ _RESERVED = re.compile(r"(?i)^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)")
 """Device names that Windows will not have as files."""
 
 
-@functools.lru_cache(maxsize=256)  # a report asks for that of its field with every cell
+@functools.lru_cache(maxsize=8)  # a report asks for that of its field with every cell
 def image_file_name(image: str) -> str:
     """The last part of an image's name, whichever separator its system uses.
 

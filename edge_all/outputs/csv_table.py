@@ -15,8 +15,8 @@ from edge_all.outputs.cell_table import COLUMNS
 
 __all__ = ["write_csv"]
 
-MOST_TEXTS = 1000
-"""Texts that are remembered as they are written: most stand in many rows."""
+MOST_TEXTS = 32
+"""Texts that are remembered as they are written: most of a row stand in the next one, too."""
 NAMES = ("slide", "image")
 """The columns that hold what people called things."""
 _FORMULA_START = re.compile(r"(^|[;|\t\r\n])(?=[\s\"']*[=+\-@＝＋－＠]|[\t\r\n])")  # noqa: RUF001
@@ -54,26 +54,23 @@ def write_csv(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     table = io.StringIO(newline="")
     writer = csv.writer(table, lineterminator="\r\n")
     writer.writerow(COLUMNS)
+    name_of, text_of = (functools.lru_cache(maxsize=MOST_TEXTS)(written) for written in (_name, _text))
     for row in rows:
-        writer.writerow([_written(name, value) for name, value in row.items()])
+        writer.writerow(
+            [
+                value if not isinstance(value, str) else name_of(value) if name in NAMES else text_of(value)
+                for name, value in row.items()
+            ]
+        )
     # A file name whose bytes are no valid text must not cost the whole table.
     write_atomically(path, b"\xef\xbb\xbf" + table.getvalue().encode("utf-8", "backslashreplace"))
 
 
-def _written(name: str, value: Any) -> Any:  # noqa: ANN401 - whatever a row holds
-    """A value as it stands in the table."""
-    if not isinstance(value, str):
-        return value
-    return _name(value) if name in NAMES else _text(value)
-
-
-@functools.lru_cache(maxsize=MOST_TEXTS)
 def _name(value: str) -> str:
     """A name that no spreadsheet takes for a formula or a value."""
     return f"'{value}" if _TAKEN_FOR_A_VALUE.fullmatch(value) else _text(value)
 
 
-@functools.lru_cache(maxsize=MOST_TEXTS)
 def _text(value: str) -> str:
     """A text that no spreadsheet takes for a formula."""
     # Also behind what a spreadsheet of another country splits at: in "a;=1+1.jpg" the second part is a formula there.

@@ -14,7 +14,7 @@ import io
 import itertools
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +90,11 @@ def _sheet(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
         '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/></sheetView></sheetViews>'
         f"{_widths()}<sheetData>"
     )
-    yield _row(COLUMNS)
+    text_of = functools.lru_cache(maxsize=32)(_text)  # most texts of a row stand in the next one, too
+    yield _row(COLUMNS, text_of)
     lines = 1
     for row in itertools.islice(rows, MOST_ROWS):
-        yield _row(row.values())
+        yield _row(row.values(), text_of)
         lines += 1
     yield f'</sheetData><autoFilter ref="A1:{_column(len(COLUMNS))}{lines}"/></worksheet>'
 
@@ -107,17 +108,14 @@ def _widths() -> str:
     return f"<cols>{columns}</cols>"
 
 
-def _row(values: Iterable[Any]) -> str:
-    return f"<row>{''.join(map(_cell, values))}</row>"
+def _row(values: Iterable[Any], text_of: Callable[[str], str]) -> str:
+    cells = (
+        "<c/>" if value is None else text_of(value) if isinstance(value, str) else f"<c><v>{value!r}</v></c>"
+        for value in values
+    )
+    return f"<row>{''.join(cells)}</row>"
 
 
-def _cell(value: Any) -> str:  # noqa: ANN401 - whatever a row holds
-    if value is None:
-        return "<c/>"
-    return _text(value) if isinstance(value, str) else f"<c><v>{value!r}</v></c>"
-
-
-@functools.lru_cache(maxsize=1000)  # most texts stand in many rows
 def _text(value: str) -> str:
     text = html.escape(_NO_XML.sub("�", value), quote=False)
     return f'<c t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
