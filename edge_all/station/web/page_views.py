@@ -36,6 +36,8 @@ from edge_all.wording.language import Language
 
 __all__ = ["page_router"]
 
+_FIRST_ACCOUNT = ("edge-all", "account", "put", "NAME", "--role", "administrator", "--station")
+
 
 class _PageRoute(APIRoute):
     """What goes wrong with a page is said on a page."""
@@ -81,7 +83,7 @@ async def slides_page(request: Request, desk: OpenDesk) -> Response:
         "queue": await desk.threads.run(queue_of, desk),
         "watched": desk.watched,
         "notice": DEMO_NOTICE if any(one.slide.synthetic for one in overviews) else None,
-        "folder": str(desk.station.database.folder),
+        "folder": str(desk.station.database.folder.absolute()),
         "backup_failure": desk.backups.failure if desk.backups else None,
     }
     return _page(request, desk, "slides.html", said)
@@ -135,9 +137,7 @@ async def settings_page(request: Request, desk: OpenDesk) -> Response:
         "has_accounts": desk.visitors.needs_password,
         "accounts": accounts_of(desk).accounts,
         "folder": str(folder),
-        "first_account": typed(
-            "edge-all", "account", "put", "NAME", "--role", "administrator", "--station", str(folder)
-        ),
+        "first_account": [typed(word) for word in (*_FIRST_ACCOUNT, str(folder))],
         "backup": max(backups, default=None),
         "backup_failure": desk.backups.failure if desk.backups else None,
     }
