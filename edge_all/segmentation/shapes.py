@@ -84,11 +84,12 @@ def likeness_to_ellipse(mask: NDArray[np.uint8]) -> float:
     area = moments["m00"]
     if area == 0:
         return 0.0
-    covariance = np.array([[moments["mu20"], moments["mu11"]], [moments["mu11"], moments["mu02"]]]) / area
-    shape = np.linalg.inv(covariance + 1e-6 * np.eye(2))
+    across, down = moments["mu20"] / area + 1e-6, moments["mu02"] / area + 1e-6
+    both = moments["mu11"] / area
+    determinant = across * down - both * both
     x = np.arange(mask.shape[1])[None, :] - moments["m10"] / area
     y = np.arange(mask.shape[0])[:, None] - moments["m01"] / area
     # Of an ellipse, the second moment along an axis is a quarter of the square of that half-axis.
-    ellipse = shape[0, 0] * x * x + 2 * shape[0, 1] * x * y + shape[1, 1] * y * y <= 4
+    ellipse = down * x * x - 2 * both * x * y + across * y * y <= 4 * determinant
     common = np.count_nonzero(ellipse & (mask > 0))
     return common / (np.count_nonzero(ellipse) + area - common)
