@@ -99,7 +99,7 @@ def test_a_verb_has_a_version_of_its_own_beside_that_of_the_program(words: list[
         [COMMAND, *words, "--model-version", "1.0.0"], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert done.returncode == 2
-    assert "nothing" in done.stderr
+    assert "does not exist" in done.stderr  # the first path that leads nowhere
     assert "Invalid value" not in done.stderr
 
 

@@ -103,14 +103,17 @@ def test_many_fields_take_no_memory_for_outlines(tmp_path: Path) -> None:
     with FieldsWriter(path) as writer:
         writer.write(dataclasses.replace(FIELD, cells=(cell,)))
     path.write_bytes(500 * path.read_bytes())
-    tracemalloc.start()
-    try:
-        fields = [one.summary() for one in each_field(path)]
-        peak = tracemalloc.get_traced_memory()[1] / len(fields)
-    finally:
-        tracemalloc.stop()
-    # One cell each: 2.5 kB; 9.6 kB with outlines, even where they are only held until all lines are read.
-    assert peak < 3_500, f"{peak:.0f} bytes a field"
+    peaks = []
+    for _ in range(3):
+        tracemalloc.start()
+        try:
+            fields = [one.summary() for one in each_field(path)]
+            peaks.append(tracemalloc.get_traced_memory()[1] / len(fields))
+        finally:
+            tracemalloc.stop()
+    # One cell each: 3 kB; 9.6 kB with outlines, even where they are only held until all lines are read. The least of
+    # three, for a thread that another test has left is counted, too.
+    assert min(peaks) < 3_500, f"{peaks} bytes a field"
     assert fields[-1].candidates == (cell.summary(),)
 
 
