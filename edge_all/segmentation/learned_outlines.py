@@ -84,6 +84,7 @@ class AskedGroup:
         seeds: of each part; none where colour is certain.
         red_radius: radius of a red cell.
         field: height and width of the working image.
+        whole: whether each of the cells by colour is like an ellipse.
     """
 
     group: OutlinedGroup
@@ -92,25 +93,34 @@ class AskedGroup:
     seeds: tuple[Seed, ...]
     red_radius: float
     field: tuple[int, int]
+    whole: bool
 
     @classmethod
     def of(cls, group: OutlinedGroup, red_radius: float, scale: float, field: tuple[int, int]) -> AskedGroup:
         """Cut the nuclei of a group, and ask about each part unless the outlines by colour show whole cells."""
         cut = cut_nuclei(group.nuclei, red_radius, group.depth_limit)
         by_colour = separate(cut, group.whole, red_radius, group.depth_limit)
-        if all(
+        whole = all(
             likeness_to_ellipse((by_colour.cells == number).view(np.uint8)) >= CERTAIN
             for number in range(1, by_colour.count + 1)
-        ):
-            return cls(group, by_colour, by_colour.nuclei, (), red_radius, field)
+        )
+        if whole and by_colour.count == 1:
+            return cls(group, by_colour, by_colour.nuclei, (), red_radius, field, whole)
         labels, count = nucleus_parts(cut, red_radius)
-        return cls(group, by_colour, labels, seeds_of(group, cut.depth, labels, count, scale), red_radius, field)
+        seeds = seeds_of(group, cut.depth, labels, count, scale)
+        return cls(group, by_colour, labels, seeds, red_radius, field, whole)
 
     def numbered(self, claims: list[FloatArray]) -> NumberedCells:
-        """The cells by what the network says, or by colour where it was not asked."""
-        if not claims:
-            return replace(self.by_colour, undecided=(0.0,) * self.by_colour.count)
-        return numbered_by(self.group, self.labels, np.array(claims, np.float32), self.red_radius, self.field)
+        """The cells by what the network says, or by colour where that shows whole cells, and the network as many.
+
+        Two halves of one burst nucleus are each like an ellipse, too.
+        """
+        if claims:
+            claimed = np.array(claims, np.float32)
+            by_network = numbered_by(self.group, self.labels, claimed, self.red_radius, self.field)
+            if not self.whole or by_network.count != self.by_colour.count:
+                return by_network
+        return replace(self.by_colour, undecided=(0.0,) * self.by_colour.count)
 
 
 def learned_cells(

@@ -88,12 +88,17 @@ def test_a_single_nucleus_whose_cell_is_an_ellipse_is_not_asked_about() -> None:
     assert (found.cells == whole).all()
 
 
-def test_round_cells_that_colour_tells_apart_are_not_asked_about() -> None:
-    network = DiscAroundTheSeed(1.0)
+@pytest.mark.parametrize(("claimed", "count"), [(1.0, 2), (3.7, 1)])
+def test_round_cells_that_colour_tells_apart_keep_its_outlines_unless_the_network_knows_them_for_one(
+    claimed: float, count: int
+) -> None:
     nuclei, whole = discs((70, 80, 24), (136, 80, 24)), discs((70, 80, 32), (136, 80, 32))
+    network = DiscAroundTheSeed(claimed)
     (found,) = learned_cells([group_of(nuclei, whole)], PICTURE, UNCHANGED, RED_RADIUS, network)
-    assert found.count == 2
-    assert network.windows == []
+    assert found.count == count
+    if count == 2:
+        assert ((found.cells > 0) == (whole > 0)).all()
+        assert found.undecided == (0.0, 0.0)
 
 
 def test_an_outline_that_leaks_is_asked_about_and_cut_back() -> None:
