@@ -101,6 +101,11 @@ class FoundImages(Sequence[ImageSource]):
         """Those passed over that are pictures of a microscope or camera, in formats that are not read."""
         return tuple(path for path in self.passed_over if kind_by_ending(path))
 
+    @property
+    def not_judged(self) -> tuple[Path, ...]:
+        """What a run has nothing on: pictures in formats that are not read, and named folders without images."""
+        return (*self.in_other_formats, *self.empty_folders)
+
     def __len__(self) -> int:
         return len(self.sources)
 

@@ -176,9 +176,7 @@ def _load(path: Path, max_pixels: int) -> bytes:
         if not path.exists():
             raise InputNotFoundError(f"{path} does not exist.", "Check the spelling of the path.")
         if path.is_dir():
-            raise UnreadableImageError(
-                f"{path} is a folder, not an image.", "Name a folder that holds images, or an image."
-            )
+            raise UnreadableImageError(f"{path} is a folder, not an image.", "Name its images, one after the other.")
         if not path.is_file():
             raise UnreadableImageError(f"{path} is not a file.", "Name an image file.")
         size = path.stat().st_size

@@ -19,7 +19,7 @@ class RunSummary:
         fields: every field, in the order in which they were judged.
         slides: every slide, in the order of its first field.
         card: of the model that judged; None where it is not known.
-        passed_over: files among the images that are pictures in formats that are not read.
+        passed_over: pictures among the images in formats that are not read, and named folders without images.
         with_maps: whether activation maps were asked for; where there is none, the report then says so.
         with_parquet: whether the table of cells is wanted as Parquet, too.
         notice: what everyone who sees the results must be told, in English; None for nothing.

@@ -27,7 +27,7 @@ def slides_document(
     Args:
         slides: the slides, in the order in which they are to appear.
         fields: their fields; the models, execution providers, sizes of a pixel and notes are taken from them.
-        passed_over: files among the images in formats that are not read.
+        passed_over: as of `edge_all.outputs.run_summary.RunSummary`.
         notice: what everyone who sees the results must be told.
 
     Returns:

@@ -126,7 +126,7 @@ def screen_to_folder(
             for result in judged:
                 results[result.image] = result
                 on_field(result)
-        passed_over = sources.in_other_formats if isinstance(sources, FoundImages) else ()
+        passed_over = sources.not_judged if isinstance(sources, FoundImages) else ()
         not_looked_at = Counter(source.slide for source in earlier.remaining if source.image not in results)
         summary = summarise(list(results.values()), screener, plan, passed_over, not_looked_at)
         write_run(folder, summary)

@@ -162,10 +162,16 @@ def decide(blasts: int, judged: int, indeterminate: int, rate: float, unlike: in
     if blasts and chance_of_at_least(blasts, judged, rate) < SIGNIFICANCE:
         return "suspicious", f"{found}, more than the classifier's false positives (up to {percent(rate)}) explain."
     if high > DEFINING_BLAST_SHARE:
-        return (
-            "indeterminate",
-            f"{found}: too few cells to exclude {percent(DEFINING_BLAST_SHARE, 0)}. Capture more fields.",
-        )
+        false = f"the classifier's false positives (up to {percent(rate)})"
+        # More cells bring the interval closer to the share: below a fifth they exclude it, above the rate they are
+        # more than false positives explain; between the two nothing is gained by them.
+        if blasts <= DEFINING_BLAST_SHARE * judged:
+            why = f"too few cells to exclude {percent(DEFINING_BLAST_SHARE, 0)}. Capture more fields."
+        elif blasts > rate * judged:
+            why = f"too few cells to tell from {false}. Capture more fields."
+        else:
+            why = f"{false} could be as many. Look at these cells."
+        return "indeterminate", f"{found}: {why}"
     if wilson_interval(blasts + indeterminate, judged)[1] > DEFINING_BLAST_SHARE:
         are, them = ("is", "it") if indeterminate == 1 else ("are", "them")
         return "indeterminate", f"{found}, but {indeterminate} more {are} indeterminate: look at {them}."

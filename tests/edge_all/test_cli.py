@@ -166,8 +166,10 @@ def test_bad_images_end_with_1_and_the_rest_is_written(
     text.write_text("this is no image")
     empty = tmp_path / "empty.png"
     empty.touch()
+    (tmp_path / "slide-b").mkdir()
     out = tmp_path / "out"
-    done = run_here("screen", slide, text, empty, tmp_path / "gone.png", "-o", out, "--model", tiny_package)
+    paths = (slide, text, empty, tmp_path / "gone.png", tmp_path / "slide-b")
+    done = run_here("screen", *paths, "-o", out, "--model", tiny_package)
     assert done.returncode == 1
     status = {
         Path(field["image"]).name: field["status"]
@@ -178,6 +180,8 @@ def test_bad_images_end_with_1_and_the_rest_is_written(
     }  # fmt: skip
     assert done.stderr.count("notes.jpg") == 1
     assert done.stderr.count("gone.png") == 1
+    assert json.loads((out / "slides.json").read_text())["passed_over"] == [str(tmp_path / "slide-b")]
+    assert "slide-b" in (out / "report.html").read_text()
     assert "Traceback" not in done.stderr
 
 

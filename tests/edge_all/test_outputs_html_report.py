@@ -575,7 +575,7 @@ def test_the_size_of_a_pixel_the_card_and_what_was_passed_over_are_shown(tmp_pat
         "0.12 \u00b5m (ImageJ)",
         "with the thresholds",
         "c4",
-        "25 files passed over",
+        "25 files or folders passed over",
         "<0>.czi",
         "and 5 more",
     ):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from edge_all.model.card import Thresholds
 from edge_all.results import Cell, CellLabel, FieldResult, FieldStatus
-from edge_all.slides.verdict import chance_of_at_least, judge_slide, wilson_interval
+from edge_all.slides.verdict import chance_of_at_least, decide, judge_slide, wilson_interval
 
 THRESHOLDS = Thresholds(non_all_below=0.4, all_from=0.6, out_of_distribution=None, false_positive_rate=0.03)
 
@@ -84,6 +84,25 @@ def test_few_cells_exclude_nothing() -> None:
     assert slide.verdict == "indeterminate"
     assert "too few" in slide.reason
     assert any("only 5" in warning for warning in slide.warnings)
+
+
+@pytest.mark.parametrize(
+    ("blasts", "judged", "rate", "why"),
+    [
+        (1, 10, 0.0769, "too few cells to exclude 20 %. Capture more fields."),
+        (
+            4,
+            9,
+            0.36,
+            "too few cells to tell from the classifier's false positives (up to 36.0 %). Capture more fields.",
+        ),
+        (160, 400, 0.4, "the classifier's false positives (up to 40.0 %) could be as many. Look at these cells."),
+    ],
+)
+def test_more_fields_are_asked_for_only_where_they_help(blasts: int, judged: int, rate: float, why: str) -> None:
+    verdict, reason = decide(blasts, judged, 0, rate)
+    assert verdict == "indeterminate"
+    assert reason.endswith(f": {why}")
 
 
 def test_many_indeterminate_cells_leave_the_slide_indeterminate() -> None:

@@ -208,13 +208,13 @@ def _not_judged(fields: Sequence[NumberedField], say: Language) -> str:
     return f'<section class="alert"><h2>{heading}</h2><p>{meaning}</p><ul>{items}</ul></section>'
 
 
-def _passed_over(files_passed_over: Sequence[Path], say: Language) -> str:
-    """Pictures that lay among the images and are in formats that are not read."""
-    if not files_passed_over:
+def _passed_over(paths: Sequence[Path], say: Language) -> str:
+    """Pictures that lay among the images and are in formats that are not read, and named folders without images."""
+    if not paths:
         return ""
-    shown = "".join(f"<li>{named(path.name)}</li>" for path in files_passed_over[:MOST_NAMES])
-    more = len(files_passed_over) - MOST_NAMES
+    shown = "".join(f"<li>{named(path.name)}</li>" for path in paths[:MOST_NAMES])
+    more = len(paths) - MOST_NAMES
     rest = f"<li>{say('and {n} more, in slides.json', n=more)}</li>" if more > 0 else ""
-    heading = say.counted("{n} file passed over", "{n} files passed over", len(files_passed_over))
-    words = say("In formats that are not read; nothing is known about the cells in them.")
+    heading = say.counted("{n} file or folder passed over", "{n} files or folders passed over", len(paths))
+    words = say("In formats that are not read, or without images; nothing is known about the cells in them.")
     return f'<section class="alert"><h2>{heading}</h2><p>{words}</p><ul>{shown}{rest}</ul></section>'

@@ -103,7 +103,13 @@ def restore(folder: Path, backup: Path) -> Path | None:
         StoreError: the backup is damaged, of a newer version or none; or the station is running.
         OutputError: the folder cannot be written.
     """
-    chain = examine_store(backup)
+    try:
+        chain = examine_store(backup)
+    except StoreDamagedError as error:
+        raise StoreDamagedError(
+            f"The backup {backup} is damaged or is no store; the station's store was not touched.",
+            "Choose another backup: those that the station has made lie in its folder, under backups.",
+        ) from error
     if chain.problem is not None:
         raise StoreDamagedError(
             f"The audit chain of the backup {backup} is broken: {chain.problem}.", "Choose an earlier backup."
