@@ -301,7 +301,7 @@ def test_a_damaged_backup_is_not_put_back(station: Station, slide: SlideRecord, 
     with pytest.raises(StoreDamagedError, match="event 2 was changed"):
         restore(station.database.folder, backup.file)
     backup.file.write_bytes(backup.file.read_bytes()[:9000])
-    with pytest.raises(StoreDamagedError, match="backup .*copy.sqlite3 is damaged.*was not touched"):
+    with pytest.raises(StoreDamagedError, match=r"backup .*copy.sqlite3 is damaged.*was not touched"):
         restore(station.database.folder, backup.file)
     assert station.database.file.read_bytes() == Path(before).read_bytes()
 
