@@ -10,11 +10,13 @@ from edge_all.classification.decision_rule import is_out_of_distribution
 from edge_all.files.naming import image_file_name
 from edge_all.outputs.palette import PALETTE, cell_class
 from edge_all.results import CellSummary, FieldSummary
+from edge_all.slides.verdict import is_rather_unlike
 from edge_all.wording.language import Language
 
 __all__ = [
     "counts_words",
     "is_unlike",
+    "likeness_words",
     "number_words",
     "probability_words",
     "reason_words",
@@ -65,8 +67,15 @@ def probability_words(cell: CellSummary) -> str:
 
 
 def is_unlike(cell: CellSummary) -> bool:
-    """Whether the model has not seen such cells."""
+    """Whether the model has not seen such cells, so that this one is indeterminate whatever its probability."""
     return cell.out_of_distribution is not None and bool(is_out_of_distribution(cell.out_of_distribution))
+
+
+def likeness_words(cell: CellSummary, say: Language) -> str:
+    """That a cell is unlike the training cells, or rather so; empty where it is neither."""
+    if is_unlike(cell):
+        return say("unlike training")
+    return say("rather unlike training") if is_rather_unlike(cell) else ""
 
 
 def rejection_words(cells: Iterable[CellSummary], say: Language) -> str:

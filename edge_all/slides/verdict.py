@@ -139,7 +139,10 @@ def judge_slide(
 
 
 def is_rather_unlike(cell: CellSummary) -> bool:
-    """Whether a cell, by its features or by how it looks, is rather unlike what the model has learned."""
+    """Whether a cell, by its features or by how it looks, is rather unlike what the model has learned.
+
+    Such a cell keeps its label and speaks against its slide; only beyond 1 is it called unlike, and indeterminate.
+    """
     return cell.out_of_distribution is not None and cell.out_of_distribution > SLIDE_LIMIT
 
 

@@ -405,10 +405,14 @@ def test_a_field_says_why_objects_were_rejected_and_which_cells_are_unlike_train
         for n, reason in ((2, "smudge"), (3, "debris"), (4, "smudge"))
     ]
     field = judged("a.jpg", "s", cell(1, 0.99, "indeterminate", unlike=1.7), *rejected, cell(5, 0.9, "ALL"))
+    field = dataclasses.replace(field, cells=(*field.cells, cell(6, 0.98, "ALL", unlike=0.707)))
     page = Page(report(tmp_path, [field]))
-    assert "1 ALL, 1 indeterminate, 3 rejected: smudge (2); debris (1)" in page.text
+    assert "2 ALL, 1 indeterminate, 3 rejected: smudge (2); debris (1)" in page.text
     assert "1: indeterminate, probability 0.99, unlike training" in page.text
-    assert "5: ALL, probability 0.90, unlike training" not in page.text
+    assert "5: ALL, probability 0.90, " not in page.text
+    assert "6: ALL, probability 0.98, rather unlike training" in page.text, "it keeps its label, and that is said"
+    tiles = re.findall(r"#(\d)((?:rather )?unlike training)?", re.sub(r"#(\d) ", r"#\1", page.text))
+    assert {one for one in tiles if one[1]} == {("1", "unlike training"), ("6", "rather unlike training")}
 
 
 def test_galleries_are_sorted_by_probability(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from edge_all.outputs.report.galleries import NumberedField, Pictures
 from edge_all.outputs.report.markup import text
 from edge_all.outputs.result_words import (
     counts_words,
-    is_unlike,
+    likeness_words,
     number_words,
     probability_words,
     reason_words,
@@ -116,7 +116,8 @@ def _frame_words(cell: CellSummary, say: Language) -> str:
     label = say(cell.label) if cell.label else say("not classified")
     probability = say.figure(probability_words(cell))
     words = say("{id}: {label}, probability {probability}", id=cell.id, label=label, probability=probability)
-    return f"{words}, {say('unlike training')}" if is_unlike(cell) else words
+    likeness = likeness_words(cell, say)
+    return f"{words}, {likeness}" if likeness else words
 
 
 def _anchors(field: NumberedField) -> str:

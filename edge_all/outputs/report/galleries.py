@@ -13,7 +13,7 @@ from edge_all.outputs.rejected_sheet import MOST_REJECTED
 from edge_all.outputs.report.embedding import embedded_file, embedded_pieces
 from edge_all.outputs.report.markup import CSS_NAMES, named, text
 from edge_all.outputs.report.tile_outlines import TileOutline
-from edge_all.outputs.result_words import is_unlike, probability_words
+from edge_all.outputs.result_words import is_unlike, likeness_words, probability_words
 from edge_all.results import CellLabel, CellSummary, FieldSummary
 from edge_all.wording.language import Language
 
@@ -190,16 +190,23 @@ def _tile(field: NumberedField, cell: CellSummary, place: int, pictures: Picture
         # Said where one is missing: a resumed run may have judged some fields without maps.
         activation = embedded_file(pictures.activations, field.result.image, cell)
         images += _thumbnail(activation, say("Class activation map of cell {id} of {image}", **values), say("no map"))
-    unlike = ""
-    if is_unlike(cell):
-        title = say("Unlike the cells that the model was trained on")
-        unlike = f' <em title="{text(title)}">{text(say("unlike training"))}</em>'
+    marks = ""
+    if likeness := likeness_words(cell, say):
+        title = (
+            say("Unlike the cells that the model was trained on: it is indeterminate whatever its probability")
+            if is_unlike(cell)
+            else say(
+                "Rather unlike the cells that the model was trained on: it keeps its label, and speaks against its "
+                "slide"
+            )
+        )
+        marks = f' <em title="{text(title)}">{text(likeness)}</em>'
     if cell.outline_unsure:
-        unlike += f" <em>{text(say('outline unsure'))}</em>"
+        marks += f" <em>{text(say('outline unsure'))}</em>"
     return (
         f'<li {_data(field, cell, place)}><a href="#{field.anchor(cell)}">{images}'
         f'<span class="probability">{text(say.figure(probability_words(cell)))}</span>'
-        f"{_where(field, cell, unlike)}</a></li>"
+        f"{_where(field, cell, marks)}</a></li>"
     )
 
 

@@ -52,7 +52,8 @@ def how_to_read(say: Language, *, with_maps: bool, stopped_early: bool) -> str:
             say(
                 "The model does not decide; a person should. Such cells count in the total and never as ALL. A cell "
                 "marked <em>unlike training</em> resembles nothing that the model was trained on; its probability is "
-                "not relied upon."
+                "not relied upon. One marked <em>rather unlike training</em> keeps its label and speaks against its "
+                "slide: where more than half of the cells are so, the slide is indeterminate."
             ),
         ),
         (

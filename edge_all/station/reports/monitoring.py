@@ -179,8 +179,8 @@ def _against_card(last: Week, tested: Mapping[str, Any]) -> Iterable[str]:
         )
     if wilson_interval(last.unlike, last.judged)[0] > UNKNOWN_SHARE:
         yield (
-            f"Most cells of this week ({percent(last.unlike / last.judged)}) look unlike those that the model has "
-            "learned. Do not rely on it for this stain or camera."
+            f"Most cells of this week ({percent(last.unlike / last.judged)}) look rather unlike those that the model "
+            "has learned. Do not rely on it for this stain or camera."
         )
 
 

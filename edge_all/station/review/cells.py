@@ -59,7 +59,7 @@ class ReviewedCell:
         counts_as: what it is in the count of its slide, whoever decided.
         excluded: whether a person has taken it out of the count.
         must_be_seen: whether the slide can be signed only after a person has looked at it: ALL, indeterminate, or
-            unlike what the model has learned.
+            rather unlike what the model has learned.
         seen: whether a person has looked at it, or decided something on it.
         decided_by: who decided its kind; None where nobody has.
         comments: in their order.

@@ -600,7 +600,7 @@ def _require_signable(view: SlideView, newer: Event | None) -> None:
         raise UnreviewedCellsError(
             f"{counted(len(unseen), 'cell')} of slide {code} that must be looked at "
             f"{'has' if len(unseen) == 1 else 'have'} not been.",
-            "Look at every cell that is ALL, indeterminate or unlike what the model has learned; then sign.",
+            "Look at every cell that is ALL, indeterminate or rather unlike what the model has learned; then sign.",
             unseen,
         )
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edge_all.outputs.result_words import is_unlike
 from edge_all.results import INTENDED_USE, BoundingBox, CellLabel, FieldStatus, Verdict
 from edge_all.slides.verdict import is_rather_unlike
 from edge_all.station.desk import SlideOverview
@@ -172,7 +173,12 @@ class CommentDocument(Document):
 
 
 class CellDocument(Document):
-    """A cell as it stands for one reader; see `edge_all.station.review.cells.ReviewedCell`."""
+    """A cell as it stands for one reader; see `edge_all.station.review.cells.ReviewedCell`.
+
+    ``unlike`` cells resemble nothing that the model has learned and are indeterminate by it; ``rather_unlike`` ones
+    keep the software's label and speak against their slide. ``outline_unsure`` is said of the software's outlines
+    alone.
+    """
 
     id: str
     field: int
@@ -185,6 +191,8 @@ class CellDocument(Document):
     software_label: CellLabel | None
     probability: float | None
     unlike: bool
+    rather_unlike: bool
+    outline_unsure: bool
     rejected_because: str | None
     excluded: bool
     must_be_seen: bool
@@ -446,8 +454,15 @@ def _field(current: CurrentField, found: FoundField, say: Language) -> FieldDocu
     )
 
 
+def _has_unsure_outline(cell: ReviewedCell) -> bool:
+    """Whether the software doubts its outline of a cell; of one that a person has given, or left out, there is none."""
+    found = cell.found
+    return found is not None and found.kind == "candidate" and cell.circle is None and found.outline_unsure is True
+
+
 def _cell(cell: ReviewedCell, say: Language) -> CellDocument:
     found = cell.found
+    unlike = found is not None and is_unlike(found)
     return CellDocument(
         id=cell.id,
         field=cell.field,
@@ -459,7 +474,9 @@ def _cell(cell: ReviewedCell, say: Language) -> CellDocument:
         counts_as=cell.counts_as,
         software_label=cell.software_label,
         probability=cell.probability,
-        unlike=found is not None and is_rather_unlike(found),
+        unlike=unlike,
+        rather_unlike=found is not None and is_rather_unlike(found) and not unlike,
+        outline_unsure=_has_unsure_outline(cell),
         rejected_because=None if found is None or found.reason is None else say.sentence(found.reason),
         excluded=cell.excluded,
         must_be_seen=cell.must_be_seen,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import signal
@@ -19,15 +20,16 @@ import numpy as np
 import pytest
 
 from edge_all.errors import UsageError
-from edge_all.results import INTENDED_USE
+from edge_all.results import INTENDED_USE, CellKind
 from edge_all.station.desk import Station
 from edge_all.station.review.settings import StationSettings
 from edge_all.station.storage.image_queue import add_to_queue
-from edge_all.station.storage.slide_records import find_or_add_slide
+from edge_all.station.storage.slide_records import SlideRecord, find_or_add_slide
 from edge_all.station.web.application import web_application
+from edge_all.station.web.documents import cells_document
 from edge_all.station.web.page_files import files_address
 from edge_all.station.web.serving import served
-from edge_all.wording.language import LANGUAGE_SETTING
+from edge_all.wording.language import LANGUAGE_SETTING, Language
 
 Served = tuple[Station, httpx.Client, Path]
 LABELS = ["ALL", "ALL", *["non-ALL"] * 4, "indeterminate", None]
@@ -84,6 +86,29 @@ def test_a_slide_is_reviewed_undone_signed_and_amended(serving: Served, code: st
     late = client.post(f"{base}/exclude", json={"cells": versions([first])})
     assert (late.status_code, late.json()["type"]) == (409, "urn:edge-all:problem:slide-signed")
     assert client.post(f"{base}/amend", json={"reason": "a second look"}).json()["slide"]["state"]["stage"] == "amended"
+
+
+@pytest.mark.parametrize(
+    ("distance", "is_rejected", "said"),
+    [
+        (0.1, False, (False, False, True)),
+        (0.707, False, (False, True, True)),
+        (1.2, False, (True, False, True)),
+        (None, True, (False, False, False)),
+    ],
+)
+def test_a_cell_is_unlike_or_rather_unlike_and_its_outline_may_be_unsure(
+    station: Station, slide: SlideRecord, distance: float | None, is_rejected: bool, said: tuple[bool, bool, bool]
+) -> None:
+    view = station.review(slide.code, "Curie").view()
+    reviewed = next(cell for cell in view.cells if cell.found is not None and cell.found.kind == "candidate")
+    assert reviewed.found is not None
+    kind: CellKind = "rejected" if is_rejected else "candidate"
+    found = dataclasses.replace(reviewed.found, kind=kind, out_of_distribution=distance, outline_unsure=True)
+    (cell,) = cells_document(view, [dataclasses.replace(reviewed, found=found)], Language("en")).cells
+    assert (cell.unlike, cell.rather_unlike, cell.outline_unsure) == said
+    drawn = dataclasses.replace(reviewed, found=found, circle=(10.0, 10.0, 5.0))
+    assert not cells_document(view, [drawn], Language("en")).cells[0].outline_unsure, "that outline is a person's"
 
 
 def test_a_gesture_that_comes_again_is_done_once(serving: Served, code: str) -> None:

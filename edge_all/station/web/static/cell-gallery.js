@@ -25,7 +25,7 @@ export function groupOf(cell) {
   }
   if (cell.counts_as === "left out") return [9, word("Not cells, by the software"), "left out"];
   if (cell.counts_as === "indeterminate") return [0, word("Indeterminate"), "indeterminate"];
-  if (cell.unlike) return [2, word("{label}, but unlike what the model has learned", { label: word(cell.counts_as) }), cell.counts_as];
+  if (cell.rather_unlike) return [2, word("{label}, but rather unlike what the model has learned", { label: word(cell.counts_as) }), cell.counts_as];
   return [{ ALL: 3, "non-ALL": 5 }[cell.counts_as] ?? 7, word(cell.counts_as), cell.counts_as];
 }
 
@@ -36,6 +36,8 @@ export function cellWords(cell) {
   if (cell.decided_by) words.push(word("decided by {name}", { name: cell.decided_by }));
   if (cell.excluded) words.push(word("excluded"));
   if (cell.unlike) words.push(word("unlike what the model has learned"));
+  if (cell.rather_unlike) words.push(word("rather unlike what the model has learned"));
+  if (cell.outline_unsure) words.push(word("outline unsure"));
   words.push(cell.seen ? word("seen") : cell.must_be_seen ? word("must be looked at") : word("not seen yet"));
   if (cell.comments.length) words.push(counted("{n} comment", "{n} comments", cell.comments.length));
   return words.join(", ");
@@ -297,6 +299,8 @@ export class CellGallery extends HTMLElement {
     if (cell.comments.length) signs.push(["✎", "", word("has a comment")]);
     if (cell.drawn) signs.push(["+", "", word("added by hand")]);
     if (cell.unlike) signs.push(["≠", "", word("unlike what the model has learned")]);
+    if (cell.rather_unlike) signs.push(["~", "", word("rather unlike what the model has learned")]);
+    if (cell.outline_unsure) signs.push(["◌", "", word("outline unsure")]);
     if (cell.seen) signs.push(["✓", "", word("seen")]);
     else if (cell.must_be_seen) signs.push(["●", "must", word("must be looked at")]);
     mark.replaceChildren(...signs.map(([sign, name, title]) => Object.assign(document.createElement("span"), { textContent: sign, className: name, title })));

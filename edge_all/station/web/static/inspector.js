@@ -113,7 +113,9 @@ function factsOf(cell) {
   if (cell.software_label) facts.push([word("Software"), word(cell.software_label)]);
   if (cell.rejected_because) facts.push([word("Rejected"), cell.rejected_because]);
   if (cell.probability !== null) facts.push([word("P(ALL)"), probabilityWords(cell.probability)]);
-  if (cell.unlike) facts.push([word("Unlike"), word("what the model has learned")]);
+  if (cell.unlike) facts.push([word("Appearance"), word("unlike what the model has learned")]);
+  if (cell.rather_unlike) facts.push([word("Appearance"), word("rather unlike what the model has learned")]);
+  if (cell.outline_unsure) facts.push([word("Outline"), word("unsure: size and picture may not be its own")]);
   if (cell.decided_by) facts.push([word("Decided by"), cell.decided_by]);
   facts.push([word("Counts as"), cell.excluded ? word("excluded") : word(cell.counts_as)]);
   facts.push([word("Seen"), cell.seen ? word("yes") : cell.must_be_seen ? word("no, and must be") : word("no")]);
