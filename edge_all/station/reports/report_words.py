@@ -144,9 +144,11 @@ def _readers(report: SlideReport, say: Language) -> tuple[tuple[str, str], ...]:
     agreement = report.view.tally.agreement
     rows = []
     if agreement.compared:
-        kappa = "" if agreement.kappa is None else say.figure(f", kappa {agreement.kappa:.2f}")
+        kappa = say("too few for kappa") if agreement.kappa is None else say.figure(f"kappa {agreement.kappa:.2f}")
         same = say("on {same} of {compared} decided cells", same=agreement.same, compared=agreement.compared)
-        rows.append((say("Software and reader agree"), f"{same}{kappa}"))
+        rows.append((say("Software and reader agree"), f"{same}, {kappa}"))
+    if report.view.tally.settled:
+        rows.append((say("Left undecided by the software, decided by the reader"), str(report.view.tally.settled)))
     if report.view.tally.seen_only:
         rows.append((say("Seen, not decided"), str(report.view.tally.seen_only)))
     if report.disagreements:

@@ -136,6 +136,7 @@ def report_document(report: SlideReport) -> dict[str, Any]:
             "same": view.tally.agreement.same,
             "kappa": view.tally.agreement.kappa,
         },
+        "undecided_by_software_and_settled": view.tally.settled,
         "seen_only": view.tally.seen_only,
         "excluded": view.tally.excluded,
         "drawn": view.tally.drawn,

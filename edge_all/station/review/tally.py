@@ -15,7 +15,10 @@ from edge_all.station.review.kinds import CountsAs
 from edge_all.station.storage.found_fields import FoundField, JudgingModel
 from edge_all.wording.percentages import percent_range
 
-__all__ = ["Agreement", "Tally", "agreement_of", "merged", "tally"]
+__all__ = ["FEWEST_FOR_KAPPA", "Agreement", "Tally", "agreement_of", "merged", "tally"]
+
+FEWEST_FOR_KAPPA = 10
+"""Under so many cells one more or less moves kappa by a tenth and more: no figure is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,9 @@ class Agreement:
     Attributes:
         compared: cells on which both have decided.
         same: of them, those that both call the same.
-        kappa: Cohen's, beyond what chance alone gives (Educ. Psychol. Meas. 20, 1960); None where nothing is compared
-            or where both call every cell the same one thing.
+        kappa: Cohen's, beyond what chance alone gives (Educ. Psychol. Meas. 20, 1960); None where fewer than
+            `FEWEST_FOR_KAPPA` cells are compared, or where one of the two calls every cell the same thing: it would
+            be 0 or undefined, however well they agree.
         table: how many cells by what the first and the second call them.
     """
 
@@ -47,7 +51,8 @@ class Tally:
         decided: cells whose kind a person has decided.
         excluded: cells that a person has taken out of the count.
         drawn: cells that a person has added.
-        agreement: between software and reader, over cells that the software judged and a person has decided.
+        agreement: between software and reader, over cells that both have decided, the software as ALL or non-ALL.
+        settled: cells that the software had left undecided, and that a person has decided.
         seen_only: cells that the software judged and that a person has looked at, but not decided.
     """
 
@@ -58,6 +63,7 @@ class Tally:
     excluded: int
     drawn: int
     agreement: Agreement
+    settled: int
     seen_only: int
 
 
@@ -105,7 +111,11 @@ def tally(
         agreement=agreement_of(
             (cell.software_label, cell.counts_as)
             for cell in cells
-            if cell.software_label is not None and _is_decided(cell)
+            if cell.software_label in ("ALL", "non-ALL") and _is_decided(cell)
+        ),
+        settled=sum(
+            cell.software_label == "indeterminate" and _is_decided(cell) and cell.counts_as != "indeterminate"
+            for cell in cells
         ),
         seen_only=sum(cell.software_label is not None and cell.seen and not _is_decided(cell) for cell in cells),
     )
@@ -126,14 +136,14 @@ def merged(agreements: Iterable[Agreement]) -> Agreement:
 
 def _agreement(table: Counter[tuple[CountsAs, CountsAs]]) -> Agreement:
     compared, same = table.total(), sum(count for (one, other), count in table.items() if one == other)
+    first, second = Counter[CountsAs](), Counter[CountsAs]()
+    for (one, other), count in table.items():
+        first[one] += count
+        second[other] += count
     kappa = None
-    if compared:
-        first, second = Counter[CountsAs](), Counter[CountsAs]()
-        for (one, other), count in table.items():
-            first[one] += count
-            second[other] += count
+    if compared >= FEWEST_FOR_KAPPA and min(len(first), len(second)) > 1:
         chance = sum(first[label] * second[label] for label in first) / compared**2
-        kappa = None if chance == 1 else (same / compared - chance) / (1 - chance)
+        kappa = (same / compared - chance) / (1 - chance)
     return Agreement(compared, same, kappa, dict(table))
 
 

@@ -119,6 +119,7 @@ class CountsDocument(Document):
     excluded: int
     drawn: int
     agreement: AgreementDocument
+    settled: int
     seen_only: int
 
 
@@ -433,6 +434,7 @@ def _counts(tally: Tally, say: Language) -> CountsDocument:
         excluded=tally.excluded,
         drawn=tally.drawn,
         agreement=AgreementDocument(compared=agreement.compared, same=agreement.same, kappa=agreement.kappa),
+        settled=tally.settled,
         seen_only=tally.seen_only,
     )
 

@@ -15,8 +15,10 @@ from edge_all.errors import (
 )
 from edge_all.station.desk import Station
 from edge_all.station.review.cells import ReviewedCell, in_order
+from edge_all.station.review.kinds import CountsAs
 from edge_all.station.review.settings import StationSettings
 from edge_all.station.review.slide_review import Review
+from edge_all.station.review.tally import agreement_of
 from edge_all.station.storage.slide_records import SlideRecord
 from edge_all.wording.language import Language
 
@@ -406,15 +408,23 @@ def test_agreement_is_over_what_was_decided_and_a_look_is_no_decision(station: S
     first, *others = called(review, "ALL").items()
     review.exclude(dict([first]))
     tally = review.view().tally
-    assert (tally.agreement.compared, tally.agreement.same, tally.seen_only) == (2, 0, 7)
+    assert (tally.agreement.compared, tally.agreement.same, tally.settled, tally.seen_only) == (1, 0, 1, 7)
     review.exclude({first[0]: review.view().cell[first[0]].version}, excluded=False)
     review.reclassify(dict(others[:1]), "ALL")
     review.reclassify({first[0]: review.view().cell[first[0]].version}, "ALL")
     tally = review.reclassify(called(review, "non-ALL"), "lymphocyte").view.tally
     agreement = tally.agreement
-    assert (agreement.compared, agreement.same, tally.seen_only) == (9, 8, 0)
-    # By hand: chance (3 * 2 + 6 * 6) / 81, so kappa = (8/9 - 42/81) / (1 - 42/81).
-    assert agreement.kappa == pytest.approx((72 - 42) / (81 - 42))
+    assert (agreement.compared, agreement.same, tally.settled, tally.seen_only) == (8, 8, 1, 0)
+    assert agreement.kappa is None, "eight cells are too few"
+
+
+def test_kappa_is_given_where_it_says_something() -> None:
+    both: list[tuple[CountsAs, CountsAs]] = [*[("ALL", "ALL")] * 3, *[("non-ALL", "non-ALL")] * 6, ("ALL", "non-ALL")]
+    # By hand: chance (4 * 3 + 6 * 7) / 100.
+    assert agreement_of(both).kappa == pytest.approx((0.9 - 0.54) / (1 - 0.54))
+    assert agreement_of(both[1:]).kappa is None, "nine cells"
+    constant: list[tuple[CountsAs, CountsAs]] = [*[("ALL", "ALL")] * 19, ("ALL", "non-ALL")]
+    assert agreement_of(constant).kappa is None, "it would be 0, though 19 of 20 are called the same"
 
 
 def test_unsure_cells_come_first(station: Station, slide: SlideRecord) -> None:

@@ -46,6 +46,7 @@ function stateWords(slide, toLookAt) {
   words.push(toLookAt ? counted("{n} cell is still to be looked at.", "{n} cells are still to be looked at.", toLookAt) : word("All that must be looked at has been."));
   const { same, compared } = slide.counts.agreement;
   if (compared) words.push(word("Software and reader agree on {same} of {compared} decided.", { same, compared }));
+  if (slide.counts.settled) words.push(word("{n} undecided by the software are decided.", { n: slide.counts.settled }));
   if (slide.counts.seen_only) words.push(word("{n} seen, not decided.", { n: slide.counts.seen_only }));
   return words.join(" ");
 }

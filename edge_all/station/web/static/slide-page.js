@@ -231,7 +231,7 @@ async function showEarlier() {
 async function showReaders() {
   const { agreement, disagreements } = await ask(`${state.base}/readers`);
   element("readers-text", HTMLElement).textContent =
-    word("{same} of {compared} cells are called the same", agreement) + (agreement.kappa === null ? "." : `, kappa ${figure(agreement.kappa.toFixed(2))}.`);
+    word("{same} of {compared} cells are called the same", agreement) + (agreement.kappa === null ? `, ${word("too few for kappa")}.` : `, kappa ${figure(agreement.kappa.toFixed(2))}.`);
   element("readers-list", HTMLElement).replaceChildren(
     ...disagreements.map((/** @type {any} */ one) => {
       const cell = one.first ?? one.second;
