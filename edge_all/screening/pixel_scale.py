@@ -60,8 +60,8 @@ def segment_at_scale(
 ) -> tuple[Segmentation, FieldResult]:
     """Segment a field with its pixel size, or without where the file's own cannot be right.
 
-    A size that a program wrote for another objective makes every nucleus too large or too small for a white cell. So
-    where nothing is a candidate with the file's size and something is without, the file is not believed.
+    A size that a program wrote for another objective makes nuclei too large or too small for white cells, or red cells
+    wider than half the picture. Where the file is not believed, the cells without its size are more.
 
     Args:
         pixels: ``uint8 [height, width, 3]`` RGB.
@@ -77,18 +77,24 @@ def segment_at_scale(
         pixels, microns_per_pixel=field.microns_per_pixel, sizes=sizes, specimen=specimen, outlines=outlines
     )
     result = with_doubts(field, found)
-    if field.microns_per_pixel_from in (None, GIVEN) or result.candidates or not found.cells:
+    if field.microns_per_pixel_from in (None, GIVEN) or not found.cells or fits(result, found):
         return found, result
     without = segment(pixels, sizes=sizes, specimen=specimen, outlines=outlines)
     other = with_doubts(dataclasses.replace(field, microns_per_pixel=None, microns_per_pixel_from=None), without)
-    if not other.candidates or other.quality is None:
+    if len(other.candidates) <= len(result.candidates) or other.quality is None:
         return found, result
     note = (
-        f"The file says {field.microns_per_pixel:.4g} \u00b5m a pixel ({field.microns_per_pixel_from}), with which no "
-        "cell has the size of a white cell; it was not used."
+        f"The file says {field.microns_per_pixel:.4g} \u00b5m a pixel ({field.microns_per_pixel_from}), which does not "
+        "fit the cells in the picture; it was not used."
     )
     quality = dataclasses.replace(other.quality, warnings=(*other.quality.warnings, note))
     return without, dataclasses.replace(other, quality=quality)
+
+
+def fits(field: FieldResult, found: Segmentation) -> bool:
+    """Whether more cells have the size of a white cell than not, and red cells are no wider than half the picture."""
+    of_another_size = sum(cell.reason in ("platelet", "too large") for cell in field.cells)
+    return len(field.candidates) > of_another_size and 4 * found.red_cell_radius <= min(found.shape)
 
 
 def with_doubts(field: FieldResult, found: Segmentation) -> FieldResult:

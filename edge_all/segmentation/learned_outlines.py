@@ -206,9 +206,10 @@ def numbered_by(
     for part, claim in enumerate(claims):
         share = areas[part] / areas[owner == owner[part]].sum()
         of_cell[owner[part] - 1] += share * claim
-    sides = inner_sides(group, field)
+    inner = inner_sides(group, field)
     known = [
-        bool(claim[nuclei == number].mean() >= LIKELY) and not runs_over(claim, sides, LOBE_GAP * red_radius)
+        bool(claim[nuclei == number].mean() >= LIKELY)
+        and not runs_over(claim, nuclei == number, inner, LOBE_GAP * red_radius)
         for number, claim in enumerate(of_cell, start=1)
     ]
     if not all(known):
@@ -233,16 +234,30 @@ def inner_sides(group: OutlinedGroup, field: tuple[int, int]) -> tuple[bool, boo
     return group.top > 0, group.top + height < field[0], group.left > 0, group.left + width < field[1]
 
 
-def runs_over(claim: FloatArray, sides: tuple[bool, bool, bool, bool], most: float) -> bool:
-    """Whether a cell is claimed along more than ``most`` pixels of a side of its window beyond which the field goes on.
+def runs_over(claim: FloatArray, nucleus: NDArray[np.bool_], inner: tuple[bool, bool, bool, bool], most: float) -> bool:
+    """Whether a cell that the picture's border cuts is claimed over the window's edge, where the field goes on.
 
-    A window reaches half a red cell further than what colour took for whole cells. What runs over it is mostly glass or
-    a red cell that the network took for cytoplasm, nearly always beside the picture's border, where no set has truth:
-    of ten fields of five sets where this happened, the colours' outline was the better one in eight by eye. Whole-cell
-    Dice of segmentation_wbc 1 falls from 0.975 to 0.974 by it (one neutrophil of 150), the other figures stay.
+    A window reaches half a red cell further than what colour took for whole cells. What runs over it beside the
+    picture's border is mostly glass or a red cell that the network took for cytoplasm; no set has truth there, but of
+    eight such fields of four sets the colours' outline was the better one in seven by eye. Cells away from the border
+    keep the network's claim: of Raabin, judged by a network that never saw it, two of 168 were lost by colour.
+
+    Args:
+        claim: ``float32 [height, width]``, the probability of each pixel of the window to belong to the cell.
+        nucleus: ``bool [height, width]``, of the cell.
+        inner: as of `inner_sides`.
+        most: pixels of a side along which it may be claimed.
     """
-    rims = (claim[0], claim[-1], claim[:, 0], claim[:, -1])
-    return any(inner and np.count_nonzero(rim > LIKELY) > most for inner, rim in zip(sides, rims, strict=True))
+    sides = [
+        (claim[0], nucleus[0]),
+        (claim[-1], nucleus[-1]),
+        (claim[:, 0], nucleus[:, 0]),
+        (claim[:, -1], nucleus[:, -1]),
+    ]
+    cut = any(touched.any() for (_, touched), goes_on in zip(sides, inner, strict=True) if not goes_on)
+    return cut and any(
+        np.count_nonzero(claimed > LIKELY) > most for (claimed, _), goes_on in zip(sides, inner, strict=True) if goes_on
+    )
 
 
 def undecided_rim(mask: NDArray[np.uint8], claimed: FloatArray) -> float:

@@ -116,17 +116,17 @@ def test_a_nucleus_that_the_network_does_not_know_keeps_the_outline_of_its_colou
     assert ((found.cells > 0) == (leaking > 0)).all()
 
 
-def test_what_the_network_claims_over_the_edge_of_its_window_is_decided_by_colour() -> None:
-    window = (slice(40, 120), slice(60, 190))
-    nucleus, leaking = discs((100, 80, 24))[window], discs((100, 80, 30), (150, 80, 20))[window]
-    network = DiscAroundTheSeed(3.0)  # over the upper, lower and left side of the window
-    inside = dataclasses.replace(group_of(nucleus, leaking), left=60, top=40)
-    (found,) = learned_cells([inside], PICTURE, UNCHANGED, RED_RADIUS, network)
+def test_what_the_network_claims_over_its_window_beside_the_border_is_decided_by_colour() -> None:
+    window = (slice(90, 160), slice(60, 190))  # its lower side is the picture's
+    nucleus, leaking = discs((100, 150, 24))[window], discs((100, 150, 30), (150, 150, 20))[window]
+    network = DiscAroundTheSeed(3.0)  # over the left side of the window
+    cut = dataclasses.replace(group_of(nucleus, leaking), left=60, top=90)
+    (found,) = learned_cells([cut], PICTURE, UNCHANGED, RED_RADIUS, network)
     assert ((found.cells > 0) == (leaking > 0)).all()
     assert found.undecided == (math.inf,), "and it is doubtful"
-    # Where the picture itself ends there, a cell may end with it.
-    cut = (PICTURE[40:120, 60:190], UNCHANGED, RED_RADIUS, network)
-    (found,) = learned_cells([group_of(nucleus, leaking)], *cut)
+    # Away from the border what the network claims stands.
+    inside = dataclasses.replace(cut, top=80)
+    (found,) = learned_cells([inside], PICTURE, UNCHANGED, RED_RADIUS, network)
     assert np.count_nonzero(found.cells) > 1.3 * np.count_nonzero(leaking)
 
 

@@ -61,11 +61,12 @@ def test_the_size_in_the_file_is_used_unless_it_is_given_or_cannot_be(tmp_path: 
     assert own.microns_per_pixel_from == "ImageJ"
     assert len(own.candidates) == len(plain.candidates)
 
-    absurd = screened(tmp_path / "absurd.tif", pixels, 0.02)
-    assert absurd.microns_per_pixel is None
-    assert len(absurd.candidates) == len(plain.candidates)
-    assert absurd.quality is not None
-    assert any("was not used" in warning for warning in absurd.quality.warnings)
+    for size in (0.02, 0.5, 0.8):
+        absurd = screened(tmp_path / "absurd.tif", pixels, size)
+        assert absurd.microns_per_pixel is None
+        assert len(absurd.candidates) == len(plain.candidates)
+        assert absurd.quality is not None
+        assert any("was not used" in warning for warning in absurd.quality.warnings)
 
     both = screened(tmp_path / "both.tif", pixels, fitting * 2, given=fitting)
     assert (both.microns_per_pixel, both.microns_per_pixel_from) == (fitting, "given")
