@@ -123,7 +123,8 @@ def _cells(group: CardFigures) -> str:
 def _each_figure(group: CardFigures) -> Iterator[tuple[str, str]]:
     for name, (value, low, high) in group.figures.items():
         shown = "AUC" if name == "auc" else name.replace("_", " ")
-        yield shown, f"{_number(value)} ({_number(low)} to {_number(high)})"
+        interval = "no interval" if low is None else f"{_number(low)} to {_number(high)}"
+        yield shown, f"{_number(value)} ({interval})"
 
 
 def _number(value: object) -> str:

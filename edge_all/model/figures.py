@@ -14,7 +14,12 @@ from edge_all.model.card import ModelCard
 
 __all__ = ["CardFigures", "card_figures", "package_evaluation", "package_figures", "variant_figures", "with_interval"]
 
-_COUNTS_BESIDE = {"test_figures_fp32": "test_cells", "recalibrated_test_figures": "recalibrated_test_cells"}
+_COUNTS_BESIDE = {
+    "test_figures_fp32": "test_cells",
+    "recalibrated_test_figures": "recalibrated_test_cells",
+    "figures_before": "test_cells",
+    "figures_after": "test_cells",
+}
 """Blocks whose numbers of cells stand in a block of their own."""
 _FP32_ONLY = "test_figures_fp32"
 """Figures of one variant, which a package that was cut down to another no longer holds."""

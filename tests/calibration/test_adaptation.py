@@ -18,15 +18,17 @@ from edge_all.classification.appearance import read_appearance, traits_of
 from edge_all.classification.classifier import Classifier
 from edge_all.cli.main import build_app
 from edge_all.errors import InputError, InputNotFoundError, UsageError
-from edge_all.model.card import ModelCard
+from edge_all.model.card import ModelCard, Thresholds
 from edge_all.model.package import ModelPackage, load_package
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.segmentation import segment
-from edge_all_calibration.adapting.adaptation import NOT_KNOWN, Adaptation, adapt_package, check_cells, deal
+from edge_all_calibration.adapting.adaptation import NOT_KNOWN, SHARED_GROUPS, Adaptation, adapt_package, check_cells
 from edge_all_calibration.adapting.corrected_run import read_corrected_cells
+from edge_all_calibration.adapting.dealing import FEWEST_ON_A_SIDE, deal
 from edge_all_calibration.adapting.gain import DRAWS, gain_table, measure_gains
 from edge_all_calibration.adapting.head import Head, earned_head, write_head
-from edge_all_calibration.figures.intervals import Estimate
+from edge_all_calibration.adapting.zone import adapted_zone, is_empty
+from edge_all_calibration.figures.intervals import Estimate, bootstrap
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.probability.out_of_distribution import fit_statistics
 from edge_all_calibration.quantizing.inference import NetworkOutputs, run_network
@@ -135,7 +137,7 @@ def test_cells_that_the_package_was_trained_on_are_refused(
 ) -> None:
     training = parts.training
     assert training is not None
-    with pytest.raises(UsageError, match=r"240 of the 240 cells .* \(of .*, .*, .* and \d+ more\)"):
+    with pytest.raises(UsageError, match=r"240 of the 240 cells .* \(of group 00, .*, group 19\)"):
         check_cells(training, package)
     assert check_cells(parts.test, package) == ()
     # A package that says nothing of its cells is adapted, and says so.
@@ -149,6 +151,55 @@ def test_groups_stay_on_one_side_where_they_can(strange: LabelledCells) -> None:
     one_slide = dataclasses.replace(strange, groups=np.full(len(strange), "one"))
     fitting, kept = deal(one_slide)
     assert {True, False} == set(fitting.labels.tolist()) == set(kept.labels.tolist())
+
+
+def test_a_deal_leaves_both_sides_enough_of_both_classes(strange: LabelledCells) -> None:
+    # One slide holds nearly all ALL cells: kept back whole it leaves nothing to fit to.
+    labels = np.arange(len(strange)) < 39
+    names = np.where(labels, "one", np.array([f"slide {number % 9}" for number in range(len(strange))]))
+    names[:4] = "slide 1"
+    for groups in (names, strange.groups):
+        for side in deal(dataclasses.replace(strange, labels=labels, groups=groups)):
+            assert FEWEST_ON_A_SIDE <= side.labels.sum() <= len(side) - FEWEST_ON_A_SIDE
+    _, kept = deal(strange)
+    assert abs(kept.labels.sum() / strange.labels.sum() - 1 / 3) < 0.1
+    assert abs((~kept.labels).sum() / (~strange.labels).sum() - 1 / 3) < 0.1
+
+
+def test_what_the_figures_rest_on_is_said(tmp_path: Path, package: ModelPackage, strange: LabelledCells) -> None:
+    one = dataclasses.replace(strange, groups=np.full(len(strange), "one"))
+    found = adapt_package(package, tmp_path, one, laboratory="strange", named=PackageName("mine", "2.0.0"))
+    assert SHARED_GROUPS in found.notes
+    assert any("ALL cells are from 1 group:" in note for note in found.notes)
+    assert found.card.evaluation["adapted"]["test_cells"] == found.kept
+    assert found.kept["cells"] + found.fitting["cells"] == len(strange)
+    # One group gives every resample the same figure, which is no interval.
+    assert found.to_json()["after"]["auc"]["low"] is None
+    assert str(found.after["auc"]).endswith("(no interval: all resamples agree)")
+
+
+def test_cells_that_the_network_tells_apart_do_not_close_the_indeterminate_zone() -> None:
+    base = Thresholds(0.2, 0.8, None, 0.05)
+    apart = np.concatenate([np.full(20, 0.1), np.full(20, 0.9)])
+    kept = adapted_zone(apart, apart > 0.5, base)
+    assert (kept.non_all_below, kept.all_from) == (0.2, 0.8)
+    # Of a base without a zone nothing is kept.
+    assert is_empty(adapted_zone(apart, apart > 0.5, dataclasses.replace(base, non_all_below=0.8)))
+
+
+def test_many_cells_that_lie_inside_the_zone_earn_another() -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(400) % 2 == 0
+    inside = np.clip(np.where(labels, 0.6, 0.4) + generator.normal(0, 0.08, 400), 0.25, 0.75)
+    base = Thresholds(0.2, 0.8, None, 0.05)
+    earned = adapted_zone(inside, labels, base)
+    assert 0.25 < earned.non_all_below < earned.all_from < 0.75
+    few = adapted_zone(inside[:20], labels[:20], base)
+    assert (few.non_all_below, few.all_from) == (0.2, 0.8)
+
+
+def test_an_interval_without_width_is_none() -> None:
+    assert np.isnan(bootstrap(lambda _: 0.5, np.array(["a", "b", "c"])).low)
 
 
 def test_labels_against_the_network_are_not_published(tmp_path: Path, package: ModelPackage, draw: Draw) -> None:
@@ -234,6 +285,8 @@ def test_the_command_adapts_and_says_what_it_bought(
     done = CliRunner().invoke(build_app(), arguments)
     assert done.exit_code == 0, done.output
     assert "before" in done.output
+    assert "fitted to " in done.output
+    assert "kept back " in done.output
     assert "Research Use Only" in done.output
     assert load_package(target).card.name == "mine"
 
@@ -245,7 +298,7 @@ def test_a_program_is_told_the_same_as_json(
 
     def adapted(_package: ModelPackage, stage: Path, *_cells: object, **_named: object) -> Adaptation:
         shutil.copytree(package.path, stage, dirs_exist_ok=True)
-        return Adaptation(package.card, False, before, after, True, ())
+        return Adaptation(package.card, False, {}, {}, (), before, after, True, ())
 
     monkeypatch.setattr("edge_all_calibration.adapting.adaptation.adapt_package", adapted)
     monkeypatch.setattr("edge_all_calibration.labelled_cells.cell_folder.read_cells", lambda *_: None)

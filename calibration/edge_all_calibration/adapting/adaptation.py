@@ -1,14 +1,14 @@
 """From 50 to 200 labelled cells of a laboratory to a package for it, by the runtime's own network.
 
-What changes: the temperature, the thresholds, what the laboratory's cells look like, and where it earns it a logistic
-head on the network's features. A third of the cells, in whole groups, is kept back: the new package must not do worse
-on them than the old one did.
+What changes: the temperature, what the laboratory's cells look like, and where it earns it a logistic
+head on the network's features, and another indeterminate zone. A third of the cells, in whole groups, is kept back: the
+new package must not do worse on them than the old one did.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.classification.appearance import Appearance, read_appearance, traits_of
-from edge_all.classification.decision_rule import DecisionRule, Decisions, read_rule
+from edge_all.classification.decision_rule import DecisionRule, Decisions, calibrated_probability, read_rule
 from edge_all.errors import UsageError
 from edge_all.model.card import ModelCard, Variant, VariantName
 from edge_all.model.golden import golden_crops
 from edge_all.model.package import ModelPackage, load_package, sha256_of, write_card
+from edge_all.wording.plurals import counted
+from edge_all_calibration.adapting.dealing import FEWEST_ON_A_SIDE, deal
 from edge_all_calibration.adapting.head import earned_head, write_head
-from edge_all_calibration.figures.intervals import Estimate
+from edge_all_calibration.adapting.zone import adapted_zone, is_empty, rightness
+from edge_all_calibration.figures.intervals import Estimate, few_groups
 from edge_all_calibration.gating.decisions import OutOfFold, fit_reference
 from edge_all_calibration.gating.release_gate import figures_json, figures_of
 from edge_all_calibration.labelled_cells.cells import LabelledCells, require_both_classes
@@ -34,18 +37,25 @@ from edge_all_calibration.releasing.publishing import PackageName
 from edge_all_calibration.releasing.recalibration import copy_package
 from edge_all_calibration.releasing.release import APPEARANCE_FILE
 
-__all__ = ["FEWEST", "Adaptation", "adapt_package", "check_cells", "deal"]
+__all__ = ["FEWEST", "Adaptation", "adapt_package", "check_cells", "in_words"]
 
-FEWEST, FEWEST_OF_A_CLASS = 20, 6
-"""Labelled cells below which nothing is adapted: two thirds fit, a third proves, and either needs both classes."""
-KEPT_BACK = 3
-"""One group in so many is kept back."""
+FEWEST_OF_A_CLASS = 2 * FEWEST_ON_A_SIDE
+FEWEST = 2 * FEWEST_OF_A_CLASS
+"""Labelled cells below which nothing is adapted: some fit, others prove, and either needs both classes."""
 WORSE = 0.02
 """Share of the kept cells, an indeterminate one counting half, that may be decided less well than before."""
-NAMED = 3
-"""Groups that an error names."""
+NAMED = 40
+"""Groups that an error names: whoever has to leave patients out needs all their names, and a screen holds so many."""
 NOT_KNOWN = "The package does not say which cells it was trained on, so whether these are among them cannot be known."
-SHARED_GROUPS = "Cells of one group were used to fit and to prove: name patients or slides to keep them apart."
+SHARED_GROUPS = (
+    "Cells of one patient or slide were used to fit and to prove, so that the figures are too good: no deal of whole "
+    f"ones leaves {FEWEST_ON_A_SIDE} cells of each class and half of it to fit to, and {FEWEST_ON_A_SIDE} to prove it. "
+    "Label both classes on more slides."
+)
+NO_ZONE = (
+    "The {precision} network leaves no probability to a person: the package that was adapted has no indeterminate "
+    "zone, and these cells fit none. Set one with `edge-all calibrate --band`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,8 @@ class Adaptation:
     Attributes:
         card: of the new package.
         head: whether a head earned its place.
+        fitting, kept: how many cells of how many groups and slides it was fitted to, and were kept back.
+        zones_fitted: precisions whose indeterminate zone was fitted; the others have kept theirs.
         before, after: figures on the cells kept back, by the old and the new package.
         passed: whether the new package does no worse on them.
         notes: what a reader must know.
@@ -62,6 +74,9 @@ class Adaptation:
 
     card: ModelCard
     head: bool
+    fitting: dict[str, int]
+    kept: dict[str, int]
+    zones_fitted: tuple[VariantName, ...]
     before: dict[str, Estimate]
     after: dict[str, Estimate]
     passed: bool
@@ -74,8 +89,11 @@ class Adaptation:
             "version": self.card.version,
             "head": self.head,
             "passed": self.passed,
-            "before": {name: dataclasses.asdict(figure) for name, figure in self.before.items()},
-            "after": {name: dataclasses.asdict(figure) for name, figure in self.after.items()},
+            "fitted_to": self.fitting,
+            "kept_back": self.kept,
+            "zones_fitted": list(self.zones_fitted),
+            "before": figures_json(self.before),
+            "after": figures_json(self.after),
             "notes": list(self.notes),
         }
 
@@ -94,7 +112,8 @@ def check_cells(cells: LabelledCells, package: ModelPackage) -> tuple[str, ...]:
     if len(cells) < FEWEST or rarer < FEWEST_OF_A_CLASS:
         raise UsageError(
             f"{len(cells)} labelled cells, {rarer} of the rarer class, are too few to adapt to and to prove it.",
-            f"Label {FEWEST} at least, {FEWEST_OF_A_CLASS} of each class; 50 to 200 are better.",
+            f"Label {FEWEST_OF_A_CLASS} of each class at least, {FEWEST_ON_A_SIDE} to fit to and {FEWEST_ON_A_SIDE} to "
+            "prove it; 50 to 200 cells are better.",
         )
     digests = picture_digests(cells.crops)
     twice = np.intersect1d(digests[cells.labels], digests[~cells.labels])
@@ -112,7 +131,8 @@ def check_cells(cells: LabelledCells, package: ModelPackage) -> tuple[str, ...]:
         raise UsageError(
             f"{seen.sum()} of the {len(cells)} cells are among those that {package.card.name} was trained on "
             f"({_where(cells.groups[seen])}).",
-            "Give cells that it has not seen: on known ones every figure is too good.",
+            "Give cells that it has not seen, on known ones every figure is too good: leave their folders out, or in a "
+            "cells.csv call them indeterminate.",
         )
     return ()
 
@@ -121,25 +141,6 @@ def _where(groups: NDArray[np.str_]) -> str:
     """The groups of the cells that an error is about, the first few by name."""
     names = sorted(set(groups.tolist()))
     return "of " + ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
-
-
-def deal(cells: LabelledCells) -> tuple[LabelledCells, LabelledCells]:
-    """Cells to fit with, and cells kept back: whole groups where they allow it, in a fixed way.
-
-    Raises:
-        UsageError: no division leaves both sides cells of both classes.
-    """
-    names, group = np.unique(cells.groups, return_inverse=True)
-    generator = np.random.default_rng(0)
-    for by_group in (True, False):
-        unit = group if by_group else np.arange(len(cells))
-        count = len(names) if by_group else len(cells)
-        for _ in range(50):
-            kept = (generator.permutation(count) % KEPT_BACK == 0)[unit]
-            sides = [cells.labels[kept], cells.labels[~kept]]
-            if 0.15 < kept.mean() < 0.5 and all(2 <= side.sum() <= len(side) - 2 for side in sides):
-                return cells.subset(~kept), cells.subset(kept)
-    raise UsageError("The cells cannot be divided so that both parts hold both classes.", "Label more of each class.")
 
 
 def adapt_package(
@@ -166,8 +167,6 @@ def adapt_package(
     """
     notes = check_cells(cells, package)
     fitting, kept = deal(cells)
-    if set(fitting.groups.tolist()) & set(kept.groups.tolist()):
-        notes = (*notes, SHARED_GROUPS)
     card = named.on(package.card)
     copy_package(package, folder, card)
     appearance = with_laboratory(read_appearance(package), laboratory, traits_of(cells.crops))
@@ -179,20 +178,24 @@ def adapt_package(
         adapted[one] = _adapt(package, folder, one, appearance, fitting, kept)
     first = next(iter(adapted.values()))
     before, after = (figures_of(found, kept) for found in (first.before, first.after))
+    notes = (*notes, *_doubts(fitting, kept, before, after), *_without_zone(adapted))
     head = any(one.head for one in adapted.values())
+    zones = tuple(name for name, one in adapted.items() if one.zone_fitted)
     passed = all(_right(one.after, kept) >= _right(one.before, kept) - WORSE for one in adapted.values())
     record = {
         "laboratory": laboratory,
-        "fitted_to": fitting.counts(),
-        "test_cells": kept.counts(),
+        "fitted_to": _counts(fitting),
+        "test_cells": _counts(kept),
         "head": head,
+        "zones_fitted": list(zones),
         "figures_before": figures_json(before),
         "figures_after": figures_json(after),
     }
-    said = (
-        f"Adapted to {len(fitting)} cells of {laboratory}; how well it does elsewhere was not measured again.",
-        *notes,
+    adapted_to = (
+        f"Adapted to {in_words(_counts(fitting))} of {laboratory}, and judged on {in_words(_counts(kept))}; how well "
+        "it does elsewhere was not measured again."
     )
+    said = (adapted_to, *notes)
     finished = dataclasses.replace(
         card,
         variants={name: one.block for name, one in adapted.items()},
@@ -202,15 +205,53 @@ def adapt_package(
     )
     write_card(folder, finished)
     load_package(folder)
-    return Adaptation(finished, head, before, after, passed, notes)
+    return Adaptation(finished, head, _counts(fitting), _counts(kept), zones, before, after, passed, notes)
+
+
+def in_words(counts: dict[str, int]) -> str:
+    """Cells and groups of one side of the deal: ``60 cells (20 ALL of 3 groups, 40 non-ALL of 4 groups)``."""
+    return (
+        f"{counts['cells']} cells ({counts['ALL']} ALL of {counted(counts['ALL_groups'], 'group')}, "
+        f"{counts['non-ALL']} non-ALL of {counted(counts['non-ALL_groups'], 'group')})"
+    )
+
+
+def _counts(cells: LabelledCells) -> dict[str, int]:
+    """As `LabelledCells.counts`, and of how many groups each class is."""
+    of_class = {
+        f"{name}_groups": len(set(cells.groups[mine].tolist()))
+        for name, mine in (("ALL", cells.labels), ("non-ALL", ~cells.labels))
+    }
+    return {**cells.counts(), **of_class}
+
+
+def _doubts(
+    fitting: LabelledCells, kept: LabelledCells, before: dict[str, Estimate], after: dict[str, Estimate]
+) -> Iterator[str]:
+    """Why the figures say less than they seem to."""
+    if set(fitting.groups.tolist()) & set(kept.groups.tolist()):
+        yield SHARED_GROUPS
+    counts = _counts(kept)
+    for name in ("ALL", "non-ALL"):
+        yield from few_groups(name, counts[name], counts[f"{name}_groups"])
+    old, new = (figures["calibration_error"].value for figures in (before, after))
+    if new > old:
+        yield f"On the cells kept back the calibration error rose from {old:.3f} to {new:.3f}: probabilities mean less."
+
+
+def _without_zone(adapted: Mapping[VariantName, _Adapted]) -> Iterator[str]:
+    for name, one in adapted.items():
+        if is_empty(one.block.thresholds):
+            yield NO_ZONE.format(precision=name.upper())
 
 
 @dataclass(frozen=True, slots=True)
 class _Adapted:
-    """One precision: its block of the card, whether it has a head, and what is decided about the cells kept back."""
+    """One precision: its block of the card, what of it was fitted, and what is decided about the cells kept back."""
 
     block: Variant
     head: bool
+    zone_fitted: bool
     before: Decisions
     after: Decisions
 
@@ -236,11 +277,13 @@ def _adapt(
         write_head(file, file, head)
         outputs = run_network(file, fitting.crops)
     rule = fit_reference(outputs, fitting.labels, OperatingPolicy(), None, unseen)
+    known = outputs.probability.astype(np.float64) if unseen is None else unseen.probabilities
+    zone = adapted_zone(calibrated_probability(known, rule.temperature), fitting.labels, old.thresholds)
     # The distance of the features was fitted to many more cells than these; it is only widened to take them in.
     limit = old.thresholds.out_of_distribution
     if limit is not None and old.statistics is not None and outputs.features is not None:
         limit = max(limit, float(old.statistics.squared_distances(outputs.features).max()) * (1 + 1e-6))
-    thresholds = dataclasses.replace(rule.thresholds, out_of_distribution=limit)
+    thresholds = dataclasses.replace(zone, out_of_distribution=limit)
     golden = run_network(file, golden_crops(package.card.preprocessing.input_size)).probability
     block = dataclasses.replace(
         variant,
@@ -252,7 +295,8 @@ def _adapt(
     )
     new = DecisionRule(rule.temperature, thresholds, old.statistics, appearance)
     before = _decided(old, run_network(package.variant_file(name), kept.crops), kept)
-    return _Adapted(block, earned is not None, before, _decided(new, run_network(file, kept.crops), kept))
+    zone_fitted = (zone.non_all_below, zone.all_from) != (old.thresholds.non_all_below, old.thresholds.all_from)
+    return _Adapted(block, earned is not None, zone_fitted, before, _decided(new, run_network(file, kept.crops), kept))
 
 
 def _decided(rule: DecisionRule, outputs: NetworkOutputs, cells: LabelledCells) -> Decisions:
@@ -261,5 +305,5 @@ def _decided(rule: DecisionRule, outputs: NetworkOutputs, cells: LabelledCells) 
 
 def _right(found: Decisions, cells: LabelledCells) -> float:
     """Mean over both classes of the share that is decided rightly; what goes to a person counts half."""
-    right = np.where(found.label == "indeterminate", 0.5, found.label == np.where(cells.labels, "ALL", "non-ALL"))
+    right = rightness(found.label, cells.labels)
     return float((right[cells.labels].mean() + right[~cells.labels].mean()) / 2)

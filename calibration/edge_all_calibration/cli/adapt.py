@@ -51,7 +51,7 @@ def adapt(
     from edge_all.errors import UsageError
     from edge_all.model.store import find_package
     from edge_all.results import INTENDED_USE
-    from edge_all_calibration.adapting.adaptation import adapt_package
+    from edge_all_calibration.adapting.adaptation import adapt_package, in_words
     from edge_all_calibration.adapting.corrected_run import read_corrected_cells
     from edge_all_calibration.cli.left_out import saying_what_is_left_out
     from edge_all_calibration.cli.reporting import step_progress
@@ -79,8 +79,16 @@ def adapt(
     if as_json:
         print_json({"kind": "adapted package", "intended_use": INTENDED_USE, "path": str(output), **found.to_json()})
         return
+    typer.echo(f"fitted to {in_words(found.fitting)}")
+    typer.echo(f"kept back {in_words(found.kept)}")
     for figure, after in found.after.items():
         typer.echo(f"{figure.replace('_', ' ')}: {found.before[figure]} before, {after} after")
+    for precision, variant in found.card.variants.items():
+        zone = variant.thresholds
+        typer.echo(
+            f"{precision.upper()}: non-ALL below {zone.non_all_below:.3f}, ALL from {zone.all_from:.3f} "
+            f"({'fitted to these cells' if precision in found.zones_fitted else 'as before'})"
+        )
     for note in found.notes:
         typer.echo(f"Note: {note}")
     typer.echo(f"{named.name} {named.version}, {'with' if found.head else 'without'} a head of its own: {output}")

@@ -68,7 +68,7 @@ def print_gate(reports: Sequence[GateReport]) -> None:
             table.add_row(
                 check.name,
                 f"{check.figure.value:.4f}",
-                f"{check.figure.low:.4f} to {check.figure.high:.4f}",
+                check.figure.interval,
                 f"{'±' if check.either_way else ''}{check.limit:g}",
                 "ok" if check.passed else "FAILED",
             )
@@ -131,11 +131,10 @@ def print_figures(figures: Mapping[VariantName, Mapping[str, Estimate]], cells: 
             caption=INTENDED_USE,
         )
         for name, figure in found.items():
-            known = not math.isnan(figure.value)
             table.add_row(
                 name.replace("_", " "),
-                f"{figure.value:.4f}" if known else "unknown",
-                f"{figure.low:.4f} to {figure.high:.4f}" if known else "",
+                "unknown" if math.isnan(figure.value) else f"{figure.value:.4f}",
+                figure.interval,
             )
         table.print()
     console.print(reason, style="yellow", markup=False)

@@ -15,9 +15,9 @@ from edge_all.model.card import Band
 from edge_all.results import INTENDED_USE
 from edge_all.slides.verdict import wilson_interval
 from edge_all.wording.percentages import percent
-from edge_all_calibration.figures.intervals import CONFIDENCE, RESAMPLES
+from edge_all_calibration.figures.intervals import CONFIDENCE, RESAMPLES, few_groups
 from edge_all_calibration.figures.measures import CALIBRATION_METHOD
-from edge_all_export.evaluation.bootstrap import FEW_GROUPS, Figure, estimate
+from edge_all_export.evaluation.bootstrap import Figure, estimate
 from edge_all_export.evaluation.metrics import (
     CUTOFF,
     METRICS,
@@ -359,14 +359,9 @@ def _group_rows(predictions: Predictions, cutoff: float) -> tuple[GroupRow, ...]
 
 
 def _warnings(predictions: Predictions, cells: Level) -> list[str]:
-    warnings = []
+    warnings: list[str] = []
     for kind, figure in (("ALL", cells.figures["sensitivity"]), ("non-ALL", cells.figures["specificity"])):
-        if 0 < figure.groups < FEW_GROUPS:
-            warnings.append(
-                f"All {figure.samples} {kind} cells are from {figure.groups} "
-                f"{'group' if figure.groups == 1 else 'groups'}: intervals from a bootstrap over so few are too "
-                "narrow, read them as a lower bound of the doubt."
-            )
+        warnings += few_groups(kind, figure.samples, figure.groups)
     if cells.groups == cells.samples > 1:
         warnings.append(
             "Every cell is a group of its own. If several cells are from one patient, the intervals are too narrow."

@@ -14,13 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.slides.verdict import wilson_interval
-from edge_all_calibration.figures.intervals import RESAMPLES, percentile_interval, resample_rows
+from edge_all_calibration.figures.intervals import (
+    AGREEING,
+    RESAMPLES,
+    percentile_interval,
+    resample_rows,
+    resamples_agree,
+)
 
-__all__ = ["FEW_GROUPS", "Figure", "estimate", "summarise"]
+__all__ = ["Figure", "estimate", "summarise"]
 
-FEW_GROUPS = 20
-"""With fewer groups of a class the cluster bootstrap's intervals are too narrow
-(Cameron, Gelbach and Miller, Rev. Econ. Stat. 90, 2008); reports say so."""
 MOST_UNDEFINED = 0.5
 """Above this share of resamples in which a figure is undefined (one class only) no interval is given."""
 
@@ -123,6 +126,6 @@ def summarise(value: float, draws: NDArray[np.float64], *, samples: int, groups:
     if len(defined) <= (1 - MOST_UNDEFINED) * len(draws):
         return Figure(value, None, None, "no interval: most resamples hold one class only", samples, groups)
     low, high = percentile_interval(defined)
-    if np.isclose(low, high, rtol=0, atol=1e-9):
-        return Figure(value, None, None, "no interval: all resamples agree", samples, groups)
+    if resamples_agree(low, high):
+        return Figure(value, None, None, AGREEING, samples, groups)
     return Figure(value, min(low, value), max(high, value), BOOTSTRAP, samples, groups)
