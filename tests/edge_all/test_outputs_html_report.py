@@ -25,6 +25,7 @@ from edge_all.outputs.rejected_sheet import save_rejected_sheet
 from edge_all.outputs.report import embedding
 from edge_all.outputs.report.galleries import Pictures
 from edge_all.outputs.report.html_report import write_report
+from edge_all.outputs.report.model_card import model_card
 from edge_all.outputs.report.tile_outlines import TileOutline, tile_outlines
 from edge_all.outputs.result_words import probability_words
 from edge_all.outputs.run_summary import RunSummary
@@ -250,6 +251,22 @@ def test_the_figures_are_of_the_variant_that_the_package_holds(tmp_path: Path) -
     assert "ALL cells called ALL81.2 %10.0 to 99.0 %" in page.text
     assert "0.5 is chance0.9000.100 to 0.990" in page.text
     assert "fp32" not in page.text
+
+
+def test_a_card_claims_neither_a_zone_nor_an_interval_that_it_has_not() -> None:
+    card = load_package(default_package_path()).card
+    usual = model_card(card, {"int8"}, Language("en"))
+    variant = card.variants["int8"]
+    limits = dataclasses.replace(variant.thresholds, non_all_below=0.3, all_from=0.3)
+    one = dataclasses.replace(
+        card,
+        variants={"int8": dataclasses.replace(variant, thresholds=limits)},
+        evaluation={"adapted": {"auc": {"value": 1.0, "low": None, "high": None}}},
+    )
+    closed = model_card(one, {"int8"}, Language("en"))
+    assert ("between them" in usual, "between them" in closed) == (True, False)
+    assert "from there on ALL" in closed
+    assert "<td>no interval</td>" in closed
 
 
 def test_what_a_card_says_is_words_and_tables_in_the_reader_s_language(tmp_path: Path) -> None:

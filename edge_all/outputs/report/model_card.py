@@ -55,12 +55,20 @@ def model_card(card: ModelCard, variants: set[str], say: Language) -> str:
 
 def _decides(variant: Variant, say: Language) -> str:
     limits = variant.thresholds
-    words = say(
-        "Below a probability of {low} a cell is called non-ALL, from {high} on ALL; between them, and where it is "
-        "unlike the training cells, it is indeterminate.",
-        low=say.figure(f"{limits.non_all_below:.3f}"),
-        high=say.figure(f"{limits.all_from:.3f}"),
-    )
+    low, high = (say.figure(f"{end:.3f}") for end in (limits.non_all_below, limits.all_from))
+    if low == high:
+        words = say(
+            "Below a probability of {low} a cell is called non-ALL, from there on ALL; only where it is unlike the "
+            "training cells, it is indeterminate.",
+            low=low,
+        )
+    else:
+        words = say(
+            "Below a probability of {low} a cell is called non-ALL, from {high} on ALL; between them, and where it is "
+            "unlike the training cells, it is indeterminate.",
+            low=low,
+            high=high,
+        )
     alarms = say(
         "The verdict allows for {share} of a healthy slide's cells being called ALL.",
         share=say.percent(limits.false_positive_rate),
@@ -149,6 +157,8 @@ def _figure(name: str, value: Any, say: Language) -> str:  # noqa: ANN401 - as a
 
 
 def _bounds(name: str, low: Any, high: Any, say: Language) -> str:  # noqa: ANN401 - as above
+    if low is None:
+        return say("no interval")
     if name in _SHARES and all(isinstance(one, int | float) for one in (low, high)):
         return say.percent_range(low, high)
     return say("{low} to {high}", low=_figure(name, low, say), high=_figure(name, high, say))

@@ -456,7 +456,7 @@ def evaluate_adaptation(
     ] = REFERENCE_LAYOUT,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what 25, 50, 100 and 200 labelled cells of a laboratory buy by `edge-all adapt`, on groups kept apart."""
+    """Show what adapting to 25, 50, 100 and 200 labelled cells of a laboratory buys, on groups kept apart."""
     from rich.console import Console
 
     from edge_all.errors import UsageError
