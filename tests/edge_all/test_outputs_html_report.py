@@ -229,7 +229,7 @@ def test_the_figures_of_a_card_stand_with_their_intervals(tmp_path: Path) -> Non
     for words in (
         # The table first, and below it all as it stands.
         "gate0.9170.742 to 0.977",
-        "unknown0.500not known to not known",
+        "unknown0.500no interval",
         "0.9167 (0.7415 to 0.9768)",
         "0.948 (0.92 to 0.976)",
         "0.5 (not known to not known)",
