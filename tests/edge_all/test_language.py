@@ -257,6 +257,11 @@ def test_a_german_station_has_a_german_report_and_the_same_files_for_programs(
     shown = re.sub(r"<style>.*?</style>|<script>.*?</script>|<[^>]*>", " ", report, flags=re.DOTALL)
     for words in (INTENDED_USE, "Nur für Forschungszwecke", "Präparat Klinik", "Anteil ALL", "ist leer (0 Byte)"):
         assert words in " ".join(shown.split()), words
+    method = " ".join(shown.split("Modell und")[-1].split())
+    for words in ("Rechengenauigkeit", "kein Beschleuniger", "Zellen finden", "Grenzen (englisch)"):
+        assert words in method, words
+    for stage in ("decode", "segmentation", "preprocessing", "outputs", "no accelerator"):
+        assert stage not in method, stage
     assert not re.search(
         r"\b(?:field|fields|cells|slide|judged|probability|interval|Called|rejected)\b", shown.split("Modell und")[0]
     )

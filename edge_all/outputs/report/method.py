@@ -131,7 +131,7 @@ def _provider_facts(provider: ProviderReport, say: Language) -> dict[str, Any]:
     return {
         say("device asked for"): provider.requested,
         say("execution provider obtained"): provider.obtained,
-        say("why"): provider.reason,
+        say("why"): say.sentence(provider.reason),
         say("threads"): provider.threads,
     }
 
@@ -144,7 +144,7 @@ def _timings(fields: Iterable[FieldSummary], say: Language) -> str:
     if not stages:
         return ""
     rows = "".join(
-        f'<tr><th scope="row">{text(stage)}</th><td>{say.figure(f"{statistics.median(values):.1f}")}</td>'
+        f'<tr><th scope="row">{text(say.sentence(stage))}</th><td>{say.figure(f"{statistics.median(values):.1f}")}</td>'
         f"<td>{say.figure(f'{max(values):.1f}')}</td><td>{say.figure(f'{sum(values) / 1000:.2f}')}</td>"
         f"<td>{len(values)}</td></tr>"
         for stage, values in stages.items()
