@@ -62,12 +62,15 @@ def watch(
         Intake(opened.database, folders, judge, SlideNames(slide_names), say_field).run(stop)
 
 
+_IN_ORDER = ("ALL", "indeterminate", "non-ALL", "rejected")
+"""The kinds of cells as each line names them, whatever came first in a field."""
+
+
 def say_field(result: FieldResult) -> None:
     """Print a line for a field that is on disk."""
     if result.status == "ok":
-        counts = Counter(cell.label for cell in result.candidates)
-        typer.echo(
-            ", ".join([counted(len(result.candidates), "cell"), *(f"{counts[label]} {label}" for label in counts)])
-        )
+        counts = Counter("rejected" if cell.kind == "rejected" else cell.label for cell in result.cells)
+        kinds = [f"{counts[kind]} {kind}" for kind in _IN_ORDER if counts[kind]]
+        typer.echo(", ".join([counted(len(result.candidates), "cell"), *kinds]))
     else:
         typer.echo(f"{result.status.capitalize()}: {result.error}")

@@ -269,6 +269,17 @@ def test_a_card_claims_neither_a_zone_nor_an_interval_that_it_has_not() -> None:
     assert "<td>no interval</td>" in closed
 
 
+def test_what_the_limitations_of_the_embedded_card_point_at_is_there(tmp_path: Path) -> None:
+    card = load_package(default_package_path()).card
+    field = dataclasses.replace(judged("a.jpg", "s"), model=dataclasses.replace(MODEL, variant="int8"))
+    text = report(tmp_path, [field], card=card)
+    (pointing,) = (sentence for sentence in card.limitations if "never saw on" in sentence or "left_out" in sentence)
+    (heading,) = re.findall('"(.+?)"', pointing)
+    assert f"<h4>{heading}</h4>" in text
+    assert "left_out_laboratories" in card.evaluation
+    assert "docs/" not in " ".join(card.limitations), "a report stands alone"
+
+
 def test_what_a_card_says_is_words_and_tables_in_the_reader_s_language(tmp_path: Path) -> None:
     card = load_package(default_package_path()).card
     field = dataclasses.replace(judged("a.jpg", "s"), model=dataclasses.replace(MODEL, variant="int8"))

@@ -560,4 +560,14 @@ def test_one_cell_is_said_in_the_singular(
     a_field: Callable[..., FieldResult], capsys: pytest.CaptureFixture[str]
 ) -> None:
     say_field(a_field(["non-ALL", None]))
-    assert capsys.readouterr().out == "1 cell, 1 non-ALL\n"
+    assert capsys.readouterr().out == "1 cell, 1 non-ALL, 1 rejected\n"
+
+
+def test_the_kinds_of_cells_are_said_in_one_order(
+    a_field: Callable[..., FieldResult], capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = ["ALL", "indeterminate", "non-ALL", "non-ALL", None]
+    say_field(a_field(labels))
+    say_field(a_field(labels[::-1]))
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second == "4 cells, 1 ALL, 1 indeterminate, 2 non-ALL, 1 rejected"
