@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+MAP = ROOT / "ARCHITECTURE.md"
 # Top to bottom as in ARCHITECTURE.md: a room imports only what stands before it.
 RUNTIME = (
     "errors",
@@ -218,6 +220,38 @@ def test_a_room_imports_only_rooms_above_it(one: Distribution, module: str) -> N
 @pytest.mark.parametrize(("one", "module"), MODULES)
 def test_nothing_imports_what_its_side_must_not_have(one: Distribution, module: str) -> None:
     assert {name.split(".")[0] for name in one.imports[module]}.isdisjoint(one.never), module
+
+
+@pytest.mark.parametrize("one", DISTRIBUTIONS, ids=lambda one: one.package)
+def test_the_map_shows_every_room_in_its_order(one: Distribution) -> None:
+    rows = [line.split("|")[1] for line in MAP.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    shown = [name.rstrip("/") for row in rows for name in re.findall(r"`([a-z_/]+)`", row)]
+    rooms = list(dict.fromkeys(room.split(".")[0] for room in one.rooms if room != "__main__"))
+    assert set(rooms) <= set(shown)
+    known = set(rooms) - {name for other in DISTRIBUTIONS if other is not one for name in other.rooms}
+    assert [name for name in shown if name in known] == [room for room in rooms if room in known]
+
+
+def test_modules_that_texts_name_exist() -> None:
+    """A docstring or a page that sends its reader to a module sends to one that is there."""
+    modules = {name: file for one in DISTRIBUTIONS for name, file in one.files.items()}
+    modules |= {one.package: one.folder / "__init__.py" for one in DISTRIBUTIONS}
+    texts = [*modules.values(), MAP, ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    named = {
+        (name, text.relative_to(ROOT).as_posix())
+        for text in texts
+        for name in re.findall(
+            r"`((?:edge_all|edge_all_export|edge_all_calibration)(?:\.\w+)+)", text.read_text("utf-8")
+        )
+    }
+    assert named
+    groups = "".join((folder / "pyproject.toml").read_text("utf-8") for folder in (ROOT, ROOT / "export"))
+    for name, text in sorted(named):
+        if f'entry-points."{name}"' in groups:
+            continue
+        module = max((known for known in modules if f"{name}.".startswith(f"{known}.")), key=len)
+        rest = name.removeprefix(module).lstrip(".").split(".")[0]
+        assert rest in modules[module].read_text("utf-8"), f"{text} names {name}, which is not there"
 
 
 @pytest.mark.parametrize("one", DISTRIBUTIONS, ids=lambda one: one.package)

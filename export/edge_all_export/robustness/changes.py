@@ -1,6 +1,6 @@
 """Changes that a field may undergo on its way from the slide to the file, each with where its pixels end up.
 
-All are deterministic. None is the way in which training alters its cells (`edge_all_export.augmentation`): what a
+All are deterministic. None is the way in which training alters its cells (`edge_all_export.crops.augmentation`): what a
 network has been taught with must not be what it is examined with.
 """
 
