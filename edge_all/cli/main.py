@@ -15,7 +15,6 @@ try:
     import contextlib
     from collections.abc import Callable, Mapping
     from importlib import import_module
-    from importlib.metadata import entry_points
     from types import ModuleType
     from typing import Annotated, NoReturn
 
@@ -85,6 +84,8 @@ def build_app(verb: str | None = None) -> typer.Typer:
     if verb is not None and verb in VERBS:
         VERBS[verb]().register(app)
         return app
+    from importlib.metadata import entry_points  # 20 ms, for which the start of one verb need not wait
+
     for load in VERBS.values():
         load().register(app)
     for plugin in entry_points(group=PLUGIN_GROUP):

@@ -58,7 +58,7 @@ def polite(command: _Command) -> _Command:
 
 
 def _help_option(usual: Callable[[_Context], _Parameter | None], context: _Context) -> _Parameter | None:
-    """The option --help, which is no parameter of its command: it is made, and then kept, when it is first asked for."""
+    """The option --help, which is none of its command's parameters: it is made when it is first asked for."""
     option = usual(context)
     if option is not None:
         _take_unchanged(option)
@@ -72,8 +72,8 @@ def _take_unchanged(param: _Parameter) -> None:
 class _Unchanged:
     """Takes what was typed as it is, where it is what the verb wants; all else goes Typer's own way.
 
-    That leads through Pydantic, also for a text that is wanted as a text, and for --help where nobody asks for it: 0.08 s
-    of each start, for nothing.
+    That leads through Pydantic, also for a text that is wanted as a text, and for --help where nobody asks for it:
+    0.08 s of each start, for nothing.
 
     Args:
         usual: Typer's own way.

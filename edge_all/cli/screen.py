@@ -71,7 +71,6 @@ def screen(
     lean_process()
     from edge_all.cli.found import say_what_is_left_out
     from edge_all.cli.progress import field_progress
-    from edge_all.cli.slide_table import print_slides
     from edge_all.inputs import find_images
 
     sources = find_images(paths, slide=slide)
@@ -101,6 +100,8 @@ def screen(
     if as_json:
         print_json([slide.to_json() for slide in summary.slides])
     else:
+        from edge_all.cli.slide_table import print_slides
+
         print_slides(summary.slides)
         if stop_when_settled:
             typer.echo(f"Images not looked at, their slides being settled: {summary.images_not_looked_at}")

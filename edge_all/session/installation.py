@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.metadata
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,8 @@ ONNXRUNTIME_DISTRIBUTIONS = {
     "onnxruntime-windowsml": None,
 }
 """Every known distribution of the module, and the extra of edge-all that installs it, where there is one."""
+_RECORDS = (".dist-info", ".egg-info")
+"""How the names of the folders end in which pip writes down what it installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ def installed_distributions(names: tuple[str, ...]) -> tuple[InstalledDistributi
 
 @functools.cache
 def _distributions_on(names: tuple[str, ...], search_path: tuple[str, ...]) -> tuple[InstalledDistribution, ...]:
-    # Looked for once a process, and not each time that a network is opened (1.3 ms).
+    import importlib.metadata  # 20 ms, for which the start of a run need not wait
+
     found = []
     for name in names:
         for distribution in importlib.metadata.distributions(name=name, path=list(search_path)):
@@ -71,6 +74,21 @@ def _distributions_on(names: tuple[str, ...], search_path: tuple[str, ...]) -> t
             if installed not in found:
                 found.append(installed)
     return tuple(found)
+
+
+@functools.cache
+def _several_in_one_folder(search_path: tuple[str, ...]) -> bool:
+    """Whether a folder holds the records of more than one ONNX Runtime, by the names of its files alone."""
+    for folder in search_path:
+        try:
+            with os.scandir(folder or ".") as entries:
+                names = [entry.name for entry in entries]
+        except OSError:
+            continue
+        records = [one for one in names if one.lower().startswith("onnxruntime") and one.endswith(_RECORDS)]
+        if len(records) > 1:
+            return True
+    return False
 
 
 def colliding(installed: tuple[InstalledDistribution, ...]) -> tuple[InstalledDistribution, ...]:
@@ -91,7 +109,7 @@ def import_onnxruntime() -> ModuleType:
         OnnxRuntimeConflictError: two are installed in one folder.
         KeyboardInterrupt: of the user, also where the module has made another error of it.
     """
-    clash = colliding(installed_onnxruntimes())
+    clash = colliding(installed_onnxruntimes()) if _several_in_one_folder(tuple(sys.path)) else ()
     if clash:
         raise OnnxRuntimeConflictError(
             f"Several ONNX Runtimes are installed in {clash[0].folder} and have overwritten each other: "

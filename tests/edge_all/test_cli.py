@@ -377,7 +377,7 @@ def test_the_demo_runs_again_in_its_own_folder(
 
 def test_a_verb_of_a_package_that_is_not_installed_says_what_to_install() -> None:
     code = (
-        "import edge_all.cli.main as m; m.entry_points = lambda group: (); import sys; "
+        "import importlib.metadata as i; i.entry_points = lambda group: (); import edge_all.cli.main as m, sys; "
         "sys.argv = ['edge-all', 'train', '--data', 'x']; m.main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -391,5 +391,5 @@ def test_verbs_of_the_other_distributions_are_known_where_they_are_missing(monke
         return set(command.commands)
 
     installed = verbs()
-    monkeypatch.setattr("edge_all.cli.main.entry_points", lambda **_: [])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [])
     assert installed | {"adapt", "train-outlines"} <= verbs()

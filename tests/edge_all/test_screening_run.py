@@ -413,3 +413,30 @@ def test_no_run_lets_opencv_compute_its_tables_for_lab(slide: Path, tiny_package
     # Some thousand times; 1 where a run has computed them.
     assert float(ratio) > 20
     assert masked == "False"
+
+
+def test_a_run_for_programs_loads_only_what_it_needs(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+    # Pydantic behind Typer's options takes 70 ms, Rich 30, importlib.metadata with e-mail's parsers 20.
+    typed = [
+        "screen",
+        str(slide),
+        "-o",
+        str(tmp_path / "out"),
+        "--model",
+        str(tiny_package),
+        "--threads",
+        "2",
+        "--json",
+    ]
+    code = (
+        f"import sys; sys.argv = ['edge-all', *{typed!r}]\n"
+        "before = set(sys.modules)\n"
+        "from edge_all.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print('report' if 'edge_all.outputs.report.html_report' in sys.modules else 'no report')\n"
+        "spared = ['pydantic', 'rich', 'importlib.metadata', 'email.message', 'edge_all.model.archive', 'PIL']\n"
+        "print(sorted((set(sys.modules) - before).intersection(spared)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-2:] == ["report", "[]"]

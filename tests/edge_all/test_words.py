@@ -70,7 +70,7 @@ def test_no_line_to_type_asks_a_package_index_for_edge_all() -> None:
 def test_a_verb_that_is_not_installed_names_every_folder_that_it_needs(
     monkeypatch: pytest.MonkeyPatch, verb: str, line: str
 ) -> None:
-    monkeypatch.setattr("edge_all.cli.main.entry_points", lambda **_: [])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [])
     error = CliRunner().invoke(build_app(), [verb, "somewhere"]).exception
     assert isinstance(error, MissingPackageError)
     assert error.remedy.endswith(line)
