@@ -283,6 +283,7 @@ def edit_packed(files: dict[str, bytes], **values: object) -> None:
         (lambda files: files.update({"C:evil": b""}), ModelIntegrityError, "climbs out"),
         (lambda files: files.update({"a/../../evil": b""}), ModelIntegrityError, "climbs out"),
         (lambda files: files.update({"a/b/evil": b""}), ModelIntegrityError, "several folders"),
+        (lambda files: files.update({"a/evil": b""}), ModelIntegrityError, "several folders"),
         (lambda files: files.update({"CARD.json": b""}), ModelIntegrityError, "same name"),
         (lambda files: files.update({f"x{n}": b"" for n in range(99)}), ModelIntegrityError, "more than 64"),
     ],

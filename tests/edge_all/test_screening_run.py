@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import json
 import shutil
@@ -64,6 +65,19 @@ def test_a_run_writes_everything_that_it_promises(slide: Path, screener: Screene
     assert "slide" in (out / "slides.json").read_text()
     assert (out / "cells.csv").read_text(encoding="utf-8-sig").count("\n") == 1 + sum(len(f.cells) for f in seen)
     assert not (out / ".edge-all.lock").exists()
+
+
+def test_the_report_holds_the_overlay_of_every_field_as_it_lies(
+    slide: Path, screener: Screener, tmp_path: Path
+) -> None:
+    (slide / "broken.png").write_bytes(b"no image")
+    out = tmp_path / "out"
+    screen_to_folder(find_images([slide]), screener, out)
+    report = (out / "report.html").read_text(encoding="utf-8")
+    overlays = list((out / "overlays").iterdir())
+    assert len(overlays) == 3
+    for overlay in overlays:
+        assert base64.b64encode(overlay.read_bytes()).decode() in report
 
 
 def test_an_interrupted_run_keeps_what_it_judged_and_goes_on(slide: Path, screener: Screener, tmp_path: Path) -> None:
