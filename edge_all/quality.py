@@ -329,12 +329,11 @@ def _steepest(smooth: NDArray[Any], chosen: NDArray[np.bool_], block: int) -> ND
     framed = cv2.copyMakeBorder(smooth, 1, 1, 1, 1, cv2.BORDER_REFLECT_101)
     windows = np.lib.stride_tricks.sliding_window_view(framed, (side, side))[::block, ::block]
     row = np.ascontiguousarray(windows[: chosen.shape[0], : chosen.shape[1]][chosen].transpose(1, 0, 2))
-    dx, dy = (gradient[1:-1].astype(np.float32) for gradient in cv2.spatialGradient(row.reshape(side, -1)))
+    dx, dy = (gradient[1:-1] for gradient in cv2.spatialGradient(row.reshape(side, -1)))
     # Roots of the few highest squares instead of a root for each pixel.
-    dx *= dx
-    dy *= dy
-    dx += dy
-    highest = np.max(dx, axis=0).reshape(-1, side)[:, 1:-1].max(axis=1)
+    squares = cv2.multiply(dx, dx, dtype=cv2.CV_32F)
+    cv2.add(squares, cv2.multiply(dy, dy, dtype=cv2.CV_32F), squares)
+    highest = cv2.reduce(squares, 0, cv2.REDUCE_MAX).reshape(-1, side)[:, 1:-1].max(axis=1)
     return np.asarray(np.sqrt(highest) / 8, np.float32)  # Sobel's weights sum to 8
 
 
@@ -361,7 +360,8 @@ def _block_borders(pixels: RgbImage) -> float:
     )
     ratios = []
     for steps in map(np.ravel, steps_of):
-        places = np.array([steps[start::8].mean() for start in range(8)])
+        place = np.arange(len(steps)) % 8
+        places = np.bincount(place, steps, minlength=8) / np.bincount(place, minlength=8)
         ratios.append(float(places.max()) / max(_FAINTEST_STEP, median_of(places)))
     return min(ratios)
 

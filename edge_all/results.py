@@ -191,9 +191,13 @@ def roundness_of(contour: Sequence[tuple[int, int]]) -> float | None:
     Returns:
         0 to 1; None where it encloses nothing.
     """
-    following = (*contour[1:], *contour[:1])
-    area = abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(contour, following, strict=True))) / 2
-    perimeter = sum(math.dist(one, other) for one, other in zip(contour, following, strict=True))
+    doubled, perimeter = 0, 0.0
+    x0, y0 = contour[0] if contour else (0, 0)
+    for x, y in (*contour[1:], *contour[:1]):
+        doubled += x0 * y - x * y0
+        perimeter += math.hypot(x - x0, y - y0)
+        x0, y0 = x, y
+    area = abs(doubled) / 2
     return 4 * math.pi * area / perimeter**2 if area else None
 
 

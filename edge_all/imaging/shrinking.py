@@ -41,17 +41,19 @@ class Shrinking:
     """
 
     def __init__(self, pixels: RgbImage) -> None:
-        self._sizes: dict[int, RgbImage] = {1: shrink(pixels, 1)}
-        self._greens: dict[int, NDArray[np.uint8]] = {}
+        self._sizes: dict[tuple[int, ...], RgbImage] = {(): shrink(pixels, 1)}
+        self._greens: dict[tuple[int, ...], NDArray[np.uint8]] = {}
 
-    def by(self, factor: int) -> RgbImage:
-        """`shrink` by this factor; do not write into what it returns."""
-        if factor not in self._sizes:
-            self._sizes[factor] = shrink(self._sizes[1], factor)
-        return self._sizes[factor]
+    def by(self, *factors: int) -> RgbImage:
+        """`shrink` by these factors, one after the other; do not write into what it returns."""
+        steps = tuple(factor for factor in factors if factor > 1)
+        if steps not in self._sizes:
+            self._sizes[steps] = shrink(self.by(*steps[:-1]), steps[-1])
+        return self._sizes[steps]
 
-    def green_by(self, factor: int) -> NDArray[np.uint8]:
+    def green_by(self, *factors: int) -> NDArray[np.uint8]:
         """The green channel of the same, in which stains differ most: ``uint8 [height, width]``; as with `by`."""
-        if factor not in self._greens:
-            self._greens[factor] = np.asarray(cv2.extractChannel(self.by(factor), 1), np.uint8)
-        return self._greens[factor]
+        steps = tuple(factor for factor in factors if factor > 1)
+        if steps not in self._greens:
+            self._greens[steps] = np.asarray(cv2.extractChannel(self.by(*steps), 1), np.uint8)
+        return self._greens[steps]

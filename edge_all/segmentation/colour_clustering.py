@@ -218,13 +218,20 @@ def power_distance(channels: FloatArray, centres: FloatArray) -> FloatArray:
     return distance
 
 
-def colour_keys(pixels: RgbImage) -> NDArray[np.uint16]:
-    """Bin number of each pixel in the colour histogram, red in the highest bits: ``uint16 [height, width]``."""
-    red, green, blue = (np.asarray(channel, np.uint8) for channel in cv2.split(pixels))
-    keys = (red & 0xF8).astype(np.uint16) << 7
-    keys |= (green & 0xF8).astype(np.uint16) << 2
-    keys |= blue >> 3
-    return np.asarray(keys, np.uint16)
+def colour_keys(pixels: RgbImage, balance: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Bin number of each pixel in the colour histogram, red in the highest bits: ``uint16 [height, width]``.
+
+    Args:
+        pixels: ``uint8 [height, width, 3]`` RGB.
+        balance: from `balance_table`; a colour is put on the common grey before it is binned.
+    """
+    # Channel by channel, balanced and binned by one table: half as long as to balance the picture.
+    bins = (balance[0] >> (8 - BITS)).astype(np.uint16)
+    red, green, blue = (
+        cv2.LUT(cv2.extractChannel(pixels, channel), bins[:, channel] << shift)
+        for channel, shift in enumerate((2 * BITS, BITS, 0))
+    )
+    return np.asarray(cv2.add(cv2.add(red, green), blue), np.uint16)
 
 
 def cluster_colours(pixels: RgbImage) -> tuple[ColourModel, NDArray[np.uint16]]:
@@ -239,7 +246,7 @@ def cluster_colours(pixels: RgbImage) -> tuple[ColourModel, NDArray[np.uint16]]:
     ground = ground_colour(pixels)
     balance = balance_table(ground)
     # Balanced before colours are binned: the bins are as fine in a dark field as in a bright one.
-    keys = colour_keys(np.asarray(cv2.LUT(pixels, balance), np.uint8))
+    keys = colour_keys(pixels, balance)
     counts = cv2.calcHist([keys], [0], None, [BINS], [0, BINS]).ravel().astype(np.float64)
     used = np.flatnonzero(counts)
     levels = np.stack([used >> (2 * BITS), (used >> BITS) & 31, used & 31], axis=1)

@@ -33,6 +33,7 @@ GLASSY = 0.7
 SHADE = 0.03
 """A tile so much below the surface (natural logarithm) has no glass, and weighs the less the darker it is."""
 MOST_ROUNDS = 8
+LEAST_WEIGHT = 1e-9
 GRID = 21
 """Places a side at which the surface is read to find its highest and lowest."""
 
@@ -114,7 +115,7 @@ def glass_of_tiles(green: NDArray[np.uint8], shown: NDArray[np.uint8]) -> NDArra
     place = np.minimum(place, levels.shape[1] - 1)
     levels.partition(sorted(set(place.tolist())), axis=1)
     centres = (np.arange(TILES) + 0.5) * 2 / TILES - 1
-    y, x = (axis.ravel() for axis in np.meshgrid(centres, centres, indexing="ij"))
+    x, y = np.tile(centres, TILES), np.repeat(centres, TILES)
     level = np.log1p(levels[np.arange(len(levels)), place].astype(np.float64))
     return np.asarray(np.stack([x, y, level], axis=1)[2 * covered <= levels.shape[1]], np.float64)
 
@@ -130,7 +131,10 @@ def fit_surface(readings: NDArray[np.float64]) -> tuple[NDArray[np.float64], int
     weights = np.ones_like(level)
     coefficients, below = np.zeros(6), np.zeros_like(level)
     for _ in range(MOST_ROUNDS):
-        coefficients = np.linalg.lstsq(terms * weights[:, None], level * weights, rcond=None)[0]
+        weighted = terms * (weights * weights)[:, None]
+        # The normal equations, in a part of the time of NumPy's own least squares; the last term keeps them solvable
+        # where nearly all tiles are dark.
+        coefficients = np.linalg.solve(weighted.T @ terms + LEAST_WEIGHT * np.eye(6), weighted.T @ level)
         below = coefficients @ terms.T - level - SHADE
         weights = np.exp(-np.maximum(below, 0) / SHADE)
     return coefficients, int(np.count_nonzero(np.abs(below + SHADE) < 2 * SHADE))

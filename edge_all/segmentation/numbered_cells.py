@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -64,7 +65,13 @@ class Found:
         return replace(self, nucleus=nucleus, whole=whole, left=left, top=top)
 
 
-def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[int, int]) -> Segmentation:
+def assemble(
+    found: list[Found],
+    factor: int,
+    red_radius: float,
+    shape: tuple[int, int],
+    glass_at: Callable[[Point], tuple[float, float, float]] | None = None,
+) -> Segmentation:
     """Number the cells from top to bottom and outline them at the field's size.
 
     Args:
@@ -72,37 +79,52 @@ def assemble(found: list[Found], factor: int, red_radius: float, shape: tuple[in
         factor: how much smaller than the field the working image is.
         red_radius: radius of a red cell in pixels of the field.
         shape: height and width of the field.
+        glass_at: colour of the glass at a place of the field; None where nobody asks.
     """
     taken: Mask = np.zeros(shape, np.uint8)
-    placed: list[tuple[Found, Region, Region]] = []
+    placed: list[Placed] = []
     # In the order in which they were found, so that what two claim goes to the same one however the field is turned.
     for item in found[:MAX_OBJECTS]:
         whole, nucleus = at_full_size(item, factor, taken)
         if nucleus.area:
             x, y, width, height = whole.box
             taken[y : y + height, x : x + width] |= whole.mask
-            placed.append((item, whole, nucleus))
-    cells: list[Cell] = []
-    cell_masks: list[Mask] = []
-    nucleus_masks: list[Mask] = []
-    hues: list[float | None] = []
-    for item, whole, nucleus in sorted(placed, key=lambda one: one[1].centroid[::-1]):
-        cell = cell_of(len(cells) + 1, whole, nucleus, red_radius, shape, factor)
-        at_border = reaches_border(whole.box, shape[::-1], factor)
-        unsure = None if item.undecided is None else item.undecided > MOST_UNDECIDED
-        cells.append(replace(cell, outline_unsure=at_border or unsure))
-        cell_masks.append(whole.mask)
-        nucleus_masks.append(nucleus.mask)
-        hues.append(item.hue)
-    for index in too_large_for_platelets([cell.nucleus_area for cell in cells], [cell.reason for cell in cells]):
-        cells[index] = replace(cells[index], kind="candidate", reason=None)
-    of_candidates = [hue if cell.kind == "candidate" else None for hue, cell in zip(hues, cells, strict=True)]
-    for index in more_magenta(of_candidates):
-        if roughness(nucleus_masks[index]) > SMUDGE_ROUGHNESS:
-            cells[index] = replace(cells[index], kind="rejected", reason="smudge")
-    known = [hue for hue in hues if hue is not None]
+            placed.append(Placed(item, whole, nucleus))
+    placed.sort(key=lambda one: one.whole.centroid[::-1])
+    reasons = reasons_against(placed, red_radius, shape[::-1], factor)
+    cells = tuple(
+        cell_of(number, one, reason, reaches_border(one.whole.box, shape[::-1], factor), glass_at)
+        for number, (one, reason) in enumerate(zip(placed, reasons, strict=True), start=1)
+    )
+    known = [one.item.hue for one in placed if one.item.hue is not None]
     nucleus_hue = median_of(np.array(known, np.float64)) if known else None
-    return Segmentation(shape, tuple(cells), tuple(cell_masks), tuple(nucleus_masks), nucleus_hue=nucleus_hue)
+    masks = tuple(one.whole.mask for one in placed), tuple(one.nucleus.mask for one in placed)
+    return Segmentation(shape, cells, *masks, red_radius, nucleus_hue=nucleus_hue)
+
+
+def reasons_against(
+    placed: Sequence[Placed], red_radius: float, field_size: tuple[int, int], tolerance: int
+) -> list[str | None]:
+    """Why each object is not a candidate, from itself and from what else lies in the field; None where it is one.
+
+    Args:
+        placed: the objects.
+        red_radius: radius of a red cell in pixels of the field.
+        field_size: width and height of the field.
+        tolerance: pixels from the border within which a cell counts as touching it.
+    """
+    areas = [one.nucleus.area for one in placed]
+    reasons = [
+        rejection_reason(math.sqrt(area / math.pi) / red_radius, one.whole.box, field_size, tolerance)
+        for area, one in zip(areas, placed, strict=True)
+    ]
+    for index in too_large_for_platelets(areas, reasons):
+        reasons[index] = None
+    hues = [one.item.hue if reason is None else None for one, reason in zip(placed, reasons, strict=True)]
+    for index in more_magenta(hues):
+        if roughness(placed[index].nucleus.mask) > SMUDGE_ROUGHNESS:
+            reasons[index] = "smudge"
+    return reasons
 
 
 def roughness(nucleus: Mask) -> float:
@@ -131,21 +153,24 @@ def at_full_size(item: Found, factor: int, taken: Mask) -> tuple[Region, Region]
 
 
 def cell_of(
-    number: int, whole: Region, nucleus: Region, red_radius: float, shape: tuple[int, int], tolerance: int
+    number: int,
+    placed: Placed,
+    reason: str | None,
+    at_border: bool,  # noqa: FBT001
+    glass_at: Callable[[Point], tuple[float, float, float]] | None,
 ) -> Cell:
     """Describe one cell.
 
     Args:
         number: its number.
-        whole: the whole cell.
-        nucleus: its nucleus.
-        red_radius: radius of a red cell.
-        shape: height and width of the field.
-        tolerance: pixels from the border within which a cell counts as touching it.
+        placed: where it lies.
+        reason: why it is no candidate; None where it is one.
+        at_border: whether it may go on beyond the field.
+        glass_at: as of `assemble`.
     """
+    whole, nucleus, undecided = placed.whole, placed.nucleus, placed.item.undecided
     contours, _ = cv2.findContours(whole.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=whole.box[:2])
     outline = cv2.approxPolyDP(max(contours, key=len), OUTLINE_TOLERANCE, closed=True)[:, 0]
-    reason = rejection_reason(math.sqrt(nucleus.area / math.pi) / red_radius, whole.box, shape[::-1], tolerance)
     return Cell(
         id=number,
         bbox=whole.box,
@@ -157,6 +182,8 @@ def cell_of(
         contour=tuple(map(tuple, outline.tolist())),
         kind="candidate" if reason is None else "rejected",
         reason=reason,
+        outline_unsure=at_border or (None if undecided is None else undecided > MOST_UNDECIDED),
+        glass=None if glass_at is None else glass_at(nucleus.centroid),
     )
 
 
@@ -195,3 +222,17 @@ def measure(mask: Mask, x: int, y: int, left: int = 0, top: int = 0) -> Region:
     area = moments["m00"]
     centroid = ((moments["m10"] + left * area) / area + x, (moments["m01"] + top * area) / area + y)
     return Region(mask, (left + x, top + y, width, height), centroid, int(area))
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One object in pixels of the field.
+
+    Attributes:
+        item: as it was found.
+        whole, nucleus: where both lie.
+    """
+
+    item: Found
+    whole: Region
+    nucleus: Region

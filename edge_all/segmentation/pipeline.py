@@ -80,14 +80,13 @@ def segment(
     factor = max(1, math.ceil(math.sqrt(height * width / WORK_PIXELS)))
     sizes = sizes or Shrinking(pixels)
     specimen = specimen or find_specimen(sizes, width, height)
-    work = sizes.by(factor)
-    step = max(1, math.ceil(math.sqrt(work.shape[0] * work.shape[1] / COARSE_PIXELS)))
-    coarse = shrink(work, step)
+    as_it_lies = sizes.by(factor)
+    step = max(1, math.ceil(math.sqrt(as_it_lies.shape[0] * as_it_lies.shape[1] / COARSE_PIXELS)))
+    coarse = sizes.by(factor, step)
     upright = Upright.of(coarse, None if specimen.whole else at_size_of(coarse, specimen.overview))
     # Rows or columns that fill no block are left out at the end, and turning puts others there.
-    fills = work.shape[0] % step == work.shape[1] % step == 0
-    work = upright.turned(work)
-    coarse = upright.turned(coarse) if fills else shrink(work, step)
+    fills = as_it_lies.shape[0] % step == as_it_lies.shape[1] % step == 0
+    coarse = upright.turned(coarse) if fills else shrink(upright.turned(as_it_lies), step)
     even = EvenField.of(coarse, None if specimen.whole else upright.turned(specimen.overview))
     coarse = even.shown(coarse)
     model, keys = cluster_colours(coarse)
@@ -104,17 +103,16 @@ def segment(
         if step == 1 or red_radius >= FINE_PIXELS:
             work, factor, step = coarse, factor * step, 1
         else:
-            work = even.shown(work)
+            work = even.shown(upright.turned(as_it_lies))
         measures = WorkScale(factor, step, red_radius * step)
         in_work = find_cells(work, nuclei, measures, model, red_cells, network)
         found = [one.turned_back(upright, work.shape[:2]) for one in in_work]
         red_radius = measures.in_field(1.0)
-    segmentation = assemble(found, factor, red_radius, (height, width))
-    cells = tuple(
-        dataclasses.replace(cell, glass=glass_at(*upright.place(cell.nucleus_centroid, (height, width)), model, even))
-        for cell in segmentation.cells
-    )
-    return dataclasses.replace(segmentation, cells=cells, red_cell_radius=red_radius, red_cell_error=error)
+
+    def glass(place: Point) -> tuple[float, float, float]:
+        return glass_at(*upright.place(place, (height, width)), model, even)
+
+    return dataclasses.replace(assemble(found, factor, red_radius, (height, width), glass), red_cell_error=error)
 
 
 def checked_segmentation(way: str) -> SegmentationWay:

@@ -60,14 +60,14 @@ def find_specimen(sizes: Shrinking, width: int, height: int) -> Specimen:
         width: of the picture in pixels.
         height: of the picture in pixels.
     """
-    # By way of a size that other stages look at, too: shrinking a whole field anew takes 4 ms.
-    shared = sizes.by(-(-max(width, height) // SHARED_SIDE))
-    side = max(shared.shape[:2])
-    overview = shrink(shared, -(-side // OVERVIEW_SIDE))
+    # By way of sizes that other stages look at, too: shrinking a whole field anew takes 4 ms.
+    whole = -(-max(width, height) // SHARED_SIDE)
+    half = -(-max(sizes.by(whole).shape[:2]) // PEN_SIDE)
+    finer = sizes.by(whole, half)
+    overview = shrink(finer, -(-max(finer.shape[:2]) // OVERVIEW_SIDE))
     if min(width, height) < SMALLEST_SIDE:
         return Specimen(np.ones(overview.shape[:2], np.uint8))
     shown = within_surrounds(overview)
-    finer = shrink(shared, -(-side // PEN_SIDE))
     finer_shown = np.asarray(cv2.resize(shown, finer.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
     pen = pen_strokes(finer, finer_shown)
     if pen is None:

@@ -8,6 +8,7 @@ glass's colour and is kept.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import cv2
@@ -120,15 +121,16 @@ def patches_of_one_level(overview: RgbImage) -> list[Mask]:
             continue
         patch = np.zeros_like(uneven)
         patch[top : top + h, left : left + w] = barrier[1 + top : 1 + top + h, 1 + left : 1 + left + w] == number
-        if overview[patch > 0].std(axis=0).max() < CONSTANT:
+        if np.asarray(cv2.meanStdDev(overview, mask=patch)[1]).max() < CONSTANT:
             patches.append(patch)
     return patches
 
 
-def border_points(width: int, height: int) -> list[tuple[int, int]]:
+@functools.lru_cache(maxsize=8)
+def border_points(width: int, height: int) -> tuple[tuple[int, int], ...]:
     """Every fourth pixel of the border, and the corners."""
     columns, rows = (sorted({*range(0, side, 4), side - 1}) for side in (width, height))
-    return [(x, y) for x in columns for y in (0, height - 1)] + [(x, y) for y in rows for x in (0, width - 1)]
+    return (*((x, y) for x in columns for y in (0, height - 1)), *((x, y) for y in rows for x in (0, width - 1)))
 
 
 def share_of_border(patch: Mask) -> float:
