@@ -68,7 +68,7 @@ _NOISE, _GRAIN = 0.18, 0.08
 _WORK_SIDE = 1300
 """Pixels of the longer side on which focus and noise are measured: the field of view then matters, and not how finely
 the camera samples it."""
-_OVERVIEW_SIDE = 320
+_OVERVIEW_SIDE = 325
 """Pixels of the longer side on which brightness, colour and the size of structures are measured, free of noise."""
 _BLOCK = 32
 """Side in pixels of the blocks in which edges are sought, a little less than a nucleus in the working image."""
@@ -233,7 +233,9 @@ def quality_words(metrics: Mapping[str, float]) -> tuple[str, ...]:
 def _measure(sizes: Shrinking, longer_side: int, specimen: Specimen) -> _Metrics:
     factor = -(-longer_side // _WORK_SIDE)
     work, work_green = sizes.by(factor), sizes.green_by(factor)
-    overview = shrink(work, -(-max(work.shape[:2]) // _OVERVIEW_SIDE))
+    smaller = -(-max(work.shape[:2]) // _OVERVIEW_SIDE)
+    # By way of a size that other stages look at, too.
+    overview = sizes.by(factor, 2, smaller // 2) if smaller % 2 == 0 else sizes.by(factor, smaller)
     red, green, blue = (cv2.extractChannel(overview, channel) for channel in range(3))
     black = np.less_equal(cv2.max(cv2.max(red, green), blue), _BLACK_LEVEL)
     white = np.greater_equal(cv2.min(cv2.min(red, green), blue), _WHITE_LEVEL)

@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.results import RgbImage, SegmentationWay
-from edge_all.segmentation.colour_clustering import FloatArray
+from edge_all.segmentation.colour_clustering import GROUND_LEVEL, FloatArray
 from edge_all.segmentation.groups import LOBE_GAP, OutlinedGroup
 from edge_all.segmentation.outline_windows import (
     CHANNELS,
     RED_CELL_PIXELS,
     WINDOW,
+    lay_around,
     scaled_view,
     seed_disc,
-    window_around,
 )
 from edge_all.segmentation.separation import NumberedCells, cut_nuclei, nearest_part, nucleus_parts, separate
 from edge_all.segmentation.shapes import fill_holes, likeness_to_ellipse
@@ -149,9 +149,9 @@ def learned_cells(
 
 def windows_of(seeds: Sequence[Seed], view: RgbImage) -> NDArray[np.uint8]:
     """What the network is shown: ``uint8 [seeds, WINDOW, WINDOW, CHANNELS]``."""
-    windows = np.empty((len(seeds), WINDOW, WINDOW, CHANNELS), np.uint8)
+    windows = np.full((len(seeds), WINDOW, WINDOW, CHANNELS), GROUND_LEVEL, np.uint8)
     for window, seed in zip(windows, seeds, strict=True):
-        window[..., :3] = window_around(view, seed.x, seed.y)
+        lay_around(view, seed.x, seed.y, window[..., :3])
         window[..., 3] = seed_disc(seed.radius)
     return windows
 
@@ -201,23 +201,22 @@ def numbered_by(
     """
     owner, areas = joined(labels, claims)
     count = int(owner.max())
-    nuclei = np.concatenate([[0], owner]).astype(np.int32).take(labels)
-    of_cell = np.zeros((count, *labels.shape), np.float32)
-    for part, claim in enumerate(claims):
-        share = areas[part] / areas[owner == owner[part]].sum()
-        of_cell[owner[part] - 1] += share * claim
+    nuclei = labels if count == len(claims) else np.concatenate([[0], owner]).astype(np.int32).take(labels)
+    of_cell = claims if count == len(claims) else claims_of_cells(claims, owner, areas)
     inner = inner_sides(group, field)
     known = [
-        bool(claim[nuclei == number].mean() >= LIKELY)
-        and not runs_over(claim, nuclei == number, inner, LOBE_GAP * red_radius)
-        for number, claim in enumerate(of_cell, start=1)
+        is_known(claim, nuclei == number, inner, LOBE_GAP * red_radius) for number, claim in enumerate(of_cell, start=1)
     ]
     if not all(known):
         nearest = nearest_part(nuclei, group.whole)
+        of_cell = of_cell.copy()
         for index in np.flatnonzero(np.logical_not(known)):
             of_cell[index] = np.where(nearest == index + 1, np.float32(LIKELY + 0.01), np.float32(0))
-    best = of_cell.argmax(axis=0).astype(np.int32)
-    numbers = np.where(of_cell.max(axis=0) > LIKELY, best + 1, np.int32(0))
+    numbers = np.zeros(labels.shape, np.int32)
+    most = np.full(labels.shape, LIKELY, np.float32)
+    for number, claim in enumerate(of_cell, start=1):
+        np.copyto(numbers, np.int32(number), where=claim > most)
+        np.maximum(most, claim, out=most)
     np.copyto(numbers, nuclei, where=nuclei > 0)
     undecided = []
     for number in range(1, count + 1):
@@ -226,6 +225,26 @@ def numbered_by(
         numbers[(mask > 0) & (numbers == 0)] = number
         undecided.append(undecided_rim(mask, of_cell[number - 1]) / red_radius if known[number - 1] else math.inf)
     return NumberedCells(nuclei, numbers, count, tuple(undecided))
+
+
+def claims_of_cells(claims: FloatArray, owner: NDArray[np.int32], areas: NDArray[np.float64]) -> FloatArray:
+    """Mean of the claims of the parts of each cell, by their areas: ``float32 [cells, height, width]``.
+
+    Args:
+        claims: ``float32 [parts, height, width]``.
+        owner: ``int32 [parts]``, the number of the cell of each, from 1.
+        areas: ``float64 [parts]``.
+    """
+    of_cell = np.zeros((int(owner.max()), *claims.shape[1:]), np.float32)
+    for part, claim in enumerate(claims):
+        share = areas[part] / areas[owner == owner[part]].sum()
+        of_cell[owner[part] - 1] += share * claim
+    return of_cell
+
+
+def is_known(claim: FloatArray, nucleus: NDArray[np.bool_], inner: tuple[bool, bool, bool, bool], most: float) -> bool:
+    """Whether the network knows a cell; the arguments are those of `runs_over`."""
+    return bool(claim[nucleus].mean() >= LIKELY) and not runs_over(claim, nucleus, inner, most)
 
 
 def inner_sides(group: OutlinedGroup, field: tuple[int, int]) -> tuple[bool, bool, bool, bool]:
@@ -276,9 +295,9 @@ def joined(labels: NDArray[np.int32], claims: FloatArray) -> tuple[NDArray[np.in
         ``int32 [count]`` the number of the cell of each part, from 1, and ``float64 [count]`` the area of each part.
     """
     count = len(claims)
-    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:].astype(np.float64)
     if count == 1:
-        return np.ones(1, np.int32), areas
+        return np.ones(1, np.int32), np.array([np.count_nonzero(labels)], np.float64)
+    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:].astype(np.float64)
     inside = labels > 0
     of_pixel = labels[inside]
     claimed = np.array(

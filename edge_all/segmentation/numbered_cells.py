@@ -156,7 +156,7 @@ def cell_of(
     number: int,
     placed: Placed,
     reason: str | None,
-    at_border: bool,  # noqa: FBT001
+    at_border: bool,
     glass_at: Callable[[Point], tuple[float, float, float]] | None,
 ) -> Cell:
     """Describe one cell.

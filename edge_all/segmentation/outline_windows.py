@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from edge_all.results import RgbImage
 from edge_all.segmentation.colour_clustering import GROUND_LEVEL
 
-__all__ = ["CHANNELS", "RED_CELL_PIXELS", "WINDOW", "scaled_view", "seed_disc", "window_around"]
+__all__ = ["CHANNELS", "RED_CELL_PIXELS", "WINDOW", "lay_around", "scaled_view", "seed_disc", "window_around"]
 
 WINDOW = 64
 """Side of a window in pixels."""
@@ -47,6 +47,11 @@ def scaled_view(
     return cv2.LUT(scaled, balance).astype(np.uint8, copy=False), scale
 
 
+_OFFSETS = (np.arange(WINDOW) - WINDOW // 2) ** 2
+_from_middle = _OFFSETS[:, None] + _OFFSETS[None, :]
+"""Squared distance of each pixel of a window from its middle."""
+
+
 def window_around(view: NDArray[np.uint8], x: int, y: int, side: int = WINDOW) -> NDArray[np.uint8]:
     """The square of which one pixel is the middle; what lies beyond the picture is empty glass.
 
@@ -60,15 +65,26 @@ def window_around(view: NDArray[np.uint8], x: int, y: int, side: int = WINDOW) -
         ``uint8 [side, side, 3]``.
     """
     result = np.full((side, side, *view.shape[2:]), GROUND_LEVEL, np.uint8)
-    top, left = y - side // 2, x - side // 2
-    rows = slice(max(0, top), min(view.shape[0], top + side))
-    columns = slice(max(0, left), min(view.shape[1], left + side))
-    result[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = view[rows, columns]
+    lay_around(view, x, y, result)
     return result
 
 
-def seed_disc(radius: float, side: int = WINDOW) -> NDArray[np.uint8]:
-    """The fourth channel: 255 within so many pixels of the middle, else 0; ``uint8 [side, side]``."""
-    offsets = np.arange(side) - side // 2
-    within = offsets[:, None] ** 2 + offsets[None, :] ** 2 <= max(1.0, radius) ** 2
-    return np.where(within, np.uint8(255), np.uint8(0))
+def lay_around(view: NDArray[np.uint8], x: int, y: int, window: NDArray[np.uint8]) -> None:
+    """Lay what is around one pixel into a square, which is left as it is where that is beyond the picture.
+
+    Args:
+        view: as for `window_around`.
+        x: column of that pixel.
+        y: its row.
+        window: ``uint8 [side, side, 3]``.
+    """
+    side = len(window)
+    top, left = y - side // 2, x - side // 2
+    rows = slice(max(0, top), min(view.shape[0], top + side))
+    columns = slice(max(0, left), min(view.shape[1], left + side))
+    window[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = view[rows, columns]
+
+
+def seed_disc(radius: float) -> NDArray[np.uint8]:
+    """The fourth channel: 255 within so many pixels of the middle, else 0; ``uint8 [WINDOW, WINDOW]``."""
+    return np.where(_from_middle <= max(1.0, radius) ** 2, np.uint8(255), np.uint8(0))

@@ -298,6 +298,33 @@ def find_cells(
         red_cells: colour of the red cells.
         network: that decides what colour cannot; None where colour decides all.
     """
+    groups, found = groups_in(work, nuclei, measures, model)
+    refined = refine_nuclei([(group.lab, group.own) for group in groups], measures.in_work(LARGEST_NUCLEUS))
+    grown = (
+        outline_group(group, outlined, red_cells, measures.red_radius)
+        for group, outlined in zip(groups, refined, strict=True)
+    )
+    grown_groups = [group for group in grown if group is not None]
+    if network is None:
+        radius = measures.red_radius
+        cells = [
+            separate(cut_nuclei(one.nuclei, radius, one.depth_limit), one.whole, radius, one.depth_limit)
+            for one in grown_groups
+        ]
+    else:
+        cells = learned_cells(grown_groups, work, model.balance, measures.red_radius, network)
+    for grown_group, own_cells in zip(grown_groups, cells, strict=True):
+        found.extend(cells_of_group(grown_group, own_cells))
+    return found
+
+
+def groups_in(
+    work: RgbImage, nuclei: NDArray[np.uint8], measures: WorkScale, model: ColourModel
+) -> tuple[list[Group], list[Found]]:
+    """The nuclei that could belong together; what is too small to have a cell around it is found as it is.
+
+    The arguments are those of `find_cells`.
+    """
     gap = disc(measures.in_coarse(LOBE_GAP))
     joined = cv2.dilate(nuclei, gap)
     # Numbers of 16 bits are enough for `COARSE_PIXELS`.
@@ -329,23 +356,7 @@ def find_cells(
         window = measures.window(work, place, (rows, columns))
         corner = (left * measures.step, top * measures.step)
         groups.append(group_in(window, *corner, own, other, model, grain=measures.grain))
-    refined = refine_nuclei([(group.lab, group.own) for group in groups], measures.in_work(LARGEST_NUCLEUS))
-    grown = (
-        outline_group(group, outlined, red_cells, measures.red_radius)
-        for group, outlined in zip(groups, refined, strict=True)
-    )
-    grown_groups = [group for group in grown if group is not None]
-    if network is None:
-        radius = measures.red_radius
-        cells = [
-            separate(cut_nuclei(one.nuclei, radius, one.depth_limit), one.whole, radius, one.depth_limit)
-            for one in grown_groups
-        ]
-    else:
-        cells = learned_cells(grown_groups, work, model.balance, measures.red_radius, network)
-    for grown_group, own_cells in zip(grown_groups, cells, strict=True):
-        found.extend(cells_of_group(grown_group, own_cells))
-    return found
+    return groups, found
 
 
 def speck(own: NDArray[np.uint8], left: int, top: int, step: int) -> Found:

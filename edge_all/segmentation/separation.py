@@ -47,6 +47,31 @@ class NumberedCells:
     undecided: tuple[float, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What is measured of numbered pieces of a mask; place n belongs to piece n, 0 to none.
+
+    Attributes:
+        area: ``float64``, pixels of each.
+        depth: ``float32``, largest distance from the edge inside it.
+        neck: ``float32 [count, count]``, the largest depth on the common boundary of each two; 0 where none is.
+    """
+
+    area: NDArray[np.float64]
+    depth: FloatArray
+    neck: FloatArray
+
+    @classmethod
+    def of(cls, labels: NDArray[np.int32], depth: FloatArray, count: int) -> Measured:
+        """Measure ``int32 [height, width]`` pieces from 1 to ``count`` and their ``float32`` depths."""
+        inside = np.flatnonzero(labels)
+        numbers = labels.ravel().take(inside)
+        deepest = np.zeros(count + 1, np.float32)
+        np.maximum.at(deepest, numbers, depth.ravel().take(inside))
+        area = np.bincount(numbers, minlength=count + 1).astype(np.float64)
+        return cls(area, deepest, saddles(labels, depth, count))
+
+
 @dataclass(slots=True)
 class Parts:
     """What is measured of the parts of a group; row and column n belong to part n, 0 to none.
@@ -71,6 +96,24 @@ class Parts:
     cell_neck: FloatArray
     alive: NDArray[np.bool_]
 
+    @classmethod
+    def of(cls, nuclei: Measured, cells: Measured) -> Parts:
+        """The parts before any two are joined.
+
+        Args:
+            nuclei: of the parts of the nuclei.
+            cells: of their shares of the cells.
+        """
+        return cls(
+            area=nuclei.area.copy(),
+            cell_area=cells.area.copy(),
+            depth=nuclei.depth.copy(),
+            cell_depth=cells.depth.copy(),
+            neck=nuclei.neck.copy(),
+            cell_neck=cells.neck.copy(),
+            alive=nuclei.area > 0,
+        )
+
     def join(self, keep: int, drop: int) -> None:
         """Make one part of two."""
         self.area[keep] += self.area[drop]
@@ -93,11 +136,13 @@ class CutNuclei:
         depth: ``float32 [height, width]``, distance from their edge.
         labels: ``int32 [height, width]``, the parts from 1.
         count: number of parts.
+        measured: of each part; None where there is but one.
     """
 
     depth: FloatArray
     labels: NDArray[np.int32]
     count: int
+    measured: Measured | None
 
 
 def cut_nuclei(nuclei: NDArray[np.uint8], red_radius: float, depth_limit: float) -> CutNuclei:
@@ -110,7 +155,7 @@ def cut_nuclei(nuclei: NDArray[np.uint8], red_radius: float, depth_limit: float)
     """
     depth = depth_inside(nuclei, depth_limit)
     labels, count = cut_at_necks(nuclei, depth, red_radius)
-    return CutNuclei(depth, labels, count)
+    return CutNuclei(depth, labels, count, None if count <= 1 else Measured.of(labels, depth, count))
 
 
 def separate(cut: CutNuclei, whole: NDArray[np.uint8], red_radius: float, depth_limit: float) -> NumberedCells:
@@ -122,11 +167,10 @@ def separate(cut: CutNuclei, whole: NDArray[np.uint8], red_radius: float, depth_
         red_radius: as for `cut_nuclei`.
         depth_limit: as for `cut_nuclei`.
     """
-    if cut.count <= 1:
+    if cut.measured is None:
         return NumberedCells(cut.labels, whole.astype(np.int32), 1)
     cell_labels = nearest_part(cut.labels, whole)
-    whole_depth = depth_inside(whole, depth_limit)
-    parts = measure_parts(cut.labels, cell_labels, cut.depth, whole_depth, cut.count)
+    parts = Parts.of(cut.measured, Measured.of(cell_labels, depth_inside(whole, depth_limit), cut.count))
     owner = np.arange(cut.count + 1)
     while pair := touching_fragment(parts, red_radius) or most_alike(parts, red_radius):
         keep, drop = pair
@@ -148,9 +192,9 @@ def nucleus_parts(cut: CutNuclei, red_radius: float) -> tuple[NDArray[np.int32],
     Returns:
         ``int32 [height, width]``, numbered from 1, and how many.
     """
-    if cut.count <= 1:
+    if cut.measured is None:
         return cut.labels, 1
-    parts = measure_parts(cut.labels, cut.labels, cut.depth, cut.depth, cut.count)
+    parts = Parts.of(cut.measured, cut.measured)
     owner = np.arange(cut.count + 1)
     while pair := touching_fragment(parts, red_radius):
         keep, drop = pair
@@ -159,24 +203,6 @@ def nucleus_parts(cut: CutNuclei, red_radius: float) -> tuple[NDArray[np.int32],
     numbers = np.zeros(cut.count + 1, np.int32)
     numbers[parts.alive] = np.arange(1, np.count_nonzero(parts.alive) + 1)
     return numbers[owner].take(cut.labels), int(numbers.max())
-
-
-def measure_parts(
-    labels: NDArray[np.int32], cell_labels: NDArray[np.int32], depth: FloatArray, cell_depth: FloatArray, count: int
-) -> Parts:
-    """Measure the parts of a group."""
-    area = np.bincount(labels.ravel(), minlength=count + 1).astype(np.float64)
-    alive = area > 0
-    alive[0] = False
-    return Parts(
-        area=area,
-        cell_area=np.bincount(cell_labels.ravel(), minlength=count + 1).astype(np.float64),
-        depth=deepest(labels, depth, count),
-        cell_depth=deepest(cell_labels, cell_depth, count),
-        neck=saddles(labels, depth, count),
-        cell_neck=saddles(cell_labels, cell_depth, count),
-        alive=alive,
-    )
 
 
 def touching_fragment(parts: Parts, red_radius: float) -> tuple[int, int] | None:
@@ -211,7 +237,8 @@ def by_power(nuclei: NDArray[np.uint8], markers: NDArray[np.int32], depth: Float
     peak_rows, peak_columns = np.divmod(at_peak, nuclei.shape[1])
     size = np.maximum(1, np.bincount(of_peak))
     centre_rows, centre_columns = np.bincount(of_peak, peak_rows) / size, np.bincount(of_peak, peak_columns) / size
-    radii = deepest(markers, depth, count)
+    radii = np.zeros(count + 1, np.float32)
+    np.maximum.at(radii, of_peak, depth.ravel().take(at_peak))
     inside = np.flatnonzero(nuclei > 0)
     rows, columns = (place.astype(np.float64) for place in np.divmod(inside, nuclei.shape[1]))
     best = np.full(len(inside), np.inf, np.float32)
@@ -243,19 +270,12 @@ def saddles(labels: NDArray[np.int32], depth: FloatArray, count: int) -> FloatAr
     result = np.zeros((count + 1, count + 1), np.float32)
     for one, next_one in (((slice(None), slice(-1)), (slice(None), slice(1, None))), (slice(-1), slice(1, None))):
         # Few pixels lie on a border, and only there the depths matter.
-        first, second = labels[one], labels[next_one]
-        border = (first != second) & (first > 0) & (second > 0)
+        border = np.nonzero(labels[one] != labels[next_one])
+        first, second = labels[one][border], labels[next_one][border]
         low = np.minimum(depth[one][border], depth[next_one][border])
-        np.maximum.at(result, (first[border], second[border]), low)
+        low *= (first > 0) & (second > 0)
+        np.maximum.at(result, (first, second), low)
     return np.maximum(result, result.T)
-
-
-def deepest(labels: NDArray[np.int32], depth: FloatArray, count: int) -> FloatArray:
-    """Largest depth inside each part."""
-    result = np.zeros(count + 1, np.float32)
-    inside = labels > 0
-    np.maximum.at(result, labels[inside], depth[inside])
-    return result
 
 
 def most_alike(parts: Parts, red_radius: float) -> tuple[int, int] | None:

@@ -60,11 +60,11 @@ def extents_of(
 
 def fill_holes(mask: NDArray[np.uint8], largest: float) -> None:
     """Set the holes of a 0/1 mask that are no larger than so many pixels to 1, in place."""
-    contours, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    if hierarchy is None:
+    contours, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    if len(contours) <= 1:  # a hole lies in something
         return
-    inner = np.flatnonzero(np.asarray(hierarchy)[0, :, 3] >= 0).tolist()
-    holes = [contours[index] for index in inner if cv2.contourArea(contours[index]) <= largest]
+    outlines = zip(contours, np.asarray(hierarchy)[0, :, 3].tolist(), strict=True)
+    holes = [outline for outline, around in outlines if around >= 0 and cv2.contourArea(outline) <= largest]
     if holes:
         cv2.drawContours(mask, holes, -1, 1, -1)
 

@@ -20,6 +20,15 @@ def test_each_size_is_computed_once() -> None:
     assert sizes.by(2) is sizes.by(2)
     assert sizes.green_by(2) is sizes.green_by(2)
     assert sizes.by(1).shape == (40, 40, 3)
+    assert sizes.by(2, 4) is sizes.by(2, 1, 4)
+    assert sizes.by(2, 4).shape == (5, 5, 3)
+
+
+def test_a_size_by_way_of_another_is_that_one_shrunk() -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (36, 48, 3), np.uint8)
+    sizes = Shrinking(pixels)
+    np.testing.assert_array_equal(sizes.by(2, 3), shrink(shrink(pixels, 2), 3))
+    np.testing.assert_array_equal(sizes.green_by(2, 3), sizes.by(2, 3)[..., 1])
 
 
 def test_green_is_that_of_the_same_size() -> None:

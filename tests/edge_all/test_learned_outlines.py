@@ -22,7 +22,7 @@ from edge_all.segmentation import segment
 from edge_all.segmentation.groups import OutlinedGroup
 from edge_all.segmentation.learned_outlines import learned_cells
 from edge_all.segmentation.numbered_cells import MOST_UNDECIDED
-from edge_all.segmentation.outline_network import embedded_outlines, golden_answers, open_outlines
+from edge_all.segmentation.outline_network import TOGETHER, embedded_outlines, golden_answers, open_outlines
 from edge_all.segmentation.outline_windows import CHANNELS, RED_CELL_PIXELS, WINDOW, scaled_view, window_around
 from edge_all.segmentation.shapes import likeness_to_ellipse
 
@@ -233,6 +233,14 @@ def test_a_package_brings_its_network_and_one_without_has_the_embedded_one(tiny_
     (tiny_package / "own.onnx").write_bytes(b"changed")
     with pytest.raises(ModelIntegrityError, match=r"own\.onnx"):
         load_package(tiny_package)
+
+
+def test_what_is_said_of_a_window_does_not_depend_on_the_windows_beside_it() -> None:
+    network = embedded_outlines()
+    windows = np.random.default_rng(5).integers(0, 256, (TOGETHER + 3, WINDOW, WINDOW, CHANNELS), np.uint8)
+    together = network(windows)
+    for window, answer in zip(windows, together, strict=True):
+        np.testing.assert_array_equal(network(window[None])[0], answer)
 
 
 def test_a_network_that_was_sent_to_another_process_answers_alike() -> None:
