@@ -26,7 +26,7 @@ from edge_all_export.evaluation.comparison_report import (
 )
 from edge_all_export.evaluation.evaluation_report import claim_evaluation_folder, worst_mistakes, write_evaluation
 from edge_all_export.evaluation.grouping import merged_groups
-from edge_all_export.evaluation.metrics import METRICS
+from edge_all_export.evaluation.metrics import METRICS, ORDERING
 from edge_all_export.evaluation.plots import evaluation_plots, learning_curves, render
 from edge_all_export.evaluation.predictions import Predictions, read_csv
 from edge_all_export.evaluation.training_log import read_log
@@ -233,8 +233,8 @@ def test_the_report_is_whole_safe_and_alone(evaluation: Evaluation, tmp_path: Pa
 def test_the_json_is_versioned_strict_and_complete(evaluation: Evaluation) -> None:
     record = json.loads(json.dumps(evaluation.to_json(), allow_nan=False))
     assert (record["schema"], record["kind"], record["intended_use"]) == (1, "evaluation", INTENDED_USE)
-    for level in (record["cells"], record["slides"]):
-        assert set(level["figures"]) == set(METRICS)
+    for level, names in ((record["cells"], METRICS), (record["slides"], ORDERING)):
+        assert set(level["figures"]) == set(names)
         for figure in level["figures"].values():
             assert {"value", "low", "high", "samples", "groups", "interval"} == set(figure)
     assert record["cells"]["classification"]["ALL"]["support"] == 96

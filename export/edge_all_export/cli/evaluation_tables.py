@@ -7,8 +7,8 @@ from edge_all.results import INTENDED_USE
 from edge_all.wording.percentages import percent, percent_range
 from edge_all_export.datasets.samples import CLASS_INDICES
 from edge_all_export.evaluation.assessment import BandAssessment, Evaluation
-from edge_all_export.evaluation.bootstrap import GROUPS
-from edge_all_export.evaluation.comparison import Comparison
+from edge_all_export.evaluation.bootstrap import GROUPS, Figure
+from edge_all_export.evaluation.comparison import Comparison, PairedLevel
 from edge_all_export.evaluation.comparison_report import difference_words, verdict_words
 from edge_all_export.evaluation.document import figure_words, interval_words
 from edge_all_export.evaluation.metrics import CLASS_NAMES, METRICS
@@ -37,11 +37,8 @@ def print_evaluation(evaluation: Evaluation) -> None:
     headings = ("figure", *(f"{level.samples} {unit}, {level.groups} groups" for unit, level in levels.items()))
     table = ReadableTable(*headings, fold=headings, title=f"Evaluation of {evaluation.name}", caption=INTENDED_USE)
     for name, metric in METRICS.items():
-        figures = [level.figures[name] for level in levels.values()]
-        table.add_row(
-            metric.title,
-            *(f"{figure_words(name, figure.value)}  {interval_words(name, figure)}".strip() for figure in figures),
-        )
+        figures = [level.figures.get(name) for level in levels.values()]
+        table.add_row(metric.title, *("" if figure is None else _words(name, figure) for figure in figures))
     console = output_console()
     table.print()
     console.print(f"Groups: {GROUPS}.", highlight=False, markup=False)
@@ -58,6 +55,10 @@ def print_evaluation(evaluation: Evaluation) -> None:
         )
     for note in evaluation.notes:
         console.print(f"Note: {note}", highlight=False, markup=False)
+
+
+def _words(name: str, figure: Figure) -> str:
+    return f"{figure_words(name, figure.value)}  {interval_words(name, figure)}".strip()
 
 
 def _confusion_words(evaluation: Evaluation) -> str:
@@ -98,6 +99,7 @@ def print_comparison(comparison: Comparison) -> None:
     for unit, level in (("cells", comparison.cells), ("slides", comparison.slides)):
         if level is None:
             continue
+        changed = f", {level.flips} changed decisions" if isinstance(level, PairedLevel) else ""
         table = ReadableTable(
             "figure",
             "first",
@@ -105,13 +107,12 @@ def print_comparison(comparison: Comparison) -> None:
             "difference (95 % interval)",
             "the second is",
             fold=("figure", "difference (95 % interval)", "the second is"),
-            title=f"{level.samples} {unit}, {level.groups} groups, {level.flips} changed decisions",
+            title=f"{level.samples} {unit}, {level.groups} groups{changed}",
             caption=INTENDED_USE,
         )
-        for name, metric in METRICS.items():
-            paired = level.figures[name]
+        for name, paired in level.figures.items():
             table.add_row(
-                metric.title,
+                METRICS[name].title,
                 figure_words(name, paired.first.value),
                 figure_words(name, paired.second.value),
                 difference_words(name, paired),

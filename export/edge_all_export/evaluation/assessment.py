@@ -21,6 +21,7 @@ from edge_all_export.evaluation.bootstrap import Figure, estimate
 from edge_all_export.evaluation.metrics import (
     CUTOFF,
     METRICS,
+    ORDERING,
     confusion,
     measure,
     report_table,
@@ -37,7 +38,9 @@ __all__ = [
     "FalseAlarms",
     "GroupRow",
     "Level",
+    "Ordering",
     "assess_level",
+    "assess_ordering",
     "evaluate",
 ]
 
@@ -62,21 +65,30 @@ BAND_METRICS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """Figures of one set of samples: the cells, the slides, or one source.
+class Ordering:
+    """How well one set of samples is ordered by its scores; all that is said of slides.
 
     Attributes:
         samples, positives, groups: what the figures rest on.
-        figures: by name, see `edge_all_export.evaluation.metrics.METRICS`.
-        confusion: ``[[true non-ALL, falsely ALL], [missed ALL, true ALL]]``.
-        classification_report: scikit-learn's, as text.
-        classification: the same as values.
+        figures: by name, at least `edge_all_export.evaluation.metrics.ORDERING`.
     """
 
     samples: int
     positives: int
     groups: int
     figures: dict[str, Figure]
+
+
+@dataclass(frozen=True, slots=True)
+class Level(Ordering):
+    """Figures of one set of samples with probabilities, all of `METRICS`: the cells, or those of one source.
+
+    Attributes:
+        confusion: ``[[true non-ALL, falsely ALL], [missed ALL, true ALL]]``.
+        classification_report: scikit-learn's, as text.
+        classification: the same as values.
+    """
+
     confusion: list[list[int]]
     classification_report: str
     classification: dict[str, Any]
@@ -151,10 +163,10 @@ class Evaluation:
         name: of what was judged.
         created: ISO 8601, UTC.
         model: what judged, by name (file, version, variant, provider ...).
-        cutoff: probability from which on a cell or slide is called ALL where a decision is forced.
+        cutoff: probability from which on a cell is called ALL where a decision is forced.
         resamples, seed: of the bootstrap.
         cells: the cell level.
-        slides: the slide level; None where no two cells share a slide.
+        slides: the order of the slides; None where no two cells share a slide.
         band: None where no thresholds were given.
         folds: the cell level of each fold of a cross-validation; empty where there are none.
         sources: the cell level of each source with both classes or of ALL cells only; empty for a single source.
@@ -171,7 +183,7 @@ class Evaluation:
     resamples: int
     seed: int
     cells: Level
-    slides: Level | None
+    slides: Ordering | None
     band: BandAssessment | None
     folds: dict[str, Level]
     sources: dict[str, Level]
@@ -220,7 +232,7 @@ def evaluate(
         name: of what was judged, for headings.
         model: what judged, for the record.
         band: the indeterminate band, where thresholds are known.
-        cutoff: probability from which on a cell or slide is called ALL where a decision is forced.
+        cutoff: probability from which on a cell is called ALL where a decision is forced.
         notes: what a reader must know; warnings found here are added.
         resamples: draws of the bootstrap.
         seed: of the draws.
@@ -240,7 +252,7 @@ def evaluate(
         resamples=resamples,
         seed=seed,
         cells=cells,
-        slides=None if slides is None else assess_level(slides, cutoff, resamples, seed),
+        slides=None if slides is None else assess_ordering(slides, resamples, seed),
         band=None if band is None else _assess_band(predictions, band, resamples, seed),
         folds={fold: assess_level(part, cutoff, resamples, seed) for fold, part in _by_fold(predictions).items()},
         sources={source: assess_level(part, cutoff, resamples, seed) for source, part in mixed.items()}
@@ -256,7 +268,7 @@ def evaluate(
 
 
 def assess_level(predictions: Predictions, cutoff: float, resamples: int, seed: int) -> Level:
-    """The figures of one set of rows, whether these are cells or slides."""
+    """The figures of one set of cells."""
     label, probability = predictions.label, predictions.probability
     called = (probability >= cutoff).astype(np.int64)
     return Level(
@@ -274,6 +286,22 @@ def assess_level(predictions: Predictions, cutoff: float, resamples: int, seed: 
         confusion=confusion(label, called),
         classification_report=report_text(label, called),
         classification=report_table(label, called),
+    )
+
+
+def assess_ordering(predictions: Predictions, resamples: int, seed: int) -> Ordering:
+    """The figures of one set of rows whose scores are no probabilities."""
+    label, score = predictions.label, predictions.probability
+
+    def figures(rows: NDArray[np.intp]) -> dict[str, float]:
+        measured = measure(label[rows], score[rows])
+        return {name: measured[name] for name in ORDERING}
+
+    return Ordering(
+        samples=len(predictions),
+        positives=int(label.sum()),
+        groups=len(set(predictions.group)),
+        figures=estimate(predictions.group, figures, resamples=resamples, seed=seed),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,20 @@ from edge_all.results import INTENDED_USE
 from edge_all_export.evaluation.assessment import EVALUATION_SCHEMA
 from edge_all_export.evaluation.bootstrap import Figure, estimate
 from edge_all_export.evaluation.grouping import merged_groups
-from edge_all_export.evaluation.metrics import METRICS, measure
+from edge_all_export.evaluation.metrics import METRICS, ORDERING, measure
 from edge_all_export.evaluation.predictions import Predictions
 from edge_all_export.evaluation.slides import slide_predictions
 
-__all__ = ["COMPARISON_SCHEMA", "Comparison", "Contestant", "PairedFigure", "PairedLevel", "compare", "read_contestant"]
+__all__ = [
+    "COMPARISON_SCHEMA",
+    "Comparison",
+    "Contestant",
+    "PairedFigure",
+    "PairedLevel",
+    "PairedOrdering",
+    "compare",
+    "read_contestant",
+]
 
 COMPARISON_SCHEMA = 1
 """Raised whenever an older reader could misread a newer file."""
@@ -66,20 +76,29 @@ class PairedFigure:
 
 
 @dataclass(frozen=True, slots=True)
-class PairedLevel:
-    """The comparison of cells, or of slides.
+class PairedOrdering:
+    """The comparison of how well slides are ordered.
 
     Attributes:
         samples, positives, groups: what it rests on.
-        figures: by name, see `edge_all_export.evaluation.metrics.METRICS`.
-        decisions: how many are ``both right``, ``first only``, ``second only``, ``both wrong``.
-        flips: how many get another decision.
+        figures: by name, at least `edge_all_export.evaluation.metrics.ORDERING`.
     """
 
     samples: int
     positives: int
     groups: int
     figures: dict[str, PairedFigure]
+
+
+@dataclass(frozen=True, slots=True)
+class PairedLevel(PairedOrdering):
+    """The comparison of cells, by all of `edge_all_export.evaluation.metrics.METRICS`.
+
+    Attributes:
+        decisions: how many are ``both right``, ``first only``, ``second only``, ``both wrong``.
+        flips: how many get another decision.
+    """
+
     decisions: dict[str, int]
     flips: int
 
@@ -92,7 +111,7 @@ class Comparison:
         first, second: the sides, cut down to the shared samples.
         only_first, only_second: samples that the other side lacks, left out.
         cells: the cell level.
-        slides: the slide level; None where there are no slides.
+        slides: the order of the slides; None where there are no slides.
         changed: the shared samples that get another decision, largest change first.
         notes: what a reader must know.
     """
@@ -102,7 +121,7 @@ class Comparison:
     only_first: int
     only_second: int
     cells: PairedLevel
-    slides: PairedLevel | None
+    slides: PairedOrdering | None
     changed: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
 
@@ -201,13 +220,32 @@ def compare(first: Contestant, second: Contestant) -> Comparison:
         cells=_compare_level(left, right, first, second),
         slides=None
         if left_slides is None or right_slides is None
-        else _compare_level(left_slides, right_slides, first, second),
+        else PairedOrdering(**_paired(left_slides, right_slides, first, second, ORDERING)),
         changed=_changed(first, second),
         notes=(*_notes(first, second, only_first, only_second), *_grouping_note(numbers, len(set(groups)))),
     )
 
 
 def _compare_level(left: Predictions, right: Predictions, first: Contestant, second: Contestant) -> PairedLevel:
+    label = left.label
+    called = left.probability >= first.cutoff, right.probability >= second.cutoff
+    hits = tuple(call == (label == 1) for call in called)
+    return PairedLevel(
+        **_paired(left, right, first, second, tuple(METRICS)),
+        decisions={
+            "both right": int((hits[0] & hits[1]).sum()),
+            "first only": int((hits[0] & ~hits[1]).sum()),
+            "second only": int((~hits[0] & hits[1]).sum()),
+            "both wrong": int((~hits[0] & ~hits[1]).sum()),
+        },
+        flips=int((called[0] != called[1]).sum()),
+    )
+
+
+def _paired(
+    left: Predictions, right: Predictions, first: Contestant, second: Contestant, names: Sequence[str]
+) -> dict[str, Any]:
+    """The fields of `PairedOrdering`, with these figures."""
     label = left.label
     parts = ("first", "second", "difference")
 
@@ -216,7 +254,7 @@ def _compare_level(left: Predictions, right: Predictions, first: Contestant, sec
         b = measure(label[rows], right.probability[rows], second.cutoff)
         return {
             f"{part}.{name}": value
-            for name in METRICS
+            for name in names
             for part, value in zip(parts, (a[name], b[name], b[name] - a[name]), strict=True)
         }
 
@@ -230,27 +268,16 @@ def _compare_level(left: Predictions, right: Predictions, first: Contestant, sec
         figures_of,
         relevant=relevant,
         # A difference is no share: where it is zero throughout, no Wilson interval stands in for it.
-        proportions=frozenset(
-            f"{part}.{name}" for part in parts[:2] for name, metric in METRICS.items() if metric.proportion
-        ),
+        proportions=frozenset(f"{part}.{name}" for part in parts[:2] for name in names if METRICS[name].proportion),
         resamples=first.resamples,
         seed=first.seed,
     )
-    called = left.probability >= first.cutoff, right.probability >= second.cutoff
-    hits = tuple(call == (label == 1) for call in called)
-    return PairedLevel(
-        samples=len(left),
-        positives=int(label.sum()),
-        groups=len(set(left.group)),
-        figures={name: PairedFigure(*(found[f"{part}.{name}"] for part in parts)) for name in METRICS},
-        decisions={
-            "both right": int((hits[0] & hits[1]).sum()),
-            "first only": int((hits[0] & ~hits[1]).sum()),
-            "second only": int((~hits[0] & hits[1]).sum()),
-            "both wrong": int((~hits[0] & ~hits[1]).sum()),
-        },
-        flips=int((called[0] != called[1]).sum()),
-    )
+    return {
+        "samples": len(left),
+        "positives": int(label.sum()),
+        "groups": len(set(left.group)),
+        "figures": {name: PairedFigure(*(found[f"{part}.{name}"] for part in parts)) for name in names},
+    }
 
 
 def _changed(first: Contestant, second: Contestant) -> tuple[dict[str, Any], ...]:

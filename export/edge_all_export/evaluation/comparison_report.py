@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge_all_export.evaluation.comparison import Comparison, Contestant, PairedFigure, PairedLevel
+from edge_all_export.evaluation.comparison import Comparison, Contestant, PairedFigure, PairedLevel, PairedOrdering
 from edge_all_export.evaluation.document import (
     NUMBERS,
     claim_folder,
@@ -83,16 +83,15 @@ def _signed(name: str, value: float) -> str:
     return f"{round(value, 4) + 0.0:+.4f}" if name in NUMBERS else f"{round(100 * value, 1) + 0.0:+.1f}"
 
 
-def _level(title: str, level: PairedLevel, first: Contestant, second: Contestant) -> str:
+def _level(title: str, level: PairedOrdering, first: Contestant, second: Contestant) -> str:
     rows = []
-    for name, metric in METRICS.items():
-        paired = level.figures[name]
+    for name, paired in level.figures.items():
         verdict = verdict_words(name, paired)
         bounds = [abs(end) for end in (paired.difference.low, paired.difference.high) if end is not None]
         reach = next((width for width in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5) if max(bounds, default=1) <= width), 1.0)
         bar = span_bar(paired.difference, -reach, reach, zero=True)
         rows.append(
-            f'<tr><th scope="row">{metric.title}</th>'
+            f'<tr><th scope="row">{METRICS[name].title}</th>'
             + "".join(
                 f"<td>{figure_words(name, side.value)}<br><small>{escaped(interval_words(name, side))}</small></td>"
                 for side in (paired.first, paired.second)
@@ -101,11 +100,16 @@ def _level(title: str, level: PairedLevel, first: Contestant, second: Contestant
             f'<td class="axis">{bar}</td>'
             f'<td class="{verdict}">{verdict}</td></tr>'
         )
-    unit, right = title.lower(), level.decisions
+    unit, decisions = title.lower(), ""
+    if isinstance(level, PairedLevel):
+        right = level.decisions
+        decisions = (
+            f" {level.flips} get another decision. Right: both {right['both right']}, only the first "
+            f"{right['first only']}, only the second {right['second only']}, neither {right['both wrong']}."
+        )
     return (
         f"<section><h2>{title}</h2><p>{level.samples} {unit} judged by both, {level.positives} of them ALL, in "
-        f"{level.groups} groups. {level.flips} get another decision. Right: both {right['both right']}, only the first "
-        f"{right['first only']}, only the second {right['second only']}, neither {right['both wrong']}.</p>"
+        f"{level.groups} groups.{decisions}</p>"
         + table(("Figure", first.name, second.name, "Difference (95 % interval)", "", "The second is"), "".join(rows))
         + "</section>"
     )

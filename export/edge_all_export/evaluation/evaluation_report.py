@@ -21,6 +21,7 @@ from edge_all_export.evaluation.assessment import (
     FalseAlarms,
     GroupRow,
     Level,
+    Ordering,
 )
 from edge_all_export.evaluation.bootstrap import GROUPS, Figure
 from edge_all_export.evaluation.document import (
@@ -151,17 +152,22 @@ def _headline(cells: Level) -> str:
     return f'<ul class="headline" aria-label="Cell level">{"".join(tiles)}</ul>'
 
 
-def _level(title: str, level: Level, note: str = "") -> str:
+def _level(title: str, level: Ordering, note: str = "") -> str:
     unit = title.lower()
     rows = "".join(
         _figure_row(name, metric.title, metric.meaning, level.figures[name], higher=metric.higher_is_better)
         for name, metric in METRICS.items()
+        if name in level.figures
+    )
+    report = (
+        f"<h3>Classification report (scikit-learn)</h3><pre>{escaped(level.classification_report)}</pre>"
+        if isinstance(level, Level)
+        else ""
     )
     remark = f'<p class="soft">{escaped(note)}</p>' if note else ""
     return (
         f"<section><h2>{title}</h2><p>{level.samples} {unit}, {level.positives} of them ALL, in "
-        f"{number_of(level.groups, 'group')}.</p>{remark}{_figure_table(unit, rows)}"
-        f"<h3>Classification report (scikit-learn)</h3><pre>{escaped(level.classification_report)}</pre></section>"
+        f"{number_of(level.groups, 'group')}.</p>{remark}{_figure_table(unit, rows)}{report}</section>"
     )
 
 

@@ -28,7 +28,7 @@ from edge_all_export.evaluation.bootstrap import summarise
 from edge_all_export.evaluation.judging import judge_with_keras, unseen_samples
 from edge_all_export.evaluation.metrics import CUTOFF
 from edge_all_export.evaluation.predictions import Predictions
-from edge_all_export.evaluation.slides import slide_predictions
+from edge_all_export.evaluation.slides import SLIDE_SCORE, slide_predictions
 from edge_all_export.run_folder import TrainingRunFolder
 from edge_all_export.training.configuration import TrainingConfig
 
@@ -41,7 +41,7 @@ CUTS = (0.05, 0.1, 0.2, 0.3, 0.4, CUTOFF, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 
 EXPLANATION = (
     "AUC with its 95 % interval over groups; of laboratories of one class the share of cells called ALL at a "
     "probability of one half. In bold: the laboratory that the run never saw. Elsewhere the blocks that the run held "
-    "out."
+    f"out. The score of a slide: {SLIDE_SCORE}."
 )
 
 CUT_EXPLANATION = (
@@ -140,6 +140,7 @@ class Matrix:
             "kind": "laboratories",
             "intended_use": INTENDED_USE,
             "what": "rows are runs, columns laboratories; at a probability of one half; 95 % intervals over groups",
+            "slide_score": SLIDE_SCORE,
             "laboratories": list(self.laboratories),
             "left_out_false_positives": [
                 {"from": cut, **_figure(rate), "by_laboratory": self._called_all(number)}

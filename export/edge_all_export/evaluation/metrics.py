@@ -27,6 +27,7 @@ __all__ = [
     "CLASS_NAMES",
     "CUTOFF",
     "METRICS",
+    "ORDERING",
     "Metric",
     "confusion",
     "measure",
@@ -73,6 +74,9 @@ METRICS: dict[str, Metric] = {
     ),
 }
 """The figures of `measure`, in the order in which they are shown."""
+
+ORDERING = ("auc", "average_precision")
+"""Those of `METRICS` that go by the order of the scores alone: all that a score has which is no probability."""
 
 
 def measure(label: NDArray[np.int64], probability: NDArray[np.float64], cutoff: float = CUTOFF) -> dict[str, float]:
