@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import importlib
+import io
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +20,35 @@ settings.register_profile("edge-all", deadline=None)
 settings.load_profile("edge-all")
 # What is loaded to collect the tests stays to the end: Python need not look again and again whether any of it can go.
 gc.disable()
+
+
+COMPILED_FIRST = ("sklearn.covariance", "matplotlib.figure", "onnx", "hypothesis.strategies", "openpyxl", "fastapi")
+"""What takes Python longest to compile when nothing has been loaded since it was installed."""
+LONG_FILES = (
+    "test_archive_run.py", "test_benchmark.py", "test_memory_kills.py", "test_stopping_early.py",
+    "test_cli_terminal.py", "test_privacy.py", "test_rendering_demo_fields.py", "test_model_kills.py", "test_run_record.py",
+)  # fmt: skip
+"""Few tests, each of many seconds: begun last, one would leave the other workers without work at the end."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let parallel workers share what each would do by itself.
+
+    They load the same libraries at the same moment. Begun at opposite ends, each compiles half of them.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is not None:
+        for name in COMPILED_FIRST if int(worker[2:]) % 2 else reversed(COMPILED_FIRST):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+    elif hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False  # by the number of tests; `pytest_collection_modifyitems` knows better
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, where workers take one file after the other."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: item.path.name not in LONG_FILES)
 
 
 def pytest_collection_finish() -> None:
@@ -44,6 +77,34 @@ def terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def run_here() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run ``edge-all`` in this process as its entry point does: what it writes on a pipe, and its exit status.
+
+    To start Python and load the libraries takes longer than most commands. That the installed command starts, is
+    interrupted and ends as a process, test_cli.py, test_cli_process.py and test_cli_terminal.py show.
+    """
+    from edge_all.cli.main import main
+
+    def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        said = {name: io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for name in ("stdout", "stderr")}
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in (("NO_COLOR", "1"), ("COLUMNS", "200"), ("TERM", "dumb")):
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["edge-all", *map(str, arguments)])
+            for name, stream in said.items():
+                patch.setattr(sys, name, stream)
+            if cwd is not None:
+                patch.chdir(cwd)
+            with pytest.raises(SystemExit) as end:
+                main()
+            texts = [said[name].buffer.getvalue().decode() for name in said]  # type: ignore[attr-defined]
+        assert isinstance(end.value.code, int)
+        return subprocess.CompletedProcess(list(map(str, arguments)), end.value.code, *texts)
+
+    return run
 
 
 @pytest.fixture(scope="session")

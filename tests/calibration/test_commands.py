@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import onnx
@@ -190,6 +191,22 @@ def test_the_report_of_the_gate_is_shown_with_the_model(released: tuple[Path, Re
         assert fact in shown.stdout
 
 
+@contextlib.contextmanager
+def files_no_longer_than(limit: int) -> Iterator[None]:
+    """Let the kernel refuse this process more than so many bytes a file; Python ignores the signal of that."""
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.MonkeyPatch.context() as patch:
+        # Cut-off bytecode of a module would be found by every later process.
+        patch.setattr(sys, "dont_write_bytecode", True)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files there")
 @pytest.mark.parametrize("limit", [1_000, 20_000])
 def test_a_disk_that_fills_up_leaves_nothing(
@@ -199,24 +216,18 @@ def test_a_disk_that_fills_up_leaves_nothing(
     draw: Callable[..., LabelledCells],
     limit: int,
     save_cells: Callable[..., None],
+    run_here: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
     """The kernel refuses to write on, in Python or in C++: at the first network, and near the end."""
     target = tmp_path / "target"
     target.mkdir()
     save_cells(tmp_path / "cells.npz", draw(range(60, 70)))
     save_cells(tmp_path / "test.npz", parts.test)
-    code = (
-        "import resource, signal, sys; from edge_all.cli.main import main;"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); sys.exit(main())"
-    )
     # The network has the contract's input already: as a foreign one it takes uint8 pictures and gives a probability.
     command = ["wrap", str(plain(network, tmp_path / "theirs.onnx")), "-o", str(target / "package")]
     cells = ["--cells", str(tmp_path / "cells.npz"), "--test-cells", str(tmp_path / "test.npz")]
-    # Without -B, Python would leave cut-off bytecode of its modules where every later process finds it.
-    result = subprocess.run(
-        [sys.executable, "-B", "-c", code, *command, *cells], capture_output=True, text=True, check=False
-    )
+    with files_no_longer_than(limit):
+        result = run_here(*command, *cells)
     assert result.returncode == 2, result.stderr
     assert "Cannot write" in result.stderr
     assert "Traceback" not in result.stderr

@@ -7,12 +7,9 @@ It is made here, in code, in a few milliseconds. Its probability is a logistic f
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -254,34 +251,6 @@ def edit_card() -> Callable[[Path, Callable[[dict[str, Any]], object]], None]:
         (folder / "card.json").write_text(json.dumps(record))
 
     return edit
-
-
-@pytest.fixture(scope="session")
-def run_here() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run ``edge-all`` in this process as its entry point does: what it writes on a pipe, and its exit status.
-
-    To start Python and load the libraries takes longer than most commands. That the installed command starts, is
-    interrupted and ends as a process, test_cli.py, test_cli_process.py and test_cli_terminal.py show.
-    """
-    from edge_all.cli.main import main
-
-    def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        said = {name: io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for name in ("stdout", "stderr")}
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in (("NO_COLOR", "1"), ("COLUMNS", "200"), ("TERM", "dumb")):
-                patch.setenv(name, value)
-            patch.setattr(sys, "argv", ["edge-all", *map(str, arguments)])
-            for name, stream in said.items():
-                patch.setattr(sys, name, stream)
-            if cwd is not None:
-                patch.chdir(cwd)
-            with pytest.raises(SystemExit) as end:
-                main()
-            texts = [said[name].buffer.getvalue().decode() for name in said]  # type: ignore[attr-defined]
-        assert isinstance(end.value.code, int)
-        return subprocess.CompletedProcess(list(map(str, arguments)), end.value.code, *texts)
-
-    return run
 
 
 @pytest.fixture(scope="session")

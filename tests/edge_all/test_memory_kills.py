@@ -20,14 +20,17 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 def with_children(process: int) -> list[int]:
-    tree = [process]
+    children: dict[int, list[int]] = {}
+    # The system is looked through once: for each process anew, looking would take longer than what is watched.
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             parent = int(status.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(status.parent.name))
         except (OSError, IndexError, ValueError):
             continue
-        if parent == process:
-            tree += with_children(int(status.parent.name))
+    tree = [process]
+    for one in tree:
+        tree += children.get(one, [])
     return tree
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,6 +68,14 @@ def quick_passwords() -> Iterator[None]:
 
             weak = functools.partial(argon2.PasswordHasher, time_cost=1, memory_cost=8, parallelism=1)
             patch.setattr("argon2.PasswordHasher", weak)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_list_of_authorities() -> Iterator[None]:
+    """Read the certificates of the world's authorities once: each client would, 20 ms, to ask a plain address."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ssl.create_default_context", functools.cache(ssl.create_default_context))
         yield
 
 
