@@ -26,7 +26,7 @@ COMPILED_FIRST = ("sklearn.covariance", "matplotlib.figure", "onnx", "hypothesis
 """What takes Python longest to compile when nothing has been loaded since it was installed."""
 LONG_FILES = (
     "test_archive_run.py", "test_benchmark.py", "test_memory_kills.py", "test_stopping_early.py",
-    "test_cli_terminal.py", "test_privacy.py", "test_rendering_demo_fields.py", "test_model_kills.py", "test_run_record.py",
+    "test_cli_terminal.py", "test_privacy.py", "test_rendering_demo_fields.py", "test_model_kills.py",
 )  # fmt: skip
 """Few tests, each of many seconds: begun last, one would leave the other workers without work at the end."""
 
