@@ -253,6 +253,14 @@ def edit_card() -> Callable[[Path, Callable[[dict[str, Any]], object]], None]:
     return edit
 
 
+@pytest.fixture
+def devices_tried_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the doctor try devices in this process: that it does so in another one, test_doctor.py shows."""
+    from edge_all.doctor.probe import _attempt
+
+    monkeypatch.setattr("edge_all.doctor.examination.probe", _attempt)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A Chromium of the distribution, for tests marked ``browser``."""

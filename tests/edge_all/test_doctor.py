@@ -79,6 +79,7 @@ def test_a_changed_model_is_a_problem_and_the_other_checks_still_answer(tiny_pac
     assert checks["working folder"].status == "ok"
 
 
+@pytest.mark.usefixtures("devices_tried_here")
 def test_an_installed_package_that_fails_verification_is_a_problem(
     tiny_package_factory: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -244,6 +245,7 @@ def test_the_verb_prints_json_and_ends_with_the_right_status(tiny_package: Path,
     assert "Research Use Only" in result.output
 
 
+@pytest.mark.usefixtures("devices_tried_here")
 def test_the_choice_of_auto_is_shown_and_not_made(
     tiny_package: Path, tiny_package_factory: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -288,6 +290,7 @@ def test_a_user_without_a_home_keeps_no_times(
     assert "this user's, who has none" in check.finding
 
 
+@pytest.mark.usefixtures("devices_tried_here")
 def test_nothing_is_said_of_int8_where_the_package_has_none(
     tiny_package: Path, tiny_package_factory: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

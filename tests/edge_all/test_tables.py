@@ -30,6 +30,8 @@ from edge_all.model.store import store_path
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import ModelIdentity, ProviderReport, SlideResult
 
+pytestmark = pytest.mark.usefixtures("devices_tried_here")
+
 COMMAND = str(Path(sys.executable).with_name("edge-all"))
 SLIDE = "slide-S-1042-of-the-northern-hospital-2026-11-25"
 NAME, VERSION = "a-model-of-the-laboratory-of-the-northern-hospital", "1.0-with-words-1"
