@@ -25,6 +25,8 @@ from edge_all.preprocessing import PreprocessingSpec
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from edge_all.results import Segmentation
+
 CHANNELS = 8
 SLOPE = 120.0
 MIDDLE = 0.03
@@ -251,6 +253,32 @@ def edit_card() -> Callable[[Path, Callable[[dict[str, Any]], object]], None]:
         (folder / "card.json").write_text(json.dumps(record))
 
     return edit
+
+
+@pytest.fixture(scope="session")
+def found_before() -> dict[tuple[object, ...], Segmentation]:
+    """What `cells_found_once` found."""
+    return {}
+
+
+@pytest.fixture
+def cells_found_once(found_before: dict[tuple[object, ...], Segmentation], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the cells of a field be found once: 50 ms each time, in tests of what becomes of them.
+
+    That the same pixels give the same cells, alone, in a stream and on several threads, test_api_screener.py and
+    test_screening.py show.
+    """
+    from edge_all.screening import pixel_scale
+
+    find = pixel_scale.segment
+
+    def segment(pixels: np.ndarray, **options: Any) -> Segmentation:  # noqa: ANN401 - handed through
+        known = (options.get("microns_per_pixel"), options["outlines"], pixels.shape, pixels.tobytes())
+        if known not in found_before:
+            found_before[known] = find(pixels, **options)
+        return found_before[known]
+
+    monkeypatch.setattr(pixel_scale, "segment", segment)
 
 
 @pytest.fixture

@@ -27,7 +27,8 @@ from edge_all.runs.segmentation_run import segment_to_folder
 
 
 @pytest.fixture
-def screener(tiny_package: Path) -> Screener:
+def screener(tiny_package: Path, cells_found_once: None) -> Screener:
+    del cells_found_once
     return Screener(tiny_package)
 
 
@@ -371,7 +372,8 @@ def test_a_folder_that_cannot_be_made_is_named(slide: Path, screener: Screener, 
         screen_to_folder(find_images([slide]), screener, tmp_path / "file" / "out")
 
 
-def test_little_stays_in_memory_of_a_field_that_is_on_disk(slide: Path, screener: Screener, tmp_path: Path) -> None:
+def test_little_stays_in_memory_of_a_field_that_is_on_disk(slide: Path, tiny_package: Path, tmp_path: Path) -> None:
+    screener = Screener(tiny_package)
     screen_to_folder(find_images([slide]), screener, tmp_path / "warm")
     many = tmp_path / "many"
     many.mkdir()

@@ -32,7 +32,8 @@ STOPPING = RunPlan(stop_when_settled=True)
 
 
 @pytest.fixture
-def screener(tiny_package: Path) -> Screener:
+def screener(tiny_package: Path, cells_found_once: None) -> Screener:
+    del cells_found_once
     return Screener(tiny_package)
 
 
