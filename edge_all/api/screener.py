@@ -8,20 +8,21 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, overload
 
 from edge_all.api.arguments import require_pixel_size, require_screener_arguments
-from edge_all.api.field_pictures import PicturesFromImage
 from edge_all.classification.classifier import Classifier, load_classifier
 from edge_all.errors import EdgeAllError, SourcesEndedError, UsageError
 from edge_all.imaging.sources import HeldImage, ImageLike, NamedImage, ReadableImage, hold_image, is_one_image
 from edge_all.results import FieldResult, FieldSummary, ModelIdentity, ProviderReport, SegmentationWay, SlideResult
 from edge_all.screening.field_screening import ScreenedField, judge_prepared, prepare_field, screen_fields
-from edge_all.screening.single_cells import CropResult, classify_crops, judge_crops, prepare_crop
 from edge_all.segmentation import checked_segmentation
 from edge_all.segmentation.learned_outlines import Outlines
 from edge_all.segmentation.outline_network import OpenedOutlines, open_outlines
 from edge_all.slides.verdict import judge_slide
+
+if TYPE_CHECKING:
+    from edge_all.screening.single_cells import CropResult
 
 __all__ = ["OnError", "Screener", "Source"]
 
@@ -199,6 +200,8 @@ class Screener:
         return self._with_pictures(field.result, image)
 
     def _with_pictures(self, result: FieldResult, image: HeldImage) -> FieldResult:
+        from edge_all.api.field_pictures import PicturesFromImage  # with what draws, which a run loads meanwhile
+
         return replace(result, pictures=PicturesFromImage(image, self.classifier.spec, self._decides_outlines))
 
     def screen_with_pictures(
@@ -252,6 +255,8 @@ class Screener:
         if not is_one_image(source) and isinstance(source, Iterable):
             _refuse_unless_many(source, on_error)
             return self._classify_many(cast("Iterable[Source]", source), on_error)
+        from edge_all.screening.single_cells import judge_crops, prepare_crop
+
         prepared = prepare_crop(hold_image(source), self.classifier.spec, self._decides_outlines)
         if prepared.failure is not None:
             raise prepared.failure
@@ -259,6 +264,8 @@ class Screener:
         return judged.result
 
     def _classify_many(self, sources: Iterable[Source], on_error: OnError) -> Generator[CropResult, None, None]:
+        from edge_all.screening.single_cells import classify_crops
+
         judged = classify_crops(_holding(sources, None, None), self.classifier, self._decides_outlines)
         with closing(judged):
             for crop in judged:

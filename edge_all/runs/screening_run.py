@@ -22,9 +22,7 @@ from edge_all.api.screener import Screener
 from edge_all.files.folder_claim import claimed_folder, refuse_folder_of_images
 from edge_all.files.run_folder import FIELDS_FILE, RunFolder
 from edge_all.inputs import FoundImages, ImageSource
-from edge_all.outputs.formats import write_field, write_run
 from edge_all.outputs.jsonl import FieldsWriter
-from edge_all.outputs.overlay import load_font
 from edge_all.outputs.parquet import require_parquet
 from edge_all.outputs.run_summary import RunSummary
 from edge_all.results import FieldResult, FieldSummary, SegmentationWay
@@ -41,12 +39,20 @@ FIELDS_BEING_DRAWN = 2
 
 
 def warm_up() -> None:
-    """Load OpenCV's type, as it does once a process (20 ms), on a thread; for the time in which the network is opened.
+    """Load, on a thread, what is needed once the first field is judged; for the time in which the network is opened.
 
-    Nothing waits for it: the first overlay takes as much longer where it is not called.
+    That is what writes the results, and OpenCV's type, which it loads once a process (20 ms). Nothing waits for it: the
+    first results take as much longer where it is not called.
     """
     # Not a daemon: Python must not end while OpenCV still computes.
-    threading.Thread(target=load_font, name="edge-all-warm-up").start()
+    threading.Thread(target=_load_writers, name="edge-all-warm-up").start()
+
+
+def _load_writers() -> None:
+    from edge_all.outputs import formats  # noqa: F401 - for what it loads
+    from edge_all.outputs.overlay import load_font
+
+    load_font()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,8 @@ def screen_to_folder(
         passed_over = sources.not_judged if isinstance(sources, FoundImages) else ()
         not_looked_at = Counter(source.slide for source in earlier.remaining if source.image not in results)
         summary = summarise(list(results.values()), screener, plan, passed_over, not_looked_at)
+        from edge_all.outputs.formats import write_run  # loaded by `warm_up`
+
         write_run(folder, summary)
     return summary
 
@@ -246,6 +254,8 @@ def write_pictures(folder: RunFolder, field: ScreenedField, factor: float) -> Fi
     """
     if field.picture is None:
         return field.result
+    from edge_all.outputs.formats import write_field  # loaded by `warm_up`
+
     started = time.perf_counter()
     write_field(folder, field, factor)
     timings = {**field.result.timings_ms, "outputs": (time.perf_counter() - started) * 1e3}
