@@ -55,8 +55,8 @@ COLUMNS: dict[str, type] = {
 name ends with, where the size of a pixel is known. ``diameter_um`` is that of a circle of the cell's area; ``crop`` is
 the cell's picture within the folder of the run; ``outline_unsure`` is 1 or 0, for spreadsheets write truth values in
 the user's language."""
-_DIGITS = {name: 2 if "centroid" in name else 6 for name in COLUMNS if name != CROP}
-"""To how many digits behind the point a column is rounded, where it holds such numbers."""
+_DIGITS = {name: 2 if "centroid" in name else 6 for name, kind in COLUMNS.items() if kind is float}
+"""To how many digits behind the point a column is rounded."""
 
 
 def cell_rows(folder: RunFolder, fields: Iterable[FieldSummary]) -> Iterator[dict[str, Any]]:
@@ -73,16 +73,14 @@ def cell_rows(folder: RunFolder, fields: Iterable[FieldSummary]) -> Iterator[dic
     """
     for field in fields:
         for row in field_rows(field):
-            crop = None
-            if row["kind"] == "candidate":
-                crop = folder.crop_within(field.image, row["id"])
-            yield {name: crop if name == CROP else row[name] for name in COLUMNS}
+            row[CROP] = folder.crop_within(field.image, row["id"]) if row["kind"] == "candidate" else None
+            yield {name: row[name] for name in COLUMNS}
 
 
 def field_rows(field: FieldSummary) -> Iterator[dict[str, Any]]:
-    """One row for each cell of a field, as `cell_rows` without the picture, which not every output has."""
+    """One row for each cell of a field, as `cell_rows`, its values in no order and without the name of a picture."""
     for row in field.rows():
-        yield {
-            name: round(value, digits) if isinstance(value := row[name], float) else value
-            for name, digits in _DIGITS.items()
-        }
+        for name, digits in _DIGITS.items():
+            if row[name] is not None:
+                row[name] = round(row[name], digits)
+        yield row

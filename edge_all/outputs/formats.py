@@ -40,7 +40,7 @@ RunWriter: TypeAlias = Callable[[RunFolder, RunSummary], None]
 
 def _write_report(folder: RunFolder, run: RunSummary) -> None:
     cells = [(field.image, cell.id) for field in run.fields for cell in field.candidates]
-    maps = {cell: path for cell in cells if (path := folder.activation_map(*cell)).exists()}
+    maps = {cell: path for cell in cells if (path := folder.activation_map(*cell)).exists()} if folder.has_maps else {}
 
     def outlines(wanted: Collection[tuple[str, int]]) -> dict[tuple[str, int], TileOutline]:
         # A run keeps no outlines in memory.
