@@ -70,8 +70,10 @@ def test_one_row_a_cell(tmp_path: Path) -> None:
     assert (first["image"], first["id"], first["kind"], first["reason"]) == ("a.jpg", "1", "candidate", "")
     assert (first["label"], first["probability"], first["out_of_distribution"]) == ("ALL", "0.751235", "0.25")
     assert [first[f"bbox_{name}"] for name in ("x", "y", "width", "height")] == ["1", "2", "30", "40"]
-    assert (first["centroid_y"], first["area"], first["nucleus_area"]) == ("20.12", "900", "300")
-    assert (first["nucleus_bbox_height"], first["model_variant"]) == ("21", "int8")
+    assert (first["centroid_x"], first["centroid_y"], first["area"]) == ("15.5", "20.12", "900")
+    assert [first[f"nucleus_bbox_{name}"] for name in ("x", "y", "width", "height")] == ["5", "6", "20", "21"]
+    assert [first[f"nucleus_{name}"] for name in ("centroid_x", "centroid_y", "area")] == ["14.0", "16.0", "300"]
+    assert first["model_variant"] == "int8"
     assert (second["kind"], second["reason"], second["label"], second["probability"]) == (
         "rejected",
         "platelet",
