@@ -38,6 +38,27 @@ def appearance_of(crops: RgbImage) -> Appearance:
     return Appearance(("home",), traits.mean(axis=0)[None], precision[None], np.array([30.0]))
 
 
+def test_a_crop_has_the_traits_that_packages_were_measured_with() -> None:
+    """Packages hold means and limits of these very traits: measured otherwise, each known stain would be strange."""
+    expected = [
+        [0.319585, 0.574858, 0.249694, 0.027259, 0.041558, 0.034349, 0.03614, 0.05074, 0.043379, -1.325675, -3.450248],
+        [
+            0.506142,
+            0.738715,
+            0.348074,
+            0.027259,
+            0.041558,
+            0.034349,
+            0.045207,
+            0.058228,
+            0.045207,
+            -1.299824,
+            -3.228091,
+        ],
+    ]
+    np.testing.assert_allclose(traits_of(golden_crops(SIZE)[[0, 3]]), expected, atol=1e-5)
+
+
 def test_another_stain_lies_beyond_and_the_own_does_not() -> None:
     home = appearance_of(smear(200))
     own, other = (home.relative_distances(traits_of(smear(40, tint, 1))) for tint in ((1, 1, 1), (0.65, 0.9, 1.1)))
