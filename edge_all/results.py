@@ -457,7 +457,7 @@ class FieldResult(FieldSummary):
         return self._with_image.overlay(self)
 
     def crop(self, cell: Cell | int) -> RgbImage:
-        """What the network was given of a cell.
+        """What the network was given of a cell, one way up where the model asks for that.
 
         Args:
             cell: one of ``cells``, or its ``id``; a rejected one is cut alike.

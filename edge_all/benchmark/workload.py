@@ -121,8 +121,8 @@ def prepare_workload(images: BenchmarkImages, spec: PreprocessingSpec) -> Worklo
             left_out.append(prepared.result)
             continue
         sources.append(source)
-        fields.append(len(prepared.crops))
-        crops.append(prepared.crops)
+        fields.append(len(prepared.squares))
+        crops.append(prepared.crops.pixels)
         megapixels += prepared.result.width * prepared.result.height / 1e6
     if not sources:
         first = left_out[0]

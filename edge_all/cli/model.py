@@ -254,7 +254,7 @@ def _print_card(package: ModelPackage) -> None:
     tree = Tree(f"[bold]{escape(card.name)} {escape(card.version)}[/bold]  {escape(str(package.path))}")
     record = card.to_json()
     shown = ("intended_use", "architecture", "created", "limitations", "evaluation", "training", "variants")
-    for key in (*shown, "preprocessing", "outlines", "tools"):
+    for key in (*shown, "preprocessing", "networks_from", "outlines", "tools"):
         _grow(tree, key, record.get(key))
     output_console().print(tree)
 

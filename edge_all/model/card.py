@@ -16,7 +16,17 @@ from edge_all.errors import ModelIncompatibleError, ModelIntegrityError, UsageEr
 from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import INTENDED_USE
 
-__all__ = ["CARD_SCHEMA", "FILE_BLOCKS", "VARIANTS", "Band", "ModelCard", "Thresholds", "Variant", "VariantName"]
+__all__ = [
+    "CARD_SCHEMA",
+    "FILE_BLOCKS",
+    "VARIANTS",
+    "Band",
+    "ModelCard",
+    "NetworkOrigin",
+    "Thresholds",
+    "Variant",
+    "VariantName",
+]
 
 CARD_SCHEMA = 1
 """Raised whenever an older runtime could misread a newer card."""
@@ -105,6 +115,29 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkOrigin:
+    """Of which package the network files are that another one uses as they are, byte for byte.
+
+    They keep its names; what the other package does differently is how it cuts crops for them.
+
+    Attributes:
+        version: of that package.
+        preprocessing: block of its card.
+
+    Raises:
+        TypeError: either is something else.
+    """
+
+    version: str
+    preprocessing: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.version, str):
+            raise TypeError("the version of the networks is not text")
+        _require_block(self.preprocessing, "preprocessing of the networks")
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """``card.json``.
 
@@ -123,6 +156,7 @@ class ModelCard:
         outlines: what `edge_all.segmentation.outline_network.open_outlines` reads of the network that says where cells
             end: its file and SHA-256, what it was trained on and how good it is; None where the package has none, and
             the embedded package's outlines the cells.
+        networks_from: an earlier version of this package whose network files these are; None where they are its own.
         training: data sets with citation, numbers of cells, recipe.
         evaluation: figures with intervals, split and number of cells.
         limitations: what a user must know, a sentence each.
@@ -142,6 +176,7 @@ class ModelCard:
     feature_statistics: dict[str, str] | None = None
     appearance: dict[str, str] | None = None
     outlines: dict[str, Any] | None = None
+    networks_from: NetworkOrigin | None = None
     training: dict[str, Any] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
     limitations: tuple[str, ...] = ()
@@ -161,14 +196,16 @@ class ModelCard:
         The exporter writes them, the runtime compares them. Temperature and thresholds are not among them: they are
         fitted after the file is written.
         """
+        own = NetworkOrigin(self.version, self.preprocessing.to_json())
+        origin = self.networks_from or own
         return {
             "edge_all.schema": str(self.schema),
             "edge_all.name": self.name,
-            "edge_all.version": self.version,
+            "edge_all.version": origin.version,
             "edge_all.variant": variant,
             "edge_all.classes": json.dumps(list(self.classes)),
             "edge_all.positive_class": self.positive_class,
-            "edge_all.preprocessing": json.dumps(self.preprocessing.to_json(), sort_keys=True),
+            "edge_all.preprocessing": json.dumps(origin.preprocessing, sort_keys=True),
             "edge_all.intended_use": self.intended_use,
         }
 
@@ -197,6 +234,8 @@ class ModelCard:
                 name: Variant(**{**variant, "thresholds": Thresholds(**variant["thresholds"])})
                 for name, variant in values["variants"].items()
             }
+            if values.get("networks_from") is not None:
+                values["networks_from"] = NetworkOrigin(**values["networks_from"])
             card = cls(**values)
             card._check_values()
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError, UsageError) as error:

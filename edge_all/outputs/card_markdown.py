@@ -22,7 +22,9 @@ def card_markdown(card: ModelCard) -> str:
         card: of a package.
     """
     others = ", ".join(name for name in card.classes if name != card.positive_class)
-    spec = card.preprocessing
+    spec, origin = card.preprocessing, card.networks_from
+    lies = "" if spec.orientation == "field" else ", one way up"
+    networks = [] if origin is None else [("network files", f"those of {card.name} {origin.version}, byte for byte")]
     parts = [
         f"# {card.name} {card.version}",
         f"**{card.intended_use}**",
@@ -33,7 +35,8 @@ def card_markdown(card: ModelCard) -> str:
                 ("architecture", card.architecture),
                 ("made on", card.created),
                 ("tells", f"{card.positive_class} cells from {others}, one cell at a time"),
-                ("input", f"{spec.input_size} x {spec.input_size} pixels RGB, {spec.factor:g} nucleus boxes wide"),
+                ("input", f"{spec.input_size} x {spec.input_size} pixels RGB, {spec.factor:g} nucleus boxes{lies}"),
+                *networks,
                 ("made with", ", ".join(f"{name} {version}" for name, version in sorted(card.tools.items()))),
             ],
         ),
@@ -108,6 +111,9 @@ def _figures(card: ModelCard) -> list[str]:
         described = card.evaluation.get("test_cells_are")
         parts.append(f"On test cells{f': {described}' if isinstance(described, str) else ''}.")
         parts.append(_table(("figures", "cells", "of them ALL", "", "95 % interval"), rows))
+    calibrated = card.evaluation.get("calibration_cells_are")
+    if isinstance(calibrated, str):
+        parts.append(f"Temperature and thresholds are fitted to {calibrated}.")
     return parts
 
 

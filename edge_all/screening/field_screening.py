@@ -22,7 +22,7 @@ from edge_all.errors import EdgeAllError, internal_error
 from edge_all.imaging import DecodedImage
 from edge_all.imaging.display import CELL_SIDE, resize_for_the_eye
 from edge_all.imaging.sources import ReadableImage
-from edge_all.preprocessing import PreprocessingSpec, crop_cells, crop_window
+from edge_all.preprocessing import Crops, PreprocessingSpec, crop_window, cut_cells
 from edge_all.results import Cell, FieldResult, RgbImage
 from edge_all.screening.rounds import prepared_in_rounds
 from edge_all.screening.seen_field import see_field
@@ -56,7 +56,8 @@ class ScreenedField:
             None where the image could not be read.
         squares: ``uint8 [candidates, side, side, 3]`` RGB, the square that the network saw of each of
             ``result.candidates``, at least `CELL_SIDE` wide and with its neighbours.
-        activations: class activation map ``float32 [h, w]`` of each candidate by its id; empty unless asked for.
+        activations: class activation map ``float32 [h, w]`` of each candidate by its id, as its square lies; empty
+            unless asked for.
         failure: what was raised where ``result.status`` is ``error``.
     """
 
@@ -74,12 +75,12 @@ class PreparedField:
     Attributes:
         result: the field with its cells, none of them judged.
         picture, squares, failure: as in `ScreenedField`.
-        crops: ``uint8 [candidates, size, size, 3]`` RGB, in the order of ``result.candidates``.
+        crops: in the order of ``result.candidates``.
     """
 
     result: FieldResult
     picture: RgbImage | None
-    crops: RgbImage
+    crops: Crops
     squares: RgbImage
     failure: EdgeAllError | None = None
 
@@ -108,7 +109,7 @@ def screen_fields(
         return prepare_field(source, classifier.spec, microns_per_pixel=microns_per_pixel, outlines=outlines)
 
     def is_full(fields: Sequence[PreparedField]) -> bool:
-        return sum(len(field.crops) for field in fields) >= CELLS_PER_ROUND or len(fields) >= FIELDS_PER_ROUND
+        return sum(len(field.squares) for field in fields) >= CELLS_PER_ROUND or len(fields) >= FIELDS_PER_ROUND
 
     # As many as there are cores, although the network wants these as well: 3 % faster than one fewer (2 cores, 20 real
     # fields, INT8, median of 5), because whoever waits for a disk leaves its core to the others.
@@ -129,21 +130,21 @@ def prepare_field(
 
     Errors become the field's status: a bad image, and also a fault of ours that one image brings out.
     """
-    no_crops: RgbImage = np.empty((0, spec.input_size, spec.input_size, 3), np.uint8)
+    none = Crops.none(spec)
     failed = FieldResult(source.image, source.slide, "error")
     try:
-        return _prepare(source, spec, no_crops, microns_per_pixel, outlines)
+        return _prepare(source, spec, none, microns_per_pixel, outlines)
     except EdgeAllError as error:
         failure = error
     except Exception as error:  # noqa: BLE001 - one image must not end a run of thousands
         failure = internal_error(source.image, error)
-    return PreparedField(dataclasses.replace(failed, error=str(failure)), None, no_crops, no_crops, failure)
+    return PreparedField(dataclasses.replace(failed, error=str(failure)), None, none, none.pixels, failure)
 
 
 def _prepare(
     source: ReadableImage,
     spec: PreprocessingSpec,
-    no_crops: RgbImage,
+    none: Crops,
     microns_per_pixel: float | None,
     outlines: Outlines,
 ) -> PreparedField:
@@ -152,7 +153,7 @@ def _prepare(
     with _one_at_a_time if opened.working_bytes > LARGE_BYTES else nullcontext():
         image = opened.decode()
         watch.lap("decode")
-        return _prepare_decoded(source, image, watch, spec, no_crops, microns_per_pixel, outlines)
+        return _prepare_decoded(source, image, watch, spec, none, microns_per_pixel, outlines)
 
 
 def _prepare_decoded(
@@ -160,7 +161,7 @@ def _prepare_decoded(
     image: DecodedImage,
     watch: _Stopwatch,
     spec: PreprocessingSpec,
-    no_crops: RgbImage,
+    none: Crops,
     microns_per_pixel: float | None,
     outlines: Outlines,
 ) -> PreparedField:
@@ -170,19 +171,19 @@ def _prepare_decoded(
     if result.quality is not None and not result.quality.usable:
         reasons = " ".join((*result.quality.reasons, *image.notes))
         return PreparedField(
-            dataclasses.replace(result, status="unusable", error=reasons), seen.picture, no_crops, no_crops
+            dataclasses.replace(result, status="unusable", error=reasons), seen.picture, none, none.pixels
         )
     segmentation, result = seen.segment(outlines)
     result = dataclasses.replace(result, timings_ms=watch.laps)
     watch.lap("segmentation")
     if result.status != "ok":
-        return PreparedField(result, seen.picture, no_crops, no_crops)
+        return PreparedField(result, seen.picture, none, none.pixels)
     pixels = seen.pixels
     labels = segmentation.cell_labels if spec.background == "blank" else None
-    crops = crop_cells(pixels, result.candidates, labels, spec)
+    crops = cut_cells(pixels, result.candidates, labels, spec)
     watch.lap("preprocessing")
     as_in_field = spec == PreprocessingSpec(max(CELL_SIDE, spec.input_size), spec.factor)
-    squares = crops if as_in_field else _squares(pixels, result.candidates, spec.factor)
+    squares = crops.pixels if as_in_field else _squares(pixels, result.candidates, spec.factor)
     return PreparedField(result, seen.picture, crops, squares)
 
 
@@ -206,7 +207,7 @@ def judge_prepared(
         activations: whether class activation maps are wanted too.
     """
     started = time.perf_counter()
-    crops = np.concatenate([field.crops for field in fields])
+    crops = np.concatenate([field.crops.pixels for field in fields])
     judgements = iter(classifier.judge(crops, activations=activations) if len(crops) else ())
     per_cell_ms = (time.perf_counter() - started) * 1e3 / max(1, len(crops))
     for field in fields:
@@ -216,11 +217,15 @@ def judge_prepared(
             result = dataclasses.replace(
                 result,
                 cells=tuple(_decided(cell, own.get(cell.id)) for cell in result.cells),
-                timings_ms={**result.timings_ms, "inference": per_cell_ms * len(field.crops)},
+                timings_ms={**result.timings_ms, "inference": per_cell_ms * len(field.squares)},
                 model=classifier.identity,
                 provider=classifier.provider,
             )
-        maps = {number: judged.activation for number, judged in own.items() if judged.activation is not None}
+        maps = {
+            number: turn.turned_back(judged.activation)
+            for (number, judged), turn in zip(own.items(), field.crops.turns, strict=True)
+            if judged.activation is not None
+        }
         yield ScreenedField(result, field.picture, field.squares, maps, field.failure)
 
 

@@ -1,14 +1,15 @@
-"""One orientation for every field, so that a field that is turned or mirrored has the very same cells.
+"""One orientation for every field and every crop, so that one that is turned or mirrored gives the very same answer.
 
 Where k-means starts, which pixels a sample takes, what a network answers and where a line of equal power is rounded to
 depends on which way up a picture is. So every field is looked at lengthwise, with what is stained most to the left and
-above, and what was found is turned back. No smear has a right way up.
+above, and what was found is turned back; and so may be the crop of a cell, which has no length
+(`edge_all.preprocessing`). No smear has a right way up, and no cell.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -18,10 +19,12 @@ from edge_all.results import Mask, Point, RgbImage
 
 __all__ = ["Upright"]
 
+Level = TypeVar("Level", np.uint8, np.float32)
+
 
 @dataclass(frozen=True, slots=True)
 class Upright:
-    """How a field is turned.
+    """How a field, or the crop of a cell, is turned.
 
     Attributes:
         transposed: whether rows and columns change places, before all else.
@@ -44,24 +47,35 @@ class Upright:
                 everywhere.
         """
         height, width = picture.shape[:2]
-        # Every stain absorbs green.
-        green = np.asarray(cv2.extractChannel(picture, 1), np.uint8)
-        shown = np.ones_like(green) if specimen is None else specimen
-        (level, *levels), (share, *places) = (moments_of(plane) for plane in (green * shown, shown))
-        right, below = (share * one - level * other for one, other in zip(levels, places, strict=True))
-        transposed = height > width or (height == width and abs(below) > abs(right))
+        right, below = _lean(picture, specimen)
+        return cls._by(right, below, transposed=height > width or (height == width and abs(below) > abs(right)))
+
+    @classmethod
+    def of_cell(cls, window: RgbImage) -> Upright:
+        """How the crop of a cell is to be turned: along the way in which its stain lies off its middle most.
+
+        Not by its length, of which it may have a pixel more either way. As exact as `of`.
+
+        Args:
+            window: ``uint8 [height, width, 3]`` RGB.
+        """
+        right, below = _lean(window, None)
+        return cls._by(right, below, transposed=abs(below) > abs(right))
+
+    @classmethod
+    def _by(cls, right: int, below: int, *, transposed: bool) -> Upright:
         if transposed:
             right, below = below, right
         return cls(transposed, right < 0, below < 0)
 
-    def turned(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def turned(self, image: NDArray[Level]) -> NDArray[Level]:
         """The field, or a mask of it, as it is looked at."""
-        return self._mirrored(np.asarray(cv2.transpose(image), np.uint8) if self.transposed else image)
+        return self._mirrored(np.asarray(cv2.transpose(image), image.dtype) if self.transposed else image)
 
-    def turned_back(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def turned_back(self, image: NDArray[Level]) -> NDArray[Level]:
         """What was found, as the field lies."""
         mirrored = self._mirrored(image)
-        return np.asarray(cv2.transpose(mirrored), np.uint8) if self.transposed else mirrored
+        return np.asarray(cv2.transpose(mirrored), image.dtype) if self.transposed else mirrored
 
     def corner_back(self, left: int, top: int, mask: NDArray[Any], shape: tuple[int, int]) -> tuple[int, int]:
         """Where the upper left corner of a window lies in the field.
@@ -90,11 +104,21 @@ class Upright:
             x, y, width, height = y, x, height, width
         return (width - 1 - x if self.across else x, height - 1 - y if self.down else y), (height, width)
 
-    def _mirrored(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _mirrored(self, image: NDArray[Level]) -> NDArray[Level]:
         if not (self.across or self.down):
             return image
         code = -1 if self.across and self.down else 1 if self.across else 0
-        return np.asarray(cv2.flip(image, code), np.uint8)
+        return np.asarray(cv2.flip(image, code), image.dtype)
+
+
+def _lean(picture: RgbImage, specimen: Mask | None) -> tuple[int, int]:
+    """How far what is stained lies to the left of the middle of what is shown, and how far above it."""
+    # Every stain absorbs green.
+    green = np.asarray(cv2.extractChannel(picture, 1), np.uint8)
+    shown = np.ones_like(green) if specimen is None else specimen
+    (level, *levels), (share, *places) = (moments_of(plane) for plane in (green * shown, shown))
+    right, below = (share * one - level * other for one, other in zip(levels, places, strict=True))
+    return right, below
 
 
 def moments_of(plane: NDArray[np.uint8]) -> tuple[int, int, int]:

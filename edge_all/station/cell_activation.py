@@ -17,7 +17,9 @@ _QUALITY = 90
 
 
 def activation_picture(station: Station, field: CurrentField, number: int, classifier: Classifier) -> bytes:
-    """The class activation map of a cell over its crop, as JPEG; see `edge_all.outputs.activation_maps`.
+    """The class activation map of a cell over its crop, as it lies in its field, as JPEG.
+
+    See `edge_all.outputs.activation_maps`.
 
     Args:
         station: its store.
@@ -39,7 +41,8 @@ def activation_picture(station: Station, field: CurrentField, number: int, class
     if found.summary.model != classifier.identity:
         raise UsageError("Another model judged this cell than the one at hand.", "Start the station with that model.")
     crops = cut_found_cells(station, field, found, [cell], classifier.spec)
-    (judged,) = classifier.judge(crops, activations=True)
+    (judged,) = classifier.judge(crops.pixels, activations=True)
     assert judged.activation is not None  # noqa: S101 - it was asked for
-    shown = resize_for_the_eye(crops[0], CELL_SIDE, CELL_SIDE)
-    return jpeg_bytes(paint_activation(shown, judged.activation), _QUALITY)
+    (turn,) = crops.turns
+    shown = resize_for_the_eye(turn.turned_back(crops.pixels[0]), CELL_SIDE, CELL_SIDE)
+    return jpeg_bytes(paint_activation(shown, turn.turned_back(judged.activation)), _QUALITY)

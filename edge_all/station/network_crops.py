@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edge_all.preprocessing import PreprocessingSpec, crop_cells
-from edge_all.results import CellSummary, RgbImage
+from edge_all.preprocessing import Crops, PreprocessingSpec, cut_cells
+from edge_all.results import CellSummary
 from edge_all.segmentation import segment
 from edge_all.station.desk import Station
 from edge_all.station.storage.found_fields import CurrentField, FoundField
@@ -15,7 +15,7 @@ __all__ = ["cut_found_cells"]
 
 def cut_found_cells(
     station: Station, field: CurrentField, found: FoundField, cells: Sequence[CellSummary], spec: PreprocessingSpec
-) -> RgbImage:
+) -> Crops:
     """Cut cells out of the image of their field, exactly as they were cut when they were judged.
 
     Args:
@@ -24,9 +24,6 @@ def cut_found_cells(
         found: what was found in it.
         cells: some of ``found.summary.cells``.
         spec: how to cut.
-
-    Returns:
-        ``uint8 [cells, size, size, 3]`` RGB.
 
     Raises:
         ImageError, InputNotFoundError: the image is gone, changed or forgotten.
@@ -37,4 +34,4 @@ def cut_found_cells(
     labels = None
     if spec.background == "blank":
         labels = segment(pixels, microns_per_pixel=found.summary.microns_per_pixel).cell_labels
-    return crop_cells(pixels, [whole[cell.id] for cell in cells], labels, spec)
+    return cut_cells(pixels, [whole[cell.id] for cell in cells], labels, spec)

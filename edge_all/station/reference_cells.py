@@ -156,7 +156,7 @@ class ReferenceCells:
     ) -> dict[str, NDArray[np.float32]]:
         """Features ``float32 [d]`` of length 1 of some cells of a field."""
         summaries = [cell.found for cell in cells if cell.found is not None]
-        crops = cut_found_cells(self._station, field, found, summaries, self._classifier.spec)
+        crops = cut_found_cells(self._station, field, found, summaries, self._classifier.spec).pixels
         features: dict[str, NDArray[np.float32]] = {}
         for start in range(0, len(cells), _ROUND):
             rows = self._classifier.features(crops[start : start + _ROUND])

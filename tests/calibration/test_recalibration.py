@@ -12,6 +12,7 @@ import pytest
 from edge_all.classification.classifier import Classifier
 from edge_all.classification.verification import check_networks
 from edge_all.errors import InputNotFoundError, UsageError
+from edge_all.model.card import NetworkOrigin
 from edge_all.model.figures import card_figures
 from edge_all.model.package import load_package
 from edge_all.preprocessing import PreprocessingSpec
@@ -101,9 +102,12 @@ def test_recalibrating_under_a_new_name_renames_the_networks_too(
     tmp_path: Path, released: tuple[Path, Release], draw: Callable[..., LabelledCells]
 ) -> None:
     package = load_package(released[0])
+    # As if its networks were those of an earlier version; a new name is written into the files, and they are its own.
+    borrowed = NetworkOrigin("6", package.card.preprocessing.to_json())
+    package = dataclasses.replace(package, card=dataclasses.replace(package.card, networks_from=borrowed))
     recalibrate(package, tmp_path, draw(range(60, 70)), OperatingPolicy(), named=PackageName("ours", "7"))
     again = load_package(tmp_path)
-    assert (again.card.name, again.card.version) == ("ours", "7")
+    assert (again.card.name, again.card.version, again.card.networks_from) == ("ours", "7", None)
     check_networks(again)
     for name in package.card.variants:
         old, new = (onnx.load(one.variant_file(name)) for one in (package, again))

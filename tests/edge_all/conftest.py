@@ -134,6 +134,7 @@ def make_tiny_package(
     factor: float = 1.75,
     background: str = "keep",
     white_point: str = "camera",
+    orientation: str = "field",
     variants: Sequence[VariantName] = ("fp32",),
     temperature: float = 1.0,
     non_all_below: float = 0.35,
@@ -163,7 +164,7 @@ def make_tiny_package(
         architecture="eight colour detectors, for tests",
         classes=("non-ALL", "ALL"),
         positive_class="ALL",
-        preprocessing=PreprocessingSpec(input_size, factor, background, white_point),  # type: ignore[arg-type]
+        preprocessing=PreprocessingSpec(input_size, factor, background, white_point, orientation),  # type: ignore[arg-type]
         variants={},
         feature_statistics=statistics,
         evaluation={"note": "made for tests; says nothing about cells"},

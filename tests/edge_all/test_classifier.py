@@ -188,6 +188,24 @@ def test_a_network_of_another_model_is_refused_although_its_hash_fits(
         load_classifier(str(ours))
 
 
+def test_networks_of_an_earlier_version_judge_crops_that_are_cut_otherwise(
+    edit_card: EditCard, tiny_package_factory: Callable[..., Path]
+) -> None:
+    folder = tiny_package_factory(version="1.0")
+    earlier = load_package(folder).card.preprocessing.to_json()
+    later = {**earlier, "version": 3, "orientation": "upright"}
+    edit_card(folder, lambda record: record.update(preprocessing=later))
+    with pytest.raises(ModelIntegrityError, match=r"edge_all\.preprocessing"):
+        Classifier(load_package(folder))
+    edit_card(folder, lambda record: record.update(version="1.1"))
+    origin = {"version": "1.0", "preprocessing": earlier}
+    edit_card(folder, lambda record: record.update(networks_from=origin))
+    assert Classifier(load_package(folder)).spec.orientation == "upright"
+    edit_card(folder, lambda record: record.update(networks_from={**origin, "version": "0.9"}))
+    with pytest.raises(ModelIntegrityError, match=r"edge_all\.version"):
+        Classifier(load_package(folder))
+
+
 def test_a_network_of_another_input_size_is_refused(
     edit_card: EditCard, tiny_package: Path, tiny_network: Callable[..., None]
 ) -> None:

@@ -142,6 +142,9 @@ def test_a_card_without_a_network_is_refused(tiny_package: Path, edit_card: Edit
         lambda record: record.pop("preprocessing"),
         lambda record: record.update(name=None),
         lambda record: record.update(schema="1"),
+        lambda record: record.update(networks_from="1.0"),
+        lambda record: record.update(networks_from={"version": 1, "preprocessing": {}}),
+        lambda record: record.update(networks_from={"version": "1", "preprocessing": "version 2"}),
     ],
 )
 def test_a_damaged_card_is_a_model_error_and_nothing_else(

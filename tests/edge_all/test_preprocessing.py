@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from edge_all.errors import ModelIncompatibleError
-from edge_all.preprocessing import Background, PreprocessingSpec, WhitePoint, crop_cell, crop_window
+from edge_all.preprocessing import (
+    Background,
+    Orientation,
+    PreprocessingSpec,
+    WhitePoint,
+    crop_cell,
+    crop_window,
+    cut_cells,
+)
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.results import BoundingBox, Cell
 from edge_all.segmentation import segment
@@ -66,6 +74,10 @@ CROPS: dict[tuple[int, int, float, Background, WhitePoint, BoundingBox], str] = 
     (2, 160, 2.5, "keep", "glass", (105, 75, 90, 91)): "26e75248ede821c7",
     (2, 128, 2.5, "keep", "glass", (0, 0, 80, 70)): "53cdb50f40970385",
     (2, 160, 2.0, "blank", "glass", (105, 75, 90, 91)): "645364c201242840",
+    (3, 128, 2.5, "keep", "glass", (105, 75, 90, 91)): "a661abf944496cfa",
+    (3, 128, 2.5, "keep", "glass", (0, 0, 80, 70)): "aa3560b554a2374f",
+    (3, 128, 2.5, "keep", "glass", (280, 200, 40, 40)): "834ef4bb367b4159",
+    (3, 96, 2.5, "blank", "camera", (130, 100, 30, 41)): "16994070c6874ed0",
 }
 GLASS = (183.5, 170.0, 201.2)
 FIELD_DIGEST, LABELS_DIGEST = "317a4d68dd97bee1", "ebbcf8bb9fa5a969"
@@ -82,11 +94,56 @@ def test_the_crop_is_the_same_to_the_last_bit(
 ) -> None:
     """Models were trained on exactly these pixels: another crop is another version."""
     version, size, factor, background, white_point, box = case
-    spec = PreprocessingSpec(size, factor, background, white_point)
+    spec = PreprocessingSpec(size, factor, background, white_point, "upright" if version == 3 else "field")
     assert spec.to_json()["version"] == version, "pin the crops of the new version here"
     pixels, labels = pattern()
     cell = Cell(7, box, (0.0, 0.0), 1, box, (0.0, 0.0), 1, "candidate", contour=(), glass=GLASS)
     assert digest(crop_cell(pixels, cell, labels, spec)) == CROPS[case]
+
+
+def turned(image: np.ndarray, box: BoundingBox, way: int) -> tuple[np.ndarray, BoundingBox]:
+    """One of the eight orientations of an image, and of a box in it."""
+    x, y, width, height = box
+    if way & 4:
+        image, (x, y, width, height) = image.swapaxes(0, 1), (y, x, height, width)
+    if way & 1:
+        image, x = image[:, ::-1], image.shape[1] - x - width
+    if way & 2:
+        image, y = image[::-1], image.shape[0] - y - height
+    return np.ascontiguousarray(image), (x, y, width, height)
+
+
+# Every parity of box and square, at the border, enlarged and shrunk; a side of 2.5 x 30 is tied on both axes.
+@pytest.mark.parametrize("box", [(40, 25, 30, 30), (41, 22, 31, 28), (0, 0, 33, 20), (71, 31, 19, 29), (50, 30, 2, 1)])
+@pytest.mark.parametrize("background", ["keep", "blank"])
+@pytest.mark.parametrize("size", [32, 160])
+def test_one_way_up_all_orientations_of_a_cell_are_the_same_input(
+    box: BoundingBox, background: Background, size: int
+) -> None:
+    spec = PreprocessingSpec(size, 2.5, background, "glass", "upright")
+    labels = np.full(FIELD.shape[:2], 7, np.uint16)
+    labels[:, ::7] = 0
+    inputs, kept = set(), set()
+    for way in range(8):
+        pixels, there = turned(FIELD, box, way)
+        own, _ = turned(labels, box, way)
+        cell = Cell(7, there, (0.0, 0.0), 1, there, (0.0, 0.0), 1, "candidate", contour=(), glass=GLASS)
+        inputs.add(digest(crop_cell(pixels, cell, own, spec)))
+        kept.add(digest(crop_cell(pixels, cell, own, replace(spec, orientation="field"))))
+    assert len(inputs) == 1
+    assert len(kept) == 8
+
+
+def test_what_is_said_of_places_in_a_crop_can_be_turned_back() -> None:
+    box = (40, 20, 30, 30)  # the square of 60 pixels lies evenly around it
+    for way in range(8):
+        pixels, there = turned(FIELD, box, way)
+        cell = Cell(7, there, (0.0, 0.0), 1, there, (0.0, 0.0), 1, "candidate", contour=())
+        crops = cut_cells(pixels, [cell], None, PreprocessingSpec(60, 2.0, orientation="upright"))
+        (turn,), lies = crops.turns, crop_window(pixels, there, 2.0)
+        np.testing.assert_array_equal(turn.turned_back(crops.pixels[0]), lies)
+        plane = crops.pixels[0, :, :, 1].astype(np.float32) / 3
+        np.testing.assert_array_equal(turn.turned_back(plane), lies[..., 1].astype(np.float32) / 3)
 
 
 def lit(pixels: np.ndarray, *gains: float) -> np.ndarray:
@@ -131,8 +188,9 @@ def test_a_cell_that_does_not_know_its_glass_is_refused() -> None:
 
 
 @pytest.mark.parametrize("white_point", ["camera", "glass"])
-def test_the_block_of_a_card_is_read_back(white_point: WhitePoint) -> None:
-    spec = PreprocessingSpec(128, 2.5, "keep", white_point)
+@pytest.mark.parametrize("orientation", ["field", "upright"])
+def test_the_block_of_a_card_is_read_back(white_point: WhitePoint, orientation: Orientation) -> None:
+    spec = PreprocessingSpec(128, 2.5, "keep", white_point, orientation)
     assert PreprocessingSpec.from_json(spec.to_json()) == spec
 
 
@@ -144,7 +202,17 @@ IMPOSSIBLE: tuple[dict[str, object], ...] = (
 )
 
 
-@pytest.mark.parametrize("change", [{"white_point": "paper"}, {"version": 3}, {"version": 1}, *IMPOSSIBLE])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"white_point": "paper"},
+        {"version": 3},
+        {"orientation": "upright"},
+        {"orientation": "down"},
+        {"version": 1},
+        *IMPOSSIBLE,
+    ],
+)
 def test_a_block_that_this_version_does_not_do_is_refused(change: dict[str, object]) -> None:
     record = PreprocessingSpec(128, 2.5, "keep", "glass").to_json()
     with pytest.raises(ModelIncompatibleError):

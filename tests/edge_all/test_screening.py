@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -63,7 +63,7 @@ def test_every_cell_gets_its_own_probability(slide: Path, classifier: Classifier
     fields = list(screen_fields(sources, classifier, activations=True))
     for source, field in zip(sources, fields, strict=True):
         prepared = prepare_field(source, classifier.spec)
-        for cell, crop in zip(field.result.candidates, prepared.crops, strict=True):
+        for cell, crop in zip(field.result.candidates, prepared.crops.pixels, strict=True):
             (alone,) = classifier.judge(crop[None], activations=True)
             assert (cell.probability, cell.label) == (alone.probability, alone.label)
             assert cell.out_of_distribution == alone.out_of_distribution
@@ -97,7 +97,27 @@ def test_people_are_shown_what_the_network_saw_large_enough_and_with_its_neighbo
     # For the eye they are shrunk in a sixth of the time; another place, white point or neighbour differs by far more.
     assert prepared.squares.shape == whole.shape
     assert np.abs(prepared.squares.astype(int) - whole).mean(axis=(1, 2, 3)).max() < (0.1 if own else 3)
-    assert (prepared.squares is prepared.crops) == own, "no second copy is kept"
+    assert (prepared.squares is prepared.crops.pixels) == own, "no second copy is kept"
+
+
+def test_a_turned_field_has_the_same_answers_and_its_maps_turned(
+    slide: Path, tmp_path: Path, tiny_package_factory: Callable[..., Path]
+) -> None:
+    upright = Classifier(load_package(tiny_package_factory(white_point="glass", orientation="upright", factor=2.5)))
+    pixels = cv2.imread(str(slide / "field0.png"))
+    found = []
+    for way, image in enumerate([pixels, pixels[::-1], pixels.swapaxes(0, 1)]):
+        cv2.imwrite(str(tmp_path / f"{way}.png"), image)
+        (field,) = screen_fields(find_images([tmp_path / f"{way}.png"]), upright, activations=True)
+        cells = sorted(field.result.candidates, key=lambda cell: cell.probability or 0.0)
+        found.append(([cell.probability for cell in cells], [field.activations[cell.id] for cell in cells]))
+    (said, maps), (said_mirrored, mirrored), (said_transposed, transposed) = found
+    assert len(set(said)) >= 2
+    assert said == said_mirrored == said_transposed
+    for one, other, third in zip(maps, mirrored, transposed, strict=True):
+        assert np.ptp(one) > 0
+        np.testing.assert_array_equal(other, one[::-1])
+        np.testing.assert_array_equal(third, one.T)
 
 
 def test_of_a_large_field_no_more_is_kept_than_is_shown(tmp_path: Path, classifier: Classifier) -> None:

@@ -40,8 +40,10 @@ class PackageName:
         return cls(card.name, card.version)
 
     def on(self, card: ModelCard) -> ModelCard:
-        """A card with this identity in place of its own."""
-        return dataclasses.replace(card, name=self.name, version=self.version)
+        """A card with this identity in place of its own; its network files will bear it, too."""
+        if self == PackageName.of(card):
+            return card
+        return dataclasses.replace(card, name=self.name, version=self.version, networks_from=None)
 
 
 @dataclass(frozen=True, slots=True)

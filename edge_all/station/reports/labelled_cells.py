@@ -123,7 +123,7 @@ def _cut(
             continue
         summaries = [cell.found for cell in own if cell.found is not None]
         try:
-            crops = cut_found_cells(station, field, found, summaries, spec)
+            crops = cut_found_cells(station, field, found, summaries, spec).pixels
         except EdgeAllError:
             _add(left_out, "image gone or changed", len(own))
             continue

@@ -234,7 +234,9 @@ def _chunks(samples: Sequence[Sample], spec: PreprocessingSpec, on_cells: OnCell
 
 def _crop_words(spec: PreprocessingSpec) -> str:
     white = f"white point of the {spec.white_point}"
-    return f"{spec.factor:g} times the nucleus's box, background {spec.background}, {white}, {spec.input_size} pixels"
+    lies = "as it lies" if spec.orientation == "field" else "one way up"
+    box = f"{spec.factor:g} times the nucleus's box, {lies}"
+    return f"{box}, background {spec.background}, {white}, {spec.input_size} pixels"
 
 
 def _seen_in_training(training: dict[str, Any], samples: Sequence[Sample]) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from edge_all.errors import UsageError
-from edge_all.preprocessing import PreprocessingSpec, WhitePoint
+from edge_all.preprocessing import Orientation, PreprocessingSpec, WhitePoint
 from edge_all_export.crops.augmentation import AugmentationConfig
 from edge_all_export.network import MIN_INPUT_SIZE
 
@@ -29,6 +29,8 @@ class TrainingConfig:
             network called 29 % of an unseen hospital's lymphocytes ALL, at 2.5 1 %.
         background: ``keep`` or ``blank`` the neighbours.
         white_point: ``glass`` brings the glass of every crop to one grey, ``camera`` leaves its colours.
+        orientation: ``upright`` shows the network every cell one way up, ``field`` as it lies. It learns cells turned
+            by any angle and mirrored either way.
         weights: ``imagenet``, ``none``, a weights file, or the folder or ``model.keras`` of an earlier run to go on
             from, perhaps at another input size; of a cross-validation each fold goes on from its own network.
         head_epochs: epochs with the backbone frozen.
@@ -61,6 +63,7 @@ class TrainingConfig:
     factor: float = 2.5
     background: Literal["keep", "blank"] = "keep"
     white_point: WhitePoint = "glass"
+    orientation: Orientation = "upright"
     weights: str = "imagenet"
     head_epochs: int = 1
     epochs: int = 20
@@ -105,7 +108,7 @@ class TrainingConfig:
     @property
     def spec(self) -> PreprocessingSpec:
         """How crops are cut for this network."""
-        return PreprocessingSpec(self.input_size, self.factor, self.background, self.white_point)
+        return PreprocessingSpec(self.input_size, self.factor, self.background, self.white_point, self.orientation)
 
     @property
     def all_epochs(self) -> int:
@@ -132,8 +135,8 @@ class TrainingConfig:
             UsageError: a key that this version does not know, or a value that makes no sense.
         """
         try:
-            # Runs from before there was a choice left the colours and the depth of the stain as they were.
-            values = {"white_point": "camera", **record}
+            # Runs from before there was a choice left the colours, the depth of the stain and the cells as they were.
+            values = {"white_point": "camera", "orientation": "field", **record}
             values["augmentation"] = AugmentationConfig(**{"intensity": 0.0, **values.get("augmentation", {})})
             return cls(**values)
         except TypeError as error:

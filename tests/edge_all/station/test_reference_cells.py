@@ -74,7 +74,7 @@ def test_the_nearest_confirmed_cells_are_those_by_the_networks_features(
 def features_of(station: Station, screener: Screener, field: object, cells: object) -> np.ndarray:
     current, found = field  # type: ignore[misc]
     crops = cut_found_cells(station, current, found, cells, screener.classifier.spec)  # type: ignore[arg-type]
-    rows = screener.classifier.features(crops)
+    rows = screener.classifier.features(crops.pixels)
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
