@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from statistics import median
 
+import numpy as np
+
+from edge_all.imaging.ranks import median_of
 from edge_all.results import CellSummary, FieldSummary
 from edge_all.segmentation.doubts import UNCERTAIN
 
@@ -66,7 +68,7 @@ def other_scales(fields: Iterable[FieldSummary]) -> list[tuple[FieldSummary, flo
         ]
         if len(measured) < FEWEST_FIELDS:
             continue
-        usual = median(radius for _, radius in measured)
+        usual = median_of(np.array([radius for _, radius in measured], np.float64))
         found += [
             (field, radius / usual)
             for field, radius in measured
@@ -82,7 +84,7 @@ def large_platelets(fields: Iterable[FieldSummary]) -> list[tuple[FieldSummary, 
         nuclei = [cell.nucleus_area for field in alike for cell in field.candidates]
         if len(nuclei) < FEWEST_CELLS:
             continue
-        least = NUCLEUS_OF_A_CELL * median(nuclei)
+        least = NUCLEUS_OF_A_CELL * median_of(np.array(nuclei, np.float64))
         found += [
             (field, cell)
             for field in alike

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 
 from edge_all import __version__
+from edge_all.imaging.ranks import median_of
 from edge_all.model.card import ModelCard
 from edge_all.outputs.report.facts import facts
 from edge_all.outputs.report.markup import text
@@ -143,8 +143,9 @@ def _timings(fields: Iterable[FieldSummary], say: Language) -> str:
             stages.setdefault(stage, []).append(value)
     if not stages:
         return ""
+    medians = {stage: median_of(np.array(values, np.float64)) for stage, values in stages.items()}
     rows = "".join(
-        f'<tr><th scope="row">{text(say.sentence(stage))}</th><td>{say.figure(f"{statistics.median(values):.1f}")}</td>'
+        f'<tr><th scope="row">{text(say.sentence(stage))}</th><td>{say.figure(f"{medians[stage]:.1f}")}</td>'
         f"<td>{say.figure(f'{max(values):.1f}')}</td><td>{say.figure(f'{sum(values) / 1000:.2f}')}</td>"
         f"<td>{len(values)}</td></tr>"
         for stage, values in stages.items()
