@@ -15,7 +15,9 @@ from edge_all.cli.options import ModelOption
 from edge_all.cli.process import lean_process
 
 if TYPE_CHECKING:
+    from edge_all.benchmark.compare import Comparison
     from edge_all.benchmark.planning import Plan, PreparedBenchmark
+    from edge_all.benchmark.recorded import Recorded
     from edge_all.benchmark.run_figures import BenchmarkReport
 
 __all__ = ["register"]
@@ -63,20 +65,14 @@ def benchmark(
     Exit status: 0 measured, 1 slower than the benchmark that was compared, 2 wrong usage or nothing to compare.
     """
     lean_process()
-    from edge_all.benchmark.compare import compare_benchmarks, refuse_unlike, share_of
+    from edge_all.benchmark.compare import compare_benchmarks, refuse_unlike
     from edge_all.benchmark.measuring import run_benchmark
     from edge_all.benchmark.planning import Plan
-    from edge_all.benchmark.recorded import Recorded, read_recorded
-    from edge_all.cli.benchmark_tables import disturbed_sentence, print_report, slower_sentence
-    from edge_all.errors import UsageError
+    from edge_all.benchmark.recorded import Recorded
+    from edge_all.cli.benchmark_tables import print_report
 
     # What would fail at the end fails now.
-    if fail_over is not None and compare is None:
-        raise UsageError(
-            "--fail-over says nothing without --compare.", "Name an earlier benchmark.json with --compare."
-        )
-    allowed = share_of(fail_over or ALLOWED)
-    earlier = None if compare is None else read_recorded(compare)
+    earlier, allowed = _compared_with(compare, fail_over)
     plan = Plan(
         model=model,
         variants=tuple(variant or ()),
@@ -99,12 +95,33 @@ def benchmark(
         print_json(record)
     else:
         print_report(report, comparison)
+    _warn(report, comparison)
+    raise typer.Exit(1 if comparison is not None and comparison.slower else 0)
+
+
+def _warn(report: BenchmarkReport, comparison: Comparison | None) -> None:
+    """What speaks against the figures, and what became slower."""
+    from edge_all.cli.benchmark_tables import disturbed_sentence, slower_sentence
+
     warning = disturbed_sentence(report)
     if warning is not None:
         typer.secho(warning, fg=typer.colors.YELLOW, err=True)
     if comparison is not None and comparison.slower:
         typer.echo(slower_sentence(comparison), err=True)
-        raise typer.Exit(1)
+
+
+def _compared_with(compare: Path | None, fail_over: str | None) -> tuple[Recorded | None, float]:
+    """The earlier benchmark, where one is named, and the share by which this one may be slower."""
+    from edge_all.benchmark.compare import share_of
+    from edge_all.benchmark.recorded import read_recorded
+    from edge_all.errors import UsageError
+
+    if fail_over is not None and compare is None:
+        raise UsageError(
+            "--fail-over says nothing without --compare.", "Name an earlier benchmark.json with --compare."
+        )
+    allowed = share_of(fail_over or ALLOWED)
+    return None if compare is None else read_recorded(compare), allowed
 
 
 def _claimed(out: Path | None) -> AbstractContextManager[object]:

@@ -23,6 +23,7 @@ from edge_all.cli.process import lean_process
 from edge_all.cli.terminal import harmless
 
 if TYPE_CHECKING:
+    from edge_all.outputs.run_summary import RunSummary
     from edge_all.results import FieldSummary
 
 __all__ = ["register"]
@@ -100,15 +101,20 @@ def screen(
     if as_json:
         print_json([slide.to_json() for slide in summary.slides])
     else:
-        from edge_all.cli.slide_table import print_slides
-
-        print_slides(summary.slides)
-        if stop_when_settled:
-            typer.echo(f"Images not looked at, their slides being settled: {summary.images_not_looked_at}")
-        _say_warnings(summary.fields)
-        _say_pixel_sizes(summary.fields)
+        _say(summary, stop_when_settled)
         typer.echo(f"Report: {RunFolder(out, {}).report}")
     raise typer.Exit(0 if summary.all_judged else 1)
+
+
+def _say(summary: RunSummary, stop_when_settled: bool) -> None:
+    """The verdicts, and what whoever reads them must know."""
+    from edge_all.cli.slide_table import print_slides  # with Rich, which a run for programs does without
+
+    print_slides(summary.slides)
+    if stop_when_settled:
+        typer.echo(f"Images not looked at, their slides being settled: {summary.images_not_looked_at}")
+    _say_warnings(summary.fields)
+    _say_pixel_sizes(summary.fields)
 
 
 def _interrupted(fields: Path) -> str:

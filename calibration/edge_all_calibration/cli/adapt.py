@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
 from edge_all_calibration.cli.options import PackageArgument
 from edge_all_calibration.cli.paths import existing
+
+if TYPE_CHECKING:
+    from edge_all_calibration.adapting.adaptation import Adaptation
 
 __all__ = ["register"]
 
@@ -51,7 +54,7 @@ def adapt(
     from edge_all.errors import UsageError
     from edge_all.model.store import find_package
     from edge_all.results import INTENDED_USE
-    from edge_all_calibration.adapting.adaptation import adapt_package, in_words
+    from edge_all_calibration.adapting.adaptation import adapt_package
     from edge_all_calibration.adapting.corrected_run import read_corrected_cells
     from edge_all_calibration.cli.left_out import saying_what_is_left_out
     from edge_all_calibration.cli.reporting import step_progress
@@ -78,7 +81,16 @@ def adapt(
             )
     if as_json:
         print_json({"kind": "adapted package", "intended_use": INTENDED_USE, "path": str(output), **found.to_json()})
-        return
+    else:
+        _say(found)
+        typer.echo(f"{named.name} {named.version}, {'with' if found.head else 'without'} a head of its own: {output}")
+        typer.echo(INTENDED_USE)
+
+
+def _say(found: Adaptation) -> None:
+    """What was fitted, and what it changes on the cells kept back."""
+    from edge_all_calibration.adapting.adaptation import in_words
+
     typer.echo(f"fitted to {in_words(found.fitting)}")
     typer.echo(f"kept back {in_words(found.kept)}")
     for figure, after in found.after.items():
@@ -91,5 +103,3 @@ def adapt(
         )
     for note in found.notes:
         typer.echo(f"Note: {note}")
-    typer.echo(f"{named.name} {named.version}, {'with' if found.head else 'without'} a head of its own: {output}")
-    typer.echo(INTENDED_USE)

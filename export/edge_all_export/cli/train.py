@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ from edge_all_calibration.cli.options import takes
 from edge_all_calibration.cli.paths import existing
 
 if TYPE_CHECKING:
-    from edge_all_export.training import TrainingConfig
+    from edge_all_export.training import TrainingConfig, TrainingRun
 
 __all__ = ["register"]
 
@@ -132,7 +133,6 @@ def train(
         from edge_all_export.datasets import read_layout
         from edge_all_export.datasets.laboratories import without_laboratory
         from edge_all_export.datasets.samples import CLASS_INDICES, told_of_images
-        from edge_all_export.evaluation.run_picture import write_run_picture
         from edge_all_export.training import Conduct, train_on_data
 
     with TrainingDisplay() as display, told_of_images(display.phase("Reading and segmenting images")):
@@ -152,6 +152,13 @@ def train(
             every_fold=cross_validation,
             conduct=Conduct(resume=resume, allow_leaks=allow_leaks, watcher=display),
         )
+    _say_runs(runs)
+
+
+def _say_runs(runs: Iterable[TrainingRun]) -> None:
+    """What each run came to, and where it lies."""
+    from edge_all_export.evaluation.run_picture import write_run_picture
+
     for run in runs:
         figures = ", ".join(f"{name.removeprefix('held_out_')} {value:.4f}" for name, value in run.figures.items())
         typer.echo(f"{run.folder}: held-out {figures}")
