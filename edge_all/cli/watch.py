@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ import typer
 from edge_all.cli.options import DeviceOption, ModelOption, StationOption, ThreadsOption, VariantOption
 from edge_all.cli.process import lean_process, stop_on_signals
 from edge_all.cli.station_folder import station_folder
+from edge_all.files.naming import image_file_name
 from edge_all.wording.plurals import counted
 
 if TYPE_CHECKING:
@@ -67,10 +69,15 @@ _IN_ORDER = ("ALL", "indeterminate", "non-ALL", "rejected")
 
 
 def say_field(result: FieldResult) -> None:
-    """Print a line for a field that is on disk."""
+    """Print a line for a field that is on disk.
+
+    On a terminal its slide and its file lead the line. A service's journal keeps no names, which the store may forget.
+    """
+    where = f"{result.slide}, {image_file_name(result.image)}: " if sys.stdout.isatty() else ""
     if result.status == "ok":
         counts = Counter("rejected" if cell.kind == "rejected" else cell.label for cell in result.cells)
         kinds = [f"{counts[kind]} {kind}" for kind in _IN_ORDER if counts[kind]]
-        typer.echo(", ".join([counted(len(result.candidates), "cell"), *kinds]))
+        typer.echo(where + ", ".join([counted(len(result.candidates), "cell"), *kinds]))
     else:
-        typer.echo(f"{result.status.capitalize()}: {result.error}")
+        reasons = result.quality.reasons if result.quality is not None else ()
+        typer.echo(f"{where}{result.status.capitalize()}: {result.error or ' '.join(reasons)}")

@@ -19,7 +19,7 @@ from typing import Any
 from edge_all.model.figures import variant_figures
 from edge_all.slides.verdict import SLIDE_LIMIT, UNKNOWN_SHARE, wilson_interval
 from edge_all.station.desk import Station
-from edge_all.station.review.tally import Agreement, merged
+from edge_all.station.review.tally import Agreement, Tally, merged
 from edge_all.wording.percentages import percent, percent_range
 
 __all__ = ["Monitoring", "Week", "monitor"]
@@ -49,6 +49,8 @@ class Week:
         metrics: the median of each measure of quality over the fields that were judged.
         signed: slides that were signed, by the last signature.
         agreement: of software and readers on these slides; None where none was signed.
+        settled: cells on these slides that the software had left undecided, and that a person has decided.
+        seen_only: cells on them that the software judged and that a person has looked at, but not decided.
     """
 
     begins: date
@@ -58,6 +60,8 @@ class Week:
     metrics: Mapping[str, float]
     signed: int
     agreement: Agreement | None
+    settled: int
+    seen_only: int
 
     @property
     def judged(self) -> int:
@@ -87,7 +91,7 @@ class _Sum:
     cells: Counter[str] = field(default_factory=Counter)
     unlike: int = 0
     metrics: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    agreements: list[Agreement] = field(default_factory=list)
+    signed: list[Tally] = field(default_factory=list)
 
 
 _Sums = defaultdict[date, _Sum]
@@ -112,7 +116,7 @@ def monitor(station: Station) -> Monitoring:
         notices += _against_first([compared[begins] for begins in sorted(compared)])
     for _, view in station.signed_reviews():
         if view.state.signature is not None:
-            everything[_monday(view.state.signature.at)].agreements.append(view.tally.agreement)
+            everything[_monday(view.state.signature.at)].signed.append(view.tally)
     return Monitoring(tuple(_week(begins, everything[begins]) for begins in sorted(everything)), tuple(notices))
 
 
@@ -159,8 +163,10 @@ def _week(begins: date, one: _Sum) -> Week:
         dict(one.cells),
         one.unlike,
         {name: statistics.median(values) for name, values in one.metrics.items()},
-        len(one.agreements),
-        merged(one.agreements) if one.agreements else None,
+        len(one.signed),
+        merged(tally.agreement for tally in one.signed) if one.signed else None,
+        sum(tally.settled for tally in one.signed),
+        sum(tally.seen_only for tally in one.signed),
     )
 
 

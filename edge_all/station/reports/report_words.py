@@ -61,10 +61,10 @@ def sections(report: SlideReport, say: Language) -> tuple[Section, ...]:
 
 
 def caption(cell: ReviewedCell, say: Language) -> str:
-    """What stands under a cell: where it lies, what it is, and who says so; of an object left out, its name and why."""
-    where = say("field {field}", field=cell.field)
+    """What stands under a cell: its name, as in cells.csv, where it lies, what it is, and who says so, or why not."""
+    where = f"{cell.id}, {say('field {field}', field=cell.field)}"
     if cell.found is not None and cell.found.reason is not None:
-        where = f"{cell.id}, {where}, {say.sentence(cell.found.reason)}"
+        where = f"{where}, {say.sentence(cell.found.reason)}"
     if cell.found is not None and cell.found.probability is not None:
         where = f"{where}, {say.figure(probability_words(cell.found))}"
     if cell.excluded:

@@ -37,6 +37,8 @@ class WeekDocument(BaseModel):
     compared: int
     same: int
     kappa: float | None
+    settled: int
+    seen_only: int
 
 
 class MonitoringDocument(BaseModel):
@@ -95,4 +97,6 @@ def _week(one: Week) -> WeekDocument:
         compared=0 if agreement is None else agreement.compared,
         same=0 if agreement is None else agreement.same,
         kappa=None if agreement is None else agreement.kappa,
+        settled=one.settled,
+        seen_only=one.seen_only,
     )

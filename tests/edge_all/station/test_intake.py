@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import os
@@ -25,7 +26,7 @@ from edge_all.imaging import open_image
 from edge_all.outputs.pictures import jpeg_bytes, png_bytes
 from edge_all.rendering.field import render_field
 from edge_all.rendering.spec import SmearSpec
-from edge_all.results import FieldResult
+from edge_all.results import FieldResult, Quality
 from edge_all.station.desk import Station
 from edge_all.station.intake import folder_watch, judging
 from edge_all.station.intake.folder_watch import FolderWatch
@@ -561,6 +562,20 @@ def test_one_cell_is_said_in_the_singular(
 ) -> None:
     say_field(a_field(["non-ALL", None]))
     assert capsys.readouterr().out == "1 cell, 1 non-ALL, 1 rejected\n"
+
+
+def test_on_a_terminal_a_line_says_of_which_field_and_in_a_journal_no_name(
+    a_field: Callable[..., FieldResult], capsys: pytest.CaptureFixture[str], terminal: Callable[[int], None]
+) -> None:
+    blurred = dataclasses.replace(
+        a_field([], image="/images/S-7/f2.jpg"), status="unusable", quality=Quality(False, ("The field is blurred.",))
+    )
+    say_field(blurred)
+    assert capsys.readouterr().out == "Unusable: The field is blurred.\n"
+    terminal(80)
+    say_field(blurred)
+    say_field(a_field(["ALL"], image="/images/S-7/f3.jpg"))
+    assert capsys.readouterr().out == "slide, f2.jpg: Unusable: The field is blurred.\nslide, f3.jpg: 1 cell, 1 ALL\n"
 
 
 def test_the_kinds_of_cells_are_said_in_one_order(

@@ -142,6 +142,10 @@ def test_agreement_is_that_of_the_signed_slides(station: Station, slide: SlideRe
     (week,) = monitor(station).weeks
     assert week.agreement is not None
     assert (week.signed, week.agreement.compared, week.agreement.same) == (1, 1, 0)
+    # As on the slide's page: of the other eight that the software judged, none was decided.
+    assert (week.settled, week.seen_only) == (0, 8)
+    tally = review.view().tally
+    assert (week.settled, week.seen_only) == (tally.settled, tally.seen_only)
 
 
 def test_figures_for_prometheus_name_nobody(station: Station, slide: SlideRecord) -> None:

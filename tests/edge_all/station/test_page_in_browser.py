@@ -488,6 +488,22 @@ def test_a_german_browser_is_spoken_to_in_german(
     ada.close()
 
 
+def test_the_list_of_slides_shows_its_keys(ada: Reader, code: str) -> None:
+    page = ada.page
+    page.goto(ada.desk.address)
+    page.wait_for_selector(f"[data-slide='{code}'] a:focus")
+    page.keyboard.press("?")
+    page.wait_for_selector("#help-dialog[open]")
+    assert "open the slide" in page.inner_text("#help-dialog")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#help-dialog", state="hidden")
+    page.click("#help-button")
+    page.wait_for_selector("#help-dialog[open]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#help-dialog", state="hidden")
+    assert page.url == ada.desk.address
+
+
 def test_an_administrator_sets_the_kinds_on_the_page(ada: Reader, desk: Desk) -> None:
     page = ada.page
     page.click("a:has-text('Settings')")
@@ -519,6 +535,13 @@ def test_a_comment_is_written_and_a_signed_slide_opened_again_by_keys(ada: Reade
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_selector("#inspector blockquote:has-text('clumped chromatin')")
+    page.keyboard.press("F2")
+    page.wait_for_selector("#comment-dialog[open]")
+    page.keyboard.press("Control+Enter")  # with nothing in it the dialog stays
+    page.keyboard.type("two nucleoli")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_selector("#inspector blockquote:has-text('two nucleoli')")
+    assert page.locator("dialog[open]").count() == 0, "it signs nothing"
     for _ in range(3):
         page.keyboard.press(".")
     until(page, "document.getElementById('review-state').textContent.startsWith('All that')")

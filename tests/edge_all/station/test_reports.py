@@ -233,6 +233,15 @@ def test_beyond_the_edge_of_a_field_a_cells_picture_is_blank() -> None:
     assert picture[:, 20:].max() < 40
 
 
+def test_a_cell_has_the_name_under_its_picture_that_it_has_in_the_table(station: Station, code: str) -> None:
+    report = report_of(station, code, "Curie")
+    (*_, row) = (
+        row for row in csv.DictReader(cells_csv(report).decode("utf-8-sig").splitlines()) if row["probability"]
+    )
+    (cell,) = (cell for cell in report.view.cells if cell.id == row["cell"])
+    assert caption(cell, ENGLISH).startswith(f"{row['cell']}, field {row['field']}, ")
+
+
 def test_an_object_left_out_says_its_name_and_why(station: Station, code: str) -> None:
     cells = station.review(code, "Curie").view().cells
     (left_out,) = (cell for cell in cells if cell.counts_as == "left out")

@@ -224,7 +224,7 @@ def test_a_slide_of_which_nothing_is_judged_yet_has_no_verdict_in_the_list(servi
     with station.database.write() as connection:
         slide = find_or_add_slide(connection, "/images", "new")
         add_to_queue(connection, slide.id, "/images/1.jpg", 0, 10, 10)
-    listed = re.sub(r"<form.*</form>", "", client.get("/").text, flags=re.DOTALL)
+    listed = re.sub(r"<form.*?</form>", "", client.get("/").text, flags=re.DOTALL)
     assert "not judged yet" in listed
     assert "+1 waits" in listed
     assert "indeterminate" not in listed

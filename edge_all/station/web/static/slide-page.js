@@ -129,6 +129,12 @@ async function comment() {
   if ((await asked("comment-dialog")) === "comment" && text.value.trim()) state.comment(id, text.value);
 }
 
+element("comment-text", HTMLTextAreaElement).addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  element("comment-dialog", HTMLDialogElement).querySelector("form")?.requestSubmit(document.querySelector("#comment-dialog .main"));
+});
+
 async function sign() {
   void state.tellLooked();
   await state.queue.settled();

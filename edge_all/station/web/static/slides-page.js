@@ -47,6 +47,7 @@ listen(
 );
 
 document.addEventListener("click", async (event) => {
+  if (event.target instanceof HTMLElement && event.target.id === "help-button") showKeys();
   if (event.target instanceof HTMLElement && event.target.id === "retry") {
     await ask("/api/v1/queue/retry", { method: "POST", body: {} });
     say(word("They wait for their turn again."));
@@ -58,18 +59,23 @@ document.addEventListener("change", (event) => {
   if (event.target instanceof HTMLSelectElement) event.target.form?.requestSubmit();
 });
 
-// By keyboard: the first slide has the focus, arrows go from slide to slide, / goes to the search.
+function showKeys() {
+  /** @type {HTMLDialogElement | null} */ (document.querySelector("#help-dialog"))?.showModal();
+}
+
+// By keyboard: the first slide has the focus, arrows go from slide to slide, / goes to the search, ? shows the keys.
 function slideLinks() {
   return /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".list tbody th a")]);
 }
 
 document.addEventListener("keydown", (event) => {
   const typing = event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement;
-  if (typing || event.ctrlKey || event.altKey || event.metaKey) return;
+  if (typing || event.ctrlKey || event.altKey || event.metaKey || document.querySelector("dialog[open]")) return;
   const links = slideLinks();
   const place = links.findIndex((link) => link === document.activeElement);
   if (event.key === "ArrowDown") links[Math.min(links.length - 1, place + 1)]?.focus();
   else if (event.key === "ArrowUp") links[Math.max(0, place - 1)]?.focus();
+  else if (event.key === "?") showKeys();
   else if (event.key === "/") /** @type {HTMLElement | null} */ (document.querySelector(".filter [type=search]"))?.focus();
   else return;
   event.preventDefault();
