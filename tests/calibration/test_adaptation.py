@@ -20,9 +20,17 @@ from edge_all.cli.main import build_app
 from edge_all.errors import InputError, InputNotFoundError, UsageError
 from edge_all.model.card import ModelCard, Thresholds
 from edge_all.model.package import ModelPackage, load_package
+from edge_all.preprocessing import PreprocessingSpec
 from edge_all.rendering import SmearSpec, render_field
 from edge_all.segmentation import segment
-from edge_all_calibration.adapting.adaptation import NOT_KNOWN, SHARED_GROUPS, Adaptation, adapt_package, check_cells
+from edge_all_calibration.adapting.adaptation import (
+    NOT_KNOWN,
+    SHARED_GROUPS,
+    Adaptation,
+    RefusedCellsError,
+    adapt_package,
+    check_cells,
+)
 from edge_all_calibration.adapting.corrected_run import read_corrected_cells
 from edge_all_calibration.adapting.dealing import FEWEST_ON_A_SIDE, deal
 from edge_all_calibration.adapting.gain import DRAWS, gain_table, measure_gains
@@ -308,8 +316,32 @@ def test_a_program_is_told_the_same_as_json(
     printed = json.loads(done.stdout)
     assert printed["before"]["auc"] == {"value": 0.5, "low": 0.4, "high": 0.6}
     assert printed["after"]["auc"]["value"] == 0.9
+    assert printed["left_out"] == []
     assert (printed["name"], printed["path"]) == (package.card.name, target)
     assert "Research Use Only" in printed["intended_use"]
+
+
+def test_json_names_every_group_that_is_refused_and_every_image_left_out(
+    tmp_path: Path, package: ModelPackage, parts: CellParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = parts.training
+    assert training is not None
+    many = np.array([f"patient {number:03}" for number in range(len(training))])
+
+    def read(_source: Path, _spec: PreprocessingSpec, skipped: Callable[[Path, str], None]) -> LabelledCells:
+        skipped(Path("empty.png"), "no cell was found in it")
+        return dataclasses.replace(training, groups=many, slides=many)
+
+    monkeypatch.setattr("edge_all_calibration.labelled_cells.cell_folder.read_cells", read)
+    command = ["adapt", str(package.path), "--cells", ".", "-o", str(tmp_path / "mine"), "--json"]
+    done = CliRunner().invoke(build_app(), command)
+    assert isinstance(done.exception, RefusedCellsError)
+    assert str(done.exception).count("patient") < len(many)
+    printed = json.loads(done.stdout)
+    assert (printed["kind"], printed["refused_groups"]) == ("refused cells", many.tolist())
+    assert printed["left_out"] == [{"image": "empty.png", "reason": "no cell was found in it"}]
+    assert "trained on" in printed["problem"]
+    assert not (tmp_path / "mine").exists()
 
 
 def test_what_cells_buy_is_measured_on_groups_kept_apart(package: ModelPackage, strange: LabelledCells) -> None:

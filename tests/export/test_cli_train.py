@@ -60,6 +60,7 @@ def test_a_small_set_is_trained_on_and_evaluated(app: typer.Typer, smears: Path,
         "24 cells (12 ALL) of 6 blocks are trained on; 8 cells (4 ALL) of 2 blocks are held out.",
         "Leak report: nothing is shared.",
         "epoch   2",
+        "The run keeps the",
         "held-out loss",
     ):
         assert words in trained.output
@@ -113,6 +114,7 @@ def test_the_help_names_the_defaults_that_hold() -> None:
 @pytest.mark.parametrize("oneself", ["", "raise ImportError('broken')"])
 def test_loading_keras_says_nothing_unless_it_fails(oneself: str) -> None:
     """In a process of its own, since TensorFlow speaks on being loaded, and past Python."""
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     code = (
         "import os\n"
         "from edge_all_export.cli.backend import quiet_backend\n"
@@ -123,12 +125,24 @@ def test_loading_keras_says_nothing_unless_it_fails(oneself: str) -> None:
         "tensorflow.ones(2) + 1\n"
         "os.write(2, b'afterwards')"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
     if oneself:
         assert "from below" in done.stderr
         assert "broken" in done.stderr
     else:
         assert done.stderr == "afterwards"
+
+
+def test_who_sets_tensorflows_log_level_sees_what_it_says() -> None:
+    code = (
+        "import os\n"
+        "from edge_all_export.cli.backend import quiet_backend\n"
+        "with quiet_backend():\n"
+        "    os.write(2, b'from below ' + os.environ['TF_CPP_MIN_LOG_LEVEL'].encode())"
+    )
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.stderr == "from below 0"
 
 
 TRAINS_WITH_A_TINY_NETWORK = """

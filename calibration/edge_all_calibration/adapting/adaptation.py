@@ -1,4 +1,4 @@
-"""From 50 to 200 labelled cells of a laboratory to a package for it, by the runtime's own network.
+"""From 100 to 200 labelled cells of a laboratory to a package for it, by the runtime's own network.
 
 What changes: the temperature, what the laboratory's cells look like, and where it earns it a logistic
 head on the network's features, and another indeterminate zone. A third of the cells, in whole groups, is kept back: the
@@ -37,7 +37,7 @@ from edge_all_calibration.releasing.publishing import PackageName
 from edge_all_calibration.releasing.recalibration import copy_package
 from edge_all_calibration.releasing.release import APPEARANCE_FILE
 
-__all__ = ["FEWEST", "Adaptation", "adapt_package", "check_cells", "in_words"]
+__all__ = ["FEWEST", "Adaptation", "RefusedCellsError", "adapt_package", "check_cells", "in_words"]
 
 FEWEST_OF_A_CLASS = 2 * FEWEST_ON_A_SIDE
 FEWEST = 2 * FEWEST_OF_A_CLASS
@@ -56,6 +56,20 @@ NO_ZONE = (
     "The {precision} network leaves no probability to a person: the package that was adapted has no indeterminate "
     "zone, and these cells fit none. Set one with `edge-all calibrate --band`."
 )
+
+
+class RefusedCellsError(UsageError):
+    """Cells that nothing may be learned from, because of what they are.
+
+    Attributes:
+        groups: patients or slides that they are of, all by name and each once.
+    """
+
+    def __init__(self, problem: str, remedy: str, groups: NDArray[np.str_]) -> None:
+        self.groups: tuple[str, ...] = tuple(sorted(set(groups.tolist())))
+        named = ", ".join(self.groups[:NAMED])
+        more = f" and {len(self.groups) - NAMED} more" if len(self.groups) > NAMED else ""
+        super().__init__(f"{problem} (of {named}{more}).", remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +119,8 @@ def check_cells(cells: LabelledCells, package: ModelPackage) -> tuple[str, ...]:
         What could not be checked.
 
     Raises:
-        UsageError: too few, one class, one picture under two labels, or cells that the package was trained on.
+        UsageError: too few, or one class.
+        RefusedCellsError: one picture under two labels, or cells that the package was trained on.
     """
     require_both_classes(cells, "adaptation")
     rarer = min(int(cells.labels.sum()), int((~cells.labels).sum()))
@@ -113,34 +128,28 @@ def check_cells(cells: LabelledCells, package: ModelPackage) -> tuple[str, ...]:
         raise UsageError(
             f"{len(cells)} labelled cells, {rarer} of the rarer class, are too few to adapt to and to prove it.",
             f"Label {FEWEST_OF_A_CLASS} of each class at least, {FEWEST_ON_A_SIDE} to fit to and {FEWEST_ON_A_SIDE} to "
-            "prove it; 50 to 200 cells are better.",
+            "prove it; 100 to 200 cells are better.",
         )
     digests = picture_digests(cells.crops)
     twice = np.intersect1d(digests[cells.labels], digests[~cells.labels])
     if len(twice):
-        raise UsageError(
-            f"{len(twice)} cell(s) are labelled both ALL and non-ALL: the same picture lies in both classes "
-            f"({_where(cells.groups[np.isin(digests, twice)])}).",
+        raise RefusedCellsError(
+            f"{len(twice)} cell(s) are labelled both ALL and non-ALL: the same picture lies in both classes",
             "Decide on one label for each cell.",
+            cells.groups[np.isin(digests, twice)],
         )
     known = known_cells(package)
     if known is None:
         return (NOT_KNOWN,)
     seen = np.isin(digests, known)
     if seen.any():
-        raise UsageError(
-            f"{seen.sum()} of the {len(cells)} cells are among those that {package.card.name} was trained on "
-            f"({_where(cells.groups[seen])}).",
+        raise RefusedCellsError(
+            f"{seen.sum()} of the {len(cells)} cells are among those that {package.card.name} was trained on",
             "Give cells that it has not seen, on known ones every figure is too good: leave their folders out, or in a "
             "cells.csv call them indeterminate.",
+            cells.groups[seen],
         )
     return ()
-
-
-def _where(groups: NDArray[np.str_]) -> str:
-    """The groups of the cells that an error is about, the first few by name."""
-    names = sorted(set(groups.tolist()))
-    return "of " + ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def adapt_package(
@@ -163,7 +172,8 @@ def adapt_package(
         progress: told each step.
 
     Raises:
-        UsageError: see `check_cells`, and labels that contradict the network as a whole.
+        RefusedCellsError: see `check_cells`.
+        UsageError: the same, and labels that contradict the network as a whole.
     """
     notes = check_cells(cells, package)
     fitting, kept = deal(cells)

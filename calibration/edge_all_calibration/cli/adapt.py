@@ -29,7 +29,7 @@ def adapt(
         typer.Option(
             "--cells",
             callback=existing,
-            help="50 to 200 labelled cells: cells.csv of a run with the label column corrected, or a folder with ALL/ "
+            help="100 to 200 labelled cells: cells.csv of a run with the label column corrected, or a folder with ALL/ "
             "and non-ALL/, a folder a patient.",
             show_default=False,
         ),
@@ -50,11 +50,12 @@ def adapt(
     """Adapt a model package to a laboratory that it does not know, by its own network; no TensorFlow is needed.
 
     Exit status: 0 done, 1 it would do worse than before on the cells kept back and was not published, 2 wrong usage.
+    With --json the images left out stand in the record, and cells that are refused have one of their own.
     """
     from edge_all.errors import UsageError
     from edge_all.model.store import find_package
     from edge_all.results import INTENDED_USE
-    from edge_all_calibration.adapting.adaptation import adapt_package
+    from edge_all_calibration.adapting.adaptation import RefusedCellsError, adapt_package
     from edge_all_calibration.adapting.corrected_run import read_corrected_cells
     from edge_all_calibration.cli.left_out import saying_what_is_left_out
     from edge_all_calibration.cli.reporting import step_progress
@@ -69,18 +70,31 @@ def adapt(
     read = read_corrected_cells if cells.suffix.lower() == ".csv" else read_cells
     with step_progress() as progress, publication.folder() as stage:
         progress("Cutting the cells")
+        left_out: list[dict[str, str]] = []
         with saying_what_is_left_out() as tell:
-            labelled = read(cells, package.card.preprocessing, tell)
-        found = adapt_package(
-            package, stage, labelled, laboratory=laboratory or folder_name, named=named, progress=progress
-        )
+
+            def leave_out(image: Path, reason: str) -> None:
+                tell(image, reason)
+                left_out.append({"image": str(image), "reason": reason})
+
+            labelled = read(cells, package.card.preprocessing, leave_out)
+        try:
+            found = adapt_package(
+                package, stage, labelled, laboratory=laboratory or folder_name, named=named, progress=progress
+            )
+        except RefusedCellsError as error:
+            if as_json:
+                said = {"problem": error.problem, "remedy": error.remedy, "refused_groups": error.groups}
+                print_json({"kind": "refused cells", "intended_use": INTENDED_USE, **said, "left_out": left_out})
+            raise
         if not found.passed:
             raise UsageError(
                 "The adapted package decides the cells kept back less well than the old one; nothing is published.",
-                "Check the labels, or label more cells: 50 at least, of several patients.",
+                "Check the labels, or label more cells: 100 at least, of several patients.",
             )
     if as_json:
-        print_json({"kind": "adapted package", "intended_use": INTENDED_USE, "path": str(output), **found.to_json()})
+        record = {"path": str(output), **found.to_json(), "left_out": left_out}
+        print_json({"kind": "adapted package", "intended_use": INTENDED_USE, **record})
     else:
         _say(found)
         typer.echo(f"{named.name} {named.version}, {'with' if found.head else 'without'} a head of its own: {output}")

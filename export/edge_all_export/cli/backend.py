@@ -11,6 +11,9 @@ from contextlib import contextmanager
 __all__ = ["quiet_backend"]
 
 STDERR = 2
+LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+USERS_LEVEL = os.environ.get(LEVEL)
+"""What the user asked of TensorFlow's log; whoever asks for it sees all of it."""
 
 
 @contextmanager
@@ -19,9 +22,12 @@ def quiet_backend() -> Iterator[None]:
 
     TensorFlow obeys TF_CPP_MIN_LOG_LEVEL but for what it says on being loaded, before its log is set up: that goes to
     the process's standard error whatever is asked. So the file descriptor itself is turned away for as long. If the
-    import fails, all that was said is shown.
+    import fails, all that was said is shown; so it is where the user has set that variable.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if USERS_LEVEL is not None:
+        yield
+        return
+    os.environ[LEVEL] = "3"
     sys.stderr.flush()
     screen = os.dup(STDERR)
     with tempfile.TemporaryFile() as said:

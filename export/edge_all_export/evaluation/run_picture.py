@@ -23,6 +23,8 @@ from edge_all_export.run_folder import TrainingRunFolder
 __all__ = ["write_run_picture"]
 
 SIZE = (11.0, 8.0)
+KEPT = "the network kept"
+"""Its weights are a mean over epochs, so that its figures are other ones than the last epoch's."""
 
 
 def write_run_picture(files: TrainingRunFolder) -> bool:
@@ -47,6 +49,7 @@ def write_run_picture(files: TrainingRunFolder) -> bool:
         loss, area, roc, matrix = plot.subplots(2, 2).ravel().tolist()
         _draw_curve(loss, log, "loss", "Loss")
         _draw_curve(area, log, "auc", "ROC AUC")
+        _draw_kept(area, log, predictions)
         _draw_roc(roc, predictions)
         _draw_matrix(matrix, predictions)
         plot.suptitle(f"{files.path.resolve().name}: {len(predictions)} held-out cells\n{INTENDED_USE}", fontsize=11)
@@ -61,17 +64,33 @@ def _draw_curve(axes: Axes, log: TrainingLog, name: str, title: str) -> None:
     if log.head_epochs:
         axes.axvline(log.head_epochs + 0.5, color=INK, linewidth=1, linestyle="--", label="fine-tuning begins")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(title=title, xlabel="Epoch")
+    axes.set(title=f"{title}, weights of each epoch", xlabel="Epoch")
     axes.legend(loc="best")
+
+
+def _draw_kept(axes: Axes, log: TrainingLog, predictions: Predictions) -> None:
+    """A star for the network that the run keeps, whose averaged weights no epoch had."""
+    area = _held_out_auc(predictions)
+    if area is not None:
+        marked = {"color": ALL_COLOUR, "marker": "*", "markersize": 12, "linestyle": ""}
+        axes.plot(log.columns["epoch"][-1:], [area], label=f"held out, {KEPT}", **marked)
+        axes.legend(loc="best")
+
+
+def _held_out_auc(predictions: Predictions) -> float | None:
+    """None where the held-out cells are of one class."""
+    truth = predictions.label == 1
+    return None if truth.all() or not truth.any() else auc(predictions.probability, truth)
 
 
 def _draw_roc(axes: Axes, predictions: Predictions) -> None:
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=":")
     title = "ROC: one class only"
-    if 0 < predictions.label.sum() < len(predictions):
+    area = _held_out_auc(predictions)
+    if area is not None:
         false_positive, true_positive, _ = roc_curve(predictions.label, predictions.probability)
         axes.plot(false_positive, true_positive, color=ALL_COLOUR)
-        title = f"ROC, AUC {auc(predictions.probability, predictions.label == 1):.3f}"
+        title = f"ROC of {KEPT}, AUC {area:.3f}"
     axes.set(title=title, xlabel="1 - specificity", ylabel="Sensitivity")
 
 
@@ -84,4 +103,4 @@ def _draw_matrix(axes: Axes, predictions: Predictions) -> None:
     axes.set_xticks([0, 1], list(CLASS_NAMES))
     axes.set_yticks([0, 1], list(CLASS_NAMES))
     axes.grid(visible=False)
-    axes.set(title=f"Confusion matrix at {CUTOFF:g}", xlabel="Called", ylabel="Truth")
+    axes.set(title=f"Confusion matrix of {KEPT}, at {CUTOFF:g}", xlabel="Called", ylabel="Truth")

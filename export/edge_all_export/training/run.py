@@ -219,7 +219,18 @@ def _fit(
     finished.set_weights(_with_start(average.mean if average.count else network.get_weights(), config))
     if config.train_batch_norm:
         settle_batch_norm(finished, _unaltered_batches(config, training.samples, training.exact))
+    conduct.watcher.say(_kept_words(config, average.count))
     return finished
+
+
+def _kept_words(config: TrainingConfig, averaged: int) -> str:
+    """Which weights the run keeps: their figures are other ones than the last epoch's."""
+    kept = f"the mean of the weights of its last {averaged} epochs" if averaged > 1 else "the weights of its last epoch"
+    if config.start_share:
+        kept += f", drawn by {config.start_share:g} of the way towards those that it began with"
+    if config.train_batch_norm:
+        kept += ", with the means of batch-norm computed anew"
+    return f"The run keeps {kept}: the figures that follow are of that network, those above of each epoch's weights."
 
 
 def _say_epochs(config: TrainingConfig, done: int, conduct: Conduct) -> None:
