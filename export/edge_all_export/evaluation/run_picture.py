@@ -72,8 +72,15 @@ def _draw_kept(axes: Axes, log: TrainingLog, predictions: Predictions) -> None:
     """A star for the network that the run keeps, whose averaged weights no epoch had."""
     area = _held_out_auc(predictions)
     if area is not None:
-        marked = {"color": ALL_COLOUR, "marker": "*", "markersize": 12, "linestyle": ""}
-        axes.plot(log.columns["epoch"][-1:], [area], label=f"held out, {KEPT}", **marked)
+        axes.plot(
+            log.columns["epoch"][-1:],
+            [area],
+            color=ALL_COLOUR,
+            marker="*",
+            markersize=12,
+            linestyle="",
+            label=f"held out, {KEPT}",
+        )
         axes.legend(loc="best")
 
 
