@@ -331,7 +331,7 @@ def _create(
     options.enable_mem_pattern = False
     try:
         # enable_fallback: no second attempt on the CPU behind our back, and nothing printed.
-        return within_time(
+        session = within_time(
             OPENING_SECONDS,
             lambda: onnxruntime.InferenceSession(network.content, options, providers=plan.providers, enable_fallback=0),
             # Between two steps of opening; computing all constants is one of them.
@@ -344,6 +344,9 @@ def _create(
             f"ONNX Runtime {onnxruntime.__version__} cannot open {network.path} ({_without_source(str(error))}).",
             "Use a model package made by `edge-all export`; a newer one may need a newer onnxruntime.",
         ) from error
+    # Kept for as long as the session is, 24 MB, for opening it again on other providers, which nobody asks for.
+    session._model_bytes = None
+    return session
 
 
 def _try_accelerator(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -23,7 +24,14 @@ from edge_all.errors import (
     OnnxRuntimeMissingError,
     UsageError,
 )
-from edge_all.session import DEVICES, available_cores, choose_provider, import_onnxruntime, open_session
+from edge_all.session import (
+    DEVICES,
+    available_cores,
+    choose_provider,
+    import_onnxruntime,
+    inference,
+    open_session,
+)
 from edge_all.session.cores import cgroup_quota
 from edge_all.session.inference import InferenceSession, failure_reason
 from edge_all.session.installation import installed_onnxruntimes
@@ -332,6 +340,24 @@ def test_threads_of_the_cpu_run_batches_side_by_side(network: Path, monkeypatch:
     crops = np.random.default_rng(2).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
     # Breaks the barrier where one waits for the other to end.
     assert session.run(crops)["probability"].shape == (2,)
+
+
+def test_an_open_network_does_not_hold_its_file(network: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = []
+    read = inference._read_network
+
+    def noting(model_file: Path, sha256: str | None) -> object:
+        found = read(model_file, sha256)
+        contents.append(found.content)
+        return found
+
+    monkeypatch.setattr(inference, "_read_network", noting)
+    session = open_session(network, device="cpu")
+    gc.collect()
+    holding = sys.getrefcount(contents[0])
+    # The list and the call.
+    assert holding == 2
+    assert session.input_size
 
 
 def test_a_full_load_is_a_full_batch_for_each_thread_of_the_cpu(network: Path) -> None:
