@@ -89,16 +89,22 @@ def test_a_single_nucleus_whose_cell_is_an_ellipse_is_not_asked_about() -> None:
 
 
 @pytest.mark.parametrize(("claimed", "count"), [(1.0, 2), (3.7, 1)])
-def test_round_cells_that_colour_tells_apart_keep_its_outlines_unless_the_network_knows_them_for_one(
-    claimed: float, count: int
-) -> None:
+def test_round_cells_that_colour_tells_apart_are_asked_about(claimed: float, count: int) -> None:
     nuclei, whole = discs((70, 80, 24), (136, 80, 24)), discs((70, 80, 32), (136, 80, 32))
     network = DiscAroundTheSeed(claimed)
     (found,) = learned_cells([group_of(nuclei, whole)], PICTURE, UNCHANGED, RED_RADIUS, network)
+    assert len(network.windows) == 2
     assert found.count == count
     if count == 2:
-        assert ((found.cells > 0) == (whole > 0)).all()
-        assert found.undecided == (0.0, 0.0)
+        assert ((found.cells > 0) == (nuclei > 0)).all(), "each is what the network claims"
+
+
+def test_lobes_in_one_round_cell_are_not_asked_about() -> None:
+    nuclei, whole = discs((88, 80, 14), (112, 80, 14)), discs((100, 80, 36))
+    network = DiscAroundTheSeed(1.0)
+    (found,) = learned_cells([group_of(nuclei, whole)], PICTURE, UNCHANGED, RED_RADIUS, network)
+    assert network.windows == []
+    assert (found.count, found.undecided) == (1, (0.0,))
 
 
 def test_an_outline_that_leaks_is_asked_about_and_cut_back() -> None:
