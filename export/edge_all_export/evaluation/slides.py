@@ -1,7 +1,7 @@
 """From judged cells to judged slides.
 
 A slide is ALL in truth when any of its cells is labelled ALL. Its score is the mean of its cells' probabilities, the
-share of ALL cells that these lead one to expect: the pooling by the mean of multiple-instance learning (Wang et al.,
+blast share that these lead one to expect: the pooling by the mean of multiple-instance learning (Wang et al.,
 Revisiting multiple instance neural networks, Pattern Recognition 74, 2018). It orders slides and is no probability
 that a slide is ALL, so that nothing is said of slides but how well they are ordered; what a station says of them is
 counted by `verdict_table`. The score was chosen where ALL-IDB had been left out of training, among chance, median and
