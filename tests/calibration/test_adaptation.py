@@ -186,6 +186,18 @@ def test_what_the_figures_rest_on_is_said(tmp_path: Path, package: ModelPackage,
     assert str(found.after["auc"]).endswith("(no interval: all resamples agree)")
 
 
+def test_a_package_that_decides_nothing_says_so(tmp_path: Path, package: ModelPackage, draw: Draw) -> None:
+    variant = package.card.variants["fp32"]
+    wide = dataclasses.replace(variant.thresholds, non_all_below=1e-6, all_from=1 - 1e-6)
+    card = dataclasses.replace(package.card, variants={"fp32": dataclasses.replace(variant, thresholds=wide)})
+    cells = draw(range(90, 98))
+    few = cells.subset(np.concatenate([np.flatnonzero(cells.labels)[:14], np.flatnonzero(~cells.labels)[:14]]))
+    named = PackageName("mine", "2.0.0")
+    found = adapt_package(dataclasses.replace(package, card=card), tmp_path, few, laboratory="home", named=named)
+    assert found.after["indeterminate"].value > 0.9
+    assert any("decides next to nothing here" in note for note in found.notes)
+
+
 def test_cells_that_the_network_tells_apart_do_not_close_the_indeterminate_zone() -> None:
     base = Thresholds(0.2, 0.8, None, 0.05)
     apart = np.concatenate([np.full(20, 0.1), np.full(20, 0.9)])
