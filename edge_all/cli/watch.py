@@ -12,7 +12,6 @@ import typer
 from edge_all.cli.options import DeviceOption, ModelOption, StationOption, ThreadsOption, VariantOption
 from edge_all.cli.process import lean_process, stop_on_signals
 from edge_all.cli.station_folder import station_folder
-from edge_all.files.naming import image_file_name
 from edge_all.wording.plurals import counted
 
 if TYPE_CHECKING:
@@ -73,6 +72,8 @@ def say_field(result: FieldResult) -> None:
 
     On a terminal its slide and its file lead the line. A service's journal keeps no names, which the store may forget.
     """
+    from edge_all.files.naming import image_file_name
+
     where = f"{result.slide}, {image_file_name(result.image)}: " if sys.stdout.isatty() else ""
     if result.status == "ok":
         counts = Counter("rejected" if cell.kind == "rejected" else cell.label for cell in result.cells)
