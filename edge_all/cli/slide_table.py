@@ -8,13 +8,15 @@ from rich.text import Text
 
 from edge_all.cli.tables import ReadableTable, output_console
 from edge_all.results import INTENDED_USE, SlideResult
+from edge_all.slides.verdict import suspicious_first
 from edge_all.wording.percentages import percent, percent_range
 
 __all__ = ["print_slides"]
 
 
 def print_slides(slides: Sequence[SlideResult]) -> None:
-    """Print one row per slide, the reasons in full below, and the intended use."""
+    """Print one row per slide, suspicious ones first, the reasons in full below, and the intended use."""
+    slides = suspicious_first(slides)
     some_stopped = any(slide.stopped_early for slide in slides)
     headings = ("slide", "verdict", "ALL", "non-\nALL", "indeterminate", "ALL fraction\n95 % interval")
     table = ReadableTable(*headings, *(("images\nlooked\nat",) if some_stopped else ()), fold=("slide",))

@@ -68,7 +68,7 @@ def page_of(
         UsageError: nothing can listen there, or others than this machine could and there is no account.
     """
     require_page()
-    from edge_all.station.web.accounts import AccountBook, AccountHolders
+    from edge_all.station.web.accounts import AccountBook, AccountHolders, first_account
     from edge_all.station.web.application import THIS_MACHINE, web_application
     from edge_all.station.web.serving import served
 
@@ -77,7 +77,7 @@ def page_of(
     if not has_accounts and host not in THIS_MACHINE:
         raise UsageError(
             f"Whoever reaches {host} could decide under any name: the station has no accounts.",
-            f"Give people accounts (edge-all account put), or listen at {DEFAULT_HOST}.",
+            f"Give people accounts ({first_account(station.database.folder)}), or listen at {DEFAULT_HOST}.",
             settings=("host",),
         )
     app = web_application(

@@ -7,6 +7,7 @@ from typing import Any
 
 from edge_all.model.card import ModelCard, Variant
 from edge_all.model.figures import package_figures, with_interval
+from edge_all.wording.laboratories import laboratory_name
 
 __all__ = ["card_markdown"]
 
@@ -123,7 +124,7 @@ def _outlines(outlines: Mapping[str, Any] | None) -> list[str]:
         return []
     said = ("file", "sha256", "parameters", "window", "red_cell_pixels", "recipe", "figures")
     sets = outlines.get("trained_on")
-    rows = [(name, *_row(part)) for name, part in sets.items()] if isinstance(sets, Mapping) else []
+    rows = [(laboratory_name(name), *_row(part)) for name, part in sets.items()] if isinstance(sets, Mapping) else []
     return [
         "## The outlines of cells",
         "Where colour cannot decide where a cell ends, a network of its own does, before any cell is judged.",
@@ -144,10 +145,15 @@ def _laboratories(matrix: Mapping[str, Any]) -> str:
         for laboratory, figures in run["judged_on"].items():
             role = "left out" if run.get("left_out") == laboratory else "held-out cells"
             if run.get("left_out") not in (None, laboratory):
-                role = f"without {run['left_out']}"
+                role = f"without {laboratory_name(run['left_out'])}"
             values = (with_interval(figures.get(name)) for name in _COLUMNS)
             rows.append(
-                (laboratory, role, f"{figures['cells']:,}", *("" if one is None else _interval(one) for one in values))
+                (
+                    laboratory_name(laboratory),
+                    role,
+                    f"{figures['cells']:,}",
+                    *("" if one is None else _interval(one) for one in values),
+                )
             )
     headings = ("laboratory", "model", "cells", "AUC of cells", "AUC of slides", "sensitivity", "false positives")
     return _table(headings, sorted(rows, key=lambda row: row[1] != "left out"))

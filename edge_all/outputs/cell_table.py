@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from edge_all.files.run_folder import RunFolder
+from edge_all.outputs.result_words import likeness_of
 from edge_all.results import FieldSummary
 
 __all__ = ["COLUMNS", "CROP", "cell_rows", "field_rows"]
 
 CROP = "crop"
 """The one column that names a file of the run's folder."""
+LIKENESS = "likeness"
+"""``unlike`` or ``rather unlike`` what the model has learned, as the report and the station's page say it."""
 COLUMNS: dict[str, type] = {
     "slide": str,
     "image": str,
@@ -21,6 +24,7 @@ COLUMNS: dict[str, type] = {
     "label": str,
     "probability": float,
     "out_of_distribution": float,
+    LIKENESS: str,
     "centroid_x": float,
     "centroid_y": float,
     "bbox_x": int,
@@ -79,7 +83,8 @@ def cell_rows(folder: RunFolder, fields: Iterable[FieldSummary]) -> Iterator[dic
 
 def field_rows(field: FieldSummary) -> Iterator[dict[str, Any]]:
     """One row for each cell of a field, as `cell_rows`, its values in no order and without the name of a picture."""
-    for row in field.rows():
+    for row, cell in zip(field.rows(), field.cells, strict=True):
+        row[LIKENESS] = likeness_of(cell) or None
         for name, digits in _DIGITS.items():
             if row[name] is not None:
                 row[name] = round(row[name], digits)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edge_all.imaging.display import display_scale, display_size, resize_for_the_eye
 from edge_all.outputs.palette import PALETTE, CellClass, Rgb, cell_class
 from edge_all.outputs.pictures import write_jpeg
-from edge_all.outputs.result_words import is_unlike, probability_words
+from edge_all.outputs.result_words import likeness_of, probability_words
 from edge_all.outputs.tag_placement import Rectangle, place_tags
 from edge_all.results import INTENDED_USE, Cell, FieldResult, RgbImage
 
@@ -178,7 +178,7 @@ def _tag(cell: Cell) -> str:
     if cell.probability is None:
         return str(cell.id)
     # Without the word, 0.99 beside an indeterminate cell looks like a mistake.
-    return f"{cell.id}: {probability_words(cell)}" + " unlike" * is_unlike(cell)
+    return f"{cell.id}: {probability_words(cell)} {likeness_of(cell)}".rstrip()
 
 
 def _scaled_box(cell: Cell, scale: float) -> Rectangle:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from edge_all.classification.decision_rule import is_out_of_distribution
 from edge_all.files.naming import image_file_name
@@ -16,6 +16,7 @@ from edge_all.wording.language import Language
 __all__ = [
     "counts_words",
     "is_unlike",
+    "likeness_of",
     "likeness_words",
     "number_words",
     "probability_words",
@@ -71,11 +72,16 @@ def is_unlike(cell: CellSummary) -> bool:
     return cell.out_of_distribution is not None and bool(is_out_of_distribution(cell.out_of_distribution))
 
 
+def likeness_of(cell: CellSummary) -> Literal["unlike", "rather unlike", ""]:
+    """Whether a cell is unlike the training cells, or rather so, as tables and overlays name it."""
+    if is_unlike(cell):
+        return "unlike"
+    return "rather unlike" if is_rather_unlike(cell) else ""
+
+
 def likeness_words(cell: CellSummary, say: Language) -> str:
     """That a cell is unlike the training cells, or rather so; empty where it is neither."""
-    if is_unlike(cell):
-        return say("unlike training")
-    return say("rather unlike training") if is_rather_unlike(cell) else ""
+    return {"unlike": say("unlike training"), "rather unlike": say("rather unlike training"), "": ""}[likeness_of(cell)]
 
 
 def rejection_words(cells: Iterable[CellSummary], say: Language) -> str:

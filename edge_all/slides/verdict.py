@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from edge_all.model.card import Thresholds
 from edge_all.results import CellSummary, FieldSummary, SlideResult, Verdict
@@ -34,6 +34,7 @@ __all__ = [
     "decide",
     "is_rather_unlike",
     "judge_slide",
+    "suspicious_first",
     "wilson_interval",
 ]
 
@@ -137,6 +138,12 @@ def judge_slide(
         ),
         images_not_looked_at=not_looked_at,
     )
+
+
+def suspicious_first(slides: Iterable[SlideResult]) -> list[SlideResult]:
+    """What a person must look at before what can wait, as report and terminal show it; otherwise in the order given."""
+    order: tuple[Verdict, ...] = ("suspicious", "indeterminate", "not detected")
+    return sorted(slides, key=lambda slide: order.index(slide.verdict))
 
 
 def is_rather_unlike(cell: CellSummary) -> bool:

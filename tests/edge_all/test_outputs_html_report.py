@@ -291,7 +291,7 @@ def test_what_a_card_says_is_words_and_tables_in_the_reader_s_language(tmp_path:
     assert "In einem Labor, das es nie sah" in german
     limits = card.variants["int8"].thresholds
     assert f"Unter einer Wahrscheinlichkeit von {limits.non_all_below:.3f}".replace(".", ",") in german
-    for left_out in ("taleqani", "allidb"):
+    for left_out in ("Taleqani", "ALL-IDB"):
         assert f"{left_out}" in german.split("In einem Labor")[1]
     assert card.training["data"][0]["name"] in german
     # No key of JSON is there; below, all is as its maker wrote it.

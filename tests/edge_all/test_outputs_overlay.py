@@ -114,11 +114,12 @@ def test_classes_differ_by_line_as_well_as_colour() -> None:
 def test_a_cell_unlike_training_says_so_in_its_tag() -> None:
     pixels = ground(1200, 800)
     tags = []
-    for distance in (0.9, 1.1):
+    for distance in (0.1, 1.1, 0.9):
         one = dataclasses.replace(cell(1, 400, 300, 200, "indeterminate"), out_of_distribution=distance)
         above = draw_overlay(pixels, field(pixels, one))[:295]
         tags.append(int((above == PALETTE["indeterminate"]).all(-1).any(0).sum()))
     assert tags[1] > 1.5 * tags[0] > 0, "the tag has no more words"
+    assert tags[2] > 1.2 * tags[1], "rather unlike, as the report and the page say"
 
 
 @pytest.mark.parametrize("size", [(300, 200), (2592, 1944)])

@@ -199,8 +199,14 @@ def test_cells_are_filtered_and_sorted(many: Opened) -> None:
     values = probabilities(page)
     assert values == [value for value in present if low <= value <= high]
     assert page.locator("#s1 .gallery.all .matching").inner_text() == f"{len(values)} of {whole} match"
+    said = page.locator(".tools .inverted")
+    assert not said.is_visible()
+    page.fill("[name=least-probability]", "0.9")
+    page.fill("[name=most-probability]", "0.1")
+    assert said.is_visible()
     page.fill("[name=least-probability]", "")
     page.fill("[name=most-probability]", "")
+    assert not said.is_visible()
     page.select_option("[name=order]", "area")
     order = page.evaluate("[...document.querySelectorAll('#s1 .gallery.all li')].map(tile => +tile.dataset.area)")
     assert order == sorted(order, reverse=True)

@@ -135,6 +135,14 @@ def test_a_table_in_a_pipe_folds_sentences_and_no_path(capsys: pytest.CaptureFix
         assert output.count("many") == 30
 
 
+def test_slides_stand_in_the_order_of_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+    cells = {"ALL": 0, "non-ALL": 9, "indeterminate": 0, "rejected": 0}
+    verdicts = {"S-1": "not detected", "S-2": "indeterminate", "S-3": "suspicious", "S-4": "suspicious"}
+    print_slides([SlideResult(name, {"ok": 1}, cells, 0.0, (0.0, 0.3), one, "So.") for name, one in verdicts.items()])  # type: ignore[arg-type]
+    reasons = re.findall(r"^(S-\d): So", capsys.readouterr().out, re.MULTILINE)
+    assert reasons == ["S-3", "S-4", "S-2", "S-1"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are of Unix")
 def test_a_real_pipe_is_no_terminal(installed: Path) -> None:
     done = subprocess.run([COMMAND, "model", "list"], capture_output=True, text=True, timeout=60, check=False)

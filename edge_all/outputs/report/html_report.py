@@ -22,11 +22,12 @@ from edge_all.outputs.palette import PALETTE
 from edge_all.outputs.report.galleries import NumberedField, Pictures
 from edge_all.outputs.report.markup import CSS_NAMES, named, text
 from edge_all.outputs.report.method import how_to_read, method, model_words, models_of
-from edge_all.outputs.report.slide_section import CLASSES, overview, shown_candidates, slide_section, suspicious_first
+from edge_all.outputs.report.slide_section import CLASSES, overview, shown_candidates, slide_section
 from edge_all.outputs.report.tile_outlines import TileOutline
 from edge_all.outputs.result_words import reason_words, status_words
 from edge_all.outputs.run_summary import RunSummary
 from edge_all.results import INTENDED_USE, SlideResult
+from edge_all.slides.verdict import suspicious_first
 from edge_all.wording.language import Language, language_of_environment
 
 __all__ = ["write_report"]
@@ -152,10 +153,12 @@ def _tools(say: Language) -> str:
         "unreadable": say("The browser does not show images of this format."),
     }
     data = " ".join(f'data-{name}="{text(value)}"' for name, value in words.items())
+    inverted = text(say("The lowest probability is above the highest: no cell can match."))
     stay = text(say("Choose the folder of the images. They stay where they are; nothing is sent anywhere."))
     return (
         f'<div class="tools" role="group" aria-label="{text(say("Cells shown"))}" hidden {data}>'
         f"<span>{labels}</span><span>{say('P(ALL)')} {low} {say('to')} {high}</span>"
+        f'<output class="inverted" hidden>{inverted}</output>'
         f"<span>{say('Area from')} {area} px</span>"
         f'<label>{say("Sort by")} <select name="order">{options}</select></label>'
         f'<div><label><input type="checkbox" name="outlines" checked>{say("outlines")}</label>'

@@ -13,6 +13,7 @@ from edge_all.model.card import ModelCard, Variant
 from edge_all.model.figures import CardFigures, package_evaluation, package_figures, with_interval
 from edge_all.outputs.report.facts import facts
 from edge_all.outputs.report.markup import text
+from edge_all.wording.laboratories import laboratory_name
 from edge_all.wording.language import Language
 
 __all__ = ["model_card"]
@@ -139,7 +140,7 @@ def _rows_of_runs(runs: Iterable[Any], say: Language) -> Iterator[tuple[str, ...
         found = judged.get(laboratory) if isinstance(judged, Mapping) else None
         if isinstance(found, Mapping):
             figures = (_with_bounds(name, found.get(name), say) for name in ("sensitivity", "false_positives", "auc"))
-            yield str(laboratory), str(found.get("cells", "")), str(found.get("blasts", "")), *figures
+            yield laboratory_name(laboratory), str(found.get("cells", "")), str(found.get("blasts", "")), *figures
 
 
 def _with_bounds(name: str, value: Any, say: Language) -> str:  # noqa: ANN401 - as above

@@ -42,6 +42,7 @@
   const choose = () => {
     const labels = new Set(all('[name="label"]:checked', tools).map((box) => box.value));
     const low = number("least-probability", 0), high = number("most-probability", 1), area = number("least-area", 0);
+    tools.querySelector(".inverted").hidden = low <= high;
     for (const gallery of all(".gallery")) {
       gallery.hidden = !labels.has(gallery.dataset.label);
       const list = gallery.querySelector(".tiles");

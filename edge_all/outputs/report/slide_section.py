@@ -22,20 +22,13 @@ from edge_all.results import SlideResult, Verdict
 from edge_all.slides.verdict import DEFINING_BLAST_SHARE
 from edge_all.wording.language import Language
 
-__all__ = ["overview", "shown_candidates", "slide_section", "suspicious_first"]
+__all__ = ["overview", "shown_candidates", "slide_section"]
 
 SHOWN_WHOLE = 6
 """Fields of a report up to which they are shown unfolded."""
 ON_PAPER = "On paper the first cells of each kind only; all, and the fields, are in the report on the screen."
 CLASSES: tuple[CellClass, ...] = (*GALLERIES, "rejected")
 _VERDICT_CSS: dict[Verdict, str] = {"suspicious": "suspicious", "indeterminate": "unclear", "not detected": "clear"}
-"""In the order in which slides are read."""
-
-
-def suspicious_first(slides: Iterable[SlideResult]) -> list[SlideResult]:
-    """What a person must look at before what can wait; otherwise in the order given."""
-    order = list(_VERDICT_CSS)
-    return sorted(slides, key=lambda slide: order.index(slide.verdict))
 
 
 def shown_candidates(slides: Sequence[SlideResult], fields: Sequence[NumberedField]) -> set[tuple[str, int]]:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from edge_all.outputs.result_words import likeness_of
 from edge_all.outputs.simple_rings import simple_rings
 from edge_all.results import INTENDED_USE
 from edge_all.station.desk import Station
@@ -26,6 +27,7 @@ _COLUMNS = (
     "software_label",
     "probability",
     "out_of_distribution",
+    "likeness",
     "excluded",
     "seen",
     "x",
@@ -78,6 +80,7 @@ def _row(report: SlideReport, cell: ReviewedCell) -> tuple[object, ...]:
         cell.software_label,
         cell.probability,
         unlike,
+        None if cell.found is None else likeness_of(cell.found),
         cell.excluded,
         cell.seen,
         *cell.bbox,

@@ -25,11 +25,14 @@ from edge_all.errors import StoreDamagedError, UsageError
 from edge_all.files.atomic import write_atomically
 from edge_all.station.web.problems import WebError
 from edge_all.station.web.visitors import Person, Role, require_name
+from edge_all.wording.command_lines import typed
 
-__all__ = ["ACCOUNTS_FILE", "AccountBook", "AccountHolders"]
+__all__ = ["ACCOUNTS_FILE", "FIRST_ACCOUNT", "AccountBook", "AccountHolders", "first_account"]
 
 ACCOUNTS_FILE = "accounts.json"
 SHORTEST_PASSWORD = 10
+FIRST_ACCOUNT = ("edge-all", "account", "put", "NAME", "--role", "administrator", "--station")
+"""What is typed to make a station's first account, before its folder."""
 _COOKIE = "edge-all-session"
 _SESSION_SECONDS = 12 * 3600
 _IDLE_SECONDS = 3600
@@ -38,6 +41,11 @@ _FREE_TRIES = 5
 _FIRST_WAIT = 2.0
 _LONGEST_WAIT = 300.0
 """Seconds; each wrong password doubles the wait, up to this."""
+
+
+def first_account(folder: Path) -> str:
+    """What is to be typed to make the first account of the station in a folder, which may not be the user's own."""
+    return " ".join((*FIRST_ACCOUNT, typed(str(folder))))
 
 
 class AccountBook:

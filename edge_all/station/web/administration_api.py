@@ -13,7 +13,7 @@ from edge_all.model.store import find_package
 from edge_all.station.reports.labelled_cells import labelled_cells
 from edge_all.station.review.kinds import CountsAs, Kind
 from edge_all.station.review.settings import StationSettings
-from edge_all.station.web.accounts import AccountBook, AccountHolders
+from edge_all.station.web.accounts import AccountBook, AccountHolders, first_account
 from edge_all.station.web.page_desk import Administering, OpenDesk, PageDesk
 from edge_all.station.web.problems import PROBLEMS, WebError
 
@@ -156,10 +156,11 @@ async def cells_for_training(
 
 def _book(desk: PageDesk) -> AccountBook:
     if not isinstance(desk.visitors, AccountHolders):
+        folder = desk.station.database.folder.absolute()
         raise WebError(
             409,
             "This station takes everybody on its machine at their word.",
-            "Make the first account by command (edge-all account put), and start the station again.",
+            f"Make the first account by command ({first_account(folder)}), and start the station again.",
         )
     return desk.visitors.book
 

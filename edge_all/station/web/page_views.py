@@ -23,6 +23,7 @@ from edge_all.station.reports.monitoring import monitor
 from edge_all.station.review.kinds import CountsAs
 from edge_all.station.review.signatures import SignatureMeaning
 from edge_all.station.storage.backup_names import BACKUPS_FOLDER, latest_backup, time_of_backup
+from edge_all.station.web.accounts import FIRST_ACCOUNT
 from edge_all.station.web.administration_api import accounts_of, settings_document
 from edge_all.station.web.documents import slide_document, slides_document
 from edge_all.station.web.page_desk import OpenDesk, PageDesk, administrator
@@ -35,8 +36,6 @@ from edge_all.wording.command_lines import typed
 from edge_all.wording.language import Language
 
 __all__ = ["page_router"]
-
-_FIRST_ACCOUNT = ("edge-all", "account", "put", "NAME", "--role", "administrator", "--station")
 
 
 class _PageRoute(APIRoute):
@@ -137,7 +136,7 @@ async def settings_page(request: Request, desk: OpenDesk) -> Response:
         "has_accounts": desk.visitors.needs_password,
         "accounts": accounts_of(desk).accounts,
         "folder": str(folder),
-        "first_account": [typed(word) for word in (*_FIRST_ACCOUNT, str(folder))],
+        "first_account": [typed(word) for word in (*FIRST_ACCOUNT, str(folder))],
         "backup": max(backups, default=None),
         "backup_failure": desk.backups.failure if desk.backups else None,
     }

@@ -117,7 +117,7 @@ def run(*words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
 def test_other_machines_are_let_in_by_account_alone(tmp_path: Path) -> None:
     refused = run("serve", str(tmp_path), "--host", "0.0.0.0", "--port", "0")  # noqa: S104 - which is refused
     assert refused.returncode == 2
-    assert "edge-all account put" in refused.stderr
+    assert f"edge-all account put NAME --role administrator --station {tmp_path}" in refused.stderr.replace("\n", " ")
     made = run("account", "put", "Ada", "--role", "administrator", "--station", str(tmp_path), typed=f"{PASSWORD}\n")
     assert (made.returncode, made.stderr) == (0, "")
     assert "$argon2id$v=19$m=65536,t=3,p=4$" in (tmp_path / ACCOUNTS_FILE).read_text(), "as RFC 9106 recommends"
