@@ -26,7 +26,12 @@ CHANNELS = 4
 
 
 def scaled_view(
-    picture: RgbImage, balance: NDArray[np.uint8], red_radius: float, pixels: float = RED_CELL_PIXELS
+    picture: RgbImage,
+    balance: NDArray[np.uint8],
+    red_radius: float,
+    pixels: float = RED_CELL_PIXELS,
+    *,
+    averaged: bool = False,
 ) -> tuple[RgbImage, float]:
     """A picture at the size of the windows, with its ground at `GROUND_LEVEL`.
 
@@ -35,6 +40,8 @@ def scaled_view(
         balance: table for `cv2.LUT`, see `colour_clustering.balance_table`.
         red_radius: radius of a red cell in it.
         pixels: radius that a red cell is to have.
+        averaged: whether each pixel is to be the mean of those that it replaces, down to half the size, too, where one
+            between them does: seven times as long.
 
     Returns:
         The picture, and by what lengths in the first are to be multiplied.
@@ -42,10 +49,8 @@ def scaled_view(
     scale = pixels / red_radius
     height, width = picture.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    # Between pixels down to half the size, below which some would not be looked at; means take seven times as long.
-    # Panoptic quality of composed clumps is the same within 0.001 by either in three laboratories, and 0.807 instead of
-    # 0.803 in segmentation_wbc 2.
-    interpolation = cv2.INTER_AREA if scale < 1 / 2 else cv2.INTER_LINEAR
+    # Below half the size some pixels would not be looked at.
+    interpolation = cv2.INTER_AREA if scale < (1.0 if averaged else 0.5) else cv2.INTER_LINEAR
     scaled = cv2.resize(picture, size, interpolation=interpolation)
     return cv2.LUT(scaled, balance).astype(np.uint8, copy=False), scale
 

@@ -187,7 +187,7 @@ def _seen(laboratory: str, image: Path, red_cell: float) -> _Field | None:
     if found.red_cell_radius <= 0:
         return None
     balance = balance_table(ground_colour(pixels))
-    view, _ = scaled_view(pixels, balance, found.red_cell_radius, red_cell)
+    view, _ = scaled_view(pixels, balance, found.red_cell_radius, red_cell, averaged=True)
     distance = squared_distance(lab_of(view).reshape(-1, 3), GROUND).reshape(view.shape[:2])
     stained = np.where(distance > STAINED**2, np.uint8(1), np.uint8(0))
     cells, nuclei = (_resized(labels, view) for labels in (found.cell_labels, found.nucleus_labels))
