@@ -33,6 +33,7 @@ def cells_with_pictures(station: Station, report: SlideReport) -> Iterator[tuple
             pixels = station.pixels(field)
         except EdgeAllError:
             continue
-        pictures.update({cell.id: cell_jpeg(pixels, cell.bbox, PICTURE_SIDE, _QUALITY) for cell in own})
+        radius = station.found(field).summary.red_cell_radius
+        pictures.update({cell.id: cell_jpeg(pixels, cell.bbox, PICTURE_SIDE, _QUALITY, radius) for cell in own})
     for cell in in_order(report.view.cells, "label"):
         yield cell, pictures.get(cell.id)

@@ -91,8 +91,10 @@ class PictureShelf:
 
     def _cut_all(self, field: CurrentField) -> None:
         pixels = self._pixels(field)
-        cells = self._station.found(field).summary.cells
-        pictures = {(field.finding_id, cell.id): _picture(pixels, cell.bbox) for cell in cells}
+        found = self._station.found(field).summary
+        pictures = {
+            (field.finding_id, cell.id): _picture(pixels, cell.bbox, found.red_cell_radius) for cell in found.cells
+        }
         with self._lock:
             self._cells.update(pictures)
             while len(self._cells) > max(_MOST_PICTURES, len(pictures)):
@@ -111,5 +113,5 @@ class PictureShelf:
         return pixels
 
 
-def _picture(pixels: RgbImage, box: BoundingBox) -> bytes:
-    return cell_jpeg(pixels, box, CELL_PICTURE_SIDE, _QUALITY)
+def _picture(pixels: RgbImage, box: BoundingBox, red_cell_radius: float | None = None) -> bytes:
+    return cell_jpeg(pixels, box, CELL_PICTURE_SIDE, _QUALITY, red_cell_radius)

@@ -233,6 +233,20 @@ def test_beyond_the_edge_of_a_field_a_cells_picture_is_blank() -> None:
     assert picture[:, 20:].max() < 40
 
 
+def test_a_platelet_is_shown_small_beside_a_white_cell() -> None:
+    pixels = np.full((200, 200, 3), 255, np.uint8)
+    for box in ((90, 90, 20, 20), (60, 60, 80, 80)):
+        x, y, width, height = box
+        dark = pixels.copy()
+        dark[y : y + height, x : x + width] = 0
+        share = {}
+        for radius in (None, 30.0):
+            picture = cv2.imdecode(np.frombuffer(cell_jpeg(dark, box, 96, 95, radius), np.uint8), cv2.IMREAD_GRAYSCALE)
+            share[radius] = float(np.sqrt((picture < 128).mean()))
+        assert share[None] == pytest.approx(2 / 3, abs=0.03)
+        assert share[30.0] == pytest.approx(20 / 90 if width == 20 else 2 / 3, abs=0.03)
+
+
 def test_a_cell_has_the_name_under_its_picture_that_it_has_in_the_table(station: Station, code: str) -> None:
     report = report_of(station, code, "Curie")
     (*_, row) = (
