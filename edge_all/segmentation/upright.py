@@ -115,8 +115,14 @@ def _lean(picture: RgbImage, specimen: Mask | None) -> tuple[int, int]:
     """How far what is stained lies to the left of the middle of what is shown, and how far above it."""
     # Every stain absorbs green.
     green = np.asarray(cv2.extractChannel(picture, 1), np.uint8)
-    shown = np.ones_like(green) if specimen is None else specimen
-    (level, *levels), (share, *places) = (moments_of(plane) for plane in (green * shown, shown))
+    if specimen is None:
+        height, width = green.shape
+        share = height * width
+        places = [share * (width - 1) // 2, share * (height - 1) // 2]
+    else:
+        share, *places = moments_of(specimen)
+        green = green * specimen
+    level, *levels = moments_of(green)
     right, below = (share * one - level * other for one, other in zip(levels, places, strict=True))
     return right, below
 
