@@ -129,7 +129,7 @@ def test_what_is_cut_out_of_a_crop_on_white_lies_on_white(cell: np.ndarray) -> N
 
 def test_a_run_from_before_there_was_a_white_point_is_read_as_it_was() -> None:
     record = TrainingConfig().to_json()
-    del record["white_point"], record["augmentation"]["intensity"]
+    del record["white_point"], record["orientation"], record["augmentation"]["intensity"]
     config = TrainingConfig.from_json(record)
-    assert (config.white_point, config.augmentation.intensity) == ("camera", 0.0)
+    assert (config.white_point, config.orientation, config.augmentation.intensity) == ("camera", "field", 0.0)
     assert config.spec.to_json()["version"] == 1
