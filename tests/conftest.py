@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import importlib
 import io
 import os
 import subprocess
@@ -22,8 +20,6 @@ settings.load_profile("edge-all")
 gc.disable()
 
 
-COMPILED_FIRST = ("sklearn.covariance", "matplotlib.figure", "onnx", "hypothesis.strategies", "openpyxl", "fastapi")
-"""What takes Python longest to compile when nothing has been loaded since it was installed."""
 LONG_FILES = (
     "test_archive_run.py", "test_benchmark.py", "test_memory_kills.py", "test_stopping_early.py",
     "test_cli_terminal.py", "test_privacy.py", "test_rendering_demo_fields.py", "test_model_kills.py",
@@ -32,17 +28,9 @@ LONG_FILES = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let parallel workers share what each would do by itself.
-
-    They load the same libraries at the same moment. Begun at opposite ends, each compiles half of them.
-    """
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker is not None:
-        for name in COMPILED_FIRST if int(worker[2:]) % 2 else reversed(COMPILED_FIRST):
-            with contextlib.suppress(ImportError):
-                importlib.import_module(name)
-    elif hasattr(config.option, "loadscopereorder"):
-        config.option.loadscopereorder = False  # by the number of tests; `pytest_collection_modifyitems` knows better
+    """Hand files out in the order of `pytest_collection_modifyitems`, not by how many tests they hold."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
