@@ -22,9 +22,10 @@ gc.disable()
 
 LONG_FILES = (
     "test_archive_run.py", "test_benchmark.py", "test_memory_kills.py", "test_stopping_early.py",
-    "test_cli_terminal.py", "test_privacy.py", "test_rendering_demo_fields.py", "test_model_kills.py",
+    "test_cli_terminal.py", "test_documentation.py", "test_model_kills.py", "test_privacy.py",
+    "test_rendering_demo_fields.py",
 )  # fmt: skip
-"""Few tests, each of many seconds: begun last, one would leave the other workers without work at the end."""
+"""Of many seconds each: begun last, one would leave the other workers without work at the end."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
