@@ -290,13 +290,20 @@ class Screener:
             UsageError: there is no field, or something else than fields; they belong to several slides and none is
                 named; another model judged them; fewer images than none were left out.
         """
+        if not isinstance(fields, Iterable):
+            raise UsageError(
+                f"A slide is judged from its fields, and this is one {type(fields).__name__}.",
+                "Hand over a list of them.",
+            )
         taken = tuple(fields)
         strange = next((one for one in taken if not isinstance(one, FieldSummary)), None)
-        if strange is not None or not_looked_at < 0:
+        if strange is not None:
             raise UsageError(
-                f"There was a {type(strange).__name__} among the fields, or {not_looked_at} images were left out.",
-                "Hand over what screen and screen_many return, and the number of images that were left out.",
+                f"There was a {type(strange).__name__} among the fields.",
+                "Hand over what screen and screen_many return.",
             )
+        if not_looked_at < 0:
+            raise UsageError(f"{not_looked_at} images cannot have been left out.", "Give their number, 0 for none.")
         names = dict.fromkeys(field.slide for field in taken)
         if not taken:
             raise UsageError("A slide without fields cannot be judged.", "Hand over the fields of one slide.")

@@ -83,14 +83,14 @@ def station(
     daily = None if backups is None else DailyBackup(place, backups)
     stop = stop_on_signals()
     screener = Screener(model, variant, device, threads)
-    with (
-        _demonstration(place) if demo else Station(place) as opened,
-        page_of(opened, host, port, host_names or (), tuple(watched), screener.classifier, daily),
-        _while_it_works(lambda: daily.run(stop) if daily else None, stop),
-    ):
-        judge = judge_of(screener)
-        intake = Intake(opened.database, watched, judge, SlideNames(slide_names), say_field)
-        with _while_it_works(lambda: _feed(watched[-1]) if demo else None):
+    with _demonstration(place) if demo else Station(place) as opened:
+        # Before the page: an address is said only where there will be one.
+        intake = Intake(opened.database, watched, judge_of(screener), SlideNames(slide_names), say_field)
+        with (
+            page_of(opened, host, port, host_names or (), tuple(watched), screener.classifier, daily),
+            _while_it_works(lambda: daily.run(stop) if daily else None, stop),
+            _while_it_works(lambda: _feed(watched[-1]) if demo else None),
+        ):
             intake.run(stop)
 
 

@@ -488,5 +488,7 @@ def test_what_is_no_field_makes_no_slide(screener: Screener, arrays: list[np.nda
     field = screener.screen(arrays[0])
     with pytest.raises(UsageError, match="int among the fields"):
         screener.judge_slide([field, 1])  # type: ignore[list-item]
+    with pytest.raises(UsageError, match="one FieldResult"):
+        screener.judge_slide(field)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="left out"):
         screener.judge_slide([field], not_looked_at=-1)

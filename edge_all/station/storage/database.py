@@ -59,7 +59,7 @@ class Database:
         if lock is None:
             raise StoreInUseError(
                 f"The station's folder {folder} is in use by another station.",
-                "Stop that one first, or choose another folder.",
+                "Stop that one first. While it runs, its page and HTTP API give reports and cells.",
             )
         self._lock_file = lock
         self.folder = folder

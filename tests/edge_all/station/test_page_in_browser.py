@@ -168,6 +168,10 @@ def test_a_slide_is_reviewed_and_signed_by_keys_alone(ada: Reader, desk: Desk, c
     page.wait_for_selector(".tile:has-text('lymphocyte')")
     page.keyboard.press("Control+Enter")  # at once: what is still on its way is waited for
     page.wait_for_selector("#sign-dialog[open]")
+    known = page.evaluate(f"fetch('/api/v1/slides/{code}').then((answer) => answer.json())")["counts"]["warnings"]
+    assert known, "a slide of so few cells has one"
+    for place in ("#warnings", "#sign-warnings"):
+        assert page.locator(f"{place} li").all_text_contents() == known, "whoever signs has been told"
     page.keyboard.press("Enter")
     until(page, "document.getElementById('review-state').textContent.startsWith('Signed by Ada')")
     page.keyboard.press("Escape")
@@ -776,7 +780,7 @@ def test_what_others_do_shows_by_itself(
     page.wait_for_selector(".tile:has-text('smudge')")
     assert "Grace" in page.inner_text("#told")
     page.goto(desk.address)
-    assert page.locator("tbody tr").count() == 1
+    assert page.locator(".list tbody tr").count() == 1
     slide_with_image(desk.station, desk.images, "Jones, K.", ["ALL"] * 12)
     page.wait_for_selector("tbody tr:has-text('Jones, K.')")
 

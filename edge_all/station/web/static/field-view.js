@@ -56,7 +56,7 @@ export class FieldView extends HTMLElement {
     this.stage.append(this.image, this.canvas);
     this.append(this.bar, this.stage);
     this.image.addEventListener("load", () => this.repaint());
-    this.image.addEventListener("error", () => say(word("The image of this field cannot be shown: it is gone, or has changed since it was judged.")));
+    this.image.addEventListener("error", () => say(this.field?.status === "error" ? word("This image could not be read, so that there is nothing to show.") : word("The image of this field cannot be shown: it is gone, or has changed since it was judged.")));
     new ResizeObserver(() => this.resized()).observe(this.stage);
     this.stage.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
     this.stage.addEventListener("pointerdown", (event) => this.onDown(event));
@@ -125,7 +125,7 @@ export class FieldView extends HTMLElement {
     const fields = this.state?.slide.fields.length ?? 0;
     const title = document.createElement("b");
     title.textContent = word("Field {field} of {fields}", { field: this.place, fields });
-    const facts = [counted("{n} object", "{n} objects", this.cells.length), word("{width} × {height} pixels", { width: field.width, height: field.height })];
+    const facts = field.status === "error" ? [] : [counted("{n} object", "{n} objects", this.cells.length), word("{width} × {height} pixels", { width: field.width, height: field.height })];
     const words = document.createElement("small");
     words.textContent = facts.join(", ");
     const quality = document.createElement("span");

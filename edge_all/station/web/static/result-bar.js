@@ -23,7 +23,8 @@ export function showResult(slide, toLookAt) {
   if (counts.indeterminate_cells) parts.push(word("{n} indeterminate", { n: counts.indeterminate_cells }));
   at("figures").textContent = parts.join(" · ");
   at("reason").textContent = counts.verdict_reason;
-  at("reason").title = [counts.verdict_reason, ...counts.warnings].join("\n");
+  at("reason").title = counts.verdict_reason;
+  for (const id of ["warnings", "sign-warnings"]) showLines(at(id), counts.warnings);
   at("review-state").textContent = stateWords(slide, toLookAt);
   at("sign").hidden = slide.state.locked;
   at("amend").hidden = !slide.state.locked;
@@ -31,6 +32,12 @@ export function showResult(slide, toLookAt) {
     const number = counts.kinds[/** @type {HTMLElement} */ (count).dataset.count ?? ""];
     count.textContent = number ? String(number) : "";
   }
+}
+
+/** @param {HTMLElement} list @param {string[]} lines */
+function showLines(list, lines) {
+  list.hidden = !lines.length;
+  list.replaceChildren(...lines.map((line) => Object.assign(document.createElement("li"), { textContent: line })));
 }
 
 /** @param {any} slide @param {number} toLookAt */
