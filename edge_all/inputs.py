@@ -26,6 +26,7 @@ from pathlib import Path, PurePath
 from typing import TypeVar, overload
 
 from edge_all.errors import ImageError, InputError, InputNotFoundError, UsageError
+from edge_all.files.naming import image_name
 from edge_all.files.run_folder import run_that_wrote
 from edge_all.imaging import IMAGE_SUFFIXES, OpenedImage, open_image
 from edge_all.imaging.foreign import EXPORT_REMEDY, kind_by_ending
@@ -69,7 +70,7 @@ class ImageSource:
     def place(self) -> str:
         """Where it is: the same by whatever path it was named."""
         real = os.path.normcase(os.path.realpath(self.path))
-        return real if self.page is None else f"{real}#{self.page}"
+        return image_name(real, self.page)
 
     def opened(self) -> OpenedImage:
         """The image, found whole and ready to be decoded.
@@ -183,7 +184,7 @@ def pictures_of(file: Path, slide: str, *, image: str | None = None) -> Iterator
         yield ImageSource(file, name, slide)
         return
     for picture in pages.pictures:
-        yield ImageSource(file, f"{name}#{picture.page}", slide, picture.page)
+        yield ImageSource(file, image_name(name, picture.page), slide, picture.page)
 
 
 def described(files: Sequence[Path]) -> str:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import PureWindowsPath
 
-__all__ = ["MAX_STEM", "image_file_name", "safe_stem", "unique_stems"]
+__all__ = ["MAX_STEM", "image_file_name", "image_name", "safe_stem", "unique_stems"]
 
 MAX_STEM = 100
 """Characters of a stem. The usual limit of a file name is 255 bytes; a character may take four, and suffixes follow."""
@@ -28,6 +28,11 @@ def image_file_name(image: str) -> str:
     Folder names often hold identifiers of patients, so that what is shown to a reader shows only this part.
     """
     return PureWindowsPath(image).name or image
+
+
+def image_name(path: str, page: int | None) -> str:
+    """What an image is called: by its file, and by its page (from 1) where the file holds several; `run.tif#2`."""
+    return f"{path}#{page}" if page else path
 
 
 def unique_stems(images: Iterable[str], *, kept: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from edge_all.api.screener import Screener
 from edge_all.errors import EdgeAllError, InputNotFoundError, UnreadableImageError
+from edge_all.files.naming import image_name
 from edge_all.imaging import OpenedImage, open_image
 from edge_all.imaging.pages import pages_of_bytes
 from edge_all.imaging.sources import ReadableImage
@@ -204,4 +205,4 @@ def _pictures_of(one: ArchiveImage, slide: str) -> Iterator[ReadableImage]:
         yield _FetchedImage(one.image, slide, one.address, content)
         return
     for picture in pages.pictures:
-        yield _FetchedImage(f"{one.image}#{picture.page}", slide, one.address, content, picture.page)
+        yield _FetchedImage(image_name(one.image, picture.page), slide, one.address, content, picture.page)

@@ -1,8 +1,8 @@
 """A periodic look at a folder finds the files that are complete: what they are about is the truth, not change events.
 
 Network shares send none (watchdog #409, #944), and no event says that a file is closed. A file is complete when its
-size and time have not changed for a while and it is not empty; whether it decodes shows when its turn comes, and where
-it does not, it is tried again later.
+size and time have not changed for a while; whether it decodes shows when its turn comes, and where it does not, it is
+tried again later. So is an empty one, which a program may have made and not yet filled.
 """
 
 from __future__ import annotations
@@ -97,9 +97,7 @@ class FolderWatch:
             since = before[1] if before is not None and before[0] == version else moment
             seen[path] = (version, since)
             settled = moment - since
-            if version[0] and (
-                settled >= SETTLED_SECONDS or (settled >= ENDED_SECONDS and _has_its_end(path, version[0]))
-            ):
+            if settled >= SETTLED_SECONDS or (settled >= ENDED_SECONDS and _has_its_end(path, version[0])):
                 complete.append((path, version))
         self._seen = seen
         arrivals = []

@@ -7,6 +7,7 @@ is there twice.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import threading
@@ -20,6 +21,7 @@ from typing import Any, Protocol
 
 from edge_all.api.screener import Screener
 from edge_all.errors import EdgeAllError, StoreError
+from edge_all.files.naming import image_name
 from edge_all.imaging import OpenedImage, open_image
 from edge_all.imaging.sources import ReadableImage
 from edge_all.results import FieldResult
@@ -36,6 +38,7 @@ from edge_all.station.storage.image_queue import (
     postpone,
 )
 from edge_all.station.storage.kept_pictures import keep_picture
+from edge_all.station.storage.slide_records import slide_name
 
 __all__ = ["Judge", "judge_of", "judge_queue"]
 
@@ -102,67 +105,136 @@ def judge_queue(
         judge: who judges.
         log: told of each field.
         stop: set when it is to end.
-        on_field: called with each result that is on disk.
+        on_field: called with each result that is on disk, under the names of its slide and its file; of an image that
+            is given up unread, from the thread that reads.
 
     Raises:
         ModelError: the network failed.
     """
-    under_way: deque[_Taken] = deque()
-    with closing(judge.screen_many(_sources(database, judge, log, stop, under_way))) as results:
-        for result in results:
-            taken = under_way.popleft()
-            if _written(database, judge, log, stop, taken, result):
-                on_field(result)
+    _JudgedQueue(database, judge, log, stop, on_field).judge_all()
 
 
-def _sources(
-    database: Database, judge: Judge, log: StationLog, stop: threading.Event, under_way: deque[_Taken]
-) -> Iterator[_Taken]:
-    """The images whose turn it is, as long as it goes on; runs on the pipeline's own thread."""
-    while not stop.is_set():
-        commits = database.commits
-        try:
-            taken = _next_to_judge(database, judge, log)
-        except StoreError as error:
-            log.write("store.failed", error=str(error))
-            stop.wait(_STORE_SECONDS)
-            continue
-        if taken is None:
-            database.wait_for_commit(commits, _IDLE_SECONDS)
-            continue
-        under_way.append(taken)
-        yield taken
+@dataclass(frozen=True, slots=True)
+class _JudgedQueue:
+    """The images that wait, who judges them, and who is told: the arguments of `judge_queue`."""
 
+    database: Database
+    judge: Judge
+    log: StationLog
+    stop: threading.Event
+    on_field: Callable[[FieldResult], None]
 
-def _next_to_judge(database: Database, judge: Judge, log: StationLog) -> _Taken | None:
-    """Take images until one has to be judged; None where none waits."""
-    while True:
-        with database.read() as connection:
-            if not is_due(connection, time.time()):
+    def judge_all(self) -> None:
+        """Judge them until it is told to stop."""
+        under_way: deque[_Taken] = deque()
+        with closing(self.judge.screen_many(self._sources(under_way))) as results:
+            for result in results:
+                self._write_down(under_way.popleft(), result)
+
+    def _sources(self, under_way: deque[_Taken]) -> Iterator[_Taken]:
+        """The images whose turn it is, as long as it goes on; runs on the pipeline's own thread."""
+        while not self.stop.is_set():
+            commits = self.database.commits
+            try:
+                taken = self._next_to_judge()
+            except StoreError as error:
+                self.log.write("store.failed", error=str(error))
+                self.stop.wait(_STORE_SECONDS)
+                continue
+            if taken is None:
+                self.database.wait_for_commit(commits, _IDLE_SECONDS)
+                continue
+            under_way.append(taken)
+            yield taken
+
+    def _next_to_judge(self) -> _Taken | None:
+        """Take images until one has to be judged; None where none waits."""
+        while True:
+            with self.database.read() as connection:
+                if not is_due(connection, time.time()):
+                    return None
+            with self.database.write() as connection:
+                queued = lease_next(connection, time.time())
+            if queued is None:
                 return None
-        with database.write() as connection:
-            queued = lease_next(connection, time.time())
-        if queued is None:
-            return None
-        if queued.attempt > MOST_LEASES:
-            _failed(database, judge, log, queued, _KILLER, None)
-            continue
+            if queued.attempt > MOST_LEASES:
+                self._fail(queued, _KILLER, None)
+                continue
+            try:
+                content = _read_unchanged(queued)
+            except OSError as error:
+                self._fail(queued, f"{_NAME} cannot be read: {error.strerror or error}.", None)
+                continue
+            if content is None:
+                # Another file stands under its name, which the next look at the folder finds.
+                self._end(queued, "replaced")
+                continue
+            file = ImageFile(queued.slide_id, queued.path, queued.page, hashlib.sha256(content).hexdigest())
+            with self.database.read() as connection:
+                known = is_judged(connection, file, self.judge.model.identity)
+            if known:
+                self._end(queued, "done")
+                continue
+            return _Taken(queued, file, content)
+
+    def _write_down(self, taken: _Taken, result: FieldResult) -> None:
+        """Write down what was found; where the store cannot be written, try until it can or all is to end."""
+        while True:
+            try:
+                if result.status == "error":
+                    self._fail(taken.queued, result.error or "", taken.file)
+                    return
+                field_id = None
+                with self.database.write() as connection:
+                    if finish(connection, taken.queued, "done"):
+                        field_id = record_finding(connection, taken.file, result, self.judge.model)
+            except StoreError as error:
+                self.log.write("store.failed", error=str(error))
+                if self.stop.wait(_STORE_SECONDS):
+                    return  # it waits in the queue, and is judged again at the next start
+                continue
+            self._log("field.judged", taken.queued, status=result.status, cells=len(result.cells))
+            if field_id is not None:
+                self._keep_picture(taken, field_id)
+                self._tell(taken.queued, result)
+            return
+
+    def _keep_picture(self, taken: _Taken, field_id: int) -> None:
+        """Keep how a field looks. What was found is on disk by then: a full disk costs the picture alone."""
         try:
-            content = _read_unchanged(queued)
-        except OSError as error:
-            _failed(database, judge, log, queued, f"{_NAME} cannot be read: {error.strerror or error}.", None)
-            continue
-        if content is None:
-            # Another file stands under its name, which the next look at the folder finds.
-            _end(database, log, queued, "replaced")
-            continue
-        file = ImageFile(queued.slide_id, queued.path, queued.page, hashlib.sha256(content).hexdigest())
-        with database.read() as connection:
-            known = is_judged(connection, file, judge.model.identity)
-        if known:
-            _end(database, log, queued, "done")
-            continue
-        return _Taken(queued, file, content)
+            keep_picture(self.database.folder, field_id, taken.opened().decode().pixels)
+        except (EdgeAllError, OSError) as error:
+            self._log("picture.failed", taken.queued, error=str(error))
+
+    def _fail(self, queued: QueuedImage, error: str, file: ImageFile | None) -> None:
+        """Let an image wait for another attempt, or give it up and say so on its slide."""
+        result = FieldResult(_NAME, "slide", "error", error)
+        with self.database.write() as connection:
+            if postpone(connection, queued, error, time.time()):
+                dead = False
+            else:
+                dead = finish(connection, queued, "dead", error)
+                if dead:
+                    unread = file or ImageFile(queued.slide_id, queued.path, queued.page, None)
+                    record_finding(connection, unread, result, self.judge.model)
+        self._log("image.dead" if dead else "image.postponed", queued, error=error)
+        if dead:
+            self._tell(queued, result)
+
+    def _end(self, queued: QueuedImage, outcome: Outcome) -> None:
+        with self.database.write() as connection:
+            finish(connection, queued, outcome)
+        self._log(f"image.{outcome}", queued)
+
+    def _log(self, event: str, queued: QueuedImage, **values: Any) -> None:  # noqa: ANN401
+        self.log.write(
+            event, image=queued.id, slide=queued.slide_id, page=queued.page, attempt=queued.attempt, **values
+        )
+
+    def _tell(self, queued: QueuedImage, result: FieldResult) -> None:
+        with self.database.read() as connection:
+            slide = slide_name(connection, queued.slide_id)
+        self.on_field(dataclasses.replace(result, image=image_name(queued.path, queued.page), slide=slide))
 
 
 def _read_unchanged(queued: QueuedImage) -> bytes | None:
@@ -179,68 +251,3 @@ def _read_unchanged(queued: QueuedImage) -> bytes | None:
     if (after.st_size, after.st_mtime_ns) != version or len(content) != queued.size_bytes:
         return None
     return content
-
-
-def _written(
-    database: Database, judge: Judge, log: StationLog, stop: threading.Event, taken: _Taken, result: FieldResult
-) -> bool:
-    """Write down what was found; where the store cannot be written, try until it can or all is to end.
-
-    Returns:
-        Whether it is on disk.
-    """
-    while True:
-        try:
-            if result.status == "error":
-                return _failed(database, judge, log, taken.queued, result.error or "", taken.file)
-            field_id = None
-            with database.write() as connection:
-                if finish(connection, taken.queued, "done"):
-                    field_id = record_finding(connection, taken.file, result, judge.model)
-        except StoreError as error:
-            log.write("store.failed", error=str(error))
-            if stop.wait(_STORE_SECONDS):
-                return False  # it waits in the queue, and is judged again at the next start
-            continue
-        _say(log, "field.judged", taken.queued, status=result.status, cells=len(result.cells))
-        if field_id is not None:
-            _keep_picture(database, log, taken, field_id)
-        return field_id is not None
-
-
-def _keep_picture(database: Database, log: StationLog, taken: _Taken, field_id: int) -> None:
-    """Keep how a field looks. What was found is on disk by then: a full disk costs the picture alone."""
-    try:
-        keep_picture(database.folder, field_id, taken.opened().decode().pixels)
-    except (EdgeAllError, OSError) as error:
-        _say(log, "picture.failed", taken.queued, error=str(error))
-
-
-def _failed(
-    database: Database, judge: Judge, log: StationLog, queued: QueuedImage, error: str, file: ImageFile | None
-) -> bool:
-    """Let an image wait for another attempt, or give it up and say so on its slide.
-
-    Returns:
-        Whether the slide has a field more that says so.
-    """
-    with database.write() as connection:
-        if postpone(connection, queued, error, time.time()):
-            dead = False
-        else:
-            dead = finish(connection, queued, "dead", error)
-            if dead:
-                unread = file or ImageFile(queued.slide_id, queued.path, queued.page, None)
-                record_finding(connection, unread, FieldResult(_NAME, "slide", "error", error), judge.model)
-    _say(log, "image.dead" if dead else "image.postponed", queued, error=error)
-    return dead
-
-
-def _end(database: Database, log: StationLog, queued: QueuedImage, outcome: Outcome) -> None:
-    with database.write() as connection:
-        finish(connection, queued, outcome)
-    _say(log, f"image.{outcome}", queued)
-
-
-def _say(log: StationLog, event: str, queued: QueuedImage, **values: Any) -> None:  # noqa: ANN401
-    log.write(event, image=queued.id, slide=queued.slide_id, page=queued.page, attempt=queued.attempt, **values)

@@ -78,14 +78,15 @@ class DeadImage:
     Attributes:
         id: in the queue.
         slide_id: of which slide.
-        path, page: where it lies.
+        path: where it lies; None where that was forgotten.
+        page: of a file with several pictures, from 1; else 0.
         attempts: how often it was tried.
         last_error: what was wrong the last time.
     """
 
     id: int
     slide_id: int
-    path: str
+    path: str | None
     page: int
     attempts: int
     last_error: str
@@ -122,7 +123,7 @@ def forget_paths(connection: sqlite3.Connection, slide_id: int) -> None:
 def add_to_queue(
     connection: sqlite3.Connection, slide_id: int, path: str, page: int, size_bytes: int, modified_ns: int
 ) -> bool:
-    """Let an image wait for its turn.
+    """Let an image wait for its turn. What was given up of an earlier file under its name is in its place no more.
 
     Returns:
         Whether it is new here; one that is known is left as it is.
@@ -132,7 +133,13 @@ def add_to_queue(
         " VALUES (?, ?, ?, ?, ?, ?, 'waiting')",
         (slide_id, path, page, size_bytes, modified_ns, now()),
     )
-    return cursor.rowcount == 1
+    if cursor.rowcount != 1:
+        return False
+    connection.execute(
+        "UPDATE queue SET state = 'replaced' WHERE state = 'dead' AND path = ? AND (size_bytes, modified_ns) <> (?, ?)",
+        (path, size_bytes, modified_ns),
+    )
+    return True
 
 
 def is_due(connection: sqlite3.Connection, clock: float) -> bool:
@@ -265,9 +272,10 @@ def queue_state(connection: sqlite3.Connection, slide_id: int | None = None) -> 
         ).fetchall()
     )
     dead = connection.execute(
-        "SELECT id, slide_id, path, page, attempts, coalesce(last_error, '') FROM queue"
-        " WHERE state = 'dead' AND (? IS NULL OR slide_id = ?) ORDER BY slide_id, id",
-        chosen,
+        "SELECT id, slide_id, CASE WHEN instr(path, ?) = 1 THEN NULL ELSE path END, page, attempts,"
+        " coalesce(last_error, '') FROM queue WHERE state = 'dead' AND (? IS NULL OR slide_id = ?)"
+        " ORDER BY slide_id, id",
+        (FORGOTTEN, *chosen),
     )
     return QueueState(
         counts.get("waiting", 0), counts.get("leased", 0), counts.get("done", 0), tuple(DeadImage(*row) for row in dead)

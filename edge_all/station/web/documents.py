@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edge_all.files.naming import image_file_name, image_name
 from edge_all.outputs.result_words import is_unlike
 from edge_all.results import INTENDED_USE, BoundingBox, CellLabel, FieldStatus, Verdict
 from edge_all.slides.verdict import is_rather_unlike
@@ -124,9 +125,10 @@ class CountsDocument(Document):
 
 
 class FieldDocument(Document):
-    """A field of a slide."""
+    """A field of a slide; what its file is called is null where that was forgotten."""
 
     place: int
+    file: str | None
     width: int
     height: int
     status: FieldStatus
@@ -273,10 +275,11 @@ class ReadersDocument(Document):
 
 
 class DeadImageDocument(Document):
-    """An image that was given up."""
+    """An image that was given up; what its file is called is null where that was forgotten."""
 
     id: int
     slide: str
+    file: str | None
     attempts: int
     last_error: Annotated[str, Field(description="What was wrong the last time.")]
 
@@ -375,7 +378,13 @@ def queue_document(state: QueueState, codes: Mapping[int, str]) -> QueueDocument
         under_way=state.leased,
         done=state.done,
         dead=[
-            DeadImageDocument(id=one.id, slide=codes[one.slide_id], attempts=one.attempts, last_error=one.last_error)
+            DeadImageDocument(
+                id=one.id,
+                slide=codes[one.slide_id],
+                file=_file(one.path, one.page),
+                attempts=one.attempts,
+                last_error=one.last_error,
+            )
             for one in state.dead
         ],
     )
@@ -444,6 +453,7 @@ def _field(current: CurrentField, found: FoundField, say: Language) -> FieldDocu
     reasons = [] if summary.quality is None else list(summary.quality.reasons)
     return FieldDocument(
         place=current.place,
+        file=_file(current.path, current.page),
         width=summary.width,
         height=summary.height,
         status=summary.status,
@@ -454,6 +464,11 @@ def _field(current: CurrentField, found: FoundField, say: Language) -> FieldDocu
         microns_per_pixel=summary.microns_per_pixel,
         finding=current.finding_id,
     )
+
+
+def _file(path: str | None, page: int) -> str | None:
+    """What an image's file is called, as a run calls it: with the page where it holds several."""
+    return None if path is None else image_name(image_file_name(path), page)
 
 
 def _has_unsure_outline(cell: ReviewedCell) -> bool:

@@ -79,6 +79,7 @@ async def slides_page(request: Request, desk: OpenDesk) -> Response:
         "in_all": len(overviews),
         "wanted": wanted,
         "readers": readers,
+        "names": {one.slide.code: one.slide.name for one in overviews},
         "queue": await desk.threads.run(queue_of, desk),
         "watched": desk.watched,
         "notice": DEMO_NOTICE if any(one.slide.synthetic for one in overviews) else None,

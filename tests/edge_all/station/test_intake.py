@@ -77,13 +77,19 @@ def watched(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def intake(station: Station, *folders: Path, judge: Judge = JUDGE, names: SlideNames | None = None) -> Iterator[None]:
+def intake(
+    station: Station,
+    *folders: Path,
+    judge: Judge = JUDGE,
+    names: SlideNames | None = None,
+    on_field: Callable[[FieldResult], None] = lambda _: None,
+) -> Iterator[None]:
     """An intake that runs as long as the block."""
     stop, failures = threading.Event(), []
 
     def run() -> None:
         try:
-            Intake(station.database, folders, judge, names).run(stop)
+            Intake(station.database, folders, judge, names, on_field).run(stop)
         except BaseException as error:  # noqa: BLE001 - raised again in the test
             failures.append(error)
 
@@ -221,10 +227,6 @@ def test_a_file_is_taken_only_when_it_no_longer_grows(watched: Path) -> None:
     time.sleep(0.1)
     assert [arrival.size_bytes for arrival in watch.look()] == [50]
     assert watch.look() == []
-    (watched / "slide 1" / "empty.png").touch()
-    watch.look()
-    time.sleep(0.15)
-    assert watch.look() == []
 
 
 @pytest.mark.parametrize("encoded", [png_bytes, lambda pixels: jpeg_bytes(pixels, 90)], ids=["png", "jpg"])
@@ -316,12 +318,55 @@ def test_an_image_that_cannot_be_judged_is_given_up_shown_and_tried_again(statio
         wait_until(lambda: len(station.queue().dead) == 1 and station.queue().waiting == 0)
         path.write_bytes(image())
         wait_until(lambda: station.slides("Curie")[0].judged_cells > 0)
+        assert (station.queue().dead, station.slides("Curie")[0].dead) == ((), 0)
     result = station.review(overview.slide.code, "Curie").view().tally.result
     assert result.fields == {"ok": 1, "error": 0, "unusable": 0}
     log = (station.database.folder / "station.jsonl").read_text()
     assert "image.dead" in log
     assert "a.png" not in log
     assert "slide 1" not in log
+
+
+def test_each_result_is_told_under_the_names_of_its_slide_and_its_file(
+    station: Station, watched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (watched / "slide 1" / "a.png").write_bytes(image())
+    (watched / "slide 1" / "broken.png").write_bytes(image()[:-40])
+    (watched / "slide 1" / "gone.png").write_bytes(image(1))
+    real = judging._read_unchanged
+
+    def gone(queued: image_queue.QueuedImage) -> bytes | None:
+        if queued.path.endswith("gone.png"):
+            raise OSError(5, "Input/output error")
+        return real(queued)
+
+    monkeypatch.setattr(judging, "_read_unchanged", gone)
+    told: list[FieldResult] = []
+    with intake(station, watched, on_field=told.append):
+        wait_until(lambda: len(told) == 3)
+    folder = watched / "slide 1"
+    assert {(one.slide, one.image, one.status) for one in told} == {
+        ("slide 1", str(folder / "a.png"), "ok"),
+        ("slide 1", str(folder / "broken.png"), "error"),
+        ("slide 1", str(folder / "gone.png"), "error"),
+    }
+    assert all(str(folder) not in (one.error or "") for one in told)
+
+
+def test_a_file_that_stays_empty_is_given_up_and_left_as_it_is(station: Station, watched: Path) -> None:
+    paths = [watched / "slide 1" / name for name in ("a.png", "b.tif")]
+    for path in paths:
+        path.touch()
+    with intake(station, watched):
+        wait_until(lambda: len(station.queue().dead) == 2)
+        dead = station.queue().dead
+        assert [one.path for one in dead] == list(map(str, paths))
+        assert all("is empty (0 bytes)" in one.last_error for one in dead)
+        assert station.slides("Curie")[0].fields == 2
+        assert [path.stat().st_size for path in paths] == [0, 0]
+        paths[0].write_bytes(image())
+        wait_until(lambda: [one.path for one in station.queue().dead] == [str(paths[1])])
+        wait_until(lambda: station.slides("Curie")[0].judged_cells > 0)
 
 
 def test_a_file_that_changes_while_it_waits_is_judged_as_it_is_then(

@@ -554,14 +554,16 @@ def test_a_comment_is_written_and_a_signed_slide_opened_again_by_keys(ada: Reade
     )  # the next is seen soon
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("#sign-dialog[open]")
-    page.keyboard.press("Enter")
+    page.focus("#sign-reason")
+    page.keyboard.press("Control+Enter")
     until(page, "document.getElementById('review-state').textContent.startsWith('Signed by Ada')")
     page.keyboard.press("a")
     page.wait_for_selector("#told.shown:has-text('signed')")
     page.keyboard.press("Control+Enter")
     page.wait_for_selector("#amend-dialog[open]")
+    page.keyboard.press("Control+Enter")  # without a reason the dialog stays
     page.keyboard.type("the third cell again")
-    page.keyboard.press("Enter")
+    page.keyboard.press("Control+Enter")
     until(page, "document.getElementById('review-state').textContent.startsWith('Amended: the third cell again')")
     assert not desk.station.review(code, "Ada").view().state.locked
 
@@ -628,6 +630,7 @@ def test_a_field_that_cannot_be_judged_says_why(ada: Reader, desk: Desk, judging
     page.wait_for_selector("#gallery .empty")
     page.click("#show-field")
     page.wait_for_selector(f".field-bar .alarm:has-text('{reason}')")
+    assert page.inner_text(".field-bar small") == "dark.png, 0 objects, 400 × 300 pixels"
     until(page, "document.querySelector('.stage img').naturalWidth === 400")
 
 
@@ -639,7 +642,7 @@ def test_an_image_that_was_given_up_is_listed_and_tried_again(ada: Reader, desk:
     page = ada.page
     page.reload()
     page.click("summary:has-text('given up')")
-    assert f"{code}: after 5 attempts. It is broken." in page.inner_text(".dead")
+    assert page.inner_text(".dead li") == "broken.jpg, Smith, J.: after 5 attempts. It is broken."
     page.click("#retry")
     page.wait_for_selector("#live:has-text('1 image waits')")
     assert page.locator("details.dead").count() == 0

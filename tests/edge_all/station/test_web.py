@@ -24,7 +24,7 @@ from edge_all.results import INTENDED_USE, CellKind
 from edge_all.station.desk import Station
 from edge_all.station.review.settings import StationSettings
 from edge_all.station.storage.image_queue import add_to_queue
-from edge_all.station.storage.slide_records import SlideRecord, find_or_add_slide
+from edge_all.station.storage.slide_records import SlideRecord, find_or_add_slide, forget_name
 from edge_all.station.web.application import web_application
 from edge_all.station.web.documents import cells_document
 from edge_all.station.web.page_files import files_address
@@ -228,6 +228,20 @@ def test_a_slide_of_which_nothing_is_judged_yet_has_no_verdict_in_the_list(servi
     assert "not judged yet" in listed
     assert "+1 waits" in listed
     assert "indeterminate" not in listed
+
+
+def test_an_image_that_was_given_up_is_called_by_its_file_until_its_name_is_forgotten(serving: Served) -> None:
+    station, client, _ = serving
+    with station.database.write() as connection:
+        slide = find_or_add_slide(connection, "/images", "new")
+        add_to_queue(connection, slide.id, "/images/new/run.tif", 2, 10, 10)
+        connection.execute("UPDATE queue SET state = 'dead', attempts = 5, last_error = 'It is broken.'")
+    assert client.get("/api/v1/queue").json()["dead"][0]["file"] == "run.tif#2"
+    assert "<b>run.tif#2</b>" in client.get("/").text
+    with station.database.write() as connection:
+        forget_name(connection, slide, "Administrator", "policy")
+    assert client.get("/api/v1/queue").json()["dead"][0]["file"] is None
+    assert "<b>an image whose name was forgotten</b>" in client.get("/").text
 
 
 def test_slides_are_searched_and_filtered(serving: Served, code: str, slide_with_image: Callable[..., str]) -> None:

@@ -126,6 +126,7 @@ export class FieldView extends HTMLElement {
     const title = document.createElement("b");
     title.textContent = word("Field {field} of {fields}", { field: this.place, fields });
     const facts = field.status === "error" ? [] : [counted("{n} object", "{n} objects", this.cells.length), word("{width} × {height} pixels", { width: field.width, height: field.height })];
+    if (field.file) facts.unshift(field.file);
     const words = document.createElement("small");
     words.textContent = facts.join(", ");
     const quality = document.createElement("span");

@@ -129,12 +129,6 @@ async function comment() {
   if ((await asked("comment-dialog")) === "comment" && text.value.trim()) state.comment(id, text.value);
 }
 
-element("comment-text", HTMLTextAreaElement).addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-  event.preventDefault();
-  element("comment-dialog", HTMLDialogElement).querySelector("form")?.requestSubmit(document.querySelector("#comment-dialog .main"));
-});
-
 async function sign() {
   void state.tellLooked();
   await state.queue.settled();
@@ -364,6 +358,15 @@ document.addEventListener("keydown", (event) => {
     reclassify(kind.name);
   }
   event.preventDefault();
+});
+
+// In a dialog, Ctrl+Enter does what it is for, whatever in it one writes or chooses.
+document.addEventListener("keydown", (event) => {
+  const inside = event.target;
+  const isField = inside instanceof HTMLInputElement || inside instanceof HTMLTextAreaElement || inside instanceof HTMLSelectElement;
+  if (!isField || event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !inside.closest("dialog[open]")) return;
+  event.preventDefault();
+  inside.form?.requestSubmit(inside.form.querySelector("button.main"));
 });
 
 const kindDialog = element("kind-dialog", HTMLDialogElement);
