@@ -588,6 +588,8 @@ class SlideResult:
         reason: why, in one sentence for the technician.
         warnings: what a reader should know before trusting the verdict.
         images_not_looked_at: number of images that were left out because the verdict was settled before.
+        repeated_fields: images of fields that show the same picture as one before, each with the image of that one;
+            their cells are in none of the counts above.
     """
 
     slide: str
@@ -599,6 +601,7 @@ class SlideResult:
     reason: str
     warnings: tuple[str, ...] = ()
     images_not_looked_at: int = 0
+    repeated_fields: dict[str, str] = field(default_factory=dict)
 
     @property
     def stopped_early(self) -> bool:

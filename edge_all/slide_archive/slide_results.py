@@ -152,7 +152,7 @@ def claim_conditions(folder: ResultsFolder, conditions: Conditions, address: str
 
 
 def _slide_result(record: dict[str, Any]) -> SlideResult:
-    known = {one.name: record[one.name] for one in dataclasses.fields(SlideResult)}
+    known = {one.name: record[one.name] for one in dataclasses.fields(SlideResult) if one.name in record}
     interval: Sequence[float] | None = known["all_fraction_interval"]
     known["all_fraction_interval"] = None if interval is None else tuple(interval)
     known["warnings"] = tuple(known["warnings"])

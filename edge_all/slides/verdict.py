@@ -137,6 +137,7 @@ def judge_slide(
             *on_scale(counted),
         ),
         images_not_looked_at=not_looked_at,
+        repeated_fields=repeated,
     )
 
 
@@ -212,6 +213,6 @@ def _on_repeated(repeated: Mapping[str, str]) -> tuple[str, ...]:
     return (
         (
             f"Fields that show the same picture as another: {len(repeated)} (for example {again} = {first}). "
-            "Their cells were counted once."
+            "Their cells count once in the verdict and its figures; where cells are shown or listed, all are."
         ),
     )

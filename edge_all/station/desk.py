@@ -57,6 +57,8 @@ class SlideOverview:
         all_cells, judged_cells: cells that count as ALL, and all that count.
         to_look_at: cells that must be looked at before signing and have not been.
         fields: in force.
+        repeated: of them, those that show the same picture as another, whose cells are in none of the figures above but
+            ``to_look_at``.
         waiting, dead: images that wait for their turn, and that were given up.
         last_event_at: when something was found or decided last; UTC, ISO 8601.
     """
@@ -69,6 +71,7 @@ class SlideOverview:
     judged_cells: int
     to_look_at: int
     fields: int
+    repeated: int
     waiting: int
     dead: int
     last_event_at: str
@@ -310,7 +313,7 @@ class Station:
         try:
             view = Review(self.database, self._found, record, reader).view()
         except ReviewError:
-            overview = SlideOverview(record, None, "indeterminate", "", 0, 0, 0, 0, *queue, last[1])
+            overview = SlideOverview(record, None, "indeterminate", "", 0, 0, 0, 0, 0, *queue, last[1])
         else:
             overview = _overview_of(view, queue, last[1])
         self._overviews[key] = stand, overview
@@ -333,6 +336,7 @@ def _overview_of(view: SlideView, queue: tuple[int, int], last_event_at: str) ->
         judged_cells=sum(result.cells[label] for label in ("ALL", "non-ALL", "indeterminate")),
         to_look_at=view.tally.to_look_at,
         fields=len(view.fields),
+        repeated=len(result.repeated_fields),
         waiting=queue[0],
         dead=queue[1],
         last_event_at=last_event_at,

@@ -29,6 +29,8 @@ _NAMED = ("what", "image")
 """Places of sentences whose values are words too: what somebody decided, and how an image without a name is called."""
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\+00:00")
 """As events have it."""
+_FIELD = re.compile(r"field (\d+)")
+"""As a station calls its images."""
 _PLACE = re.compile(r"\\\{(\w+)\\\}")
 
 
@@ -131,6 +133,9 @@ class Language:
             return self.named(value)
         if _MOMENT.fullmatch(value):
             return f"{self.minute(datetime.fromisoformat(value))} UTC"
+        of_station = _FIELD.fullmatch(value)
+        if of_station:
+            return self("field {field}", field=of_station[1])
         between = re.fullmatch(r"([\d.]+) to ([\d.]+ %)", value)
         if between:
             return self("{low} to {high}", low=self.figure(between[1]), high=self.figure(between[2]))

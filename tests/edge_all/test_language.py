@@ -192,6 +192,8 @@ def test_reasons_of_rejection_and_warnings_of_a_slide_are_said_in_german(german:
     assert [warning for warning in warnings if german.sentences(warning) == warning] == []
     assert german.sentences(CHANNELS_SWAPPED) != CHANNELS_SWAPPED
     assert "b.jpg = a.jpg" in german.sentences(warnings[-1])
+    of_station = verdict._on_repeated({"field 2": "field 1"})[0]
+    assert "(zum Beispiel Gesichtsfeld 2 = Gesichtsfeld 1)" in german.sentences(of_station)
 
 
 def test_numbers_and_dates_are_written_as_germans_write_them(german: Language) -> None:

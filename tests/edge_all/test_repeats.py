@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -10,10 +11,14 @@ import pytest
 
 from edge_all.imaging.fingerprints import SAME, fingerprint, from_text, least_distances, packed, to_text
 from edge_all.model.card import Thresholds
+from edge_all.outputs.report.galleries import Pictures
+from edge_all.outputs.report.html_report import write_report
+from edge_all.outputs.run_summary import RunSummary
 from edge_all.results import Cell, FieldResult
 from edge_all.slides.repeats import repeated_fields
 from edge_all.slides.settling import SettledSlides
 from edge_all.slides.verdict import judge_slide
+from edge_all.wording.language import Language
 
 
 def picture(seed: int) -> np.ndarray:
@@ -56,7 +61,19 @@ def test_a_repeated_field_counts_once_and_is_said() -> None:
     slide = judge_slide("s", fields, Thresholds(0.5, 0.5, None, false_positive_rate=0.01))
     assert slide.cells["ALL"] == 8
     assert slide.fields["ok"] == 3
-    assert any("c = a" in warning and "counted once" in warning for warning in slide.warnings)
+    assert any("c = a" in warning and "count once" in warning for warning in slide.warnings)
+    assert slide.to_json()["repeated_fields"] == {"c": "a"}
+
+
+def test_a_report_says_which_of_its_counts_hold_repeated_fields(tmp_path: Path) -> None:
+    fields = (field("a", picture(1), 5), field("b", picture(2), 3), field("c", picture(1), 5))
+    slide = judge_slide("s", fields, Thresholds(0.5, 0.5, None, false_positive_rate=0.01))
+    write_report(tmp_path / "report.html", RunSummary(fields, (slide,)), Pictures(), language=Language("en"))
+    report = (tmp_path / "report.html").read_text()
+    assert "<b>8</b> ALL" in report
+    assert "Called ALL (13)" in report
+    assert "5 of them lie in fields that repeat another, and are in no count." in report
+    assert "Shows the same picture as <bdi>a</bdi>: its cells are in no count." in report
 
 
 def test_the_same_field_on_two_slides_is_no_repetition() -> None:

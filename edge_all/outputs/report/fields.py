@@ -9,7 +9,7 @@ from edge_all.files.naming import image_file_name
 from edge_all.imaging.display import display_scale
 from edge_all.outputs.report.embedding import embedded_overlay
 from edge_all.outputs.report.galleries import NumberedField, Pictures
-from edge_all.outputs.report.markup import text
+from edge_all.outputs.report.markup import named, text
 from edge_all.outputs.result_words import (
     counts_words,
     likeness_words,
@@ -51,6 +51,11 @@ def field_article(
         f'data-size="{result.width} {result.height}"><summary><h4>{field.name}</h4> '
         f'<span class="summary">{text(summary)}</span><span class="quality">{text(quality)}</span></summary>'
     )
+    if field.repeats is not None:
+        words = say(
+            "Shows the same picture as {image}: its cells are in no count.", image=named(image_file_name(field.repeats))
+        )
+        yield f'<p class="left-out">{words}</p>'
     if not judged:
         yield f'<p class="problem">{text(reason_words(result, say))}</p>'
     if result.quality is not None and result.quality.warnings:

@@ -45,10 +45,17 @@ class Pictures:
 
 @dataclass(frozen=True, slots=True)
 class NumberedField:
-    """A field and its number in the report, which its anchors are made of."""
+    """A field and its number in the report, which its anchors are made of.
+
+    Attributes:
+        number: from 1.
+        result: the field.
+        repeats: image of the field of its slide whose picture it shows again; None where it shows its own.
+    """
 
     number: int
     result: FieldSummary
+    repeats: str | None = None
 
     @property
     def name(self) -> str:
@@ -67,8 +74,29 @@ class NumberedField:
 Placed = tuple[NumberedField, CellSummary]
 
 
-def cells_shown(fields: Iterable[NumberedField], kind: CellClass, limit: int) -> tuple[list[Placed], int]:
-    """The cells of a gallery, what matters most first, and how many there are in all."""
+@dataclass(frozen=True, slots=True)
+class ShownCells:
+    """The cells of a gallery.
+
+    Attributes:
+        cells: those that are shown, what matters most first.
+        in_all: how many there are, those of repeated fields included.
+        repeated: how many of all lie in fields that repeat another, and are in no count.
+    """
+
+    cells: list[Placed]
+    in_all: int
+    repeated: int
+
+
+def cells_shown(fields: Iterable[NumberedField], kind: CellClass, limit: int) -> ShownCells:
+    """The cells of a gallery.
+
+    Args:
+        fields: of one slide.
+        kind: which cells.
+        limit: how many are shown.
+    """
     cells = [
         (field, cell)
         for field in fields
@@ -81,7 +109,7 @@ def cells_shown(fields: Iterable[NumberedField], kind: CellClass, limit: int) ->
         limit = min(limit, MOST_REJECTED)
     else:
         cells.sort(key=lambda pair: pair[1].probability or 0.0, reverse=True)
-    return cells[:limit], len(cells)
+    return ShownCells(cells[:limit], len(cells), sum(field.repeats is not None for field, _ in cells))
 
 
 def gallery(
@@ -99,8 +127,8 @@ def gallery(
     Yields:
         HTML, nothing where there is no such cell.
     """
-    cells, count = cells_shown(fields, kind, limit)
-    if not cells:
+    shown = cells_shown(fields, kind, limit)
+    if not shown.cells:
         return
     title, explanation = {
         "ALL": (say("Called ALL"), say("Highest probability first.")),
@@ -110,13 +138,13 @@ def gallery(
         ),
         "non-ALL": (say("Called non-ALL"), say("Highest probability of ALL first.")),
     }[kind]
-    yield _opening(kind, title, count, explanation)
+    yield _opening(kind, title, shown, explanation, say)
     if pictures.activations is not None:
         words = say('Below each cell its <a href="#maps">class activation map</a>.')
         yield f"<p>{words}</p>"
-    yield _left_out(len(cells), count, say("All are in cells.xlsx and in crops/."), say)
+    yield _left_out(shown, say("All are in cells.xlsx and in crops/."), say)
     yield '<ul class="tiles">'
-    for place, (field, cell) in enumerate(cells):
+    for place, (field, cell) in enumerate(shown.cells):
         yield _tile(field, cell, place, pictures, say)
     yield "</ul></details>"
 
@@ -133,15 +161,15 @@ def rejected_gallery(fields: Iterable[NumberedField], pictures: Pictures, limit:
     Yields:
         HTML, nothing where there is no such object.
     """
-    objects, count = cells_shown(fields, "rejected", limit)
-    if not objects:
+    shown = cells_shown(fields, "rejected", limit)
+    if not shown.cells:
         return
     explanation = say("Largest nucleus first. A whole white cell among them is not in any count.")
-    yield _opening("rejected", say("Rejected, not classified"), count, explanation)
-    yield _left_out(len(objects), count, say("All are in cells.xlsx and in the overlays."), say)
-    pieces = _pieces(objects, pictures)
+    yield _opening("rejected", say("Rejected, not classified"), shown, explanation, say)
+    yield _left_out(shown, say("All are in cells.xlsx and in the overlays."), say)
+    pieces = _pieces(shown.cells, pictures)
     yield '<ul class="tiles">'
-    for place, (field, cell) in enumerate(objects):
+    for place, (field, cell) in enumerate(shown.cells):
         words = say("Picture of rejected object {id} of {image}", id=cell.id, image=image_file_name(field.result.image))
         image = _thumbnail(pieces.get((field.number, cell.id)), words, say("no picture"))
         reason = say.sentence(cell.reason) if cell.reason else say("no reason given")
@@ -152,17 +180,24 @@ def rejected_gallery(fields: Iterable[NumberedField], pictures: Pictures, limit:
     yield "</ul></details>"
 
 
-def _opening(kind: CellClass, title: str, count: int, explanation: str) -> str:
+def _opening(kind: CellClass, title: str, shown: ShownCells, explanation: str, say: Language) -> str:
+    if shown.repeated:
+        explanation += " " + say.counted(
+            "{n} of them lies in a field that repeats another, and is in no count.",
+            "{n} of them lie in fields that repeat another, and are in no count.",
+            shown.repeated,
+        )
     return (
         f'<details class="gallery {CSS_NAMES[kind]}" data-label="{CSS_NAMES[kind]}" open>'
-        f'<summary><h3>{title} ({count})</h3> <span class="matching"></span></summary><p>{explanation}</p>'
+        f'<summary><h3>{title} ({shown.in_all})</h3> <span class="matching"></span></summary><p>{explanation}</p>'
     )
 
 
-def _left_out(shown: int, count: int, elsewhere: str, say: Language) -> str:
-    if shown == count:
+def _left_out(shown: ShownCells, elsewhere: str, say: Language) -> str:
+    number = len(shown.cells)
+    if number == shown.in_all:
         return ""
-    words = say("The first {shown} are shown; {more} more are left out here.", shown=shown, more=count - shown)
+    words = say("The first {shown} are shown; {more} more are left out here.", shown=number, more=shown.in_all - number)
     return f'<p class="left-out">{words} {elsewhere}</p>'
 
 

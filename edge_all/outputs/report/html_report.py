@@ -59,7 +59,10 @@ def write_report(
     Raises:
         OutputError: the file cannot be written.
     """
-    numbered = [NumberedField(number, field) for number, field in enumerate(run.fields, start=1)]
+    repeated = {again: first for slide in run.slides for again, first in slide.repeated_fields.items()}
+    numbered = [
+        NumberedField(number, field, repeated.get(field.image)) for number, field in enumerate(run.fields, start=1)
+    ]
     outlined = dataclasses.replace(pictures, outlines=outlines(shown_candidates(run.slides, numbered)))
     say = language or language_of_environment()
     now = created or datetime.now().astimezone()

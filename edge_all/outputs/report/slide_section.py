@@ -41,7 +41,7 @@ def shown_candidates(slides: Sequence[SlideResult], fields: Sequence[NumberedFie
         (field.result.image, cell.id)
         for of_slide in by_slide.values()
         for kind in GALLERIES
-        for field, cell in cells_shown(of_slide, kind, limit)[0]
+        for field, cell in cells_shown(of_slide, kind, limit).cells
     }
 
 
@@ -116,7 +116,7 @@ def slide_section(
         yield from gallery(kind, fields, pictures, limit, say)
     yield from rejected_gallery(fields, pictures, limit, say)
     yield f'<p class="on-paper">{say(ON_PAPER)}</p>'
-    tiles = {field.tile(cell) for kind in CLASSES for field, cell in cells_shown(fields, kind, limit)[0]}
+    tiles = {field.tile(cell) for kind in CLASSES for field, cell in cells_shown(fields, kind, limit).cells}
     chosen = chosen_fields([field.result for field in fields], slides)
     yield f'<div class="fields"><h3>{say("Fields")}</h3>'
     for field in fields:
@@ -142,7 +142,8 @@ def _counts(slide: SlideResult, fields: Iterable[NumberedField], say: Language) 
     tiles = "".join(
         f'<li class="{CSS_NAMES[name]}"><b>{slide.cells.get(name, 0)}</b> {text(say(name))}</li>' for name in CLASSES
     )
-    detail = rejection_words((cell for field in fields for cell in field.result.cells), say)
+    counted = (field.result for field in fields if field.repeats is None)
+    detail = rejection_words((cell for field in counted for cell in field.cells), say)
     rejected = ""
     if detail:
         rejected = f'<p class="detail">{text(say("Rejected objects, not classified: {reasons}.", reasons=detail))}</p>'

@@ -116,8 +116,12 @@ def _cells(report: SlideReport, say: Language) -> tuple[tuple[str, str], ...]:
         unusable=fields["unusable"],
         error=fields["error"],
     )
+    places = {field.place for field, found in report.view.fields if found.summary.image in tally.result.repeated_fields}
+    repeated = sum(cell.field in places and not cell.excluded for cell in report.view.cells)
+    of_these = say("of these in fields that repeat another, in no figure of the result")
     return (
         *((say(name), str(number)) for name, number in kinds),
+        *(((of_these, str(repeated)),) if repeated else ()),
         (say("excluded by a person"), str(tally.excluded)),
         (say("added by a person"), str(tally.drawn)),
         (say("Fields"), became),

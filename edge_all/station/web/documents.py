@@ -83,6 +83,7 @@ class SlideLine(Document):
     judged_cells: int
     to_look_at: int
     fields: int
+    repeated: int
     waiting: int
     dead: int
 
@@ -125,7 +126,11 @@ class CountsDocument(Document):
 
 
 class FieldDocument(Document):
-    """A field of a slide; what its file is called is null where that was forgotten."""
+    """A field of a slide.
+
+    What its ``file`` is called is null where that was forgotten. Where it ``repeats`` the picture of another field, by
+    its place, its cells are in no figure of the slide's result.
+    """
 
     place: int
     file: str | None
@@ -135,6 +140,7 @@ class FieldDocument(Document):
     problems: list[str]
     warnings: list[str]
     cells: int
+    repeats: int | None
     retaken: int
     microns_per_pixel: float | None
     finding: int
@@ -308,7 +314,7 @@ def slide_document(view: SlideView, say: Language) -> SlideDocument:
         reading=view.reading,
         state=_state(view.state),
         counts=_counts(view.tally, say),
-        fields=[_field(current, found, say) for current, found in view.fields],
+        fields=_fields(view, say),
         models=[
             ModelDocument(name=one.name, version=one.version, variant=one.variant, sha256=one.sha256)
             for one in (model.identity for model in view.models)
@@ -404,6 +410,7 @@ def _line(overview: SlideOverview, say: Language) -> SlideLine:
         judged_cells=overview.judged_cells,
         to_look_at=overview.to_look_at,
         fields=overview.fields,
+        repeated=overview.repeated,
         waiting=overview.waiting,
         dead=overview.dead,
     )
@@ -448,7 +455,13 @@ def _counts(tally: Tally, say: Language) -> CountsDocument:
     )
 
 
-def _field(current: CurrentField, found: FoundField, say: Language) -> FieldDocument:
+def _fields(view: SlideView, say: Language) -> list[FieldDocument]:
+    places = {found.summary.image: current.place for current, found in view.fields}
+    repeated = {image: places[first] for image, first in view.tally.result.repeated_fields.items()}
+    return [_field(current, found, repeated.get(found.summary.image), say) for current, found in view.fields]
+
+
+def _field(current: CurrentField, found: FoundField, repeats: int | None, say: Language) -> FieldDocument:
     summary = found.summary
     reasons = [] if summary.quality is None else list(summary.quality.reasons)
     return FieldDocument(
@@ -460,6 +473,7 @@ def _field(current: CurrentField, found: FoundField, say: Language) -> FieldDocu
         problems=[say.sentences(one) for one in reasons or ([] if summary.error is None else [summary.error])],
         warnings=[] if summary.quality is None else [say.sentences(one) for one in summary.quality.warnings],
         cells=len(summary.cells),
+        repeats=repeats,
         retaken=current.retaken,
         microns_per_pixel=summary.microns_per_pixel,
         finding=current.finding_id,

@@ -14,12 +14,15 @@ from edge_all.errors import (
     UsageError,
 )
 from edge_all.station.desk import Station
+from edge_all.station.reports.report_words import sections
+from edge_all.station.reports.slide_report import report_of
 from edge_all.station.review.cells import ReviewedCell, in_order
 from edge_all.station.review.kinds import CountsAs
 from edge_all.station.review.settings import StationSettings
 from edge_all.station.review.slide_review import Review
 from edge_all.station.review.tally import agreement_of
 from edge_all.station.storage.slide_records import SlideRecord
+from edge_all.station.web.documents import slide_document
 from edge_all.wording.language import Language
 
 
@@ -112,6 +115,13 @@ def test_a_blast_confirmed_in_the_second_copy_of_a_picture_counts_too(
     one = next(cell.id for cell in review.view().cells if cell.field == 2)
     result = review.reclassify({one: 0}, "ALL").view.tally.result
     assert (result.verdict, result.cells["ALL"], result.cells["non-ALL"]) == ("suspicious", 1, 50)
+    assert result.repeated_fields == {"field 1": "field 2"}
+    assert station.slides("Curie")[0].repeated == 1
+    report = report_of(station, station.slides("Curie")[0].slide.code, "Curie")
+    cells = next(dict(one.rows) for one in sections(report, Language("en")) if one.title == "Cells")
+    assert cells["of these in fields that repeat another, in no figure of the result"] == "51"
+    field = slide_document(review.view(), Language("en")).fields
+    assert [one.repeats for one in field] == [2, None]
 
 
 def test_what_a_person_decides_no_longer_speaks_for_an_unknown_stain(

@@ -131,7 +131,7 @@ export class FieldView extends HTMLElement {
     words.textContent = facts.join(", ");
     const quality = document.createElement("span");
     quality.className = field.status === "ok" ? "soft" : "alarm";
-    quality.textContent = [field.status === "ok" ? "" : word("Not judged ({status}):", { status: word(field.status) }), ...field.problems, ...field.warnings].join(" ");
+    quality.textContent = [field.status === "ok" ? "" : word("Not judged ({status}):", { status: word(field.status) }), field.repeats ? word("Shows the same picture as field {field}: its cells are in no figure of the result.", { field: field.repeats }) : "", ...field.problems, ...field.warnings].filter(Boolean).join(" ");
     quality.title = quality.textContent;
     const buttons = document.createElement("span");
     buttons.className = "buttons";

@@ -24,7 +24,8 @@ export function inspect(aside, state, targets, current) {
     aside.replaceChildren(heading(word("No cell in question")), paragraph(word("Point at a cell, or move to one with Tab and the arrow keys. ? shows the keys.")));
     return;
   }
-  const shown = JSON.stringify([cell, state.locked]);
+  const repeats = state.slide?.fields.find((/** @type {any} */ field) => field.place === cell.field)?.repeats ?? null;
+  const shown = JSON.stringify([cell, state.locked, repeats]);
   if (aside.dataset.shown === shown) return;
   aside.dataset.shown = shown;
   // What was asked for beside this very cell stays when something about it changes, if only that it was seen.
@@ -36,7 +37,7 @@ export function inspect(aside, state, targets, current) {
   image.src = address ?? state.picture(cell);
   image.alt = cellWords(cell);
   const facts = document.createElement("dl");
-  for (const [name, value] of factsOf(cell)) {
+  for (const [name, value] of factsOf(cell, repeats)) {
     facts.append(Object.assign(document.createElement("dt"), { textContent: name }), Object.assign(document.createElement("dd"), { textContent: value }));
   }
   const comments = cell.comments.map((one) => {
@@ -105,8 +106,8 @@ export async function showActivation(aside, state, id) {
   image.after(Object.assign(paragraph(word("The more orange a place, the more of what the network saw there speaks for ALL. It says what it went by, not what is there, and is no second opinion.")), { className: "soft map-words" }));
 }
 
-/** @param {Cell} cell @returns {[string, string][]} */
-function factsOf(cell) {
+/** @param {Cell} cell @param {number | null} repeats the field in whose place its own is not counted @returns {[string, string][]} */
+function factsOf(cell, repeats) {
   /** @type {[string, string][]} */
   const facts = [[word("Cell"), word("{cell} in field {field}", { cell: cell.id, field: cell.field })]];
   if (cell.drawn) facts.push([word("Added"), word("by hand")]);
@@ -118,6 +119,7 @@ function factsOf(cell) {
   if (cell.outline_unsure) facts.push([word("Outline"), word("unsure: size and picture may not be its own")]);
   if (cell.decided_by) facts.push([word("Decided by"), cell.decided_by]);
   facts.push([word("Counts as"), cell.excluded ? word("excluded") : word(cell.counts_as)]);
+  if (repeats) facts.push([word("Counted"), word("in field {field}, which shows the same picture", { field: repeats })]);
   facts.push([word("Seen"), cell.seen ? word("yes") : cell.must_be_seen ? word("no, and must be") : word("no")]);
   facts.push([word("Size"), word("{n} pixels", { n: cell.area })]);
   return facts;

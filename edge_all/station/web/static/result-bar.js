@@ -21,7 +21,10 @@ export function showResult(slide, toLookAt) {
     at("point").style.left = `${100 * counts.all_fraction}%`;
   }
   if (counts.indeterminate_cells) parts.push(word("{n} indeterminate", { n: counts.indeterminate_cells }));
+  const repeated = slide.fields.filter((/** @type {any} */ field) => field.repeats).length;
+  if (repeated) parts.push(counted("without {n} repeated field", "without {n} repeated fields", repeated));
   at("figures").textContent = parts.join(" · ");
+  at("counted").hidden = !repeated;
   at("reason").textContent = counts.verdict_reason;
   at("reason").title = counts.verdict_reason;
   for (const id of ["warnings", "sign-warnings"]) showLines(at(id), counts.warnings);
