@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
-from edge_all.cli.options import StationOption
+from edge_all.cli.options import StationOption, offers
 from edge_all.cli.station_folder import station_folder
 from edge_all.cli.station_page import require_page
 
@@ -29,7 +29,10 @@ _NameArgument = Annotated[str, typer.Argument(help="Under which decisions stand.
 
 def put(
     name: _NameArgument,
-    role: Annotated[str, typer.Option("--role", help="reviewer or administrator.")] = "reviewer",
+    role: Annotated[
+        str,
+        typer.Option("--role", help="reviewer or administrator.", autocompletion=offers("reviewer", "administrator")),
+    ] = "reviewer",
     station: StationOption = None,
 ) -> None:
     """Give somebody an account, or another password or role. The password is asked for, or read from a pipe."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
-from edge_all.cli.options import DeviceOption, ModelOption, PixelSizeOption, ThreadsOption, VariantOption
+from edge_all.cli.options import DeviceOption, ModelOption, PixelSizeOption, ThreadsOption, VariantOption, offers
 from edge_all.errors import UsageError
 from edge_all.results import INTENDED_USE
 from edge_all.wording.plurals import counted
@@ -46,7 +46,9 @@ def archive(
     ray: Annotated[
         str | None,
         typer.Option(
-            metavar="ADDRESS", help="Work on this Ray cluster: auto for the one of this node, local for one of its own."
+            metavar="ADDRESS",
+            help="Work on this Ray cluster: auto for the one of this node, local for one of its own.",
+            autocompletion=offers("auto", "local"),
         ),
     ] = None,
     part: Annotated[

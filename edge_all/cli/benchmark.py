@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
-from edge_all.cli.options import ModelOption
+from edge_all.cli.options import DEVICES_OFFERED, VARIANTS_OFFERED, ModelOption
 from edge_all.cli.process import lean_process
 
 if TYPE_CHECKING:
@@ -43,9 +43,16 @@ def benchmark(
     ] = None,
     model: ModelOption = None,
     variant: Annotated[
-        list[str] | None, typer.Option(help="fp32, fp16 or int8; repeat to compare. The best for the device if none.")
+        list[str] | None,
+        typer.Option(
+            help="fp32, fp16 or int8; repeat to compare. The best for the device if none.",
+            autocompletion=VARIANTS_OFFERED,
+        ),
     ] = None,
-    device: Annotated[list[str] | None, typer.Option(help="As for screen; repeat to compare.")] = None,
+    device: Annotated[
+        list[str] | None,
+        typer.Option(help="As for screen; repeat to compare.", autocompletion=DEVICES_OFFERED),
+    ] = None,
     threads: Annotated[list[int] | None, typer.Option(min=1, help="Of the network; repeat to compare.")] = None,
     batch: Annotated[
         list[int] | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,9 @@ import typer
 from edge_all.api.arguments import LARGEST_PIXEL, SMALLEST_PIXEL
 
 __all__ = [
+    "DEVICES_OFFERED",
     "OPTION_NAMES",
+    "VARIANTS_OFFERED",
     "DeviceOption",
     "HostNamesOption",
     "HostOption",
@@ -20,18 +23,43 @@ __all__ = [
     "StationOption",
     "ThreadsOption",
     "VariantOption",
+    "offers",
 ]
+
+
+def offers(*values: str) -> Callable[[str], list[str]]:
+    """What a shell offers for an option that takes one of a few words, for ``autocompletion``.
+
+    They are written out where the option is, so that a press of Tab loads nothing; `tests/edge_all/test_help.py` holds
+    them against what is taken.
+    """
+
+    def offered(incomplete: str) -> list[str]:
+        return [value for value in values if value.startswith(incomplete)]
+
+    return offered
+
+
+VARIANTS_OFFERED = offers("fp32", "fp16", "int8")
+DEVICES_OFFERED = offers("auto", "cpu", "cuda", "tensorrt", "openvino", "directml", "coreml")
 
 ModelOption = Annotated[
     str | None,
     typer.Option("--model", help="Installed model's name, or a package folder; the embedded model where left out."),
 ]
 VariantOption = Annotated[
-    str | None, typer.Option("--variant", help="fp32, fp16 or int8; the best for the device where left out.")
+    str | None,
+    typer.Option(
+        "--variant", help="fp32, fp16 or int8; the best for the device where left out.", autocompletion=VARIANTS_OFFERED
+    ),
 ]
 DeviceOption = Annotated[
     str,
-    typer.Option("--device", help="auto, cpu, cuda, tensorrt, openvino, directml or coreml. Never falls back unsaid."),
+    typer.Option(
+        "--device",
+        help="auto, cpu, cuda, tensorrt, openvino, directml or coreml. Never falls back unsaid.",
+        autocompletion=DEVICES_OFFERED,
+    ),
 ]
 ThreadsOption = Annotated[
     int | None, typer.Option("--threads", min=1, help="Threads of the network; all usable cores where left out.")
@@ -42,6 +70,7 @@ SegmentationOption = Annotated[
         "--segmentation",
         help="What decides where a cell ends: learned for the network that is embedded for it, colour for colours and "
         "necks alone.",
+        autocompletion=offers("learned", "colour"),
     ),
 ]
 StationOption = Annotated[

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import pytest
 import typer
@@ -22,6 +22,10 @@ import typer
 from edge_all import __version__
 from edge_all.cli.main import build_app
 from edge_all.cli.manners import polite
+from edge_all.model.card import VARIANTS
+from edge_all.segmentation.pipeline import SEGMENTATION_WAYS
+from edge_all.session.providers import DEVICES
+from edge_all.station.web.visitors import Role
 
 USUAL = 78
 """Columns of the help in a terminal of 80, of which click leaves two free."""
@@ -110,12 +114,61 @@ def test_a_pipe_gets_the_help_of_a_terminal() -> None:
     assert done.stdout == file_of("edge-all screen").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("typed", "offered"), [("edge-all scr", "screen"), ("edge-all model ver", "verify")])
-def test_the_shell_completes_verbs(typed: str, offered: str) -> None:
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("edge-all scr", "screen"),
+        ("edge-all model ver", "verify"),
+        ("edge-all screen --device cu", "cuda"),
+        ("edge-all screen --segmentation c", "colour"),
+    ],
+)
+def test_the_shell_completes_verbs_and_values(typed: str, offered: str) -> None:
     words = typed.split()
     asked = {"_EDGE_ALL_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
     done = subprocess.run([COMMAND], capture_output=True, text=True, check=False, env={**os.environ, **asked})
     assert offered in done.stdout.split()
+
+
+OFFERED = {
+    "edge-all screen --variant": VARIANTS,
+    "edge-all screen --device": ("auto", *DEVICES),
+    "edge-all screen --segmentation": SEGMENTATION_WAYS,
+    "edge-all benchmark --variant": VARIANTS,
+    "edge-all benchmark --device": ("auto", *DEVICES),
+    "edge-all account put --role": get_args(Role),
+}
+
+
+def offered_for(option: str) -> tuple[str, ...]:
+    """What a shell is offered for an option's value."""
+    verb, name = option.rsplit(" ", 1)
+    command, context = VERBS[verb]
+    (param,) = (one for one in command.params if name in one.opts)
+    return tuple(item.value for item in param.shell_complete(context, ""))
+
+
+@pytest.mark.parametrize("option", OFFERED)
+def test_the_shell_offers_each_value_that_an_option_takes(option: str) -> None:
+    assert sorted(offered_for(option)) == sorted(OFFERED[option])
+
+
+@pytest.mark.skipif(not TRAINING_SIDE, reason="edge-all-export is not installed")
+@pytest.mark.parametrize("verb", ["train", "export", "evaluate model", "evaluate laboratories"])
+def test_the_shell_offers_each_layout(verb: str) -> None:
+    from edge_all_export.datasets import LAYOUTS
+
+    normal = ["normal"] if verb == "evaluate model" else []
+    assert sorted(offered_for(f"edge-all {verb} --layout")) == sorted([*LAYOUTS, *normal])
+
+
+@pytest.mark.training
+def test_the_shell_offers_what_a_network_is_trained_and_converted_with() -> None:
+    from edge_all_export.converting.onnx_export import INPUT_RANGES
+    from edge_all_export.training.configuration import PRECISIONS
+
+    assert sorted(offered_for("edge-all train --precision")) == sorted(PRECISIONS)
+    assert sorted(offered_for("edge-all export --input-range")) == sorted(INPUT_RANGES)
 
 
 if __name__ == "__main__":

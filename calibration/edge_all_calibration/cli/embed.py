@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from edge_all.cli.options import VARIANTS_OFFERED
 from edge_all_calibration.cli.options import PackageArgument
 from edge_all_calibration.cli.paths import existing
 
@@ -21,7 +22,9 @@ def register(app: typer.Typer) -> None:
 def embed(
     model: PackageArgument,
     output: Annotated[Path, typer.Option("-o", "--output", help="New folder of the package.", show_default=False)],
-    variant: Annotated[str, typer.Option("--variant", help="The precision to keep.")] = "int8",
+    variant: Annotated[
+        str, typer.Option("--variant", help="The precision to keep.", autocompletion=VARIANTS_OFFERED)
+    ] = "int8",
     outlines: Annotated[
         Path | None,
         typer.Option(

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all.cli.json_output import JsonOption
+from edge_all.cli.options import offers
 from edge_all_calibration.cli.options import release_plan, takes
 from edge_all_calibration.cli.paths import existing
+from edge_all_export.cli.options import LAYOUTS, REFERENCE_LAYOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,8 +54,11 @@ def given_cells(
         ),
     ] = None,
     layout: Annotated[
-        str, typer.Option("--layout", help="How the data are laid out, as for `edge-all train`.")
-    ] = "reference",
+        str,
+        typer.Option(
+            "--layout", help="How the data are laid out, as for `edge-all train`.", autocompletion=offers(*LAYOUTS)
+        ),
+    ] = REFERENCE_LAYOUT,
     cells: Annotated[
         Path | None,
         typer.Option(
@@ -98,7 +103,12 @@ class ForeignCrops:
 def foreign_crops(
     input_size: Annotated[int | None, typer.Option("--input-size", help="For weights: side of the input.")] = None,
     input_range: Annotated[
-        str, typer.Option("--input-range", help="For foreign models: range of pixel values they expect.")
+        str,
+        typer.Option(
+            "--input-range",
+            help="For foreign models: range of pixel values they expect.",
+            autocompletion=offers("0..255", "0..1", "-1..1"),
+        ),
     ] = "0..255",
     factor: Annotated[float, typer.Option("--factor", help="Without a run: crop as a multiple of the nucleus.")] = 2.5,
 ) -> ForeignCrops:
@@ -136,7 +146,9 @@ def export(
     version: Annotated[
         str | None, typer.Option("--model-version", help="Version of the package; else that in --about, else 1.0.0.")
     ] = None,
-    int8: Annotated[str, typer.Option("--int8", help="static; dynamic is refused, and says why.")] = "static",
+    int8: Annotated[
+        str, typer.Option("--int8", help="static; dynamic is refused, and says why.", autocompletion=offers("static"))
+    ] = "static",
     opset: Annotated[int, typer.Option("--opset", help="Version of ONNX's operators.")] = 17,
     crops: ForeignCrops,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the package at the target.")] = False,

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edge_all.cli.options import offers
 from edge_all_calibration.cli.options import takes
 from edge_all_calibration.cli.paths import existing
+from edge_all_export.cli.options import LAYOUTS, REFERENCE_LAYOUT
 
 if TYPE_CHECKING:
     from edge_all_export.training import TrainingConfig, TrainingRun
@@ -29,7 +31,10 @@ def recipe_of(
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="imagenet, none, a weights file, or an earlier run to go on from; imagenet where left out."),
+        typer.Option(
+            help="imagenet, none, a weights file, or an earlier run to go on from; imagenet where left out.",
+            autocompletion=offers("imagenet", "none"),
+        ),
     ] = None,
     input_size: Annotated[
         int | None, typer.Option(help="Side of the network's input in pixels.", show_default="160")
@@ -53,7 +58,12 @@ def recipe_of(
         int | None, typer.Option(help="Stop after so many epochs without a better held-out AUC.")
     ] = None,
     precision: Annotated[
-        str | None, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.", show_default="float32")
+        str | None,
+        typer.Option(
+            help="float32, mixed_bfloat16 or mixed_float16.",
+            show_default="float32",
+            autocompletion=offers("float32", "mixed_bfloat16", "mixed_float16"),
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.", show_default="0")] = None,
     leave_out: Annotated[
@@ -97,10 +107,10 @@ def train(
     layout: Annotated[
         str,
         typer.Option(
-            help="How the folder is laid out: reference, folders, allidb1, allidb2, segmentation_wbc, bccd, taleqani, "
-            "munich, raabin or cnmc."
+            help=f"How the folder is laid out: {', '.join(LAYOUTS[:-1])} or {LAYOUTS[-1]}.",
+            autocompletion=offers(*LAYOUTS),
         ),
-    ] = "reference",
+    ] = REFERENCE_LAYOUT,
     *,
     recipe: TrainingConfig,
     folds: Annotated[int, typer.Option(min=2, help="The data are divided into so many folds of whole blocks.")] = 5,

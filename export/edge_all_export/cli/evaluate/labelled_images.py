@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_all_export.cli.evaluate.options import NORMAL_LAYOUT, REFERENCE_LAYOUT, UNSEEN_SET
+from edge_all_export.cli.evaluate.options import UNSEEN_SET
+from edge_all_export.cli.options import NORMAL_LAYOUT, REFERENCE_LAYOUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,8 @@ import typer
 from edge_all.cli.json_output import JsonOption, print_json
 from edge_all_calibration.cli.paths import existing
 from edge_all_export.cli.evaluate.labelled_images import read_cells
-from edge_all_export.cli.evaluate.options import REFERENCE_LAYOUT, DataOption, LayoutOption, OutputOption
+from edge_all_export.cli.evaluate.options import DataOption, OutputOption
+from edge_all_export.cli.options import REFERENCE_LAYOUT, LayoutOption
 
 if TYPE_CHECKING:
     from edge_all_export.datasets import Sample

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all.cli.json_output import JsonOption
-from edge_all.cli.options import DeviceOption, ThreadsOption, VariantOption
+from edge_all.cli.options import DeviceOption, ThreadsOption, VariantOption, offers
 from edge_all_export.cli.evaluate.labelled_images import read_cells
-from edge_all_export.cli.evaluate.options import REFERENCE_LAYOUT, DataOption, OutputOption
+from edge_all_export.cli.evaluate.options import DataOption, OutputOption
 from edge_all_export.cli.evaluate.telling import say_evaluation
+from edge_all_export.cli.options import LAYOUTS, NORMAL_LAYOUT, REFERENCE_LAYOUT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,8 @@ def evaluate_model(
         str,
         typer.Option(
             help="How the folder is laid out, as for `edge-all train`, or normal: images of one normal cell each, "
-            "where every ALL call is a false positive."
+            "where every ALL call is a false positive.",
+            autocompletion=offers(*LAYOUTS, NORMAL_LAYOUT),
         ),
     ] = REFERENCE_LAYOUT,
     variant: VariantOption = None,

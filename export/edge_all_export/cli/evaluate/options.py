@@ -9,9 +9,8 @@ import typer
 
 from edge_all_calibration.cli.paths import existing
 
-__all__ = ["NORMAL_LAYOUT", "REFERENCE_LAYOUT", "UNSEEN_SET", "DataOption", "LayoutOption", "OutputOption"]
+__all__ = ["UNSEEN_SET", "DataOption", "OutputOption"]
 
-REFERENCE_LAYOUT, NORMAL_LAYOUT = "reference", "normal"
 UNSEEN_SET = "pbc_lymphocytes"
 """Folder beside the reference sets that no training sees: it stands for the hospital that nobody has seen."""
 
@@ -19,4 +18,3 @@ DataOption = Annotated[
     Path, typer.Option("--data", callback=existing, help="Folder of labelled images.", show_default=False)
 ]
 OutputOption = Annotated[Path, typer.Option("-o", "--output", help="New folder for the report.", show_default=False)]
-LayoutOption = Annotated[str, typer.Option(help="How the folder is laid out, as for `edge-all train`.")]

@@ -8,7 +8,8 @@ import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
 from edge_all_export.cli.evaluate.labelled_images import labelled_cells, read_cells
-from edge_all_export.cli.evaluate.options import REFERENCE_LAYOUT, UNSEEN_SET, DataOption, LayoutOption
+from edge_all_export.cli.evaluate.options import UNSEEN_SET, DataOption
+from edge_all_export.cli.options import REFERENCE_LAYOUT, LayoutOption
 
 __all__ = ["evaluate_adaptation", "evaluate_strangers"]
 
