@@ -198,7 +198,7 @@ def _expand(path: Path, passed_over: list[Path]) -> Iterator[Path]:
     """The images that one path stands for.
 
     Raises:
-        InputNotFoundError: there are none.
+        InputNotFoundError: there are none, or ``-`` is named and is no file.
     """
     if os.path.isdir(path):
         yield from _images_in(path, passed_over)
@@ -206,6 +206,11 @@ def _expand(path: Path, passed_over: list[Path]) -> Iterator[Path]:
         yield path
     elif glob.has_magic(str(path)):
         yield from _images_matching(path, passed_over)
+    elif str(path) == "-":
+        raise InputNotFoundError(
+            "- would be standard input, from which no images are read.",
+            "Save the images as files, and name those or their folder.",
+        )
     else:
         raise InputNotFoundError(f"{path} does not exist.", "Check the spelling of the path.")
 

@@ -145,7 +145,8 @@ def _register_missing(app: typer.Typer, verb: str, distribution: str) -> None:
 
     @app.command(
         verb,
-        help=f"Belongs to {distribution}, which is not installed.",
+        # One sentence: of a list of verbs click shows the first alone.
+        help=f"Belongs to {distribution}, which is not installed: in edge-all's source folder, pip install {folders}",
         rich_help_panel="Training side",
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
         add_help_option=False,

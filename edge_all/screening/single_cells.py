@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from edge_all.classification.classifier import Classifier
+from edge_all.classification.classifier import Classifier, Judgement
+from edge_all.classification.decision_rule import is_out_of_distribution
 from edge_all.errors import EdgeAllError, internal_error
 from edge_all.imaging.sources import ReadableImage
 from edge_all.preprocessing import PreprocessingSpec, crop_cell
@@ -25,9 +26,12 @@ from edge_all.segmentation import segment
 from edge_all.segmentation.cut_out import put_on_glass
 from edge_all.segmentation.doubts import UNCERTAIN, fault
 from edge_all.segmentation.learned_outlines import Outlines
+from edge_all.slides.verdict import is_rather_unlike
 
 __all__ = [
+    "RATHER_UNLIKE",
     "SCALE_UNKNOWN",
+    "UNLIKE",
     "ClassifiedCrop",
     "CropResult",
     "PreparedCrop",
@@ -40,6 +44,8 @@ __all__ = [
 SCALE_UNKNOWN = "Too little lies around the cell to tell the scale."
 """So were 26 of 55 cells of 9 ALL-IDB1 fields that were cut out as a run saves them, before the reliability of a
 measured size was fitted; 22 of these bore the label that they have in their field, of the other 29 all but one."""
+UNLIKE = "The cell is unlike those that the model has learned, and indeterminate whatever its probability."
+RATHER_UNLIKE = "The cell is rather unlike those that the model has learned: look whether you would give it this label."
 CROPS_PER_ROUND = 64
 """Crops judged together; bounds the memory."""
 
@@ -55,8 +61,8 @@ class CropResult:
         probability: calibrated probability of ALL; None unless ok.
         label: the decision; None unless ok.
         out_of_distribution: as in `edge_all.results.Cell`.
-        note: what a reader should know, for example that the cell looks like a platelet, or that there are others; None
-            otherwise.
+        note: what a reader should know, for example that the cell looks like a platelet, that there are others, or that
+            it is indeterminate for being unlike what the model has learned; None otherwise.
     """
 
     image: str
@@ -189,6 +195,12 @@ def _note(segmentation: Segmentation, judged: Cell) -> str | None:
     return " ".join(notes) or None
 
 
+def _likeness(judgement: Judgement) -> str | None:
+    if judgement.out_of_distribution is not None and is_out_of_distribution(judgement.out_of_distribution):
+        return UNLIKE
+    return RATHER_UNLIKE if is_rather_unlike(judgement) else None
+
+
 def judge_crops(crops: Sequence[PreparedCrop], classifier: Classifier) -> Iterator[ClassifiedCrop]:
     """Judge some cells together, from `prepare_crop` with the classifier's ``spec``."""
     cut = [one.crop for one in crops if one.crop is not None]
@@ -202,5 +214,6 @@ def judge_crops(crops: Sequence[PreparedCrop], classifier: Classifier) -> Iterat
                 probability=judgement.probability,
                 label=judgement.label,
                 out_of_distribution=judgement.out_of_distribution,
+                note=" ".join(filter(None, (result.note, _likeness(judgement)))) or None,
             )
         yield ClassifiedCrop(result, one.failure)

@@ -17,9 +17,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from edge_all.model.card import Thresholds
-from edge_all.results import CellSummary, FieldSummary, SlideResult, Verdict
+from edge_all.results import FieldSummary, SlideResult, Verdict
 from edge_all.slides.common_scale import on_scale
 from edge_all.slides.repeats import repeated_fields
 from edge_all.wording.percentages import percent, percent_range
@@ -147,7 +148,13 @@ def suspicious_first(slides: Iterable[SlideResult]) -> list[SlideResult]:
     return sorted(slides, key=lambda slide: order.index(slide.verdict))
 
 
-def is_rather_unlike(cell: CellSummary) -> bool:
+class _Judged(Protocol):
+    @property
+    def out_of_distribution(self) -> float | None:
+        """As in `edge_all.results.Cell`."""
+
+
+def is_rather_unlike(cell: _Judged) -> bool:
     """Whether a cell, by its features or by how it looks, is rather unlike what the model has learned.
 
     Such a cell keeps its label and speaks against its slide; only beyond 1 is it called unlike, and indeterminate.

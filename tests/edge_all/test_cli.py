@@ -393,3 +393,6 @@ def test_verbs_of_the_other_distributions_are_known_where_they_are_missing(monke
     installed = verbs()
     monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [])
     assert installed | {"adapt", "train-outlines"} <= verbs()
+    command: Any = typer.main.get_command(build_app())
+    listed = command.commands["adapt"].get_short_help_str(limit=1000)
+    assert listed.endswith("which is not installed: in edge-all's source folder, pip install ./calibration")

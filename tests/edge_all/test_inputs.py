@@ -131,6 +131,7 @@ def test_a_name_with_brackets_is_a_name_first() -> None:
     ("asked", "problem"),
     [
         ("gone.png", "does not exist"),
+        ("-", "no images are read. Save the images as files"),
         ("empty", "holds no images"),
         ("*.bmp", "No image matches"),
         ("nul\0.png", "exist"),

@@ -10,12 +10,20 @@ import numpy as np
 import pytest
 
 from edge_all.api.screener import Screener
-from edge_all.classification.classifier import Classifier
+from edge_all.classification.classifier import Classifier, Judgement
 from edge_all.inputs import find_images
 from edge_all.model.package import load_package
 from edge_all.preprocessing import crop_cell, crop_window
 from edge_all.rendering import SmearSpec, render_field
-from edge_all.screening.single_cells import SCALE_UNKNOWN, classify_crops
+from edge_all.screening.single_cells import (
+    RATHER_UNLIKE,
+    SCALE_UNKNOWN,
+    UNLIKE,
+    CropResult,
+    PreparedCrop,
+    classify_crops,
+    judge_crops,
+)
 from edge_all.segmentation import segment
 
 
@@ -60,6 +68,19 @@ def test_the_note_says_how_many_cells_a_whole_field_holds(tmp_path: Path, classi
     assert many.note.endswith("The image holds 4 cells; the one in the middle was judged.")
     assert one.note is None
     assert SCALE_UNKNOWN not in (wide_one.note or "")
+
+
+@pytest.mark.parametrize(
+    ("unlike", "said"), [(None, None), (0.4, None), (0.7, RATHER_UNLIKE), (1.2, f"It is small. {UNLIKE}")]
+)
+def test_the_note_says_that_a_cell_is_unlike_what_the_model_has_learned(
+    unlike: float | None, said: str | None, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Classifier, "judge", lambda *_: (Judgement(0.97, "indeterminate", unlike),))
+    note = "It is small." if said is not None and "small" in said else None
+    crop = PreparedCrop(CropResult("a.png", "ok", note=note), np.zeros((8, 8, 3), np.uint8))
+    (judged,) = judge_crops([crop], classifier)
+    assert judged.result.note == said
 
 
 def test_a_picture_with_nothing_around_its_cell_says_that_its_scale_is_not_known(
