@@ -74,6 +74,7 @@ EXPORT = (
     "splitting",
     "crops",
     "run_folder",
+    "watching",
     "network",
     "training",
     "converting",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -74,7 +77,8 @@ def test_a_slide_of_many_cells_does_not_outweigh_the_others() -> None:
     assert (row.cells, row.slides) == (MOST_OF_A_SLIDE, 1)
 
 
-def test_the_verb_prints_a_table_or_json(app: typer.Typer, tmp_path: Path) -> None:
+def folder_of_cells(tmp_path: Path) -> Path:
+    """Two patients a class, a cell each."""
     for number, kind in enumerate(("ALL", "non-ALL")):
         for patient in range(2):
             folder = tmp_path / "cells" / kind / f"p{patient}"
@@ -83,7 +87,20 @@ def test_the_verb_prints_a_table_or_json(app: typer.Typer, tmp_path: Path) -> No
             cv2.circle(picture, (120, 120), 55 + number, (205, 160, 190), -1)
             cv2.circle(picture, (118, 122), 38, (120, 35 + patient, 80), -1)
             cv2.imwrite(str(folder / "0.png"), picture)
-    command = ["evaluate", "strangers", "--data", str(tmp_path / "cells"), "--layout", "folders"]
+    return tmp_path / "cells"
+
+
+def test_tensorflow_says_nothing_on_the_terminal(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("edge-all")), "evaluate", "strangers", "--layout", "folders"]
+    quiet = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(
+        [*command, "--data", str(folder_of_cells(tmp_path))], capture_output=True, text=True, check=True, env=quiet
+    )
+    assert [line for line in done.stderr.splitlines() if not line.startswith("Reading and segmenting")] == []
+
+
+def test_the_verb_prints_a_table_or_json(app: typer.Typer, tmp_path: Path) -> None:
+    command = ["evaluate", "strangers", "--data", str(folder_of_cells(tmp_path)), "--layout", "folders"]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     assert INTENDED_USE in done.stdout

@@ -51,7 +51,7 @@ from edge_all_export.training.recording import (  # noqa: E402
     read_log,
 )
 from edge_all_export.training.run import open_run  # noqa: E402
-from edge_all_export.training.watching import EpochReport, Watcher  # noqa: E402
+from edge_all_export.watching import EpochReport, Watcher  # noqa: E402
 
 BOX, GLASS = (0, 0, 40, 40), (200.0, 200.0, 200.0)
 CELL = Cell(1, BOX, (20.0, 20.0), 1600, BOX, (20.0, 20.0), 1600, "candidate", contour=(), glass=GLASS)
@@ -173,7 +173,7 @@ from conftest import tiny_inception
 keras.applications.InceptionV3 = tiny_inception
 keras.config.disable_interactive_logging()
 from edge_all_export.training import Conduct, train
-from edge_all_export.training.watching import Watcher
+from edge_all_export.watching import Watcher
 arguments = pickle.loads(Path({arguments!r}).read_bytes())
 class Killing(Watcher):
     def epoch(self, line):

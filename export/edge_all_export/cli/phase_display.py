@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from edge_all_export.training.watching import Watcher
+from edge_all_export.watching import Watcher
 
 __all__ = ["PhaseDisplay"]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from edge_all_export.cli.phase_display import PhaseDisplay
 
 if TYPE_CHECKING:
-    from edge_all_export.training.watching import EpochReport
+    from edge_all_export.watching import EpochReport
 
 __all__ = ["TrainingDisplay"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_all_export.training.watching import SILENT, Watcher
+from edge_all_export.watching import SILENT, Watcher
 
 __all__ = ["Conduct"]
 

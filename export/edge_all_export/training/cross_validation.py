@@ -21,7 +21,7 @@ from edge_all_export.training.configuration import TrainingConfig
 from edge_all_export.training.earlier_run import earlier_network, require_weights
 from edge_all_export.training.failures import told_failures
 from edge_all_export.training.run import TrainingRun, open_run, train
-from edge_all_export.training.watching import Watcher
+from edge_all_export.watching import Watcher
 
 __all__ = ["cross_validate", "train_on_data"]
 

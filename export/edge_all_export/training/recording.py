@@ -20,7 +20,7 @@ from edge_all.results import RgbImage
 from edge_all_export.run_folder import TrainingRunFolder
 from edge_all_export.training.conduct import Conduct
 from edge_all_export.training.configuration import TrainingConfig
-from edge_all_export.training.watching import EpochReport
+from edge_all_export.watching import EpochReport
 
 __all__ = ["Checkpoints", "Recorder", "WeightAverage", "held_out_figures"]
 

@@ -38,7 +38,7 @@ from edge_all_export.training.recording import (
     cut_log,
     held_out_figures,
 )
-from edge_all_export.training.watching import EpochReport
+from edge_all_export.watching import EpochReport
 
 __all__ = ["TrainingRun", "open_run", "train"]
 
