@@ -19,7 +19,7 @@ from edge_all.segmentation.candidates import (
     too_large_for_platelets,
 )
 from edge_all.segmentation.shapes import around
-from edge_all.segmentation.upright import Upright
+from edge_all.segmentation.upright import Upright, moments_of
 
 __all__ = ["Found", "assemble", "enlarge"]
 
@@ -218,10 +218,9 @@ def measure(mask: Mask, x: int, y: int, left: int = 0, top: int = 0) -> Region:
     left, top = left + column, top + row
     if not width:
         return Region(mask, (left + x, top + y, 0, 0), (left + x, top + y), 0)
-    moments = cv2.moments(mask)
-    area = moments["m00"]
-    centroid = ((moments["m10"] + left * area) / area + x, (moments["m01"] + top * area) / area + y)
-    return Region(mask, (left + x, top + y, width, height), centroid, int(area))
+    area, along_columns, along_rows = moments_of(mask)
+    centroid = ((along_columns + left * area) / area + x, (along_rows + top * area) / area + y)
+    return Region(mask, (left + x, top + y, width, height), centroid, area)
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,13 +268,18 @@ def nearest_part(parts: NDArray[np.int32], mask: NDArray[np.uint8]) -> NDArray[n
 def saddles(labels: NDArray[np.int32], depth: FloatArray, count: int) -> FloatArray:
     """Largest depth on the common boundary of each two parts: ``float32 [count + 1, count + 1]``, 0 where none."""
     result = np.zeros((count + 1, count + 1), np.float32)
-    for one, next_one in (((slice(None), slice(-1)), (slice(None), slice(1, None))), (slice(-1), slice(1, None))):
+    width = labels.shape[1]
+    numbers, depths = labels.ravel(), depth.ravel()
+    for step in (1, width):
         # Few pixels lie on a border, and only there the depths matter.
-        border = np.nonzero(labels[one] != labels[next_one])
-        first, second = labels[one][border], labels[next_one][border]
-        low = np.minimum(depth[one][border], depth[next_one][border])
-        low *= (first > 0) & (second > 0)
-        np.maximum.at(result, (first, second), low)
+        border = np.flatnonzero(numbers[:-step] != numbers[step:])
+        first, second = numbers.take(border), numbers.take(border + step)
+        inner = (first > 0) & (second > 0)
+        if step == 1:  # the last of a row and the first of the next do not touch
+            inner &= border % width != width - 1
+        border = border.compress(inner)
+        low = np.minimum(depths.take(border), depths.take(border + step))
+        np.maximum.at(result, (first.compress(inner), second.compress(inner)), low)
     return np.maximum(result, result.T)
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edge_all.results import Mask, Point, RgbImage
 
-__all__ = ["Upright"]
+__all__ = ["Upright", "moments_of"]
 
 Level = TypeVar("Level", np.uint8, np.float32)
 
