@@ -228,8 +228,8 @@ def colour_keys(pixels: RgbImage, balance: NDArray[np.uint8]) -> NDArray[np.uint
     # Channel by channel, balanced and binned by one table: half as long as to balance the picture.
     bins = (balance[0] >> (8 - BITS)).astype(np.uint16)
     red, green, blue = (
-        cv2.LUT(cv2.extractChannel(pixels, channel), bins[:, channel] << shift)
-        for channel, shift in enumerate((2 * BITS, BITS, 0))
+        cv2.LUT(levels, bins[:, channel] << shift)
+        for channel, (levels, shift) in enumerate(zip(cv2.split(pixels), (2 * BITS, BITS, 0), strict=True))
     )
     return np.asarray(cv2.add(cv2.add(red, green), blue), np.uint16)
 

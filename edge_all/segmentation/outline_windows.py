@@ -55,7 +55,7 @@ def scaled_view(
     return cv2.LUT(scaled, balance).astype(np.uint8, copy=False), scale
 
 
-_OFFSETS = (np.arange(WINDOW) - WINDOW // 2) ** 2
+_OFFSETS = ((np.arange(WINDOW) - WINDOW // 2) ** 2).astype(np.int32)
 _from_middle = _OFFSETS[:, None] + _OFFSETS[None, :]
 """Squared distance of each pixel of a window from its middle."""
 
@@ -95,4 +95,4 @@ def lay_around(view: NDArray[np.uint8], x: int, y: int, window: NDArray[np.uint8
 
 def seed_disc(radius: float) -> NDArray[np.uint8]:
     """The fourth channel: 255 within so many pixels of the middle, else 0; ``uint8 [WINDOW, WINDOW]``."""
-    return np.where(_from_middle <= max(1.0, radius) ** 2, np.uint8(255), np.uint8(0))
+    return np.multiply(_from_middle <= int(max(1.0, radius) ** 2), np.uint8(255), dtype=np.uint8)

@@ -190,7 +190,7 @@ def fill_pallor(stained: NDArray[np.uint8]) -> NDArray[np.uint8]:
     # Numbers of 16 bits are enough for `pipeline.SCALE_PIXELS`.
     count, numbered = cv2.connectedComponents(1 - stained, connectivity=4, ltype=cv2.CV_16U)
     labels = np.asarray(numbered, np.uint16)
-    small = np.bincount(labels.ravel(), minlength=count) < LARGEST_PALLOR * stained.size
+    small = cv2.calcHist([labels], [0], None, [count], [0, count]).ravel() < LARGEST_PALLOR * stained.size
     small[0] = False
     area, (top, bottom, left, right) = extents_of(labels, small.take(labels), count)
     hole = small & (area / ((bottom - top + 1) * (right - left + 1)) > ROUND)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -85,12 +86,45 @@ def pen_strokes(overview: RgbImage, shown: Mask) -> Mask | None:
     if vivid is not None:
         for place, stroke in slender_pieces(vivid, SLENDER_AND_VIVID):
             strokes[place] |= stroke
-    for plain in plain_colours(counts, COMMON * candidates.size):
-        colour, alike = alike_to(overview, plain, candidates)
+    common = list(plain_colours(counts, COMMON * candidates.size))
+    strong = StrongPixels.of(overview, candidates) if common else None
+    for plain in common if strong else ():
+        colour, alike = strong.alike_to(plain)
         for place, stroke in slender_pieces(alike, SLENDER):
             if is_a_stroke(overview, colour, glass, place, stroke):
                 strokes[place] |= with_what_lies_under_it(overview[place], colour, stroke)
     return np.asarray(cv2.dilate(strokes, SOFT_EDGE), np.uint8) if strokes.any() else None
+
+
+@dataclass(frozen=True, slots=True)
+class StrongPixels:
+    """The pixels of a picture that may be a pen's, apart from the many that may not.
+
+    Attributes:
+        shape: height and width of the picture.
+        places: ``intp [n]``, which of its pixels they are, counted row by row.
+        colours: ``uint8 [n, 1, 3]`` RGB.
+    """
+
+    shape: tuple[int, int]
+    places: NDArray[np.intp]
+    colours: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, overview: RgbImage, candidates: Mask) -> StrongPixels:
+        """Those where a 0/1 mask is 1."""
+        places = np.flatnonzero(candidates)
+        return cls(overview.shape[:2], places, overview.reshape(-1, 1, 3).take(places, axis=0))
+
+    def alike_to(self, colour: FloatArray) -> tuple[FloatArray, Mask]:
+        """The mean of the colours like this one, and a 0/1 mask of what is like that, without gaps of one pixel."""
+        for _ in range(2):
+            alike = cv2.inRange(self.colours, colour - TOLERANCE, colour + TOLERANCE)
+            if cv2.countNonZero(alike):
+                colour = np.array(cv2.mean(self.colours, alike)[:3], np.float32)
+        mask = np.zeros(self.shape, np.uint8)
+        mask.put(self.places, np.asarray(alike, np.uint8) >> 7)
+        return colour, closed_by(mask, 1)
 
 
 def plain_colours(counts: FloatArray, least: float) -> Iterator[FloatArray]:
@@ -101,6 +135,8 @@ def plain_colours(counts: FloatArray, least: float) -> Iterator[FloatArray]:
         least: pixels of a colour and its next neighbours.
     """
     near = with_neighbours(counts, 1)
+    if near.max() < least:
+        return
     near[(near < least) | (near < PLAIN * with_neighbours(counts, 3))] = 0
     for _ in range(COLOURS):
         red, green, blue = np.unravel_index(int(near.argmax()), near.shape)
@@ -121,26 +157,17 @@ def with_neighbours(counts: FloatArray, reach: int) -> FloatArray:
     return np.ascontiguousarray(over_all.reshape(counts.shape).transpose(2, 0, 1), np.float32)
 
 
-def alike_to(overview: RgbImage, colour: FloatArray, candidates: Mask) -> tuple[FloatArray, Mask]:
-    """The mean of the colours like this one, and a 0/1 mask of what is like that, without gaps of one pixel."""
-    for _ in range(2):
-        near = cv2.inRange(overview, colour - TOLERANCE, colour + TOLERANCE)
-        alike = cv2.bitwise_and(near, candidates)
-        if cv2.countNonZero(alike):
-            colour = np.array(cv2.mean(overview, alike)[:3], np.float32)
-    return colour, closed_by(np.asarray(alike, np.uint8), 1)
-
-
 def of_vivid_colours(overview: RgbImage, candidates: Mask, counts: FloatArray, glass: FloatArray) -> Mask | None:
     """0/1 mask of colours that blood never has; None where there are next to none."""
-    levels = np.argwhere(counts > 0)
+    used = np.flatnonzero(counts)
+    levels = np.stack([used >> (2 * BITS), (used >> BITS) & (BINS - 1), used & (BINS - 1)], axis=1)
     density = np.log10((glass + 4) / ((levels + 0.5) * WIDTH + 4))
     across = density[:, 0] - density[:, 1]
     along = (2 * density[:, 2] - density[:, 0] - density[:, 1]) / np.sqrt(3)
     hue = np.degrees(np.arctan2(along, across)) % 360
     lowest, highest = HUES_OF_BLOOD
     vivid = (np.hypot(across, along) > VIVID) & ((hue < lowest) | (hue > highest))
-    if counts[counts > 0][vivid].sum() < SMALLEST * candidates.size:
+    if counts.ravel().take(used)[vivid].sum() < SMALLEST * candidates.size:
         return None
     table = np.zeros(counts.shape, np.uint8)
     table[tuple(levels[vivid].T)] = 1
