@@ -15,11 +15,11 @@ def shrink(pixels: RgbImage, factor: int) -> RgbImage:
     """Shrink by a whole number, each pixel the mean of those that it replaces.
 
     Args:
-        pixels: ``uint8 [height, width, 3]`` RGB.
+        pixels: ``uint8 [height, width, 3]`` RGB, or one channel of it.
         factor: 1 or more.
 
     Returns:
-        ``uint8 [height // factor, width // factor, 3]``, at least one pixel a side; for a factor
+        ``uint8 [height // factor, width // factor, 3]``, or one channel of it, at least one pixel a side; for a factor
         of 1, `pixels` itself.
     """
     if factor == 1:

@@ -82,7 +82,7 @@ def light_of(pixels: RgbImage, specimen: NDArray[np.uint8] | None = None) -> Eve
     if min(pixels.shape[:2]) < SMALLEST_SIDE:
         return None
     factor = max(1, -(-max(pixels.shape[:2]) // OVERVIEW_SIDE))
-    green = np.asarray(cv2.GaussianBlur(cv2.extractChannel(shrink(pixels, factor), 1), (3, 3), 0), np.uint8)
+    green = np.asarray(cv2.GaussianBlur(shrink(cv2.extractChannel(pixels, 1), factor), (3, 3), 0), np.uint8)
     shown = np.ones_like(green)
     if specimen is not None:
         size = green.shape[1], green.shape[0]

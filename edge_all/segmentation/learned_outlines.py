@@ -7,7 +7,6 @@ to the cell that claims it most.
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,7 +28,7 @@ from edge_all.segmentation.outline_windows import (
     seed_disc,
 )
 from edge_all.segmentation.separation import NumberedCells, cut_nuclei, nearest_part, nucleus_parts, separate
-from edge_all.segmentation.shapes import around, fill_holes, likeness_to_ellipse
+from edge_all.segmentation.shapes import fill_holes, likeness_to_ellipse
 
 __all__ = ["OutlineNetwork", "Outlines", "learned_cells"]
 
@@ -54,7 +53,6 @@ class OutlineNetwork(Protocol):
         """
 
 
-Place: TypeAlias = tuple[slice, slice]
 Outlines: TypeAlias = SegmentationWay | OutlineNetwork
 """What decides where one cell ends and the next, or a red cell, begins: a network, ``learned`` for the embedded one,
 ``colour`` for colours and necks alone."""
@@ -73,24 +71,6 @@ class Seed:
     x: int
     y: int
     radius: float
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """How probably each pixel of a group belongs to one cell.
-
-    Attributes:
-        share: ``float32 [height, width]``, the probabilities.
-        place: rows and columns beyond which they are 0; in a clump a small part of it.
-    """
-
-    share: FloatArray
-    place: Place
-
-    @property
-    def near(self) -> FloatArray:
-        """The probabilities in that place."""
-        return self.share[self.place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +110,11 @@ class AskedGroup:
         labels, count = nucleus_parts(cut, red_radius)
         return cls(group, None, labels, seeds_of(group, cut.depth, labels, count, scale), red_radius, field)
 
-    def numbered(self, claims: list[Claim]) -> NumberedCells:
+    def numbered(self, claims: list[FloatArray]) -> NumberedCells:
         """The cells: by colour where that is certain, else by what the network says of each part."""
         if self.by_colour is not None:
             return self.by_colour
-        return numbered_by(self.group, self.labels, claims, self.red_radius, self.field)
+        return numbered_by(self.group, self.labels, np.array(claims, np.float32), self.red_radius, self.field)
 
 
 def learned_cells(
@@ -182,48 +162,34 @@ def seeds_of(
         count: number of parts.
         scale: brings lengths to those of the windows.
     """
-    inside = np.flatnonzero(labels)
-    numbers, depths = labels.ravel().take(inside), depth.ravel().take(inside)
-    deepest = np.zeros(count + 1, np.float32)
-    np.maximum.at(deepest, numbers, depths)
-    # The last one written is the first of those that are equally deep.
-    at_deepest = np.flatnonzero(depths == deepest.take(numbers))[::-1]
-    places = np.zeros(count + 1, np.intp)
-    places[numbers[at_deepest]] = inside[at_deepest]
     seeds = []
-    for place, radius in zip(places[1:].tolist(), deepest[1:].tolist(), strict=True):
+    for number in range(1, count + 1):
+        place = int(np.where(labels == number, depth, -1).argmax())
         row, column = divmod(place, labels.shape[1])
         x, y = (round((value + 0.5) * scale - 0.5) for value in (group.left + column, group.top + row))
-        seeds.append(Seed(x, y, radius * scale))
+        seeds.append(Seed(x, y, float(depth[row, column]) * scale))
     return tuple(seeds)
 
 
-def in_group(probabilities: FloatArray, seed: Seed, group: OutlinedGroup, scale: float) -> Claim:
-    """What a window says of the pixels of a group; 0 where it does not reach."""
+def in_group(claim: FloatArray, seed: Seed, group: OutlinedGroup, scale: float) -> FloatArray:
+    """Probabilities of a window in the pixels of a group; 0 where the window does not reach."""
     matrix = np.zeros((2, 3))
-    reached = []
-    size = (group.nuclei.shape[1], group.nuclei.shape[0])
     for axis, (corner, middle) in enumerate(((group.left, seed.x), (group.top, seed.y))):
-        first = middle - WINDOW // 2
         matrix[axis, axis] = scale
-        matrix[axis, 2] = (corner + 0.5) * scale - 0.5 - first
-        # Between two pixels it is interpolated; one more for rounding.
-        begin, end = ((edge + 0.5) / scale - 0.5 - corner for edge in (first - 1, first + WINDOW))
-        reached.append(slice(max(0, math.floor(begin) - 1), max(0, min(size[axis], math.ceil(end) + 2))))
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    share = np.asarray(cv2.warpAffine(probabilities, matrix, size, flags=flags), np.float32)
-    return Claim(share, (reached[1], reached[0]))
+        matrix[axis, 2] = (corner + 0.5) * scale - 0.5 - (middle - WINDOW // 2)
+    size = (group.nuclei.shape[1], group.nuclei.shape[0])
+    return np.asarray(cv2.warpAffine(claim, matrix, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.float32)
 
 
 def numbered_by(
-    group: OutlinedGroup, labels: NDArray[np.int32], claims: list[Claim], red_radius: float, field: tuple[int, int]
+    group: OutlinedGroup, labels: NDArray[np.int32], claims: FloatArray, red_radius: float, field: tuple[int, int]
 ) -> NumberedCells:
     """Join the parts of a group that are one cell, and give each pixel to the cell that claims it most.
 
     Args:
         group: the group.
         labels: ``int32 [height, width]``, the parts of its nuclei from 1.
-        claims: of the cell of each part.
+        claims: ``float32 [parts, height, width]``, the probability of each pixel to belong to the cell of each part.
         red_radius: radius of a red cell.
         field: height and width of the working image.
     """
@@ -232,97 +198,47 @@ def numbered_by(
     nuclei = labels if count == len(claims) else np.concatenate([[0], owner]).astype(np.int32).take(labels)
     of_cell = claims if count == len(claims) else claims_of_cells(claims, owner, areas)
     inner = inner_sides(group, field)
-    most_over = LOBE_GAP * red_radius
-    places = boxes_of(nuclei, count)
     known = [
-        is_known(claim, nuclei, number, place, inner, most_over)
-        for number, (claim, place) in enumerate(zip(of_cell, places, strict=True), start=1)
+        is_known(claim, nuclei == number, inner, LOBE_GAP * red_radius) for number, claim in enumerate(of_cell, start=1)
     ]
     if not all(known):
-        of_cell = [
-            claim if is_one else by_nearness
-            for claim, is_one, by_nearness in zip(of_cell, known, nearness(nuclei, group.whole, count), strict=True)
-        ]
+        nearest = nearest_part(nuclei, group.whole)
+        of_cell = of_cell.copy()
+        for index in np.flatnonzero(np.logical_not(known)):
+            of_cell[index] = np.where(nearest == index + 1, np.float32(LIKELY + 0.01), np.float32(0))
     numbers = np.zeros(labels.shape, np.int32)
     most = np.full(labels.shape, LIKELY, np.float32)
     for number, claim in enumerate(of_cell, start=1):
-        np.copyto(numbers[claim.place], np.int32(number), where=claim.near > most[claim.place])
-        np.maximum(most[claim.place], claim.near, out=most[claim.place])
+        np.copyto(numbers, np.int32(number), where=claim > most)
+        np.maximum(most, claim, out=most)
     np.copyto(numbers, nuclei, where=nuclei > 0)
     undecided = []
-    for number, (claim, place) in enumerate(zip(of_cell, places, strict=True), start=1):
-        here = numbers[united(claim.place, place)]
-        mask = (here == number).view(np.uint8)
+    for number in range(1, count + 1):
+        mask = (numbers == number).view(np.uint8)
         fill_holes(mask, float(np.count_nonzero(mask)))
-        here[(mask > 0) & (here == 0)] = number
-        undecided.append(undecided_rim(mask, claim.near) / red_radius if known[number - 1] else math.inf)
+        numbers[(mask > 0) & (numbers == 0)] = number
+        undecided.append(undecided_rim(mask, of_cell[number - 1]) / red_radius if known[number - 1] else math.inf)
     return NumberedCells(nuclei, numbers, count, tuple(undecided))
 
 
-def boxes_of(labels: NDArray[np.int32], count: int) -> list[Place]:
-    """Rows and columns that hold each of the numbers 1 to ``count``."""
-    return [around((labels == number).view(np.uint8), 0) for number in range(1, count + 1)]
-
-
-def united(first: Place, second: Place) -> Place:
-    """The rows and columns that hold both."""
-    rows, columns = (
-        slice(min(one.start, other.start), max(one.stop, other.stop)) for one, other in zip(first, second, strict=True)
-    )
-    return rows, columns
-
-
-def nearness(nuclei: NDArray[np.int32], whole: NDArray[np.uint8], count: int) -> list[Claim]:
-    """What each nucleus claims where the network does not know its cell: what of the whole cells lies nearest to it."""
-    nearest = nearest_part(nuclei, whole)
-    everywhere = (slice(0, nuclei.shape[0]), slice(0, nuclei.shape[1]))
-    return [
-        Claim(np.where(nearest == number, np.float32(LIKELY + 0.01), np.float32(0)), everywhere)
-        for number in range(1, count + 1)
-    ]
-
-
-def claims_of_cells(claims: list[Claim], owner: NDArray[np.int32], areas: NDArray[np.float64]) -> list[Claim]:
-    """Mean of the claims of the parts of each cell, by their areas.
+def claims_of_cells(claims: FloatArray, owner: NDArray[np.int32], areas: NDArray[np.float64]) -> FloatArray:
+    """Mean of the claims of the parts of each cell, by their areas: ``float32 [cells, height, width]``.
 
     Args:
-        claims: of each part.
+        claims: ``float32 [parts, height, width]``.
         owner: ``int32 [parts]``, the number of the cell of each, from 1.
         areas: ``float64 [parts]``.
     """
-    of_cell = []
-    for number in range(1, int(owner.max()) + 1):
-        parts = np.flatnonzero(owner == number)
-        whole = areas[parts].sum()
-        share = np.zeros_like(claims[0].share)
-        for part in parts:
-            claim = claims[part]
-            share[claim.place] += areas[part] / whole * claim.near
-        place = functools.reduce(united, (claims[part].place for part in parts))
-        of_cell.append(Claim(share, place))
+    of_cell = np.zeros((int(owner.max()), *claims.shape[1:]), np.float32)
+    for part, claim in enumerate(claims):
+        share = areas[part] / areas[owner == owner[part]].sum()
+        of_cell[owner[part] - 1] += share * claim
     return of_cell
 
 
-def is_known(
-    claim: Claim,
-    nuclei: NDArray[np.int32],
-    number: int,
-    place: Place,
-    inner: tuple[bool, bool, bool, bool],
-    most: float,
-) -> bool:
-    """Whether the network knows a cell.
-
-    Args:
-        claim: of the cell.
-        nuclei: ``int32 [height, width]``, the number of the cell at each pixel of its nucleus.
-        number: of the cell.
-        place: rows and columns that hold its nucleus.
-        inner: as of `inner_sides`.
-        most: as of `runs_over`.
-    """
-    claimed = claim.share[place][nuclei[place] == number]
-    return bool(claimed.mean() >= LIKELY) and not runs_over(claim.share, nuclei, number, inner, most)
+def is_known(claim: FloatArray, nucleus: NDArray[np.bool_], inner: tuple[bool, bool, bool, bool], most: float) -> bool:
+    """Whether the network knows a cell; the arguments are those of `runs_over`."""
+    return bool(claim[nucleus].mean() >= LIKELY) and not runs_over(claim, nucleus, inner, most)
 
 
 def inner_sides(group: OutlinedGroup, field: tuple[int, int]) -> tuple[bool, bool, bool, bool]:
@@ -331,9 +247,7 @@ def inner_sides(group: OutlinedGroup, field: tuple[int, int]) -> tuple[bool, boo
     return group.top > 0, group.top + height < field[0], group.left > 0, group.left + width < field[1]
 
 
-def runs_over(
-    claim: FloatArray, nuclei: NDArray[np.int32], number: int, inner: tuple[bool, bool, bool, bool], most: float
-) -> bool:
+def runs_over(claim: FloatArray, nucleus: NDArray[np.bool_], inner: tuple[bool, bool, bool, bool], most: float) -> bool:
     """Whether a cell that the picture's border cuts is claimed over the window's edge, where the field goes on.
 
     A window reaches half a red cell further than what colour took for whole cells. What runs over it beside the
@@ -343,20 +257,17 @@ def runs_over(
 
     Args:
         claim: ``float32 [height, width]``, the probability of each pixel of the window to belong to the cell.
-        nuclei: ``int32 [height, width]``, the number of the cell at each pixel of its nucleus.
-        number: of the cell.
+        nucleus: ``bool [height, width]``, of the cell.
         inner: as of `inner_sides`.
         most: pixels of a side along which it may be claimed.
     """
-    if all(inner):
-        return False
     sides = [
-        (claim[0], nuclei[0]),
-        (claim[-1], nuclei[-1]),
-        (claim[:, 0], nuclei[:, 0]),
-        (claim[:, -1], nuclei[:, -1]),
+        (claim[0], nucleus[0]),
+        (claim[-1], nucleus[-1]),
+        (claim[:, 0], nucleus[:, 0]),
+        (claim[:, -1], nucleus[:, -1]),
     ]
-    cut = any((touched == number).any() for (_, touched), goes_on in zip(sides, inner, strict=True) if not goes_on)
+    cut = any(touched.any() for (_, touched), goes_on in zip(sides, inner, strict=True) if not goes_on)
     return cut and any(
         np.count_nonzero(claimed > LIKELY) > most for (claimed, _), goes_on in zip(sides, inner, strict=True) if goes_on
     )
@@ -371,7 +282,7 @@ def undecided_rim(mask: NDArray[np.uint8], claimed: FloatArray) -> float:
     return float((4 * claimed * (1 - claimed)).sum() / (2 * math.sqrt(math.pi * np.count_nonzero(mask))))
 
 
-def joined(labels: NDArray[np.int32], claims: list[Claim]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+def joined(labels: NDArray[np.int32], claims: FloatArray) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Which parts are one cell, by average linkage.
 
     Returns:
@@ -381,10 +292,11 @@ def joined(labels: NDArray[np.int32], claims: list[Claim]) -> tuple[NDArray[np.i
     if count == 1:
         return np.ones(1, np.int32), np.array([np.count_nonzero(labels)], np.float64)
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:].astype(np.float64)
-    sums = [
-        np.bincount(labels[claim.place].ravel(), claim.near.ravel(), minlength=count + 1)[1:] for claim in claims
-    ]
-    claimed = np.array(sums) / np.maximum(1, areas)
+    inside = labels > 0
+    of_pixel = labels[inside]
+    claimed = np.array(
+        [np.bincount(of_pixel, claim[inside], minlength=count + 1)[1:] / np.maximum(1, areas) for claim in claims]
+    ).reshape(count, count)
     alike = (claimed + claimed.T) / 2
     np.fill_diagonal(alike, 0)
     weights, owner = areas.copy(), np.arange(count)

@@ -32,7 +32,7 @@ from edge_all.segmentation.outline_network import embedded_outlines
 from edge_all.segmentation.red_rings import without_red_rings
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, Scale, red_cell_scale
 from edge_all.segmentation.separation import LARGEST_NUCLEUS, cut_nuclei, separate
-from edge_all.segmentation.shapes import around, depth_inside, disc, extents_of, fill_holes
+from edge_all.segmentation.shapes import around, depth_inside, disc, distance_from, extents_of, fill_holes
 from edge_all.segmentation.upright import Upright
 from edge_all.segmentation.whole_cells import RedCells, cytoplasm_reach, red_cell_colour
 from edge_all.specimen import Specimen, find_specimen
@@ -248,7 +248,8 @@ def red_cells_of(
     few_keys, few_nuclei = keys[::stride, ::stride], np.ascontiguousarray(nuclei[::stride, ::stride])
     from_ground = model.ground_distance_table.take(few_keys)
     scale = red_cell_scale(from_ground, STAINED, few_nuclei, *typical_nucleus(few_nuclei))
-    far = cv2.distanceTransform(1 - few_nuclei, cv2.DIST_L2, 3) > cytoplasm_reach() * scale.radius
+    reach = cytoplasm_reach() * scale.radius
+    far = distance_from(few_nuclei, reach, 3) > reach
     sample = few_keys[far]
     lab = model.lab_table.take(sample[:: max(1, len(sample) // 6000)], axis=0)
     return Scale(scale.radius * stride, scale.error), red_cell_colour(lab)
@@ -334,8 +335,11 @@ def groups_in(
     least = measures.disc_in_coarse(SMALLEST_RADIUS)
     rows, columns = nuclei.shape
     # Platelets and specks have no cytoplasm to be kept from their neighbours.
-    rival = nucleus_area > measures.disc_in_coarse(PLATELET_RADIUS)
-    rival[0] = False
+    rivals = nuclei.copy()
+    for index in np.flatnonzero(nucleus_area[1:] <= measures.disc_in_coarse(PLATELET_RADIUS)) + 1:
+        first_row, last_row, first_column, last_column = extents[:, index].tolist()
+        place = (slice(first_row, last_row + 1), slice(first_column, last_column + 1))
+        rivals[place] &= (group_of[place] != index).view(np.uint8)
     found: list[Found] = []
     groups: list[Group] = []
     for index in range(1, count):
@@ -348,8 +352,8 @@ def groups_in(
         right, bottom = min(columns, last_column + 1 + margin), min(rows, last_row + 1 + margin)
         place = (slice(top, bottom), slice(left, right))
         here, seed = group_of[place], nuclei[place]
-        own = seed & (here == index).view(np.uint8)
-        other = (seed ^ own) & rival.take(here).view(np.uint8)
+        mine = (here == index).view(np.uint8)
+        own, other = seed & mine, rivals[place] & (1 - mine)
         if nucleus_area[index] < measures.disc_in_coarse(SPECK_RADIUS):
             found.append(speck(own, left, top, measures.step))
             continue

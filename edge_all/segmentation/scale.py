@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edge_all.imaging.ranks import median_of
 from edge_all.segmentation.colour_clustering import FloatArray
-from edge_all.segmentation.shapes import depth_inside, extents_of
+from edge_all.segmentation.shapes import depth_inside, distance_from, extents_of
 
 __all__ = ["NUCLEUS_IN_RED_CELLS", "RED_CELL_RADIUS_MICRONS", "Scale", "red_cell_scale"]
 
@@ -111,12 +111,10 @@ def red_cell_scale(
     red = from_ground[(from_ground > stained) & (near_nuclei == 0)]
     if not red.size:
         return Scale(inferred, inferred_error)
-    from_nuclei = np.asarray(cv2.distanceTransform(1 - near_nuclei, cv2.DIST_L2, 5), np.float32)
     half = max(stained, HALF_STAINED * median_of(red[:: max(1, red.size // 5000)]))
-    seen = [
-        sizes_of((from_ground > level).astype(np.uint8), from_nuclei, share)
-        for level, share in ((stained, MEASURED_SHARE), (half, HALF_SHARE))
-    ]
+    depths = [depth_of_red((from_ground > level).view(np.uint8), near_nuclei) for level in (stained, half)]
+    from_nuclei = distance_from(near_nuclei, max(float(depth.max()) for depth in depths) + 1, 5)
+    seen = [sizes_of(*both, from_nuclei) for both in zip(depths, (MEASURED_SHARE, HALF_SHARE), strict=True)]
     thickest = white_depth / NUCLEUS_IN_RED_CELLS
     reliability, radius = max((reliability_of(sizes, inferred, thickest), sizes.radius) for sizes in seen)
     if not reliability:
@@ -146,18 +144,26 @@ def reliability_of(sizes: RedCellSizes, inferred: float, thickest: float) -> flo
     return 1 / (1 + math.exp(-log_odds))
 
 
-def sizes_of(stained: NDArray[np.uint8], from_nuclei: FloatArray, measured_share: float) -> RedCellSizes:
-    """Measure the red cells of a 0/1 mask of what is stained.
+def depth_of_red(stained: NDArray[np.uint8], near_nuclei: NDArray[np.uint8]) -> FloatArray:
+    """How deep each pixel lies in red cells: ``float32 [height, width]``.
 
     Args:
-        stained: ``uint8 [height, width]``.
-        from_nuclei: ``float32 [height, width]``, distance from nuclei and their rims, 0 on them.
-        measured_share: what the distances show of the radius.
+        stained: ``uint8 [height, width]``, 1 on what is stained.
+        near_nuclei: ``uint8 [height, width]``, 1 on nuclei and their rims, which are none.
     """
-    mask = fill_pallor(np.asarray(cv2.medianBlur(stained, 3), np.uint8))
-    mask[from_nuclei == 0] = 0
-    limit = max(mask.shape) / 2
-    distance = depth_inside(mask, limit)
+    mask = fill_pallor(np.asarray(cv2.medianBlur(stained, 3), np.uint8)) & (1 - near_nuclei)
+    return depth_inside(mask, max(mask.shape) / 2)
+
+
+def sizes_of(distance: FloatArray, measured_share: float, from_nuclei: FloatArray) -> RedCellSizes:
+    """Measure the red cells by the maxima of their depths.
+
+    Args:
+        distance: from `depth_of_red`.
+        measured_share: what the distances show of the radius.
+        from_nuclei: ``float32 [height, width]``, distance from nuclei and their rims, 0 on them.
+    """
+    limit = max(distance.shape) / 2
     peaks = (distance == cv2.dilate(distance, np.ones((7, 7), np.uint8))) & (distance > 2.5) & (distance < limit)
     # What ends at a nucleus is the cytoplasm around it.
     peaks &= from_nuclei > distance + 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import math
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["around", "depth_inside", "disc", "extents_of", "fill_holes", "likeness_to_ellipse"]
+__all__ = ["around", "depth_inside", "disc", "distance_from", "extents_of", "fill_holes", "likeness_to_ellipse"]
 
 
 @functools.lru_cache(maxsize=64)
@@ -78,6 +79,23 @@ def depth_inside(mask: NDArray[np.uint8], limit: float) -> NDArray[np.float32]:
     return np.asarray(np.minimum(distance, np.float32(limit)), np.float32)
 
 
+def distance_from(mask: NDArray[np.uint8], reach: float, kernel: int) -> NDArray[np.float32]:
+    """Distance of each pixel from the nearest 1 of a 0/1 mask: ``float32 [height, width]``, infinite beyond some reach.
+
+    Few nuclei lie in a part of the field, and only there it is computed.
+
+    Args:
+        mask: ``uint8 [height, width]``.
+        reach: in pixels, up to which distances are asked for.
+        kernel: 3 or 5, of `cv2.distanceTransform`; the larger is more exact.
+    """
+    # OpenCV's distances are up to 5 % short.
+    place = around(mask, math.ceil(1.06 * reach) + 2)
+    distances = np.full(mask.shape, np.inf, np.float32)
+    distances[place] = cv2.distanceTransform(1 - mask[place], cv2.DIST_L2, kernel)
+    return distances
+
+
 def likeness_to_ellipse(mask: NDArray[np.uint8]) -> float:
     """Intersection over union of a mask and the ellipse that has its area and second moments."""
     moments = cv2.moments(mask)
@@ -91,5 +109,5 @@ def likeness_to_ellipse(mask: NDArray[np.uint8]) -> float:
     y = np.arange(mask.shape[0])[:, None] - moments["m01"] / area
     # Of an ellipse, the second moment along an axis is a quarter of the square of that half-axis.
     ellipse = down * x * x - 2 * both * x * y + across * y * y <= 4 * determinant
-    common = np.count_nonzero(ellipse & (mask > 0))
-    return common / (np.count_nonzero(ellipse) + area - common)
+    common = cv2.countNonZero(cv2.bitwise_and(ellipse.view(np.uint8), mask))
+    return common / (cv2.countNonZero(ellipse.view(np.uint8)) + area - common)

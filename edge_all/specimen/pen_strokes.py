@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -86,45 +85,12 @@ def pen_strokes(overview: RgbImage, shown: Mask) -> Mask | None:
     if vivid is not None:
         for place, stroke in slender_pieces(vivid, SLENDER_AND_VIVID):
             strokes[place] |= stroke
-    common = list(plain_colours(counts, COMMON * candidates.size))
-    strong = StrongPixels.of(overview, candidates) if common else None
-    for plain in common if strong else ():
-        colour, alike = strong.alike_to(plain)
+    for plain in plain_colours(counts, COMMON * candidates.size):
+        colour, alike = alike_to(overview, plain, candidates)
         for place, stroke in slender_pieces(alike, SLENDER):
             if is_a_stroke(overview, colour, glass, place, stroke):
                 strokes[place] |= with_what_lies_under_it(overview[place], colour, stroke)
     return np.asarray(cv2.dilate(strokes, SOFT_EDGE), np.uint8) if strokes.any() else None
-
-
-@dataclass(frozen=True, slots=True)
-class StrongPixels:
-    """The pixels of a picture that may be a pen's, apart from the many that may not.
-
-    Attributes:
-        shape: height and width of the picture.
-        places: ``intp [n]``, which of its pixels they are, counted row by row.
-        colours: ``uint8 [n, 1, 3]`` RGB.
-    """
-
-    shape: tuple[int, int]
-    places: NDArray[np.intp]
-    colours: NDArray[np.uint8]
-
-    @classmethod
-    def of(cls, overview: RgbImage, candidates: Mask) -> StrongPixels:
-        """Those where a 0/1 mask is 1."""
-        places = np.flatnonzero(candidates)
-        return cls(overview.shape[:2], places, overview.reshape(-1, 1, 3).take(places, axis=0))
-
-    def alike_to(self, colour: FloatArray) -> tuple[FloatArray, Mask]:
-        """The mean of the colours like this one, and a 0/1 mask of what is like that, without gaps of one pixel."""
-        for _ in range(2):
-            alike = cv2.inRange(self.colours, colour - TOLERANCE, colour + TOLERANCE)
-            if cv2.countNonZero(alike):
-                colour = np.array(cv2.mean(self.colours, alike)[:3], np.float32)
-        mask = np.zeros(self.shape, np.uint8)
-        mask.put(self.places, np.asarray(alike, np.uint8) >> 7)
-        return colour, closed_by(mask, 1)
 
 
 def plain_colours(counts: FloatArray, least: float) -> Iterator[FloatArray]:
@@ -155,6 +121,16 @@ def with_neighbours(counts: FloatArray, reach: int) -> FloatArray:
     rows = over_two.reshape(BINS * BINS, BINS)
     over_all = cv2.boxFilter(rows, -1, (side, 1), normalize=False, borderType=cv2.BORDER_CONSTANT)
     return np.ascontiguousarray(over_all.reshape(counts.shape).transpose(2, 0, 1), np.float32)
+
+
+def alike_to(overview: RgbImage, colour: FloatArray, candidates: Mask) -> tuple[FloatArray, Mask]:
+    """The mean of the colours like this one, and a 0/1 mask of what is like that, without gaps of one pixel."""
+    for _ in range(2):
+        near = cv2.inRange(overview, colour - TOLERANCE, colour + TOLERANCE)
+        alike = cv2.bitwise_and(near, candidates)
+        if cv2.countNonZero(alike):
+            colour = np.array(cv2.mean(overview, alike)[:3], np.float32)
+    return colour, closed_by(np.asarray(alike, np.uint8), 1)
 
 
 def of_vivid_colours(overview: RgbImage, candidates: Mask, counts: FloatArray, glass: FloatArray) -> Mask | None:
