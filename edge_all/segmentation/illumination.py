@@ -82,7 +82,8 @@ def light_of(pixels: RgbImage, specimen: NDArray[np.uint8] | None = None) -> Eve
     if min(pixels.shape[:2]) < SMALLEST_SIDE:
         return None
     factor = max(1, -(-max(pixels.shape[:2]) // OVERVIEW_SIDE))
-    green = np.asarray(cv2.GaussianBlur(shrink(cv2.extractChannel(pixels, 1), factor), (3, 3), 0), np.uint8)
+    green = shrink(np.asarray(cv2.extractChannel(pixels, 1), np.uint8), factor)
+    green = np.asarray(cv2.GaussianBlur(green, (3, 3), 0), np.uint8)
     shown = np.ones_like(green)
     if specimen is not None:
         size = green.shape[1], green.shape[0]

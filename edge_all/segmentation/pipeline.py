@@ -336,10 +336,10 @@ def groups_in(
     rows, columns = nuclei.shape
     # Platelets and specks have no cytoplasm to be kept from their neighbours.
     rivals = nuclei.copy()
-    for index in np.flatnonzero(nucleus_area[1:] <= measures.disc_in_coarse(PLATELET_RADIUS)) + 1:
-        first_row, last_row, first_column, last_column = extents[:, index].tolist()
+    for small in (np.flatnonzero(nucleus_area[1:] <= measures.disc_in_coarse(PLATELET_RADIUS)) + 1).tolist():
+        first_row, last_row, first_column, last_column = extents[:, small].tolist()
         place = (slice(first_row, last_row + 1), slice(first_column, last_column + 1))
-        rivals[place] &= (group_of[place] != index).view(np.uint8)
+        rivals[place] &= (group_of[place] != small).view(np.uint8)
     found: list[Found] = []
     groups: list[Group] = []
     for index in range(1, count):
