@@ -125,6 +125,19 @@ def write_laboratory(folder: Path, tint: tuple[int, int, int]) -> Path:
 
 
 @pytest.mark.training
+def test_a_package_is_told_which_laboratory_its_run_left_out(tmp_path: Path) -> None:
+    from edge_all_export.cli.export import recipe_of
+    from edge_all_export.training.configuration import TrainingConfig
+
+    for left_out, said in ((None, {}), ("taleqani", {"left_out": "taleqani"})):
+        config = TrainingConfig(input_size=112, left_out=left_out)
+        (tmp_path / "config.json").write_text(json.dumps(config.to_json()))
+        assert recipe_of(tmp_path, 112, 2.5) == (config.spec, said)
+    assert recipe_of(tmp_path / "network.keras", 75, 2.0)[1] == said
+    assert recipe_of(tmp_path / "elsewhere" / "network.keras", 75, 2.0)[1] == {}
+
+
+@pytest.mark.training
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.usefixtures("tiny_backbone", "eager")
 def test_one_command_trains_and_judges_each_left_out_laboratory(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -14,8 +15,21 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from edge_all.results import INTENDED_USE
+from edge_all.classification.classifier import Judgement
+from edge_all.errors import UsageError
+from edge_all.model import store
+from edge_all.model.card import Thresholds
+from edge_all.model.package import ModelPackage, default_package_path, load_package
+from edge_all.results import INTENDED_USE, Cell
 from edge_all_calibration.labelled_cells.cells import LabelledCells
+from edge_all_export.datasets.samples import Sample
+from edge_all_export.evaluation.stranger_verdicts import (
+    judged_answers,
+    one_set_a_slide,
+    refuse_known_cells,
+    unseen_laboratories,
+    verdicts_table,
+)
 from edge_all_export.evaluation.strangers import MOST_OF_A_SLIDE, measure_strangers, strangers_table
 
 SIDE = 40
@@ -77,6 +91,73 @@ def test_a_slide_of_many_cells_does_not_outweigh_the_others() -> None:
     assert (row.cells, row.slides) == (MOST_OF_A_SLIDE, 1)
 
 
+def cells_of(slides: dict[str, tuple[int, int]]) -> LabelledCells:
+    """Cells of one laboratory: so many ALL and other ones of each slide, each slide a group."""
+    rows = [
+        (slide, blast) for slide, counts in slides.items() for blast in (True, False) for _ in range(counts[not blast])
+    ]
+    names = np.array([slide for slide, _ in rows])
+    crops = np.random.default_rng(0).integers(0, 255, (len(rows), 8, 8, 3), np.uint8)
+    return LabelledCells(crops, np.array([blast for _, blast in rows]), names, names, np.full(len(rows), "elsewhere"))
+
+
+def test_slides_and_cells_of_a_stranger_are_counted_by_what_a_station_says() -> None:
+    """A slide of blasts found, one unlike anything known, a healthy one of enough cells, and one of a single cell."""
+    cells = cells_of({"found": (40, 0), "unlike": (40, 0), "healthy": (0, 40), "single": (1, 0)})
+    said = {"found": (0.99, "ALL", 0.1), "unlike": (0.01, "non-ALL", 0.9), "healthy": (0.01, "non-ALL", 0.1)}
+    judgements = [Judgement(*said.get(slide, (0.5, "indeterminate", 0.1))) for slide in cells.slides.tolist()]
+    blasts, others = judged_answers("mine", cells, judgements, Thresholds(0.2, 0.8, None, 0.05))
+    assert (blasts.truth, blasts.slides, blasts.cells, blasts.groups) == ("ALL", 2, 81, 3)
+    assert {name: share.value for name, share in blasts.verdicts.items()} == {
+        "suspicious": 0.5,
+        "indeterminate": 0.5,
+        "not detected": 0.0,
+    }
+    assert blasts.verdicts["not detected"].high > 0.5  # two groups prove next to nothing
+    assert [round(share.value * 81) for share in blasts.labels.values()] == [40, 1, 40]
+    assert (others.truth, others.slides, others.verdicts["not detected"].value) == ("non-ALL", 1, 1.0)
+    table = verdicts_table((blasts, others)).splitlines()
+    assert len({line.count("|") for line in table}) == 1
+    assert table[2].startswith("| elsewhere | mine | ALL | 2 | 1: 0.50")
+    assert table[3].endswith("| 40: 1.00 (0.21 to 1.00) |")
+
+
+def test_what_a_second_set_shows_of_a_slide_is_not_counted_twice() -> None:
+    cell = Cell(1, (0, 0, 9, 9), (4.0, 4.0), 60, (0, 0, 9, 9), (4.0, 4.0), 50, "candidate", contour=(), glass=None)
+
+    def sample(source: str, slide: str, number: int) -> Sample:
+        return Sample(f"{source}/{slide}/{number}", source, slide, slide, 1, Path("none.png"), cell, "blast")
+
+    of_both = [sample("allidb1", "one", number) for number in range(3)] + [sample("allidb2", "one", 0)]
+    alone = [sample("allidb2", "two", 0)]
+    assert one_set_a_slide([*of_both, *alone]) == of_both[:3] + alone
+
+
+def never_saw(laboratory: str) -> ModelPackage:
+    """The embedded package, as if it had been trained without a laboratory."""
+    package = load_package(default_package_path())
+    return dataclasses.replace(
+        package, card=dataclasses.replace(package.card, training={**package.card.training, "left_out": laboratory})
+    )
+
+
+def test_a_package_judges_what_it_never_saw_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    present = ("folders", "munich", "pbc_lymphocytes")
+    assert unseen_laboratories(never_saw("folders"), present, ("pbc_lymphocytes",)) == ["folders", "pbc_lymphocytes"]
+    embedded = load_package(default_package_path())
+    assert unseen_laboratories(embedded, present, ("pbc_lymphocytes",)) == ["pbc_lymphocytes"]
+    with pytest.raises(UsageError, match="names no laboratory of these data"):
+        unseen_laboratories(embedded, ("folders", "munich"), ("pbc_lymphocytes",))
+    from edge_all_export.evaluation import stranger_verdicts
+
+    cells = cells_of({"one": (3, 0)})
+    refuse_known_cells(embedded, cells)
+    seen = stranger_verdicts.picture_digests(cells.crops[1:])
+    monkeypatch.setattr(stranger_verdicts, "known_cells", lambda _: seen)
+    with pytest.raises(UsageError, match="trained on 2 of the 3 cells"):
+        refuse_known_cells(embedded, cells)
+
+
 def folder_of_cells(tmp_path: Path) -> Path:
     """Two patients a class, a cell each."""
     for number, kind in enumerate(("ALL", "non-ALL")):
@@ -99,7 +180,7 @@ def test_tensorflow_says_nothing_on_the_terminal(tmp_path: Path) -> None:
     assert [line for line in done.stderr.splitlines() if not line.startswith("Reading and segmenting")] == []
 
 
-def test_the_verb_prints_a_table_or_json(app: typer.Typer, tmp_path: Path) -> None:
+def test_the_verb_prints_a_table_or_json(app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = ["evaluate", "strangers", "--data", str(folder_of_cells(tmp_path)), "--layout", "folders"]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
@@ -109,3 +190,13 @@ def test_the_verb_prints_a_table_or_json(app: typer.Typer, tmp_path: Path) -> No
     (row,) = record["laboratories"]
     assert row["cells"] == 4
     assert row["cells_left_out"]["value"] == pytest.approx(1.0)  # of four cells nothing is known
+    assert record["verdicts"] == []
+    package = never_saw("folders")
+    monkeypatch.setattr(store, "find_package", lambda _: package)
+    judged = CliRunner().invoke(app, [*command, "--package", "mine"])
+    assert judged.exit_code == 0, judged.output
+    (line,) = (line for line in judged.stdout.splitlines() if line.startswith("| folders | edge-all-inception | ALL |"))
+    # Two patients' folders of one cell each are slides of one cell in the class ALL.
+    assert "| 2, 2 |" in line
+    record = json.loads(CliRunner().invoke(app, [*command, "--package", "mine", "--json"]).stdout)
+    assert [row["truth"] for row in record["verdicts"]] == ["ALL", "non-ALL"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edge_all_calibration.releasing.release import CellParts, ReleasePlan
     from edge_all_export.packaging.network_package import Description
 
-__all__ = ["register"]
+__all__ = ["recipe_of", "register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -180,12 +180,16 @@ def export(
         description = read_description(about, name=name, version=version, folder=output)
         _check_name(description, progress)
         trained = open_trained(source, input_size=crops.input_size, input_range=crops.input_range)
-        spec = _spec_of(source, trained.input_size, crops.factor)
+        spec, left_out = recipe_of(source, trained.input_size, crops.factor)
         progress("Cutting the cells")
         parts, notes = _parts(source, spec, given)
         if laboratories is not None:
             description, plan = _with_laboratories(laboratories, description, plan)
-        description = dataclasses.replace(description, limitations=(*description.limitations, *notes))
+        description = dataclasses.replace(
+            description,
+            training={**description.training, **left_out},
+            limitations=(*description.limitations, *notes),
+        )
         card = described_card(trained, spec, description, parts)
         publication = Publication(output, PackageName.of(card), replace)
         release = package_network(trained, card, parts, plan, publication, opset=opset, progress=progress)
@@ -229,16 +233,19 @@ def _check_name(description: Description, progress: Callable[[str], None]) -> No
         progress(f"Note: {error}")
 
 
-def _spec_of(source: Path, input_size: int, factor: float) -> PreprocessingSpec:
+def recipe_of(source: Path, input_size: int, factor: float) -> tuple[PreprocessingSpec, dict[str, str]]:
+    """How the crops of a network are cut, and for its card the laboratory that its run left out, if any."""
     from edge_all.preprocessing import PreprocessingSpec
+    from edge_all_export.datasets.laboratories import LEFT_OUT
     from edge_all_export.run_folder import TrainingRunFolder
 
     run = TrainingRunFolder.around(source)
     if run.config.is_file():
         from edge_all_export.training.configuration import TrainingConfig
 
-        return TrainingConfig.read(run.config).spec
-    return PreprocessingSpec(input_size, factor)
+        config = TrainingConfig.read(run.config)
+        return config.spec, {} if config.left_out is None else {LEFT_OUT: config.left_out}
+    return PreprocessingSpec(input_size, factor), {}
 
 
 def _parts(source: Path, spec: PreprocessingSpec, given: GivenCells) -> tuple[CellParts, tuple[str, ...]]:

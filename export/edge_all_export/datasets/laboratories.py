@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from edge_all.errors import UsageError
 from edge_all_export.datasets.samples import ALL, NON_ALL, Sample
 
-__all__ = ["laboratories_of", "without_laboratory"]
+__all__ = ["LEFT_OUT", "laboratories_of", "without_laboratory"]
 
+LEFT_OUT = "left_out"
+"""Entry of a card's training that names the laboratory which the run never saw."""
 _NAMES = {ALL: "ALL", NON_ALL: "non-ALL"}
 
 

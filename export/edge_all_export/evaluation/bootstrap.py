@@ -17,12 +17,14 @@ from edge_all.slides.verdict import wilson_interval
 from edge_all_calibration.figures.intervals import (
     AGREEING,
     RESAMPLES,
+    Estimate,
+    bootstrap,
     percentile_interval,
     resample_rows,
     resamples_agree,
 )
 
-__all__ = ["Figure", "estimate", "summarise"]
+__all__ = ["Figure", "estimate", "share_over_groups", "summarise"]
 
 MOST_UNDEFINED = 0.5
 """Above this share of resamples in which a figure is undefined (one class only) no interval is given."""
@@ -129,3 +131,23 @@ def summarise(value: float, draws: NDArray[np.float64], *, samples: int, groups:
     if resamples_agree(low, high):
         return Figure(value, None, None, AGREEING, samples, groups)
     return Figure(value, min(low, value), max(high, value), BOOTSTRAP, samples, groups)
+
+
+def share_over_groups(hits: NDArray[np.bool_], groups: NDArray[np.str_]) -> Estimate | None:
+    """A share with its interval over groups; where all agree, that of as many trials as there are groups.
+
+    Args:
+        hits: ``bool [n]``.
+        groups: ``str [n]``, the group of each.
+
+    Returns:
+        None of nothing.
+    """
+    if not len(hits):
+        return None
+    found = bootstrap(lambda drawn: float(hits[drawn].mean()), groups)
+    count = len(set(groups.tolist()))
+    figure = summarise(found.value, np.array([found.low, found.high]), samples=len(hits), groups=count, proportion=True)
+    if found.value in (0.0, 1.0) and figure.low is not None and figure.high is not None:
+        return Estimate(found.value, figure.low, figure.high)
+    return found

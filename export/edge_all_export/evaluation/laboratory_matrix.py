@@ -24,7 +24,7 @@ from edge_all_calibration.figures.measures import auc
 from edge_all_calibration.probability.left_out_alarms import LeftOutAlarms
 from edge_all_export.datasets.laboratories import laboratories_of
 from edge_all_export.datasets.samples import Sample
-from edge_all_export.evaluation.bootstrap import summarise
+from edge_all_export.evaluation.bootstrap import share_over_groups
 from edge_all_export.evaluation.judging import judge_with_keras, unseen_samples
 from edge_all_export.evaluation.metrics import CUTOFF
 from edge_all_export.evaluation.predictions import Predictions
@@ -158,13 +158,15 @@ class Matrix:
         }
 
 
-def judge_run(run: Path, samples: Sequence[Sample], on_cells: Callable[[int], None] = lambda _: None) -> Row:
+def judge_run(
+    run: Path, samples: Sequence[Sample], progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> Row:
     """Judge every laboratory by one run.
 
     Args:
         run: folder of a finished run.
         samples: labelled cells of all laboratories.
-        on_cells: told of the progress.
+        progress: told how many cells are judged, and of how many.
 
     Raises:
         InputError, ImageError, ModelError: as the run's files and the images have it.
@@ -179,6 +181,14 @@ def judge_run(run: Path, samples: Sequence[Sample], on_cells: Callable[[int], No
             f"{run} was trained on cells of {config.left_out}, which it says to have left out.",
             "Evaluate it with the data that it was trained on.",
         )
+    judged = 0
+
+    def on_cells(count: int) -> None:
+        nonlocal judged
+        judged += count
+        progress(judged, len(left))
+
+    progress(judged, len(left))
     predictions = judge_with_keras(run, config.spec, left, on_cells).predictions
     names = np.array([sample.laboratory for sample in left])
     return Row(
@@ -201,8 +211,8 @@ def entry_of(predictions: Predictions) -> Entry:
         slides=0 if slides is None else len(slides.sample),
         auc=_auc(predictions),
         slide_auc=None if slides is None else _auc(slides),
-        sensitivity=_share(called[truth], groups[truth]),
-        false_positives=_share(called[~truth], groups[~truth]),
+        sensitivity=share_over_groups(called[truth], groups[truth]),
+        false_positives=share_over_groups(called[~truth], groups[~truth]),
         alarms=_from_each_cut(predictions.probability[~truth], groups[~truth]),
         found=_from_each_cut(predictions.probability[truth], groups[truth]),
     )
@@ -313,21 +323,9 @@ def _auc(predictions: Predictions) -> Estimate | None:
 
 def _from_each_cut(probability: NDArray[np.float64], groups: NDArray[np.str_]) -> tuple[Estimate, ...]:
     """The share of cells from each of `CUTS` on; no bound rises, whatever chance draws."""
-    shares = [share for cut in CUTS if (share := _share(probability >= cut, groups)) is not None]
+    shares = [share for cut in CUTS if (share := share_over_groups(probability >= cut, groups)) is not None]
     highs = np.minimum.accumulate([share.high for share in shares])
     return tuple(Estimate(share.value, share.low, float(high)) for share, high in zip(shares, highs, strict=True))
-
-
-def _share(hits: NDArray[np.bool_], groups: NDArray[np.str_]) -> Estimate | None:
-    """A share with its interval over groups; where all groups agree, that of as many trials as there are groups."""
-    if not len(hits):
-        return None
-    found = bootstrap(lambda drawn: float(hits[drawn].mean()), groups)
-    count = len(set(groups.tolist()))
-    figure = summarise(found.value, np.array([found.low, found.high]), samples=len(hits), groups=count, proportion=True)
-    if found.value in (0.0, 1.0) and figure.low is not None and figure.high is not None:
-        return Estimate(found.value, figure.low, figure.high)
-    return found
 
 
 def _figure(estimate: Estimate) -> dict[str, float | None]:

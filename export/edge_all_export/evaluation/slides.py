@@ -19,7 +19,7 @@ from edge_all.model.card import Band, Thresholds
 from edge_all_calibration.gating.slide_verdicts import slide_verdicts
 from edge_all_export.evaluation.predictions import Predictions
 
-__all__ = ["SLIDE_SCORE", "slide_predictions", "verdict_table"]
+__all__ = ["LEAST_CELLS", "SLIDE_SCORE", "slide_predictions", "verdict_table"]
 
 LEAST_CELLS = 2
 """A slide of one cell is that cell: sets of single-cell images would only repeat the cell level."""

@@ -20,7 +20,7 @@ from edge_all_calibration.figures.intervals import Estimate, proportion
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.probability.appearance import describe_laboratories
 
-__all__ = ["MOST_OF_A_SLIDE", "Recognised", "measure_strangers", "strangers_table"]
+__all__ = ["MOST_OF_A_SLIDE", "Recognised", "at_most_of_a_slide", "measure_strangers", "strangers_table"]
 
 MOST_OF_A_SLIDE = 25
 """Cells of one slide that take part: the largest would outweigh all others in the look of their laboratory."""
@@ -60,9 +60,7 @@ def measure_strangers(cells: LabelledCells, never_known: Collection[str] = ()) -
         cells: labelled, of several laboratories; groups are what may be one patient, slides what a verdict is on.
         never_known: laboratories that describe nothing and are strangers to all.
     """
-    # Shuffled in a fixed way: neighbours in a file are neighbours on the slide.
-    shuffled = [np.random.default_rng(0).permutation(rows)[:MOST_OF_A_SLIDE] for rows in _rows_of(cells.slides)]
-    cells = cells.subset(np.sort(np.concatenate(shuffled)))
+    cells = at_most_of_a_slide(cells)
     traits = traits_of(cells.crops)
     describing = ~np.isin(cells.laboratories, list(never_known))
 
@@ -95,6 +93,13 @@ def measure_strangers(cells: LabelledCells, never_known: Collection[str] = ()) -
             )
         )
     return tuple(found)
+
+
+def at_most_of_a_slide(cells: LabelledCells) -> LabelledCells:
+    """So many cells of each slide as `MOST_OF_A_SLIDE` allows."""
+    # Shuffled in a fixed way: neighbours in a file are neighbours on the slide.
+    shuffled = [np.random.default_rng(0).permutation(rows)[:MOST_OF_A_SLIDE] for rows in _rows_of(cells.slides)]
+    return cells.subset(np.sort(np.concatenate(shuffled)))
 
 
 def strangers_table(rows: Sequence[Recognised]) -> str:

@@ -61,6 +61,7 @@ def evaluate_laboratories(
             write_matrix,
         )
 
+    from edge_all_export.cli.phase_display import PhaseDisplay
     from edge_all_export.datasets.laboratories import laboratories_of
 
     claim_folder(output, (MATRIX_FILE, TABLE_FILE))
@@ -68,11 +69,11 @@ def evaluate_laboratories(
     notes: tuple[str, ...] = ()
     if config is not None:
         runs, notes = _train_left_out(config, samples, output / "runs")
-    console = Console(stderr=True)
     rows = []
     for run in runs or ():
-        with console.status(f"Judging by {run}"):
-            rows.append(judge_run(run, samples))
+        with PhaseDisplay() as display:
+            display.say(f"Telling what {run} has not seen")
+            rows.append(judge_run(run, samples, display.phase(f"Judging by {run}")))
     matrix = Matrix(laboratories_of(samples), tuple(rows), notes)
     write_matrix(matrix, output)
     if as_json:

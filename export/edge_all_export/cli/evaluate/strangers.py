@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +11,11 @@ from edge_all.cli.json_output import JsonOption, print_json
 from edge_all_export.cli.evaluate.labelled_images import labelled_cells, read_cells
 from edge_all_export.cli.evaluate.options import UNSEEN_SET, DataOption
 from edge_all_export.cli.options import REFERENCE_LAYOUT, LayoutOption
+
+if TYPE_CHECKING:
+    from edge_all.model.package import ModelPackage
+    from edge_all_export.datasets import Sample
+    from edge_all_export.evaluation.stranger_verdicts import Answers
 
 __all__ = ["evaluate_adaptation", "evaluate_strangers"]
 
@@ -20,6 +26,14 @@ def evaluate_strangers(
     model: Annotated[
         str | None, typer.Option(help="Model package whose way to cut is taken; the embedded one if left out.")
     ] = None,
+    packages: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--package",
+            help="Package of a run of `edge-all train --leave-out`: what it says of slides and cells of the laboratory "
+            "that it never saw; may be repeated.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say which laboratories would be recognised as unknown, each left out in turn, and how often known ones are."""
@@ -29,12 +43,46 @@ def evaluate_strangers(
     from edge_all_export.evaluation.strangers import measure_strangers, strangers_table
 
     spec = find_package(model or str(default_package_path())).card.preprocessing
-    found = measure_strangers(labelled_cells(read_cells(data, layout).samples, spec), never_known=(UNSEEN_SET,))
+    judges = [find_package(name) for name in packages or ()]  # before minutes of segmenting
+    samples = read_cells(data, layout).samples
+    found = measure_strangers(labelled_cells(samples, spec), never_known=(UNSEEN_SET,))
+    answers = [answer for package in judges for answer in _answers(package, samples)]
     if as_json:
-        rows = [one.to_json() for one in found]
-        print_json({"kind": "strangers", "intended_use": INTENDED_USE, "laboratories": rows})
-    else:
-        typer.echo(f"{strangers_table(found)}\n\n{INTENDED_USE}")
+        record = {"laboratories": [one.to_json() for one in found], "verdicts": [one.to_json() for one in answers]}
+        print_json({"kind": "strangers", "intended_use": INTENDED_USE, **record})
+        return
+    typer.echo(strangers_table(found))
+    if answers:
+        from edge_all_export.evaluation.stranger_verdicts import EXPLANATION, verdicts_table
+
+        typer.echo(f"\n{verdicts_table(answers)}\n\n{EXPLANATION}")
+    typer.echo(f"\n{INTENDED_USE}")
+
+
+def _answers(package: ModelPackage, samples: Sequence[Sample]) -> tuple[Answers, ...]:
+    """What a package says of the laboratories that it never saw."""
+    from edge_all.classification.classifier import Classifier
+    from edge_all_export.cli.phase_display import PhaseDisplay
+    from edge_all_export.datasets.laboratories import laboratories_of
+    from edge_all_export.evaluation.stranger_verdicts import (
+        judged_answers,
+        one_set_a_slide,
+        refuse_known_cells,
+        unseen_laboratories,
+    )
+    from edge_all_export.evaluation.strangers import at_most_of_a_slide
+
+    unseen = unseen_laboratories(package, laboratories_of(samples), (UNSEEN_SET,))
+    chosen = one_set_a_slide([sample for sample in samples if sample.laboratory in unseen])
+    cells = at_most_of_a_slide(labelled_cells(chosen, package.card.preprocessing))
+    refuse_known_cells(package, cells)
+    with PhaseDisplay() as display:
+        phase = f"Judging by {package.card.name}"
+        display.advance(phase, 0, len(cells))
+        classifier = Classifier(package)
+        judgements = classifier.judge(cells.crops)
+        display.advance(phase, len(cells), len(cells))
+    return judged_answers(package.card.name, cells, judgements, classifier.thresholds)
 
 
 def evaluate_adaptation(
