@@ -14,7 +14,7 @@ from edge_all.outputs.report.notebook import field_html
 from edge_all.preprocessing import PreprocessingSpec, crop_cells
 from edge_all.results import Cell, FieldResult, LabelImage, RgbImage, Segmentation
 from edge_all.segmentation import segment
-from edge_all.segmentation.cut_out import put_on_glass
+from edge_all.segmentation.cut_out import OnGlass, put_on_glass
 from edge_all.segmentation.learned_outlines import Outlines
 
 __all__ = ["PicturesFromImage"]
@@ -45,17 +45,17 @@ class PicturesFromImage:
 
     def overlay(self, field: FieldResult) -> RgbImage:
         """See `FieldResult.overlay`."""
-        return draw_overlay(self._pixels(), field)
+        return draw_overlay(self._laid().pixels, field)
 
     def crops(self, field: FieldResult, cells: Sequence[Cell]) -> RgbImage:
         """``uint8 [cells, size, size, 3]`` RGB, see `FieldResult.crop`."""
-        pixels = self._pixels()
-        labels = self._segmentation(field, pixels).cell_labels if self.spec.background == "blank" else None
-        return crop_cells(pixels, cells, labels, self.spec)
+        laid = self._laid()
+        labels = self._segmentation(field, laid).cell_labels if self.spec.background == "blank" else None
+        return crop_cells(laid.pixels, cells, labels, self.spec)
 
     def label_image(self, field: FieldResult, of: Literal["cells", "nuclei"]) -> LabelImage:
         """See `FieldResult.label_image`."""
-        segmentation = self._segmentation(field, self._pixels())
+        segmentation = self._segmentation(field, self._laid())
         return segmentation.cell_labels if of == "cells" else segmentation.nucleus_labels
 
     def html(self, field: FieldResult) -> str:
@@ -66,8 +66,8 @@ class PicturesFromImage:
         """The overlay as a PNG file."""
         return png_bytes(self.overlay(field))
 
-    def _pixels(self) -> RgbImage:
-        """The pixels that were judged, on glass as they were then.
+    def _laid(self) -> OnGlass:
+        """The image that was judged, on glass as it was then.
 
         Raises:
             ImageError: they cannot be read, or are others now.
@@ -76,9 +76,10 @@ class PicturesFromImage:
             raise UnreadableImageError(
                 f"{self.image.image} is gone, or has changed since it was judged.", "Screen the image again."
             )
-        return put_on_glass(self.image.read()).pixels
+        return put_on_glass(self.image.read())
 
-    def _segmentation(self, field: FieldResult, pixels: RgbImage) -> Segmentation:
+    def _segmentation(self, field: FieldResult, laid: OnGlass) -> Segmentation:
         if field.status != "ok":
-            return Segmentation(pixels.shape[:2])
-        return segment(pixels, microns_per_pixel=field.microns_per_pixel, outlines=self.outlines)
+            return Segmentation(laid.pixels.shape[:2])
+        microns = field.microns_per_pixel
+        return segment(laid.pixels, microns_per_pixel=microns, specimen=laid.specimen, outlines=self.outlines)

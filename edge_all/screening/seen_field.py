@@ -62,11 +62,11 @@ def see_field(name: str, slide: str, image: DecodedImage, microns_per_pixel: flo
     # Segmentation looks at the same size of a 5-megapixel field, and until its turn to be drawn it takes 4 MB, not 15.
     reduction = whole_reduction(width, height)
     picture = sizes.by(reduction)
-    specimen = find_specimen(sizes, width, height)
+    specimen = laid.specimen or find_specimen(sizes, width, height)
     if laid.note is None:
         quality = assess_quality(laid.pixels, sizes=sizes, specimen=specimen)
     else:
-        quality = assess_quality(laid.smear)
+        quality = assess_quality(laid.smear, specimen=specimen)
     scale = pixel_scale(image, microns_per_pixel)
     on_glass = () if laid.note is None else (laid.note,)
     result = FieldResult(

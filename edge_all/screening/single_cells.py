@@ -166,10 +166,10 @@ def prepare_crop(source: ReadableImage, spec: PreprocessingSpec, outlines: Outli
 def _prepare(source: ReadableImage, spec: PreprocessingSpec, outlines: Outlines) -> PreparedCrop:
     laid = put_on_glass(source.opened().decode().pixels)
     pixels = laid.pixels
-    quality = assess_quality(laid.smear)
+    quality = assess_quality(laid.smear, specimen=laid.specimen)
     if not quality.usable:
         return PreparedCrop(CropResult(source.image, "unusable", error=" ".join(quality.reasons)))
-    segmentation = segment(pixels, outlines=outlines)
+    segmentation = segment(pixels, specimen=laid.specimen, outlines=outlines)
     reason = fault(segmentation)
     if reason is not None:
         return PreparedCrop(CropResult(source.image, "unusable", error=reason))

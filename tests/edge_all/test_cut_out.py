@@ -68,7 +68,7 @@ def test_a_whole_field_is_handed_through(field: RgbImage) -> None:
     assert laid.smear.shape == field.shape
 
 
-@pytest.mark.parametrize("size", [(400, 400), (640, 480)])
+@pytest.mark.parametrize("size", [(400, 400), (640, 480), (800, 450)])
 def test_a_round_field_of_view_is_no_cell(size: tuple[int, int]) -> None:
     width, height = size
     whole = render_field(3, width=width, height=height, spec=SmearSpec(blasts=2)).pixels
@@ -115,3 +115,32 @@ def test_the_box_of_the_smear_stays_inside_the_image(field: RgbImage) -> None:
     laid = dataclasses.replace(put_on_glass(tight))
     assert laid.note is not None
     assert laid.smear.shape == tight.shape
+
+
+def lone_cell(cytoplasm: tuple[int, int, int], share: float) -> RgbImage:
+    """A round cell on black, with a nucleus of such a share of its radius."""
+    image = np.zeros((SIDE, SIDE, 3), np.uint8)
+    grain = np.random.default_rng(0).normal(0, 6, (SIDE // 6, SIDE // 6, 1)).astype(np.float32)
+    grain = cv2.resize(grain, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)[..., None]
+    centre, radius = (SIDE // 2, SIDE // 2), 130
+    for colour, reach in ((cytoplasm, radius), ((106, 66, 137), round(share * radius))):
+        disc = cv2.circle(np.zeros((SIDE, SIDE), np.uint8), centre, reach, 1, -1)[..., None]
+        image = np.where(disc > 0, np.clip(np.array(colour) + grain, 0, 255), image).astype(np.uint8)
+    return image
+
+
+def test_the_glass_around_a_cell_that_is_all_nucleus_is_no_surround() -> None:
+    laid = put_on_glass(lone_cell((140, 127, 143), 0.97))
+    assert laid.specimen is not None
+    assert laid.specimen.whole
+    assert not segment(laid.pixels).cells  # told nothing, it takes the cell for all that there is
+    (cell,) = segment(laid.pixels, specimen=laid.specimen).cells
+    assert cell.kind == "candidate"
+    assert abs(cell.nucleus_centroid[0] - SIDE / 2) < 5
+
+
+def test_a_cell_of_little_nucleus_in_a_large_black_picture_is_cut_out() -> None:
+    image = lone_cell((205, 160, 185), 0.42)
+    assert put_on_glass(image).note is not None
+    tight = image[95:-95, 95:-95]  # more than half of it is left: it might be a field of view
+    assert put_on_glass(np.ascontiguousarray(tight)).note is None

@@ -49,11 +49,11 @@ def read_corrected_cells(table: Path, spec: PreprocessingSpec, skipped: Callable
     for name, rows in by_image.items():
         image = Path(name) if Path(name).is_file() else table.parent / name
         try:
-            pixels = put_on_glass(read_image(image)).pixels
+            laid = put_on_glass(read_image(image))
         except (ImageError, InputNotFoundError) as error:
             skipped(image, str(error))
             continue
-        found = segment(pixels)
+        found = segment(laid.pixels, specimen=laid.specimen)
         labelled: dict[int, bool] = {}
         for row in rows:
             cell = _nearest(found.cells, float(row["nucleus_centroid_x"]), float(row["nucleus_centroid_y"]))
@@ -66,7 +66,7 @@ def read_corrected_cells(table: Path, spec: PreprocessingSpec, skipped: Callable
                     "Decide on one of them.",
                 )
         for number, label in labelled.items():
-            crops.append(crop_cell(pixels, found.cells[number - 1], found.cell_labels, spec))
+            crops.append(crop_cell(laid.pixels, found.cells[number - 1], found.cell_labels, spec))
             labels.append(label)
             slides.append(rows[0]["slide"])
     if not crops:

@@ -47,16 +47,16 @@ def read_cells(source: Path, spec: PreprocessingSpec, skipped: Callable[[Path, s
     for folder, label in sorted(find_class_folders(source).items(), key=lambda one: not one[1]):
         for image in sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES):
             try:
-                pixels = put_on_glass(read_image(image)).pixels
+                laid = put_on_glass(read_image(image))
             except ImageError as error:
                 skipped(image, str(error))
                 continue
-            found = segment(pixels)
+            found = segment(laid.pixels, specimen=laid.specimen)
             cell = central_cell(found)
             if cell is None:
                 skipped(image, "no cell was found in it")
                 continue
-            crops.append(crop_cell(pixels, cell, found.cell_labels, spec))
+            crops.append(crop_cell(laid.pixels, cell, found.cell_labels, spec))
             labels.append(label)
             inside = image.relative_to(folder)
             # One patient may have cells of both classes, so the class is no part of a patient's name. Of an image by

@@ -15,7 +15,7 @@ from edge_all.imaging import read_image
 from edge_all.results import Cell, RgbImage, Segmentation
 from edge_all.screening.single_cells import central_cell
 from edge_all.segmentation import segment
-from edge_all.segmentation.cut_out import put_on_glass
+from edge_all.segmentation.cut_out import OnGlass, put_on_glass
 from edge_all_export.datasets.remembered import remembered
 from edge_all_export.datasets.samples import Label, Sample
 
@@ -39,10 +39,7 @@ def read_field(image: Path, field_size: tuple[int, int] | None = None) -> RgbIma
     Raises:
         ImageError: the file is not a usable image.
     """
-    pixels = put_on_glass(read_image(image)).pixels
-    if field_size is None:
-        return pixels
-    return cv2.resize(pixels, field_size, interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
+    return _enlarged(put_on_glass(read_image(image)), field_size)
 
 
 def segmented(image: Path, field_size: tuple[int, int] | None = None) -> tuple[Segmentation, int, int]:
@@ -55,8 +52,19 @@ def segmented(image: Path, field_size: tuple[int, int] | None = None) -> tuple[S
     Raises:
         ImageError: the file is not a usable image.
     """
-    found = remembered(image, field_size, lambda: segment(read_field(image, field_size)))
+
+    def compute() -> Segmentation:
+        laid = put_on_glass(read_image(image))
+        return segment(_enlarged(laid, field_size), specimen=laid.specimen)
+
+    found = remembered(image, field_size, compute)
     return found, *found.shape
+
+
+def _enlarged(laid: OnGlass, field_size: tuple[int, int] | None) -> RgbImage:
+    if field_size is None:
+        return laid.pixels
+    return cv2.resize(laid.pixels, field_size, interpolation=cv2.INTER_CUBIC).astype(np.uint8, copy=False)
 
 
 def touches_border(cell: Cell, height: int, width: int) -> bool:
