@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from edge_all.results import RgbImage
 from edge_all.segmentation.colour_clustering import ColourModel, FloatArray, lab_of, mean_of
 from edge_all.segmentation.numbered_cells import Found
+from edge_all.segmentation.own_cytoplasm import nucleus_in_cell
 from edge_all.segmentation.separation import LARGEST_NUCLEUS, NumberedCells
 from edge_all.segmentation.shapes import around
 from edge_all.segmentation.whole_cells import RedCells, grow_cells
@@ -114,10 +115,12 @@ def cells_of_group(group: OutlinedGroup, numbered: NumberedCells) -> list[Found]
         x, y, w, h = cv2.boundingRect(cell)
         if w:
             inside = (slice(y, y + h), slice(x, x + w))
-            hue = nucleus_hue(group.lab[rows, columns].reshape(-1, 3).compress(inside_nucleus.ravel(), axis=0))
+            lab = group.lab[rows, columns]
+            hue = nucleus_hue(lab.reshape(-1, 3).compress(inside_nucleus.ravel(), axis=0))
+            exact = nucleus_in_cell(lab[inside], nucleus[inside], cell[inside])
             left, top = group.left + columns.start + x, group.top + rows.start + y
             undecided = numbered.undecided[number - 1] if numbered.undecided else None
-            result.append(Found(nucleus[inside], cell[inside], left, top, hue, undecided))
+            result.append(Found(nucleus[inside], cell[inside], left, top, hue, undecided, exact))
     return result
 
 

@@ -40,10 +40,13 @@ class Found:
     """One object in pixels of the working image.
 
     Attributes:
-        nucleus, whole: ``uint8 [height, width]`` masks of the same window.
+        nucleus, whole: ``uint8 [height, width]`` masks of the same window; what an object is, is told by this nucleus,
+            which was told from its surroundings.
         left, top: corner of that window.
         hue: of the nucleus, see `pipeline.nucleus_hue`; None for specks.
         undecided: see `separation.NumberedCells`; None where no network could be asked.
+        exact: the nucleus as it was told from the cell's own cytoplasm, which is the one reported; None where it is
+            the same.
     """
 
     nucleus: Mask
@@ -52,6 +55,7 @@ class Found:
     top: int
     hue: float | None
     undecided: float | None = None
+    exact: Mask | None = None
 
     def turned_back(self, upright: Upright, shape: tuple[int, int]) -> Found:
         """The same object as the field lies.
@@ -62,7 +66,8 @@ class Found:
         """
         left, top = upright.corner_back(self.left, self.top, self.whole, shape)
         nucleus, whole = upright.turned_back(self.nucleus), upright.turned_back(self.whole)
-        return replace(self, nucleus=nucleus, whole=whole, left=left, top=top)
+        exact = None if self.exact is None else upright.turned_back(self.exact)
+        return replace(self, nucleus=nucleus, whole=whole, left=left, top=top, exact=exact)
 
 
 def assemble(
@@ -85,11 +90,11 @@ def assemble(
     placed: list[Placed] = []
     # In the order in which they were found, so that what two claim goes to the same one however the field is turned.
     for item in found[:MAX_OBJECTS]:
-        whole, nucleus = at_full_size(item, factor, taken)
+        whole, nucleus, exact = at_full_size(item, factor, taken)
         if nucleus.area:
             x, y, width, height = whole.box
             taken[y : y + height, x : x + width] |= whole.mask
-            placed.append(Placed(item, whole, nucleus))
+            placed.append(Placed(item, whole, nucleus, exact if exact.area else nucleus))
     placed.sort(key=lambda one: one.whole.centroid[::-1])
     reasons = reasons_against(placed, red_radius, shape[::-1], factor)
     cells = tuple(
@@ -98,7 +103,7 @@ def assemble(
     )
     known = [one.item.hue for one in placed if one.item.hue is not None]
     nucleus_hue = median_of(np.array(known, np.float64)) if known else None
-    masks = tuple(one.whole.mask for one in placed), tuple(one.nucleus.mask for one in placed)
+    masks = tuple(one.whole.mask for one in placed), tuple(one.exact.mask for one in placed)
     return Segmentation(shape, cells, *masks, red_radius, nucleus_hue=nucleus_hue)
 
 
@@ -134,22 +139,29 @@ def roughness(nucleus: Mask) -> float:
     return cv2.arcLength(largest, True) ** 2 / (4 * math.pi * max(1.0, cv2.contourArea(largest)))
 
 
-def at_full_size(item: Found, factor: int, taken: Mask) -> tuple[Region, Region]:
+def at_full_size(item: Found, factor: int, taken: Mask) -> tuple[Region, Region, Region]:
     """Enlarge one object to the field's size; pixels already taken are left out.
 
     Returns:
-        Whole cell and nucleus.
+        Whole cell, nucleus and exact nucleus.
     """
     height, width = taken.shape
     x, y = item.left * factor, item.top * factor
     whole = enlarge(item.whole, factor)[: height - y, : width - x]
     whole = (whole > taken[y : y + whole.shape[0], x : x + whole.shape[1]]).view(np.uint8)
+    nucleus = nucleus_at_full_size(item.nucleus, whole, factor, x, y)
+    exact = nucleus if item.exact is None else nucleus_at_full_size(item.exact, whole, factor, x, y)
+    return measure(whole, x, y), nucleus, exact
+
+
+def nucleus_at_full_size(nucleus: Mask, whole: Mask, factor: int, x: int, y: int) -> Region:
+    """What of an enlarged nucleus lies in its enlarged cell, whose window begins at x, y in the image."""
     # Enlarging a pixel looks at the two beside it.
-    rows, columns = around(item.nucleus, 2)
+    rows, columns = around(nucleus, 2)
     top, left = rows.start * factor, columns.start * factor
-    nucleus = enlarge(item.nucleus[rows, columns], factor)[: whole.shape[0] - top, : whole.shape[1] - left]
-    nucleus = nucleus & whole[top : top + nucleus.shape[0], left : left + nucleus.shape[1]]
-    return measure(whole, x, y), measure(nucleus, x, y, left, top)
+    inside = enlarge(nucleus[rows, columns], factor)[: whole.shape[0] - top, : whole.shape[1] - left]
+    inside = inside & whole[top : top + inside.shape[0], left : left + inside.shape[1]]
+    return measure(inside, x, y, left, top)
 
 
 def cell_of(
@@ -168,7 +180,7 @@ def cell_of(
         at_border: whether it may go on beyond the field.
         glass_at: as of `assemble`.
     """
-    whole, nucleus, undecided = placed.whole, placed.nucleus, placed.item.undecided
+    whole, nucleus, undecided = placed.whole, placed.exact, placed.item.undecided
     contours, _ = cv2.findContours(whole.mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=whole.box[:2])
     outline = cv2.approxPolyDP(max(contours, key=len), OUTLINE_TOLERANCE, closed=True)[:, 0]
     return Cell(
@@ -229,9 +241,10 @@ class Placed:
 
     Attributes:
         item: as it was found.
-        whole, nucleus: where both lie.
+        whole, nucleus, exact: where these lie.
     """
 
     item: Found
     whole: Region
     nucleus: Region
+    exact: Region

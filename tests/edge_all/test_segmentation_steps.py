@@ -26,6 +26,7 @@ from edge_all.segmentation.illumination import light_of
 from edge_all.segmentation.lab_levels import lab_levels
 from edge_all.segmentation.nuclei import refine_nuclei
 from edge_all.segmentation.numbered_cells import Found, assemble
+from edge_all.segmentation.own_cytoplasm import nucleus_in_cell
 from edge_all.segmentation.red_rings import without_red_rings
 from edge_all.segmentation.scale import red_cell_scale
 from edge_all.segmentation.separation import cut_nuclei, separate
@@ -336,3 +337,35 @@ def test_a_pale_nucleus_beside_a_dark_one_is_not_lost() -> None:
     assert refined[80, 90] == 1
     assert refined[80, 220] == 1
     assert refined[20, 160] == 0, "a speck is no nucleus"
+
+
+def discs(*radii: int) -> list[NDArray[np.uint8]]:
+    """Discs around the middle of a picture of 80 x 80 pixels."""
+    y, x = np.mgrid[:80, :80]
+    return [((x - 40) ** 2 + (y - 40) ** 2 <= radius**2).astype(np.uint8) for radius in radii]
+
+
+@pytest.mark.parametrize("first", [17, 20, 23])
+def test_a_nucleus_ends_where_its_own_cytoplasm_begins(first: int) -> None:
+    true, cell, guess = discs(20, 30, first)
+    lab = np.empty((80, 80, 3), np.float32)
+    lab[:] = GROUND
+    lab[cell > 0] = 55, 10, -30
+    lab[true > 0] = 35, 35, -45
+    lab += np.random.default_rng(0).normal(0, 2, lab.shape).astype(np.float32)
+    found = nucleus_in_cell(lab, guess, cell)
+    assert np.count_nonzero(found != true) < 0.02 * np.count_nonzero(true)
+
+
+def test_a_nucleus_without_cytoplasm_stays() -> None:
+    nucleus, cell = discs(20, 20)
+    lab = np.random.default_rng(0).normal(40, 5, (80, 80, 3)).astype(np.float32)
+    assert np.array_equal(nucleus_in_cell(lab, nucleus, cell), nucleus)
+
+
+def test_the_exact_nucleus_is_reported_and_the_first_one_says_what_it_is() -> None:
+    first, exact, cell = discs(6, 14, 25)
+    found = assemble([Found(first, cell, 0, 0, None, None, exact)], 1, 15.0, (80, 80))
+    assert found.cells[0].reason == "platelet"
+    assert found.cells[0].nucleus_area == np.count_nonzero(exact)
+    assert np.array_equal(found.nucleus_labels > 0, exact > 0)
