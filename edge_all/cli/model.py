@@ -260,22 +260,27 @@ def _print_card(package: ModelPackage) -> None:
 
 
 def _grow(tree: Any, key: str, value: Any) -> None:  # noqa: ANN401  a branch of rich, and whatever JSON holds
-    """Add one value of the card to the tree: short things in a line, others as branches, nothing not at all."""
+    """Add one value of the card to the tree: short things in a line, others as branches, nothing not at all.
+
+    Laboratories have the names by which people know them; in all else the card has its own words, as in its JSON.
+    """
     from rich.markup import escape
+
+    from edge_all.wording.laboratories import laboratory_name
 
     if value in (None, {}, [], ()):
         return
     if isinstance(value, dict):
         branch = tree.add(f"[cyan]{escape(key)}[/cyan]")
         for name, inner in value.items():
-            _grow(branch, str(name), inner)
+            _grow(branch, laboratory_name(name), inner)
     elif isinstance(value, (list, tuple)) and any(isinstance(inner, (dict, list, tuple, str)) for inner in value):
         branch = tree.add(f"[cyan]{escape(key)}[/cyan]")
         for number, inner in enumerate(value, 1):
             if isinstance(inner, str):
-                branch.add(escape(inner))
+                branch.add(escape(laboratory_name(inner)))
             else:
                 _grow(branch, str(number), inner)
     else:
-        text = f"{value:.4g}" if isinstance(value, float) else str(value)
+        text = f"{value:.4g}" if isinstance(value, float) else laboratory_name(value)
         tree.add(f"[cyan]{escape(key)}[/cyan] {escape(text)}")

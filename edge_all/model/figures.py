@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_all.model.card import ModelCard
+from edge_all.wording.laboratories import laboratory_name
 
 __all__ = ["CardFigures", "card_figures", "package_evaluation", "package_figures", "variant_figures", "with_interval"]
 
@@ -92,9 +93,15 @@ def _walk(name: str, block: Mapping[str, Any], counts: Mapping[str, Any]) -> lis
     for key, inner in block.items():
         if isinstance(inner, Mapping) and key not in figures:
             beside = block.get(_COUNTS_BESIDE.get(key, ""))
-            words = ", ".join(part for part in (name, key.replace("_", " ")) if part)
+            words = ", ".join(part for part in (name, _in_words(key)) if part)
             found += _walk(words, inner, beside if isinstance(beside, Mapping) else {})
     return found
+
+
+def _in_words(key: str) -> str:
+    """What a block of the card is about: a laboratory has its name, all else is written as words."""
+    known = laboratory_name(key)
+    return key.replace("_", " ") if known == key else known
 
 
 def _count(counts: Mapping[str, Any], key: str) -> int | None:

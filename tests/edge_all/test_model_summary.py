@@ -17,6 +17,7 @@ from edge_all.model.card import VariantName
 from edge_all.model.figures import card_figures, package_figures
 from edge_all.model.gate_limits import USUAL_LIMITS
 from edge_all.model.package import ModelPackage, default_package_path, load_package, write_card
+from edge_all.wording.laboratories import laboratory_name
 
 EVALUATION: dict[str, Any] = {
     "cross_validation": {
@@ -46,6 +47,12 @@ def test_figures_are_found_with_the_cells_that_they_rest_on() -> None:
         {"accuracy": (0.941, 0.919, 0.967)},
         {"sensitivity": (1.0, 0.883, 1.0), "auc": (None, None, None)},
     ]
+
+
+def test_figures_of_a_laboratory_have_its_name() -> None:
+    figures = {"auc": [0.9, 0.8, 0.95]}
+    groups = card_figures({"by_laboratory": {"pbc_lymphocytes": figures, "our_clinic": figures}})
+    assert [group.name for group in groups] == ["by laboratory, PBC, lymphocytes", "by laboratory, our clinic"]
 
 
 def test_a_card_without_figures_has_none() -> None:
@@ -166,7 +173,10 @@ def test_the_whole_card_tells_of_the_network_of_the_outlines(capsys: pytest.Capt
     output = capsys.readouterr().out
     outlines = load_package(default_package_path()).card.outlines
     assert outlines is not None
-    assert all(name in output for name in outlines["trained_on"])
+    named = [laboratory_name(name) for name in outlines["trained_on"]]
+    assert all(name in output for name in named)
+    assert "ALL-IDB" in named
+    assert "allidb" not in output
 
 
 def test_the_summary_of_the_embedded_model_is_half_a_page_with_every_limitation(

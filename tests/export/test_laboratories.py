@@ -72,15 +72,19 @@ def test_the_figures_of_a_laboratory(tmp_path: Path) -> None:
     assert normal.auc is None
     assert normal.sensitivity is None
     matrix = Matrix(
-        ("a", "b", "c"),
-        (Row("one", "a", {"a": both, "b": normal}), Row("two", "b", {"b": normal}), Row("all", None, {"a": both})),
+        ("allidb", "b", "c"),
+        (
+            Row("one", "allidb", {"allidb": both, "b": normal}),
+            Row("two", "b", {"b": normal}),
+            Row("all", None, {"allidb": both}),
+        ),
         ("c is the only one.",),
     )
     found = [round(one.value, 3) for one in matrix.left_out_alarms]
     assert found == [1.0, 1.0, 0.771, 0.771, 0.312] + 5 * [0.042] + 5 * [0.0]
     assert Matrix(("a",), (Row("all", None, {"a": both}),)).left_out_alarms == ()
     text = markdown(matrix)
-    assert "| all but a | **AUC 0." in text
+    assert "| all but ALL-IDB | **AUC 0." in text
     assert "| all but b | - | **called ALL 0.000 (0.00 to 0." in text
     assert "| all | AUC" in text
     assert "c is the only one." in text

@@ -74,6 +74,8 @@ def test_a_laboratory_of_another_colour_is_a_stranger_and_its_twin_is_none() -> 
     table = strangers_table(tuple(found.values())).splitlines()
     assert len({line.count("|") for line in table}) == 1
     assert table[-1].startswith("| peach | 120, 12 | 1.00 (")
+    known = [dataclasses.replace(row, laboratory="allidb") for row in found.values()]
+    assert strangers_table(known).splitlines()[-1].startswith("| ALL-IDB | 120")
 
 
 def test_what_is_never_to_be_known_describes_nothing() -> None:

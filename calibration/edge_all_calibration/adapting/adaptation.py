@@ -22,6 +22,7 @@ from edge_all.errors import UsageError
 from edge_all.model.card import ModelCard, Variant, VariantName
 from edge_all.model.golden import golden_crops
 from edge_all.model.package import ModelPackage, load_package, sha256_of, write_card
+from edge_all.wording.laboratories import laboratory_name
 from edge_all.wording.percentages import percent
 from edge_all.wording.plurals import counted
 from edge_all_calibration.adapting.dealing import FEWEST_ON_A_SIDE, deal
@@ -210,7 +211,8 @@ def adapt_package(
         "figures_after": figures_json(after),
     }
     adapted_to = (
-        f"Adapted to {in_words(_counts(fitting))} of {laboratory}, and judged on {in_words(_counts(kept))}; how well "
+        f"Adapted to {in_words(_counts(fitting))} of {laboratory_name(laboratory)}, and judged on "
+        f"{in_words(_counts(kept))}; how well "
         "it does elsewhere was not measured again."
     )
     said = (adapted_to, *notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edge_all.cli.tables import ReadableTable, output_console
 from edge_all.results import INTENDED_USE
+from edge_all.wording.laboratories import laboratory_name
 from edge_all.wording.percentages import percent, percent_range
 from edge_all_export.datasets.samples import CLASS_INDICES
 from edge_all_export.evaluation.assessment import BandAssessment, Evaluation
@@ -49,7 +50,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
     console.print(f"Classification report at {evaluation.cutoff:g}:\n{report}", highlight=False, markup=False)
     for row in evaluation.all_normal:
         console.print(
-            f"{row.source}: {row.called_all} of {row.samples} normal cells called ALL "
+            f"{laboratory_name(row.source)}: {row.called_all} of {row.samples} normal cells called ALL "
             f"({percent(row.called_all / row.samples)}, 95 % Wilson interval {percent_range(*row.interval)})",
             highlight=False,
         )

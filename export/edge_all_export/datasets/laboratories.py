@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edge_all.errors import UsageError
+from edge_all.wording.laboratories import laboratory_name
 from edge_all_export.datasets.samples import ALL, NON_ALL, Sample
 
 __all__ = ["LEFT_OUT", "laboratories_of", "without_laboratory"]
@@ -37,7 +38,8 @@ def without_laboratory(samples: Sequence[Sample], laboratory: str) -> tuple[Samp
     for label, name in _NAMES.items():
         if all(sample.label != label for sample in rest):
             raise UsageError(
-                f"{laboratory} is the only laboratory with {name} cells: without it there is nothing to learn from.",
+                f"{laboratory_name(laboratory)} is the only laboratory with {name} cells: without it there is "
+                "nothing to learn from.",
                 f"Add a laboratory with {name} cells, or leave out another one.",
             )
     return rest

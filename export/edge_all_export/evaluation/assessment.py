@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edge_all.model.card import Band
 from edge_all.results import INTENDED_USE
 from edge_all.slides.verdict import wilson_interval
+from edge_all.wording.laboratories import laboratory_name
 from edge_all.wording.percentages import percent
 from edge_all_calibration.figures.intervals import CONFIDENCE, RESAMPLES, few_groups
 from edge_all_calibration.figures.measures import CALIBRATION_METHOD
@@ -413,8 +414,9 @@ def _warnings(predictions: Predictions, cells: Level) -> list[str]:
     }
     one_class = sorted(source for source, labels in class_by_source.items() if len(labels) == 1)
     if one_class and len(class_by_source) > 1:
+        named = ", ".join(map(laboratory_name, one_class))
         warnings.append(
-            f"One class only in {', '.join(one_class)}: the pooled figures partly tell sources apart, not cells. "
+            f"One class only in {named}: the pooled figures partly tell sources apart, not cells. "
             "Read the table by source."
         )
     return warnings

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.results import RgbImage
+from edge_all.wording.laboratories import laboratory_name
 from edge_all.wording.percentages import percent, percent_range
 from edge_all_calibration.figures.measures import CALIBRATION_METHOD
 from edge_all_export.evaluation.assessment import (
@@ -98,7 +99,7 @@ def write_evaluation(
         _false_alarms(evaluation.all_normal),
         "" if evaluation.slides is None else _level("Slides", evaluation.slides, f"Score of a slide: {SLIDE_SCORE}."),
         _parts("By fold", "Fold", evaluation.folds),
-        _parts("By source", "Source", evaluation.sources),
+        _parts("By source", "Source", {laboratory_name(name): part for name, part in evaluation.sources.items()}),
         _gallery(evaluation, image_of),
         _groups(evaluation.group_rows, evaluation.cutoff),
     ]
@@ -128,7 +129,7 @@ def _heading(evaluation: Evaluation) -> str:
     ]
     if evaluation.slides is not None:
         facts.append(f"{evaluation.slides.samples} slides")
-    facts.append(f"sources: {', '.join(sorted(set(evaluation.predictions.source)))}")
+    facts.append(f"sources: {', '.join(map(laboratory_name, sorted(set(evaluation.predictions.source))))}")
     return (
         f"<header><h1>Evaluation of {escaped(evaluation.name)}</h1>"
         f'<p class="facts">{"".join(f"<span>{escaped(fact)}</span>" for fact in facts)}</p></header>'
@@ -230,7 +231,7 @@ def _false_alarms(rows: Sequence[FalseAlarms]) -> str:
                 f"{escaped(counts)}</small>"
             )
         lines.append(
-            f'<tr><th scope="row">{escaped(row.source)}</th><td class="number">{row.samples}</td>'
+            f'<tr><th scope="row">{escaped(laboratory_name(row.source))}</th><td class="number">{row.samples}</td>'
             f'<td class="number">{row.groups}</td><td class="number">{row.called_all}</td>'
             f"<td>{percent(row.called_all / row.samples)} <small>({percent_range(*row.interval)})</small></td>"
             f"<td>{decided}</td></tr>"

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from edge_all.errors import InputError, UsageError
 from edge_all.files.atomic import write_atomically
 from edge_all.results import INTENDED_USE
+from edge_all.wording.laboratories import laboratory_name
 from edge_all_calibration.figures.intervals import Estimate, bootstrap
 from edge_all_calibration.figures.measures import auc
 from edge_all_calibration.probability.left_out_alarms import LeftOutAlarms
@@ -222,10 +223,10 @@ def markdown(matrix: Matrix) -> str:
     """The matrix as tables: cells, slides, and what each cut would do where a run never was."""
     lines = ["# Trained here, judged there", "", INTENDED_USE, ""]
     for title, cell in (("Cells", _cell_words), ("Slides", _slide_words)):
-        lines += [f"## {title}", "", "| trained on | " + " | ".join(matrix.laboratories) + " |"]
+        lines += [f"## {title}", "", "| trained on | " + " | ".join(map(laboratory_name, matrix.laboratories)) + " |"]
         lines.append("|---" * (len(matrix.laboratories) + 1) + "|")
         for row in matrix.rows:
-            trained = "all" if row.left_out is None else f"all but {row.left_out}"
+            trained = "all" if row.left_out is None else f"all but {laboratory_name(row.left_out)}"
             words = [_marked(cell(row.entries.get(name)), bold=name == row.left_out) for name in matrix.laboratories]
             lines.append(f"| {trained} | " + " | ".join(words) + " |")
         lines.append("")
@@ -243,7 +244,7 @@ def _cut_lines(matrix: Matrix) -> list[str]:
     if not matrix.left_out_alarms:
         return []
     columns = [
-        (f"{name}, {kind}", cells)
+        (f"{laboratory_name(name)}, {kind}", cells)
         for name, entry in matrix.left_out.items()
         for kind, cells in _by_class(entry).items()
     ]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edge_all.classification.appearance import traits_of
 from edge_all.slides.verdict import SLIDE_LIMIT, UNKNOWN_SHARE
+from edge_all.wording.laboratories import laboratory_name
 from edge_all_calibration.figures.intervals import Estimate, proportion
 from edge_all_calibration.labelled_cells.cells import LabelledCells
 from edge_all_calibration.probability.appearance import describe_laboratories
@@ -109,7 +110,9 @@ def strangers_table(rows: Sequence[Recognised]) -> str:
     lines = [headings, ("---",) * len(headings)]
     for row in rows:
         shares = (row.slides_left_out, row.cells_left_out, row.slides_at_home, row.cells_at_home, row.blasts_at_home)
-        lines.append((row.laboratory, f"{row.cells}, {row.slides}", *(_words(share) for share in shares)))
+        lines.append(
+            (laboratory_name(row.laboratory), f"{row.cells}, {row.slides}", *(_words(share) for share in shares))
+        )
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
+from edge_all.wording.laboratories import laboratory_name
 from edge_all_calibration.cli.paths import existing
 from edge_all_export.cli.evaluate.labelled_images import read_cells
 from edge_all_export.cli.evaluate.options import DataOption, OutputOption
@@ -101,7 +102,7 @@ def _train_left_out(config: Path, samples: Sequence[Sample], folder: Path) -> tu
             notes.append(str(error))
             continue
         run = folder / f"without-{laboratory.replace('/', '-')}"
-        typer.echo(f"Training without {laboratory}: {len(rest)} cells", err=True)
+        typer.echo(f"Training without {laboratory_name(laboratory)}: {len(rest)} cells", err=True)
         train_on_data(recipe.changed(left_out=laboratory), rest, run, folds=5)
         runs.append(run)
     return runs, tuple(notes)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edge_all.cli.json_output import JsonOption, print_json
+from edge_all.wording.laboratories import laboratory_name
 from edge_all_export.cli.evaluate.options import DataOption
 
 if TYPE_CHECKING:
@@ -97,5 +98,5 @@ def _train_left_out_outlines(data: Path, runs: Path) -> None:
         from edge_all_export.outlines.outline_training import OutlineRecipe, train_outlines
     for laboratory in missing:
         folder = run_without(runs, laboratory)
-        with console.status(f"Training without {laboratory}"):
+        with console.status(f"Training without {laboratory_name(laboratory)}"):
             train_outlines(data, folder, OutlineRecipe(left_out=laboratory), resume=folder.is_dir())
