@@ -43,10 +43,10 @@ def test_sets_cut_out_of_one_another_are_one_laboratory() -> None:
 
 def test_the_only_laboratory_with_a_class_is_not_left_out() -> None:
     one = [each for each in SAMPLES if each.source != "taleqani"]
-    with pytest.raises(UsageError, match="allidb is the only laboratory with ALL cells"):
+    with pytest.raises(UsageError, match="ALL-IDB is the only laboratory with ALL cells"):
         without_laboratory(one, "allidb")
     blasts = [each for each in SAMPLES if each.source in ("allidb1", "raabin")]
-    with pytest.raises(UsageError, match="raabin is the only laboratory with non-ALL cells"):
+    with pytest.raises(UsageError, match="Raabin-WBC is the only laboratory with non-ALL cells"):
         without_laboratory(blasts, "raabin")
     with pytest.raises(UsageError, match="There are: allidb, raabin, taleqani"):
         without_laboratory(SAMPLES, "munich")
@@ -97,7 +97,7 @@ def test_the_figures_of_a_laboratory(tmp_path: Path) -> None:
         "0.000",
         at_08.split()[-2],
     ]
-    assert "| probability | a, ALL | a, non-ALL | b, non-ALL | upper bounds" in text
+    assert "| probability | ALL-IDB, ALL | ALL-IDB, non-ALL | b, non-ALL | upper bounds" in text
     assert "Research Use Only" in text
     record = matrix.to_json()
     assert record["left_out_false_positives"][8]["by_laboratory"] == {

@@ -184,12 +184,14 @@ class CommentDocument(Document):
 class CellDocument(Document):
     """A cell as it stands for one reader; see `edge_all.station.review.cells.ReviewedCell`.
 
+    Its ``number`` is the one by which the results of a run call it in its field; null for a cell that a person has added.
     ``unlike`` cells resemble nothing that the model has learned and are indeterminate by it; ``rather_unlike`` ones
     keep the software's label and speak against their slide. ``outline_unsure`` is said of the software's outlines
     alone.
     """
 
     id: str
+    number: int | None
     field: int
     bbox: BoundingBox
     circle: Circle | None
@@ -496,6 +498,7 @@ def _cell(cell: ReviewedCell, say: Language) -> CellDocument:
     unlike = found is not None and is_unlike(found)
     return CellDocument(
         id=cell.id,
+        number=None if found is None else found.id,
         field=cell.field,
         bbox=cell.bbox,
         circle=cell.circle,

@@ -249,6 +249,7 @@ def test_a_cell_is_found_in_its_field_and_a_missed_one_added(ada: Reader, desk: 
     page.keyboard.press("Enter")
     page.wait_for_selector("field-view:focus")
     assert page.inner_text("#inspector dd >> nth=0") == f"{cell} in field 1"
+    assert page.inner_text("#inspector dd >> nth=1") == f"1.png #{cell.rpartition('-')[2]}"
     until(page, "document.querySelector('.stage img').naturalWidth === 1600")
     page.keyboard.press("0")
     page.keyboard.press("Insert")

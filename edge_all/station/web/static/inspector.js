@@ -24,8 +24,8 @@ export function inspect(aside, state, targets, current) {
     aside.replaceChildren(heading(word("No cell in question")), paragraph(word("Point at a cell, or move to one with Tab and the arrow keys. ? shows the keys.")));
     return;
   }
-  const repeats = state.slide?.fields.find((/** @type {any} */ field) => field.place === cell.field)?.repeats ?? null;
-  const shown = JSON.stringify([cell, state.locked, repeats]);
+  const field = state.slide?.fields.find((/** @type {any} */ one) => one.place === cell.field);
+  const shown = JSON.stringify([cell, state.locked, field?.repeats]);
   if (aside.dataset.shown === shown) return;
   aside.dataset.shown = shown;
   // What was asked for beside this very cell stays when something about it changes, if only that it was seen.
@@ -37,7 +37,7 @@ export function inspect(aside, state, targets, current) {
   image.src = address ?? state.picture(cell);
   image.alt = cellWords(cell);
   const facts = document.createElement("dl");
-  for (const [name, value] of factsOf(cell, repeats)) {
+  for (const [name, value] of factsOf(cell, field)) {
     facts.append(Object.assign(document.createElement("dt"), { textContent: name }), Object.assign(document.createElement("dd"), { textContent: value }));
   }
   const comments = cell.comments.map((one) => {
@@ -106,11 +106,12 @@ export async function showActivation(aside, state, id) {
   image.after(Object.assign(paragraph(word("The more orange a place, the more of what the network saw there speaks for ALL. It says what it went by, not what is there, and is no second opinion.")), { className: "soft map-words" }));
 }
 
-/** @param {Cell} cell @param {number | null} repeats the field in whose place its own is not counted @returns {[string, string][]} */
-function factsOf(cell, repeats) {
+/** @param {Cell} cell @param {any} field that it lies in @returns {[string, string][]} */
+function factsOf(cell, field) {
   /** @type {[string, string][]} */
   const facts = [[word("Cell"), word("{cell} in field {field}", { cell: cell.id, field: cell.field })]];
   if (cell.drawn) facts.push([word("Added"), word("by hand")]);
+  else facts.push([word("In a run's report"), `${field?.file ?? ""} #${cell.number}`.trim()]);
   if (cell.software_label) facts.push([word("Software"), word(cell.software_label)]);
   if (cell.rejected_because) facts.push([word("Rejected"), cell.rejected_because]);
   if (cell.probability !== null) facts.push([word("P(ALL)"), probabilityWords(cell.probability)]);
@@ -119,7 +120,7 @@ function factsOf(cell, repeats) {
   if (cell.outline_unsure) facts.push([word("Outline"), word("unsure: size and picture may not be its own")]);
   if (cell.decided_by) facts.push([word("Decided by"), cell.decided_by]);
   facts.push([word("Counts as"), cell.excluded ? word("excluded") : word(cell.counts_as)]);
-  if (repeats) facts.push([word("Counted"), word("in field {field}, which shows the same picture", { field: repeats })]);
+  if (field?.repeats) facts.push([word("Counted"), word("in field {field}, which shows the same picture", { field: field.repeats })]);
   facts.push([word("Seen"), cell.seen ? word("yes") : cell.must_be_seen ? word("no, and must be") : word("no")]);
   facts.push([word("Size"), word("{n} pixels", { n: cell.area })]);
   return facts;

@@ -3,7 +3,7 @@
 import { ask, GestureQueue } from "./station-api.js";
 
 /**
- * @typedef {{id: string, field: number, bbox: [number, number, number, number], circle: [number, number, number] | null,
+ * @typedef {{id: string, number: number | null, field: number, bbox: [number, number, number, number], circle: [number, number, number] | null,
  *   drawn: boolean, area: number, kind: string | null, counts_as: string, software_label: string | null,
  *   probability: number | null, unlike: boolean, rather_unlike: boolean, outline_unsure: boolean, rejected_because: string | null, excluded: boolean, must_be_seen: boolean,
  *   seen: boolean, decided_by: string | null, comments: {actor: string, text: string}[], version: number}} Cell
