@@ -184,7 +184,7 @@ class CommentDocument(Document):
 class CellDocument(Document):
     """A cell as it stands for one reader; see `edge_all.station.review.cells.ReviewedCell`.
 
-    Its ``number`` is the one by which the results of a run call it in its field; null for a cell that a person has added.
+    Its ``number`` is the one by which a run's results call it in its field; null for a cell that a person has added.
     ``unlike`` cells resemble nothing that the model has learned and are indeterminate by it; ``rather_unlike`` ones
     keep the software's label and speak against their slide. ``outline_unsure`` is said of the software's outlines
     alone.
