@@ -19,7 +19,7 @@ from edge_all.segmentation.colour_clustering import (
 )
 from edge_all.segmentation.shapes import around, disc, fill_holes
 
-__all__ = ["HOLE", "SAMPLE", "SMOOTHING", "refine_nuclei", "ring_width", "without_rims", "without_threads"]
+__all__ = ["HOLE", "SMOOTHING", "refine_nuclei", "ring_width", "without_rims", "without_threads"]
 
 REACH = 0.25
 """Width of the ring in which a nucleus's surroundings are looked at, as a share of the root of its area. Nucleus Dice

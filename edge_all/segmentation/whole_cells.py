@@ -25,7 +25,7 @@ from edge_all.segmentation.colour_clustering import (
 from edge_all.segmentation.nuclei import SMOOTHING, ring_width
 from edge_all.segmentation.shapes import around, disc, fill_holes
 
-__all__ = ["RedCells", "cytoplasm_reach", "grow_cells", "red_cell_colour"]
+__all__ = ["REGULARISATION", "RedCells", "cytoplasm_reach", "grow_cells", "red_cell_colour"]
 
 GROUND_SHARE = 0.4
 """Cytoplasm begins at this share of its own distance from the ground. Whole-cell Dice on every second mask of
