@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge_all.classification.decision_rule import DecisionRule, read_rule
+from edge_all.classification.second_look import looked_at_twice
 from edge_all.errors import ModelIntegrityError, UsageError
 from edge_all.model.card import VARIANTS, ModelCard, Thresholds, VariantName
 from edge_all.model.package import ModelPackage
@@ -31,12 +32,12 @@ class Judgement:
     """What the classifier says of one cell.
 
     Attributes:
-        probability: calibrated probability of ALL.
+        probability: calibrated probability of ALL; near a threshold of two looks, where the package asks for them.
         label: the decision.
         out_of_distribution: squared Mahalanobis distance of the cell's features from the training cells, divided by the
             package's limit: above 1.0 the label is ``indeterminate``. None where the package offers no such score.
         activation: class activation map ``float32 [h, w]``, evenly over the crop: how much each place adds to the
-            calibrated logit of ALL, 0 where it speaks against it. None unless it was asked for.
+            calibrated logit of ALL by the first look, 0 where it speaks against it. None unless it was asked for.
     """
 
     probability: float
@@ -116,7 +117,8 @@ class Classifier:
             self.require_activations()
         needed = self.rule.needed_outputs
         outputs = self._session.run(crops, (*needed, "activation") if activations else needed)
-        found = self.rule.decide(outputs["probability"], outputs.get("features"), crops)
+        probability = looked_at_twice(outputs["probability"], crops, self.rule, self.network_probability)
+        found = self.rule.decide(probability, outputs.get("features"), crops)
         distances = [None] * len(crops) if found.relative_distance is None else found.relative_distance.tolist()
         # The logit is divided by the temperature, and so is what adds up to it.
         maps = list(outputs["activation"] / np.float32(self.rule.temperature)) if activations else [None] * len(crops)

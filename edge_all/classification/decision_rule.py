@@ -22,6 +22,7 @@ __all__ = [
     "is_out_of_distribution",
     "labels_of",
     "logit",
+    "probability_of",
     "read_rule",
 ]
 
@@ -99,6 +100,19 @@ class DecisionRule:
             distance = unlike if distance is None else np.maximum(distance, unlike)
         return Decisions(calibrated, distance, labels_of(calibrated, distance, self.thresholds))
 
+    def near_threshold(self, probability: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Which cells ``bool [n]`` lie so near a threshold that they are looked at a second time.
+
+        Args:
+            probability: ``float [n]`` of the network, before the temperature.
+
+        Raises:
+            ModelIncompatibleError: the network answers with something that is no probability.
+        """
+        ends = logit(np.array([self.thresholds.non_all_below, self.thresholds.all_from]))
+        away = np.abs(logit(probability)[:, None] / self.temperature - ends).min(axis=1)
+        return np.asarray(away < self.thresholds.second_look)
+
     def relative_distance(self, features: NDArray[np.float32] | None) -> NDArray[np.float64] | None:
         """How far cells lie from the training cells, ``float64 [n]`` in units of the limit; None without such a score.
 
@@ -147,8 +161,13 @@ def calibrated_probability(probability: NDArray[np.floating], temperature: float
     Raises:
         ModelIncompatibleError: a value is no probability.
     """
+    return probability_of(logit(probability) / temperature)
+
+
+def probability_of(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities ``float64 [n]`` of logits ``float64 [n]``."""
     # The hyperbolic form of the sigmoid cannot overflow.
-    return np.asarray(0.5 * (1 + np.tanh(0.5 * logit(probability) / temperature)), np.float64)
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), np.float64)
 
 
 def logit(probability: NDArray[np.floating]) -> NDArray[np.float64]:

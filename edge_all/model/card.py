@@ -70,14 +70,17 @@ class Thresholds(Band):
             whatever its probability; None where the package has no such score.
         false_positive_rate: share of non-ALL cells called ALL on held-out data (upper 95 % bound); the slide verdict
             asks whether more cells are ALL than this explains.
+        second_look: how near an end of the band, in units of the calibrated logit, a cell is looked at a second time,
+            see `edge_all.classification.second_look`; 0 for none, as in packages made before there was one.
 
     Raises:
-        UsageError: the ends of the band are not ordered probabilities, the limit is not a positive number, or the rate
-            is no share.
+        UsageError: the ends of the band are not ordered probabilities, the limit is not a positive number, the rate
+            is no share, or the nearness is below 0.
     """
 
     out_of_distribution: float | None
     false_positive_rate: float
+    second_look: float = 0.0
 
     def __post_init__(self) -> None:
         Band.__post_init__(self)
@@ -87,6 +90,10 @@ class Thresholds(Band):
         if not 0 <= self.false_positive_rate <= 1:
             raise UsageError(
                 f"The false-positive rate {self.false_positive_rate} is not one.", "Give a share from 0 to 1."
+            )
+        if not 0 <= self.second_look < math.inf:
+            raise UsageError(
+                f"A second look within {self.second_look} of a threshold is not one.", "Give a number from 0 on."
             )
 
 

@@ -70,7 +70,15 @@ def _variants(variants: Mapping[Any, Variant]) -> str:
                 "not gated" if gate is None else "passed" if gate.get("passed") else "NOT passed",
             )
         )
-    return _table(("variant", "SHA-256", "non-ALL below", "ALL from", "false positives allowed for", "gate"), rows)
+    table = _table(("variant", "SHA-256", "non-ALL below", "ALL from", "false positives allowed for", "gate"), rows)
+    near = sorted({variant.thresholds.second_look for variant in variants.values()} - {0.0})
+    if not near:
+        return table
+    within = " or ".join(f"{one:g}" for one in near)
+    return (
+        f"{table}\n\nA cell whose calibrated logit lies within {within} of a threshold is looked at a second time, "
+        "turned by 180 degrees; its probability is that of the mean logit."
+    )
 
 
 def _training(training: Mapping[str, Any]) -> list[str]:

@@ -34,7 +34,7 @@ from edge_all_calibration.gating.release_gate import figures_json, figures_of
 from edge_all_calibration.labelled_cells.cells import LabelledCells, require_both_classes
 from edge_all_calibration.probability.appearance import known_cells, picture_digests, save_appearance, with_laboratory
 from edge_all_calibration.probability.operating_points import OperatingPolicy
-from edge_all_calibration.quantizing.inference import NetworkOutputs, run_network
+from edge_all_calibration.quantizing.inference import decide_by_network, run_network
 from edge_all_calibration.releasing.publishing import PackageName
 from edge_all_calibration.releasing.recalibration import copy_package
 from edge_all_calibration.releasing.release import APPEARANCE_FILE
@@ -306,7 +306,7 @@ def _adapt(
     limit = old.thresholds.out_of_distribution
     if limit is not None and old.statistics is not None and outputs.features is not None:
         limit = max(limit, float(old.statistics.squared_distances(outputs.features).max()) * (1 + 1e-6))
-    thresholds = dataclasses.replace(zone, out_of_distribution=limit)
+    thresholds = dataclasses.replace(zone, out_of_distribution=limit, second_look=old.thresholds.second_look)
     golden = run_network(file, golden_crops(package.card.preprocessing.input_size)).probability
     block = dataclasses.replace(
         variant,
@@ -317,13 +317,10 @@ def _adapt(
         golden=[round(float(value), 7) for value in golden],
     )
     new = DecisionRule(rule.temperature, thresholds, old.statistics, appearance)
-    before = _decided(old, run_network(package.variant_file(name), kept.crops), kept)
+    before = decide_by_network(package.variant_file(name), kept.crops, old, appearance=True)
     zone_fitted = (zone.non_all_below, zone.all_from) != (old.thresholds.non_all_below, old.thresholds.all_from)
-    return _Adapted(block, earned is not None, zone_fitted, before, _decided(new, run_network(file, kept.crops), kept))
-
-
-def _decided(rule: DecisionRule, outputs: NetworkOutputs, cells: LabelledCells) -> Decisions:
-    return rule.decide(outputs.probability, outputs.features, cells.crops)
+    after = decide_by_network(file, kept.crops, new, appearance=True)
+    return _Adapted(block, earned is not None, zone_fitted, before, after)
 
 
 def _right(found: Decisions, cells: LabelledCells) -> float:

@@ -18,7 +18,7 @@ from edge_all.results import INTENDED_USE
 from edge_all_calibration.adapting.adaptation import FEWEST, adapt_package
 from edge_all_calibration.gating.release_gate import figures_of
 from edge_all_calibration.labelled_cells.cells import LabelledCells, balanced_choice
-from edge_all_calibration.quantizing.inference import run_network
+from edge_all_calibration.quantizing.inference import decide_by_network
 from edge_all_calibration.releasing.publishing import PackageName
 
 __all__ = ["SIZES", "Gain", "gain_table", "measure_gains"]
@@ -132,8 +132,7 @@ def _after(
 def _decided(package: ModelPackage, cells: LabelledCells) -> Decisions:
     """As a station decides, by the first precision of the package."""
     name = next(iter(package.card.variants))
-    outputs = run_network(package.variant_file(name), cells.crops)
-    return read_rule(package, name).decide(outputs.probability, outputs.features, cells.crops)
+    return decide_by_network(package.variant_file(name), cells.crops, read_rule(package, name), appearance=True)
 
 
 def _values(found: Decisions, cells: LabelledCells) -> dict[str, float]:

@@ -6,6 +6,7 @@ the station calls a person instead of deciding. Both are fixed by calibration ce
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
@@ -109,9 +110,7 @@ def match_thresholds(
     """
     low = match_cut(probabilities, reference >= thresholds.non_all_below, thresholds.non_all_below)
     high = match_cut(probabilities, reference >= thresholds.all_from, thresholds.all_from)
-    return Thresholds(
-        min(low, high, 1.0), min(max(low, high), 1.0), thresholds.out_of_distribution, thresholds.false_positive_rate
-    )
+    return dataclasses.replace(thresholds, non_all_below=min(low, high, 1.0), all_from=min(max(low, high), 1.0))
 
 
 def match_cut(values: NDArray[np.float64], above: NDArray[np.bool_], start: float) -> float:

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_all.session import open_session
+from edge_all.classification.decision_rule import DecisionRule, Decisions
+from edge_all.classification.second_look import looked_at_twice
+from edge_all.session import InferenceSession, open_session
 
-__all__ = ["NetworkOutputs", "run_network"]
+__all__ = ["NetworkOutputs", "decide_by_network", "run_network"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +30,26 @@ class NetworkOutputs:
 
 def run_network(model_file: Path, crops: NDArray[np.uint8], *, threads: int | None = None) -> NetworkOutputs:
     """Outputs of a network file for crops ``uint8 [n, size, size, 3]``, on the CPU."""
-    session = open_session(model_file, device="cpu", threads=threads)
+    return _outputs(open_session(model_file, device="cpu", threads=threads), crops)
+
+
+def decide_by_network(
+    model_file: Path, crops: NDArray[np.uint8], rule: DecisionRule, *, appearance: bool = False
+) -> Decisions:
+    """What a network file and a rule decide about crops ``uint8 [n, size, size, 3]``, as a station does, on the CPU.
+
+    Args:
+        model_file: the network.
+        crops: of the cells.
+        rule: of this network.
+        appearance: whether cells are held against what the known laboratories look like, too.
+    """
+    session = open_session(model_file, device="cpu", threads=None)
+    first = _outputs(session, crops)
+    twice = looked_at_twice(first.probability, crops, rule, lambda turned: _outputs(session, turned).probability)
+    return rule.decide(twice, first.features, crops if appearance else None)
+
+
+def _outputs(session: InferenceSession, crops: NDArray[np.uint8]) -> NetworkOutputs:
     outputs = session.run(crops, [name for name in ("probability", "features") if name in session.outputs])
     return NetworkOutputs(outputs["probability"].astype(np.float64), outputs.get("features"))

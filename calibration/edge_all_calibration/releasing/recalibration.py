@@ -31,7 +31,7 @@ from edge_all_calibration.gating.release_gate import (
 )
 from edge_all_calibration.labelled_cells.cells import LabelledCells, require_both_classes, require_disjoint
 from edge_all_calibration.probability.operating_points import OperatingPolicy
-from edge_all_calibration.quantizing.inference import run_network
+from edge_all_calibration.quantizing.inference import decide_by_network, run_network
 from edge_all_calibration.releasing.publishing import PackageName
 
 __all__ = ["copy_package", "gate_package", "judge_package", "package_figures", "recalibrate"]
@@ -66,8 +66,8 @@ def judge_package(
     judged = {}
     for name in package.card.variants if variants is None else variants:
         progress(f"{name.upper()}: judging {len(cells)} cells")
-        rule, outputs = read_rule(package, name), run_network(package.variant_file(name), cells.crops)
-        judged[name] = rule.decide(outputs.probability, outputs.features), rule
+        rule = read_rule(package, name)
+        judged[name] = decide_by_network(package.variant_file(name), cells.crops, rule), rule
     return judged
 
 
@@ -197,7 +197,9 @@ def _refitted(
     """The rule of each variant, fitted to the cells."""
     leader = _leader(package)
     reference = run_network(package.variant_file(leader), cells.crops)
-    rules = {leader: fit_reference(reference, cells.labels, policy, read_statistics(package))}
+    led = fit_reference(reference, cells.labels, policy, read_statistics(package))
+    second_look = package.variant(leader).thresholds.second_look
+    rules = {leader: dataclasses.replace(led, thresholds=dataclasses.replace(led.thresholds, second_look=second_look))}
     for one in package.card.variants:
         progress(f"{one.upper()}: temperature and thresholds")
         if one != leader:

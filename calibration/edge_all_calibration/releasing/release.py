@@ -22,6 +22,7 @@ from onnx import helper
 
 from edge_all.classification.decision_rule import DecisionRule, Decisions
 from edge_all.classification.feature_statistics import FeatureStatistics
+from edge_all.classification.second_look import SECOND_LOOK
 from edge_all.errors import ModelIncompatibleError, UsageError
 from edge_all.files.atomic import write_atomically
 from edge_all.model.card import ModelCard, Variant, VariantName
@@ -53,7 +54,7 @@ from edge_all_calibration.probability.out_of_distribution import (
 )
 from edge_all_calibration.probability.reliability import draw_reliability
 from edge_all_calibration.quantizing.half_precision import CPU_WARNING, halve
-from edge_all_calibration.quantizing.inference import NetworkOutputs, run_network
+from edge_all_calibration.quantizing.inference import NetworkOutputs, decide_by_network, run_network
 from edge_all_calibration.quantizing.operator_sets import drop_unused_operator_sets
 from edge_all_calibration.quantizing.quantization import RANGE_CELLS, quantise
 from edge_all_calibration.quantizing.scores import Score
@@ -264,7 +265,8 @@ class _FittedFp32:
 def _fitted_fp32(file: Path, parts: CellParts, plan: ReleasePlan, statistics: FeatureStatistics | None) -> _FittedFp32:
     outputs = run_network(file, parts.calibration.crops)
     rule = fit_reference(outputs, parts.calibration.labels, plan.policy, statistics, parts.out_of_fold)
-    return _FittedFp32(outputs, _with_rate(rule, plan.left_out))
+    twice = dataclasses.replace(rule, thresholds=dataclasses.replace(rule.thresholds, second_look=SECOND_LOOK))
+    return _FittedFp32(outputs, _with_rate(twice, plan.left_out))
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,9 +286,8 @@ def _finish(
     rule = fp32.rule
     if name != "fp32":
         rule = fit_variant(run_network(file, parts.calibration.crops), fp32.outputs, fp32.rule)
-    said = run_network(file, parts.test.crops)
     block = _block(file, rule, making, card.preprocessing.input_size)
-    return _Finished(block, rule, rule.decide(said.probability, said.features))
+    return _Finished(block, rule, decide_by_network(file, parts.test.crops, rule))
 
 
 def _gated(
