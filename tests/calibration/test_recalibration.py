@@ -10,6 +10,7 @@ import onnx
 import pytest
 
 from edge_all.classification.classifier import Classifier
+from edge_all.classification.second_look import SECOND_LOOK
 from edge_all.classification.verification import check_networks
 from edge_all.errors import InputNotFoundError, UsageError
 from edge_all.model.card import NetworkOrigin
@@ -50,6 +51,7 @@ def test_calibration_decides_as_the_station_does_also_of_what_is_foreign(
         station = Classifier(package, variant=variant, device="cpu").judge(cells.crops)
         assert decisions.label.tolist() == [one.label for one in station]
         assert decisions.probability == pytest.approx([one.probability for one in station], abs=1e-9)
+        assert package.card.variants[variant].thresholds.second_look == SECOND_LOOK
         beyond = [one for one in station if one.out_of_distribution is not None and one.out_of_distribution > 1]
         assert len(beyond) >= len(foreign), "foreign cells that pass for known ones would prove nothing"
         assert any(not 0.1 < one.probability < 0.9 for one in beyond), "nor would those that are undecided anyway"
@@ -121,7 +123,9 @@ def test_a_package_of_int8_alone_can_be_recalibrated(
     (tmp_path / "ours").mkdir()
     reports = recalibrate(load_package(tmp_path / "int8"), tmp_path / "ours", draw(range(60, 70)), OperatingPolicy())
     assert reports == ()
-    assert load_package(tmp_path / "ours").card.variants["int8"].gate is None
+    found = load_package(tmp_path / "ours").card.variants["int8"]
+    assert found.gate is None
+    assert found.thresholds.second_look == SECOND_LOOK
 
 
 def test_cells_that_calibrate_do_not_test(
