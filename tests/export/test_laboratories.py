@@ -101,7 +101,7 @@ def test_the_figures_of_a_laboratory(tmp_path: Path) -> None:
     assert "Research Use Only" in text
     record = matrix.to_json()
     assert record["left_out_false_positives"][8]["by_laboratory"] == {
-        "a": {"ALL": 1.0, "non-ALL": 0.0833},
+        "allidb": {"ALL": 1.0, "non-ALL": 0.0833},
         "b": {"non-ALL": 0.0},
     }
     at_one_half = record["left_out_false_positives"][5]
