@@ -108,10 +108,7 @@ def screen_to_folder(
             under the names of those that it has seen.
     """
     plan = plan or RunPlan()
-    if plan.activations:
-        screener.classifier.require_activations()
-    if plan.parquet:
-        require_parquet()
+    _require_what_is_wanted(plan, screener)
     refuse_folder_of_images(out, (source.path for source in sources))
     # Whether what lies there may be gone on with depends on what it is.
     with claimed_folder(out, marker=FIELDS_FILE, resume=True):
@@ -139,6 +136,18 @@ def screen_to_folder(
 
         write_run(folder, summary)
     return summary
+
+
+def _require_what_is_wanted(plan: RunPlan, screener: Screener) -> None:
+    """Refuse before the first image what could not be made at the end.
+
+    Raises:
+        MissingPackageError, UsageError: as `screen_to_folder`.
+    """
+    if plan.activations:
+        screener.classifier.require_activations()
+    if plan.parquet:
+        require_parquet()
 
 
 def _judged(

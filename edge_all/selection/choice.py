@@ -111,8 +111,7 @@ def select_network(
     known = read_timings(machine) if machine else {}
     failures: dict[str, str] = {}
     while True:
-        unknown = [one for one in candidates if one.timing not in known]
-        best = unknown[0] if unknown and len(candidates) > 1 else _fastest(candidates, known)
+        best = _next_to_open(candidates, known)
         session, failure = try_provider(
             package.variant_file(best.variant),
             best.plan,
@@ -120,21 +119,39 @@ def select_network(
             sha256=package.variant(best.variant).sha256,
         )
         if session is not None and best.timing not in known and len(candidates) > 1:
-            try:
-                known[best.timing] = measure(session)
-            except ModelError as error:
-                if best.plan.provider == CPU:
-                    raise
-                session, failure = None, error.problem
-            else:
+            took, failure = _timed(session, best, measure)
+            session = None  # before the next is opened: two networks at once would raise the peak memory
+            if took is not None:
+                known[best.timing] = took
                 if remember:
                     write_timings(machine, known)
-                del session  # before the next is opened: two networks at once would raise the peak memory
                 continue
         if session is not None:
             return _selected(session, best, candidates, known, failures, why)
         failures[best.plan.provider] = failure
         candidates = [one for one in candidates if one.plan.provider != best.plan.provider]
+
+
+def _next_to_open(candidates: Sequence[_Candidate], known: Mapping[str, float]) -> _Candidate:
+    """One of several that was never timed; the fastest where all were, or where there is no choice."""
+    unknown = [one for one in candidates if one.timing not in known]
+    return unknown[0] if unknown and len(candidates) > 1 else _fastest(candidates, known)
+
+
+def _timed(
+    session: InferenceSession, candidate: _Candidate, measure: Callable[[InferenceSession], float]
+) -> tuple[float | None, str]:
+    """Milliseconds a cell; None, and why, where it fails on a provider that can be done without.
+
+    Raises:
+        ModelError: it fails on the CPU, without which there is nothing left.
+    """
+    try:
+        return measure(session), ""
+    except ModelError as error:
+        if candidate.plan.provider == CPU:
+            raise
+        return None, error.problem
 
 
 def remembered_timings(package: ModelPackage) -> dict[str, float | None]:

@@ -12,7 +12,9 @@ from edge_all_calibration.cli.options import PackageArgument
 from edge_all_calibration.cli.paths import existing
 
 if TYPE_CHECKING:
+    from edge_all.preprocessing import PreprocessingSpec
     from edge_all_calibration.adapting.adaptation import Adaptation
+    from edge_all_calibration.labelled_cells.cells import LabelledCells
 
 __all__ = ["register"]
 
@@ -56,10 +58,7 @@ def adapt(
     from edge_all.model.store import find_package
     from edge_all.results import INTENDED_USE
     from edge_all_calibration.adapting.adaptation import RefusedCellsError, adapt_package
-    from edge_all_calibration.adapting.corrected_run import read_corrected_cells
-    from edge_all_calibration.cli.left_out import saying_what_is_left_out
     from edge_all_calibration.cli.reporting import step_progress
-    from edge_all_calibration.labelled_cells.cell_folder import read_cells
     from edge_all_calibration.releasing.publishing import PackageName, Publication
 
     package = find_package(model)
@@ -67,17 +66,9 @@ def adapt(
     named = PackageName(name or folder_name, version or package.card.version)
     publication = Publication(output, named, replace)
     publication.check_name()
-    read = read_corrected_cells if cells.suffix.lower() == ".csv" else read_cells
     with step_progress() as progress, publication.folder() as stage:
         progress("Cutting the cells")
-        left_out: list[dict[str, str]] = []
-        with saying_what_is_left_out() as tell:
-
-            def leave_out(image: Path, reason: str) -> None:
-                tell(image, reason)
-                left_out.append({"image": str(image), "reason": reason})
-
-            labelled = read(cells, package.card.preprocessing, leave_out)
+        labelled, left_out = _labelled(cells, package.card.preprocessing)
         try:
             found = adapt_package(
                 package, stage, labelled, laboratory=laboratory or folder_name, named=named, progress=progress
@@ -99,6 +90,23 @@ def adapt(
         _say(found)
         typer.echo(f"{named.name} {named.version}, {'with' if found.head else 'without'} a head of its own: {output}")
         typer.echo(INTENDED_USE)
+
+
+def _labelled(cells: Path, spec: PreprocessingSpec) -> tuple[LabelledCells, list[dict[str, str]]]:
+    """The labelled cells of a corrected run or a folder, cut, and the images that are left out, which are said, too."""
+    from edge_all_calibration.adapting.corrected_run import read_corrected_cells
+    from edge_all_calibration.cli.left_out import saying_what_is_left_out
+    from edge_all_calibration.labelled_cells.cell_folder import read_cells
+
+    read = read_corrected_cells if cells.suffix.lower() == ".csv" else read_cells
+    left_out: list[dict[str, str]] = []
+    with saying_what_is_left_out() as tell:
+
+        def leave_out(image: Path, reason: str) -> None:
+            tell(image, reason)
+            left_out.append({"image": str(image), "reason": reason})
+
+        return read(cells, spec, leave_out), left_out
 
 
 def _say(found: Adaptation) -> None:

@@ -233,6 +233,7 @@ def build_release(
     )
     blocks, reports = _gated(finished, files, parts.test, plan.limits, progress)
     evaluation = _evaluation(parts, plan.policy, finished["fp32"].found)
+    said = (*(poor if len(plan.names) > 1 else ()), *_weakness(evaluation["test_figures_fp32"], len(parts.test)))
     complete = dataclasses.replace(
         card,
         created=card.created or datetime.now(UTC).date().isoformat(),
@@ -242,11 +243,7 @@ def build_release(
         # By which its cells were cut.
         outlines=copy_outlines(default_package_path(), folder),
         evaluation={**card.evaluation, **evaluation},
-        limitations=(
-            *card.limitations,
-            *(poor if len(plan.names) > 1 else ()),
-            *_weakness(evaluation["test_figures_fp32"], len(parts.test)),
-        ),
+        limitations=(*card.limitations, *said),
         tools={**_tool_versions(), **card.tools},
     )
     write_card(folder, complete)

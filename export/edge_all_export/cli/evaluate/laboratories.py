@@ -44,9 +44,6 @@ def evaluate_laboratories(
     as_json: JsonOption = False,
 ) -> None:
     """One matrix of what is learned in some laboratories and judged in each: trained on (rows), judged on (columns)."""
-    from rich.console import Console
-    from rich.markdown import Markdown
-
     from edge_all.errors import UsageError
     from edge_all_export.cli.backend import quiet_backend
     from edge_all_export.evaluation.document import claim_folder
@@ -80,8 +77,14 @@ def evaluate_laboratories(
     if as_json:
         print_json(matrix.to_json())
         return
-    text = (output / TABLE_FILE).read_text(encoding="utf-8")
-    # A pipe gets what the file holds: Markdown that is laid out has as many columns as a terminal.
+    _print_markdown((output / TABLE_FILE).read_text(encoding="utf-8"))
+
+
+def _print_markdown(text: str) -> None:
+    """Laid out on a terminal; a pipe gets what the file holds, since a layout has as many columns as a terminal."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
     if sys.stdout.isatty():
         Console().print(Markdown(text))
     else:
