@@ -71,6 +71,7 @@ def test_a_report_says_which_of_its_counts_hold_repeated_fields(tmp_path: Path) 
     write_report(tmp_path / "report.html", RunSummary(fields, (slide,)), Pictures(), language=Language("en"))
     report = (tmp_path / "report.html").read_text()
     assert "<b>8</b> ALL" in report
+    assert "13 white cell candidates, 5 of them in fields that repeat another" in report
     assert "Called ALL (13)" in report
     assert "5 of them lie in fields that repeat another, and are in no count." in report
     assert "Shows the same picture as <bdi>a</bdi>: its cells are in no count." in report

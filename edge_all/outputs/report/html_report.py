@@ -183,6 +183,9 @@ def _heading(slides: Sequence[SlideResult], fields: Sequence[NumberedField], cre
         facts[-1] += ", " + say.counted("{n} image not looked at", "{n} images not looked at", not_looked_at)
     cells = sum(len(field.result.candidates) for field in fields)
     facts.append(say.counted("{n} white cell candidate", "{n} white cell candidates", cells))
+    repeated = sum(len(field.result.candidates) for field in fields if field.repeats is not None)
+    if repeated:
+        facts[-1] += ", " + say("{n} of them in fields that repeat another", n=repeated)
     facts += [model_words(model) for model in models_of(field.result for field in fields)]
     return (
         f"<header><h1>{say('Blood smear screening for acute lymphoblastic leukaemia')}</h1>"
