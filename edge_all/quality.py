@@ -70,6 +70,8 @@ _WORK_SIDE = 1300
 the camera samples it."""
 _OVERVIEW_SIDE = 325
 """Pixels of the longer side on which brightness, colour and the size of structures are measured, free of noise."""
+_BLOCKS_TOGETHER = 64
+"""Blocks whose gradients are computed at once: they stay in the processor's cache."""
 _BLOCK = 32
 """Side in pixels of the blocks in which edges are sought, a little less than a nucleus in the working image."""
 _STRUCTURES = (25.0, 130.0)
@@ -237,10 +239,11 @@ def _measure(sizes: Shrinking, longer_side: int, specimen: Specimen) -> _Metrics
     # By way of a size that other stages look at, too.
     overview = sizes.by(factor, 2, smaller // 2) if smaller % 2 == 0 else sizes.by(factor, smaller)
     red, green, blue = (cv2.extractChannel(overview, channel) for channel in range(3))
-    black = np.less_equal(cv2.max(cv2.max(red, green), blue), _BLACK_LEVEL)
+    brightest = cv2.max(cv2.max(red, green), blue)
+    black = np.less_equal(brightest, _BLACK_LEVEL)
     white = np.greater_equal(cv2.min(cv2.min(red, green), blue), _WHITE_LEVEL)
     shown = specimen.at(overview.shape[1], overview.shape[0]).view(np.bool_)
-    clipped_black, clipped_white = float(black[shown].mean()), float(white[shown].mean())
+    clipped_black, clipped_white = _share(black, shown), _share(white, shown)
     # A hole in the light has a rim that is no edge of the smear.
     lit = ~cv2.dilate(black.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool) & shown
     if not lit.any():
@@ -257,8 +260,8 @@ def _measure(sizes: Shrinking, longer_side: int, specimen: Specimen) -> _Metrics
         work_green = np.asarray(cv2.extractChannel(shrink(work, oversampling), 1), np.uint8)
         structures /= oversampling
     usual = min(max(structures, _STRUCTURES[0]), _STRUCTURES[1])
-    saturated = cv2.max(cv2.max(red, green), blue)[shown] >= _SATURATED_LEVEL
-    stained = green[shown] < _STAINED * ground[1]
+    saturated = np.greater_equal(brightest, _SATURATED_LEVEL)
+    stained = np.less(green, _STAINED * ground[1]) & shown
     contrast, edge_width, noise = _edges(work_green, lit)
     return _Metrics(
         edge_width=edge_width * usual / max(1.0, structures),
@@ -268,13 +271,18 @@ def _measure(sizes: Shrinking, longer_side: int, specimen: Specimen) -> _Metrics
         stain=float(np.log10((ground[1] + 1) / max(1.0, ground[1] + 1 - contrast))),
         colour=_colour(channels, lit, ground),
         cast=(max(ground) - min(ground)) / max(1.0, *ground),
-        saturated=float(saturated.mean()),
-        saturated_stain=float(saturated[stained].mean()) if stained.any() else 0.0,
+        saturated=_share(saturated, shown),
+        saturated_stain=_share(saturated, stained) if stained.any() else 0.0,
         blocks=_block_borders(sizes.by(1)),
         noise=noise,
         specimen=specimen.share,
         pen=specimen.pen,
     )
+
+
+def _share(mask: NDArray[np.bool_], where: NDArray[np.bool_]) -> float:
+    """Share of the pixels of the second mask that the first has, too."""
+    return float(np.count_nonzero(mask & where) / max(1, np.count_nonzero(where)))
 
 
 def _percentile(channel: NDArray[Any], lit: NDArray[np.bool_], share: float) -> float:
@@ -330,12 +338,17 @@ def _steepest(smooth: NDArray[Any], chosen: NDArray[np.bool_], block: int) -> ND
     side = block + 2
     framed = cv2.copyMakeBorder(smooth, 1, 1, 1, 1, cv2.BORDER_REFLECT_101)
     windows = np.lib.stride_tricks.sliding_window_view(framed, (side, side))[::block, ::block]
-    row = np.ascontiguousarray(windows[: chosen.shape[0], : chosen.shape[1]][chosen].transpose(1, 0, 2))
-    dx, dy = (gradient[1:-1] for gradient in cv2.spatialGradient(row.reshape(side, -1)))
+    rows, columns = np.nonzero(chosen)
+    highest = np.empty(len(rows), np.float32)
+    for first in range(0, len(rows), _BLOCKS_TOGETHER):
+        some = slice(first, first + _BLOCKS_TOGETHER)
+        row = np.ascontiguousarray(windows[rows[some], columns[some]].transpose(1, 0, 2)).reshape(side, -1)
+        across, down = (gradient[1:-1].astype(np.float32) for gradient in cv2.spatialGradient(row))
+        across *= across
+        down *= down
+        across += down
+        highest[some] = cv2.reduce(across, 0, cv2.REDUCE_MAX).reshape(-1, side)[:, 1:-1].max(axis=1)
     # Roots of the few highest squares instead of a root for each pixel.
-    squares = cv2.multiply(dx, dx, dtype=cv2.CV_32F)
-    cv2.add(squares, cv2.multiply(dy, dy, dtype=cv2.CV_32F), squares)
-    highest = cv2.reduce(squares, 0, cv2.REDUCE_MAX).reshape(-1, side)[:, 1:-1].max(axis=1)
     return np.asarray(np.sqrt(highest) / 8, np.float32)  # Sobel's weights sum to 8
 
 
