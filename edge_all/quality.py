@@ -282,7 +282,7 @@ def _measure(sizes: Shrinking, longer_side: int, specimen: Specimen) -> _Metrics
 
 def _share(mask: NDArray[np.bool_], where: NDArray[np.bool_]) -> float:
     """Share of the pixels of the second mask that the first has, too."""
-    return float(np.count_nonzero(mask & where) / max(1, np.count_nonzero(where)))
+    return int(np.count_nonzero(mask & where)) / max(1, int(np.count_nonzero(where)))
 
 
 def _percentile(channel: NDArray[Any], lit: NDArray[np.bool_], share: float) -> float:
