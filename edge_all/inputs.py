@@ -199,6 +199,7 @@ def _expand(path: Path, passed_over: list[Path]) -> Iterator[Path]:
 
     Raises:
         InputNotFoundError: there are none, or ``-`` is named and is no file.
+        InputError: a folder cannot be listed.
     """
     if os.path.isdir(path):
         yield from _images_in(path, passed_over)

@@ -135,7 +135,7 @@ def _slide_progress(slides: int, images: int, *, quiet: bool) -> Iterator[Callab
             if outcome.error is not None:
                 failure = f"failed: {outcome.slide}: {outcome.error}"
             elif outcome.unread:
-                failure = f"unread: {outcome.slide}: {outcome.unread} images"
+                failure = f"unread: {outcome.slide}: {counted(outcome.unread, 'image')}"
             if failure is not None:
                 console.print(Text(harmless(failure, terminal=False), style="yellow"))
             elapsed = progress.tasks[task].elapsed or 0.0

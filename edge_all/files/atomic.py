@@ -47,7 +47,7 @@ def output_error(path: Path, error: OSError) -> OutputError:
 
 
 @contextmanager
-def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
+def atomic_file(path: Path, *, durable: bool = True, private: bool = False) -> Iterator[BinaryIO]:
     """Write a file that other programs see only when it is complete.
 
     The bytes go to a hidden file in the same folder, which takes the place of ``path`` when the block ends without an
@@ -57,6 +57,7 @@ def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
         path: the file to write.
         durable: wait until the disk holds the content, so that it survives a power cut. A run writes a picture per
             cell, and pictures are no results: for them the wait (6 ms on the SSD it was measured on) is not worth it.
+        private: only this user may read it, from its first byte on.
 
     Yields:
         The open binary file.
@@ -65,7 +66,7 @@ def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
         OutputError: the file cannot be written.
     """
     part = path.with_name(f".{secrets.token_hex(8)}.part")
-    with _taking_the_place(part, path), _created(part) as file:
+    with _taking_the_place(part, path), _created(part, 0o600 if private else 0o666) as file:
         yield file
         file.flush()
         if durable:
@@ -201,21 +202,25 @@ def _clear(parts: Iterable[Path], *, unwritten_for: float) -> None:
                     part.unlink()
 
 
-def _created(part: Path) -> BinaryIO:
-    """A new file, open for writing; missing folders are made."""
+def _created(part: Path, mode: int) -> BinaryIO:
+    """A new file, open for writing, with what of the mode the user's mask leaves; missing folders are made."""
+
+    def opened(path: str, flags: int) -> int:
+        return os.open(path, flags, mode)
+
     try:
-        return part.open("xb")
+        return open(part, "xb", opener=opened)
     except FileNotFoundError:
         # Seldom: asking for the folder first took as long as all the rest.
         part.parent.mkdir(parents=True, exist_ok=True)
-        return part.open("xb")
+        return open(part, "xb", opener=opened)
 
 
-def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
+def write_atomically(path: Path, content: bytes, *, durable: bool = True, private: bool = False) -> None:
     """Write all of a file's content with `atomic_file`, whose arguments it takes.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    with atomic_file(path, durable=durable) as file:
+    with atomic_file(path, durable=durable, private=private) as file:
         file.write(content)

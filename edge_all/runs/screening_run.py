@@ -284,7 +284,7 @@ def summarise(
         fields: of all slides.
         screener: the one that judged.
         plan: of the run; the usual where None.
-        passed_over: files among the images in formats that are not read.
+        passed_over: see `edge_all.outputs.run_summary.RunSummary`.
         not_looked_at: number of images by slide that were left out, their slide being settled.
     """
     plan = plan or RunPlan()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from edge_all.preprocessing import Crops, PreprocessingSpec, cut_cells
 from edge_all.results import CellSummary
 from edge_all.segmentation import segment
+from edge_all.segmentation.cut_out import put_on_glass
 from edge_all.station.desk import Station
 from edge_all.station.storage.found_fields import CurrentField, FoundField
 
@@ -29,9 +30,10 @@ def cut_found_cells(
         ImageError, InputNotFoundError: the image is gone, changed or forgotten.
         ModelIncompatibleError: an older edge-all found the cells, which did not note what this model goes by.
     """
-    pixels = station.pixels(field)
+    laid = put_on_glass(station.pixels(field))
     whole = station.whole_cells(field)
     labels = None
     if spec.background == "blank":
-        labels = segment(pixels, microns_per_pixel=found.summary.microns_per_pixel).cell_labels
-    return cut_cells(pixels, [whole[cell.id] for cell in cells], labels, spec)
+        microns = found.summary.microns_per_pixel
+        labels = segment(laid.pixels, microns_per_pixel=microns, specimen=laid.specimen).cell_labels
+    return cut_cells(laid.pixels, [whole[cell.id] for cell in cells], labels, spec)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,15 @@ def test_only_what_was_left_half_written_is_cleared(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     clear_parts(tmp_path)
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == set(kept)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
+@pytest.mark.parametrize(("private", "others"), [(True, 0), (False, 0o044)])
+def test_a_private_file_is_so_from_its_first_byte(tmp_path: Path, private: bool, others: int) -> None:
+    mask = os.umask(0o022)
+    try:
+        with atomic_file(tmp_path / "secret", private=private) as file:
+            assert os.fstat(file.fileno()).st_mode & 0o077 == others
+    finally:
+        os.umask(mask)
+    assert (tmp_path / "secret").stat().st_mode & 0o077 == others

@@ -19,6 +19,7 @@ __all__ = [
     "Comment",
     "GalleryOrder",
     "ReviewedCell",
+    "finding_and_number",
     "found_cell_id",
     "in_order",
     "places_of",
@@ -109,6 +110,12 @@ class ReviewedCell:
 def found_cell_id(finding_id: int, number: int) -> str:
     """Name of a cell that the software found."""
     return f"{finding_id}-{number}"
+
+
+def finding_and_number(name: str) -> tuple[int, int]:
+    """Of a name that `found_cell_id` made: the finding, and the number of the cell in it."""
+    finding, number = name.split("-")
+    return int(finding), int(number)
 
 
 def slide_comments(decisions: Iterable[Decision]) -> tuple[Comment, ...]:

@@ -472,7 +472,10 @@ class Review:
         def payload(now: _Moment) -> dict[str, Any]:
             stack = decisions.undo_stacks(now.events, now.reading, self.actor)[which]
             if not stack:
-                raise ReviewError(f"There is nothing to {word} on slide {self.slide.code}.", "Go on.")
+                raise ReviewError(
+                    f"There is nothing to {word} on slide {self.slide.code}.",
+                    "Only what you did yourself since the last signature can be taken back, or done again.",
+                )
             return {"of": stack[-1]}
 
         return self._do(kind, payload, gesture=gesture)

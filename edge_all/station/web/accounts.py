@@ -119,9 +119,7 @@ class AccountBook:
             ) from error
 
     def _write(self, entries: dict[str, Any]) -> None:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(self._file, (json.dumps({"accounts": entries}, indent=2) + "\n").encode())
-        self._file.chmod(0o600)
+        write_atomically(self._file, (json.dumps({"accounts": entries}, indent=2) + "\n").encode(), private=True)
 
 
 @dataclass(slots=True)

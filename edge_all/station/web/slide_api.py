@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from edge_all.errors import InputNotFoundError
 from edge_all.station.cell_activation import activation_picture
-from edge_all.station.review.cells import in_order
+from edge_all.station.review.cells import finding_and_number, found_cell_id, in_order
 from edge_all.station.web.documents import (
     CellsDocument,
     DoneDocument,
@@ -97,7 +97,7 @@ async def cells(
 @slide_router.get("/slides/{code}/cells/{cell}/picture", response_class=Response, responses=_JPEG)
 async def cell_picture(desk: OpenDesk, person: Asking, code: Code, cell: CellPath) -> Response:  # noqa: ARG001
     """A cell that the software found, with some of what surrounds it, as JPEG."""
-    finding, number = (int(part) for part in cell.split("-"))
+    finding, number = finding_and_number(cell)
 
     def read() -> bytes:
         return desk.pictures.cell(desk.field_of_finding(code, finding), number)
@@ -134,7 +134,7 @@ async def outlines(desk: OpenDesk, person: Asking, code: Code, place: Place) -> 
         found = desk.station.outlines(field)
         return OutlinesDocument(
             outlines={
-                f"{field.finding_id}-{number}": [value for point in points for value in point]
+                found_cell_id(field.finding_id, number): [value for point in points for value in point]
                 for number, points in found.items()
             }
         )
@@ -163,7 +163,7 @@ async def earlier_picture(
 @slide_router.get("/slides/{code}/cells/{cell}/activation", response_class=Response, responses=_JPEG)
 async def activation(desk: OpenDesk, person: Asking, code: Code, cell: CellPath) -> Response:  # noqa: ARG001
     """What of a cell the network went by, as JPEG: grey, and orange where what it saw speaks for ALL."""
-    finding, number = (int(part) for part in cell.split("-"))
+    finding, number = finding_and_number(cell)
 
     def draw() -> bytes:
         if desk.classifier is None:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -76,6 +77,32 @@ def features_of(station: Station, screener: Screener, field: object, cells: obje
     crops = cut_found_cells(station, current, found, cells, screener.classifier.spec)  # type: ignore[arg-type]
     rows = screener.classifier.features(crops.pixels)
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+def test_a_cell_on_black_is_cut_as_it_was_when_it_was_judged(
+    station: Station, tmp_path: Path, make_tiny_package: Callable[..., Path]
+) -> None:
+    screener = Screener(make_tiny_package(tmp_path / "package"), device="cpu")
+    smear = render_field(5, width=500, height=500, spec=SmearSpec(blasts=1))
+    x, y, width, height = smear.cells[0].bbox
+    pixels = np.zeros((450, 450, 3), np.uint8)
+    shown = cv2.ellipse(
+        np.zeros((500, 500), np.uint8), ((x + width / 2, y + height / 2), (0.9 * width, 0.9 * height), 0.0), 1, -1
+    )[y : y + height, x : x + width]
+    window = pixels[200 - height // 2 :, 200 - width // 2 :][:height, :width]
+    np.copyto(window, smear.pixels[y : y + height, x : x + width], where=shown[..., None] > 0)
+    path = tmp_path / "cut out.png"
+    path.write_bytes(png_bytes(pixels))
+    result = screener.screen(path)
+    (cell,) = result.candidates
+    with station.database.write() as connection:
+        slide = find_or_add_slide(connection, "/x", "1")
+        file = ImageFile(slide.id, str(path), 0, hashlib.sha256(path.read_bytes()).hexdigest())
+        record_finding(connection, file, result, judge_of(screener).model)
+    ((field, found),) = station.review(slide.code, "Curie").view().fields
+    summary = next(one for one in found.summary.cells if one.id == cell.id)
+    (crop,) = cut_found_cells(station, field, found, [summary], screener.classifier.spec).pixels
+    np.testing.assert_array_equal(crop, result.crop(cell))
 
 
 def test_a_cell_is_not_its_own_reference(
