@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edge_all.results import RgbImage
 from edge_all.segmentation.colour_clustering import ColourModel, FloatArray, lab_of, mean_of
 from edge_all.segmentation.numbered_cells import Found
-from edge_all.segmentation.own_cytoplasm import nucleus_in_cell
+from edge_all.segmentation.own_cytoplasm import CellColours
 from edge_all.segmentation.separation import LARGEST_NUCLEUS, NumberedCells
 from edge_all.segmentation.shapes import around
 from edge_all.segmentation.whole_cells import RedCells, grow_cells
@@ -105,8 +105,8 @@ def outline_group(
     )
 
 
-def cells_of_group(group: OutlinedGroup, numbered: NumberedCells) -> list[Found]:
-    """The cells of one group, each by itself."""
+def cells_of_group(group: OutlinedGroup, numbered: NumberedCells) -> list[tuple[Found, CellColours]]:
+    """The cells of one group, each by itself, and the colours of each."""
     result = []
     for number, (rows, columns) in enumerate(boxes(numbered.cells, numbered.count), start=1):
         inside_nucleus = numbered.nuclei[rows, columns] == number
@@ -117,10 +117,10 @@ def cells_of_group(group: OutlinedGroup, numbered: NumberedCells) -> list[Found]
             inside = (slice(y, y + h), slice(x, x + w))
             lab = group.lab[rows, columns]
             hue = nucleus_hue(lab.reshape(-1, 3).compress(inside_nucleus.ravel(), axis=0))
-            exact = nucleus_in_cell(lab[inside], nucleus[inside], cell[inside])
             left, top = group.left + columns.start + x, group.top + rows.start + y
             undecided = numbered.undecided[number - 1] if numbered.undecided else None
-            result.append(Found(nucleus[inside], cell[inside], left, top, hue, undecided, exact))
+            found = Found(nucleus[inside], cell[inside], left, top, hue, undecided)
+            result.append((found, CellColours(lab[inside], found.nucleus, found.whole)))
     return result
 
 

@@ -29,6 +29,7 @@ from edge_all.segmentation.learned_outlines import OutlineNetwork, Outlines, lea
 from edge_all.segmentation.nuclei import refine_nuclei
 from edge_all.segmentation.numbered_cells import Found, assemble, enlarge
 from edge_all.segmentation.outline_network import embedded_outlines
+from edge_all.segmentation.own_cytoplasm import nuclei_in_cells
 from edge_all.segmentation.red_rings import without_red_rings
 from edge_all.segmentation.scale import RED_CELL_RADIUS_MICRONS, Scale, red_cell_scale
 from edge_all.segmentation.separation import LARGEST_NUCLEUS, cut_nuclei, separate
@@ -314,9 +315,10 @@ def find_cells(
         ]
     else:
         cells = learned_cells(grown_groups, work, model.balance, measures.red_radius, network)
-    for grown_group, own_cells in zip(grown_groups, cells, strict=True):
-        found.extend(cells_of_group(grown_group, own_cells))
-    return found
+    outlined = [one for both in zip(grown_groups, cells, strict=True) for one in cells_of_group(*both)]
+    nuclei_told = nuclei_in_cells([colours for _, colours in outlined])
+    exact = [dataclasses.replace(one, exact=nucleus) for (one, _), nucleus in zip(outlined, nuclei_told, strict=True)]
+    return found + exact
 
 
 def groups_in(

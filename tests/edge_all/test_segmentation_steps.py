@@ -26,7 +26,7 @@ from edge_all.segmentation.illumination import light_of
 from edge_all.segmentation.lab_levels import lab_levels
 from edge_all.segmentation.nuclei import refine_nuclei
 from edge_all.segmentation.numbered_cells import Found, assemble
-from edge_all.segmentation.own_cytoplasm import nucleus_in_cell
+from edge_all.segmentation.own_cytoplasm import CellColours, nuclei_in_cells
 from edge_all.segmentation.red_rings import without_red_rings
 from edge_all.segmentation.scale import red_cell_scale
 from edge_all.segmentation.separation import cut_nuclei, separate
@@ -353,14 +353,28 @@ def test_a_nucleus_ends_where_its_own_cytoplasm_begins(first: int) -> None:
     lab[cell > 0] = 55, 10, -30
     lab[true > 0] = 35, 35, -45
     lab += np.random.default_rng(0).normal(0, 2, lab.shape).astype(np.float32)
-    found = nucleus_in_cell(lab, guess, cell)
+    (found,) = nuclei_in_cells([CellColours(lab, guess, cell)])
     assert np.count_nonzero(found != true) < 0.02 * np.count_nonzero(true)
 
 
 def test_a_nucleus_without_cytoplasm_stays() -> None:
     nucleus, cell = discs(20, 20)
     lab = np.random.default_rng(0).normal(40, 5, (80, 80, 3)).astype(np.float32)
-    assert np.array_equal(nucleus_in_cell(lab, nucleus, cell), nucleus)
+    (found,) = nuclei_in_cells([CellColours(lab, nucleus, cell)])
+    assert np.array_equal(found, nucleus)
+
+
+def test_nuclei_told_together_are_as_each_by_itself() -> None:
+    true, cell, guess = discs(20, 30, 23)
+    noise = np.random.default_rng(0).normal(40, 5, (80, 80, 3)).astype(np.float32)
+    cells = [
+        CellColours(noise + np.float32(shade) * true[..., None], nucleus, cell)
+        for shade, nucleus in ((-12, guess), (0, cell), (9, guess))
+    ]
+    together = nuclei_in_cells(cells)
+    for one, found in zip(cells, together, strict=True):
+        assert np.array_equal(found, nuclei_in_cells([one])[0])
+    assert nuclei_in_cells([]) == []
 
 
 def test_the_exact_nucleus_is_reported_and_the_first_one_says_what_it_is() -> None:
