@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from edge_all.classification.appearance import read_appearance, traits_of
 from edge_all.classification.classifier import Classifier
+from edge_all.classification.second_look import SECOND_LOOK
 from edge_all.cli.main import build_app
 from edge_all.errors import InputError, InputNotFoundError, UsageError
 from edge_all.model.card import ModelCard, Thresholds
@@ -73,6 +74,7 @@ def test_a_strange_laboratory_becomes_known(tmp_path: Path, package: ModelPackag
     assert found.after["sensitivity"].value > found.before["sensitivity"].value + 0.4
     adapted = load_package(tmp_path)
     assert (adapted.card.name, adapted.card.version) == ("mine", "2.0.0")
+    assert adapted.card.variants["fp32"].thresholds.second_look == SECOND_LOOK
     assert adapted.card.evaluation["adapted"]["laboratory"] == "strange"
     assert any("Adapted to" in sentence for sentence in adapted.card.limitations)
     appearance = read_appearance(adapted)
