@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from edge_all.outputs.pictures import write_jpeg
+from edge_all.outputs.thumbnails import OUTSIDE
 from edge_all.results import Cell, CellSummary, FieldResult, RgbImage
 
 __all__ = ["MOST_REJECTED", "PIECE_SIDE", "largest_rejected", "pieces_of_sheet", "save_rejected_sheet"]
@@ -23,8 +24,6 @@ MARGIN = 1.6
 """The square around an object is so many times as wide as its box, and shows no less than `SMALLEST` of the picture."""
 SMALLEST = 28
 QUALITY = 85
-OUTSIDE = (225, 225, 225)
-"""Grey where the field ends."""
 
 _AnyCell = TypeVar("_AnyCell", Cell, CellSummary)
 
@@ -83,5 +82,5 @@ def _cut(pixels: RgbImage, cell: Cell, scale: float) -> RgbImage:
     step = side / PIECE_SIDE
     place = np.array([[step, 0, x + (width - side) / 2], [0, step, y + (height - side) / 2]])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    cut = cv2.warpAffine(pixels, place, (PIECE_SIDE, PIECE_SIDE), flags=flags, borderValue=OUTSIDE)
+    cut = cv2.warpAffine(pixels, place, (PIECE_SIDE, PIECE_SIDE), flags=flags, borderValue=(OUTSIDE,) * 3)
     return np.asarray(cut, np.uint8)

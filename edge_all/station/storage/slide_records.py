@@ -10,7 +10,7 @@ from edge_all.errors import InputNotFoundError
 from edge_all.station.storage.chain import append_event, now
 from edge_all.station.storage.image_queue import forget_paths
 
-__all__ = ["DEMO_FOLDER", "SlideRecord", "all_slides", "find_or_add_slide", "forget_name", "slide_name", "slide_record"]
+__all__ = ["DEMO_FOLDER", "SlideRecord", "all_slides", "find_or_add_slide", "forget_name", "slide_record"]
 
 DEMO_FOLDER = "demo-images"
 """In a station's folder: slides that edge-all has rendered, of which no laboratory's glass, stain or camera speaks."""
@@ -80,12 +80,6 @@ def slide_record(connection: sqlite3.Connection, code: str) -> SlideRecord:
     if row is None:
         raise InputNotFoundError(f"There is no slide {code}.", "Look for it in the list of slides.")
     return _record(row)
-
-
-def slide_name(connection: sqlite3.Connection, slide_id: int) -> str:
-    """What a slide is called; its code where its name was forgotten."""
-    query = "SELECT coalesce(name, code) FROM slides WHERE id = ?"
-    return str(connection.execute(query, (slide_id,)).fetchone()[0])
 
 
 def all_slides(connection: sqlite3.Connection) -> list[SlideRecord]:
