@@ -13,6 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from edge_all.errors import InputError, UsageError
+from edge_all.preprocessing import PreprocessingSpec
 from edge_all.results import Cell
 from edge_all_export.datasets.laboratories import laboratories_of, without_laboratory
 from edge_all_export.datasets.samples import CellSet, Label, Sample
@@ -114,6 +115,51 @@ def test_the_figures_of_a_laboratory(tmp_path: Path) -> None:
     (tmp_path / "laboratories.json").write_text("{}")
     with pytest.raises(InputError):
         read_matrix(tmp_path / "laboratories.json")
+
+
+@pytest.mark.training
+def test_a_cell_that_looks_like_one_of_another_laboratory_is_judged_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge_all_export.datasets.class_folders import read_class_folders
+    from edge_all_export.evaluation import laboratory_matrix
+    from edge_all_export.evaluation.judging import Judged, predictions_of
+    from edge_all_export.splitting.recorded_split import RecordedSide, RecordedSplit
+    from edge_all_export.training.configuration import TrainingConfig
+
+    here, there = (
+        write_laboratory(tmp_path / name, tint) for name, tint in (("here", (110, 40, 80)), ("there", (120, 30, 60)))
+    )
+    (there / "ALL" / "there-0" / "0.png").write_bytes((here / "ALL" / "here-0" / "0.png").read_bytes())
+    of_here, of_there = (
+        [
+            dataclasses.replace(
+                one, id=f"{folder.name}/{one.id}", source=folder.name, block=f"{folder.name}/{one.block}"
+            )
+            for one in read_class_folders(folder).samples
+        ]
+        for folder in (here, there)
+    )
+
+    def judged(_run: Path, spec: PreprocessingSpec, samples: tuple[Sample, ...], _on_cells: object) -> Judged:
+        return Judged(predictions_of(samples, np.full(len(samples), 0.5), None), "run", {}, None, spec, ())
+
+    monkeypatch.setattr(laboratory_matrix, "judge_with_keras", judged)
+    run = tmp_path / "run"
+    run.mkdir()
+    config = TrainingConfig(weights="none", input_size=75, left_out="there")
+    (run / "config.json").write_text(json.dumps(config.to_json()))
+
+    def trained_on(samples: list[Sample]) -> laboratory_matrix.Row:
+        side = RecordedSide(frozenset(one.block for one in samples), tuple(one.id for one in samples))
+        split = RecordedSplit(side, RecordedSide(frozenset(), ()))
+        (run / "split.json").write_text(json.dumps(split.to_json()))
+        return laboratory_matrix.judge_run(run, [*of_here, *of_there])
+
+    row = trained_on(of_here)
+    assert {name: entry.cells for name, entry in row.entries.items()} == {"there": len(of_there)}
+    with pytest.raises(UsageError, match="which it says to have left out"):
+        trained_on([*of_here, of_there[0]])
 
 
 def write_laboratory(folder: Path, tint: tuple[int, int, int]) -> Path:

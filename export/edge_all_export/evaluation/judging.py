@@ -35,6 +35,7 @@ __all__ = [
     "judge_with_classifier",
     "judge_with_keras",
     "normal_cells",
+    "of_unseen_blocks",
     "predictions_of",
     "unseen_samples",
 ]
@@ -206,16 +207,22 @@ def unseen_samples(
         return tuple(samples), (
             f"No {run.split.name} lies beside the model: cells that it was trained on may be among these.",
         )
-    trained = RecordedSplit.read(run.split).train
-    joined = join_copies(samples, extract_crops(samples, spec))
-    seen_blocks = {one.block for one, seen in zip(joined, trained.having(samples), strict=True) if seen}
-    left = tuple(one for one in joined if one.block not in seen_blocks)
+    left = of_unseen_blocks(RecordedSplit.read(run.split), samples, spec)
     if not left:
         raise UsageError(
             "The model was trained on every block of these images.", "Evaluate on others, or hold some out of training."
         )
     seen = len(samples) - len(left)
     return left, (f"{seen} cell(s) of blocks that the model was trained on are left out.",) if seen else ()
+
+
+def of_unseen_blocks(split: RecordedSplit, samples: Sequence[Sample], spec: PreprocessingSpec) -> tuple[Sample, ...]:
+    """The samples of blocks of which nothing was trained on, blocks that show the same cell being one."""
+    if not samples:
+        return ()
+    joined = join_copies(samples, extract_crops(samples, spec))
+    seen_blocks = {one.block for one, seen in zip(joined, split.train.having(samples), strict=True) if seen}
+    return tuple(one for one in joined if one.block not in seen_blocks)
 
 
 def gallery_images(samples: Sequence[Sample], wanted: Sequence[str], spec: PreprocessingSpec) -> dict[str, RgbImage]:

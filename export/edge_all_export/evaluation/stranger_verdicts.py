@@ -19,6 +19,7 @@ from edge_all.classification.classifier import Judgement
 from edge_all.errors import UsageError
 from edge_all.model.card import Thresholds
 from edge_all.model.package import ModelPackage
+from edge_all.wording.laboratories import laboratory_name
 from edge_all_calibration.figures.intervals import Estimate
 from edge_all_calibration.gating.slide_verdicts import slide_verdicts
 from edge_all_calibration.labelled_cells.cells import LabelledCells
@@ -177,7 +178,7 @@ def verdicts_table(rows: Sequence[Answers]) -> str:
         labels = (_words(row.labels.get(name), row.cells) for name in LABELS)
         slides = str(row.slides) if row.slides else ""
         counts = f"{row.cells}, {row.groups}"
-        lines.append((row.laboratory, row.package, row.truth, slides, *verdicts, counts, *labels))
+        lines.append((laboratory_name(row.laboratory), row.package, row.truth, slides, *verdicts, counts, *labels))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
