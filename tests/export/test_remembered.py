@@ -6,6 +6,7 @@ import dataclasses
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,9 +34,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     made: list[int] = []
     segment = locating.segment
 
-    def counted(pixels: np.ndarray) -> Segmentation:
+    def counted(pixels: np.ndarray, **known: Any) -> Segmentation:  # noqa: ANN401 - as `segment`
         made.append(1)
-        return segment(pixels)
+        return segment(pixels, **known)
 
     monkeypatch.setattr(locating, "segment", counted)
     return made
