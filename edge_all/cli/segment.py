@@ -71,7 +71,7 @@ def _record(field: FieldSummary) -> dict[str, Any]:
         "rejected": len(field.cells) - candidates,
         "microns_per_pixel": field.microns_per_pixel,
         "microns_per_pixel_from": field.microns_per_pixel_from,
-        "warnings": [] if field.quality is None else list(field.quality.warnings),
+        "warnings": _warnings(field),
     }
 
 
@@ -86,11 +86,16 @@ def _print_table(fields: Sequence[FieldSummary]) -> None:
     table.print()
 
 
+def _warnings(field: FieldSummary) -> list[str]:
+    """What is said of the image, first what a screening would refuse it for; its cells are found all the same."""
+    return [] if field.quality is None else [*field.quality.reasons, *field.quality.warnings]
+
+
 def _note(field: FieldSummary) -> str:
     """What went wrong, what the reader should know, and which size of a pixel was taken from the file."""
     if field.error is not None:
         return field.error
-    notes = [] if field.quality is None else list(field.quality.warnings)
+    notes = _warnings(field)
     if field.microns_per_pixel_from not in (None, "given"):
         notes.append(f"{field.microns_per_pixel:.4g} \u00b5m a pixel ({field.microns_per_pixel_from})")
     return " ".join(notes)

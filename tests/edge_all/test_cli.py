@@ -343,6 +343,18 @@ def test_segment_writes_label_images_at_the_size_of_the_input(run_here: Here, sl
     assert done.stdout.endswith(f"{out}\n")
 
 
+def test_segment_says_of_a_field_what_a_screening_refuses_it_for(run_here: Here, slide: Path, tmp_path: Path) -> None:
+    field = cv2.imread(str(slide / "field0.png"))
+    assert field is not None
+    cv2.imwrite(str(slide / "field0.png"), cv2.GaussianBlur(field, (0, 0), 12))
+    done = run_here("segment", slide, "-o", tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    blurred, sharp = json.loads(done.stdout)
+    assert blurred["status"] == "ok"
+    assert any("out of focus" in warning for warning in blurred["warnings"])
+    assert not any("focus" in warning for warning in sharp["warnings"])
+
+
 def test_the_demo_is_not_added_to_a_run_of_real_slides(
     run_here: Here, screened: tuple[str, Path], tiny_package: Path, tmp_path: Path
 ) -> None:
