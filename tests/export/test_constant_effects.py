@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,14 @@ def test_each_constant_is_found_once_in_the_module_that_defines_it() -> None:
     assert ("scale", "RELIABLE") in found
     # What bounds effort or fixes a format decides nothing.
     assert not {name for _, name in found} & {"WORK_PIXELS", "WINDOW", "OUTLINE_SCHEMA"}
+
+
+def test_the_documentation_has_a_row_for_each_constant() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "segmentation.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z_]+\.[A-Z_]+)` \|", text, re.MULTILINE)
+    found = [f"{one.module}.{one.name}" for one in constants_of()]
+    assert rows == found
+    assert f"makes each of the {len(found)} constants" in text
 
 
 def test_a_changed_constant_is_changed_wherever_it_is_used_and_comes_back() -> None:

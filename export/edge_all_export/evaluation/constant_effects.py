@@ -30,6 +30,8 @@ BUDGETS = (
     "SAMPLE",
     "SIDE",
     "BATCH",
+    "TOGETHER",
+    "LEAST_WEIGHT",
     "MAX_OBJECTS",
     "WINDOW",
     "CHANNELS",
@@ -42,7 +44,7 @@ BUDGETS = (
     "OUTLINE_TOLERANCE",
     "TILES",
 )
-"""Parts of names of what bounds effort or fixes a format; it is nobody's threshold."""
+"""Parts of names of what bounds effort, keeps a sum solvable or fixes a format; it is nobody's threshold."""
 
 
 @dataclass(frozen=True, slots=True)
